@@ -1,0 +1,23 @@
+// Echoes every message to its sender. `deno task echo`, `bun examples/echo_server.ts`, `node examples/echo_server.ts`.
+
+import { rawCodec, simpleBinary, TcpService } from "@laster/net";
+import { parseArguments, runServer } from "./command_line.ts";
+
+const options = parseArguments({
+  host: { value: "127.0.0.1", help: "address to listen on" },
+  port: { value: 11_110, help: "port to listen on, 0 for a free one", least: 0, most: 65_535 },
+  codec: { value: "simple", help: "how messages are framed", choices: ["simple", "raw"] },
+  "max-payload": { value: 65_536, help: "longest message in bytes", least: 1, most: 2 ** 30 },
+});
+
+const codec = options.codec === "raw" ? rawCodec : simpleBinary;
+const service = new TcpService({
+  codec: codec({ maxPayloadBytes: options["max-payload"] }),
+  listeners: [{ hostname: options.host, port: options.port }],
+  onFrame(session, buffer, offset, length) {
+    // A peer that does not read its echoes is not read from either, until it has caught up.
+    if (session.sendRange(buffer, offset, length) === "congested") return session.drained();
+  },
+});
+
+await runServer(service);

@@ -1,0 +1,52 @@
+/**
+ * TCP sessions for game servers, the same on Deno, Bun and Node.
+ *
+ * @example A server
+ * ```ts
+ * import { simpleBinary, TcpService } from "@laster/net";
+ *
+ * const service = new TcpService({
+ *   codec: simpleBinary(),
+ *   listeners: [{ hostname: "127.0.0.1", port: 0 }],
+ *   onMessage: (session, payload) => session.send(payload),
+ * });
+ * await service.start();
+ * await service.stop();
+ * ```
+ *
+ * @module
+ */
+
+export { type Clock, systemClock } from "./src/clock.ts";
+export * from "./src/codec/mod.ts";
+export {
+  ConnectionError,
+  type ConnectionErrorCode,
+  DialError,
+  type DialErrorCode,
+  FrameError,
+  type FrameErrorCode,
+  ListenError,
+  type ListenErrorCode,
+  PoolError,
+  type PoolErrorCode,
+  ServiceStateError,
+  SessionClosedError,
+} from "./src/errors.ts";
+export { consoleLogger, type Logger, silentLogger } from "./src/logger.ts";
+export type { BroadcastResult } from "./src/session/broadcaster.ts";
+export type { CloseEvent, CloseReason } from "./src/session/close_reason.ts";
+export type { SentEvent, SessionHandlers } from "./src/session/handlers.ts";
+export type { SessionLimits } from "./src/session/limits.ts";
+export type { SendResult } from "./src/session/send_queue.ts";
+export { type SendOptions, Session, type SessionOrigin } from "./src/session/session.ts";
+export type { SessionState } from "./src/session/session_state.ts";
+export type { SessionStats } from "./src/session/session_stats.ts";
+export type { SessionTotals } from "./src/session/session_registry.ts";
+export type { ConnectOptions } from "./src/service/connector.ts";
+export { Listener, type ListenerOptions } from "./src/service/listener.ts";
+export type { ConnectFailedEvent, TcpServiceOptions } from "./src/service/service_options.ts";
+export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
+export { type BroadcastOptions, TcpService } from "./src/service/tcp_service.ts";
+export { type Address, type AddressOptions, formatAddress, type TcpAddress, type UnixAddress } from "./src/transport/address.ts";
+export type { Transport } from "./src/transport/transport.ts";

@@ -1,0 +1,63 @@
+// Argument checks shared by the buffers: integers in a range, and a range inside an array. Knows nothing of either.
+// Runtime neutral.
+
+/** The most bytes one buffer may be asked for, 1 GiB: an index stays a 31-bit integer, which engines keep unboxed. */
+export const MAX_BUFFER_BYTES = 2 ** 30;
+
+/**
+ * Refuses a number that is not an integer from `minimum` to `maximum`.
+ *
+ * @param action What was tried, as in "create RingBuffer".
+ * @param name The argument's name.
+ * @param value The argument.
+ * @param minimum Smallest value allowed.
+ * @param maximum Largest value allowed.
+ * @throws {RangeError} if `value` is not an integer or lies outside the range.
+ */
+export function requireInteger(
+  action: string,
+  name: string,
+  value: number,
+  minimum: number,
+  maximum: number,
+): void {
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new RangeError(
+      `Cannot ${action} as ${name} must be an integer from ${minimum} to ${maximum}: current value is ${value}`,
+    );
+  }
+}
+
+/**
+ * Refuses an `offset` and `length` that do not lie inside `bytes`.
+ *
+ * @param action What was tried, as in "reset ByteReader".
+ * @param bytes The array.
+ * @param offset First index.
+ * @param length Bytes from there.
+ * @throws {RangeError} if either is not an integer or the range passes the end of `bytes`.
+ */
+export function requireRange(
+  action: string,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): void {
+  requireInteger(action, "offset", offset, 0, bytes.length);
+  requireInteger(action, "length", length, 0, bytes.length - offset);
+}
+
+/**
+ * Makes the error for a cursor that has too few bytes before it.
+ *
+ * @param verb "read" or "write".
+ * @param what What was to be read or written.
+ * @param byteCount Bytes that takes.
+ * @param remaining Bytes there are.
+ * @returns The error to throw.
+ */
+export function roomError(verb: string, what: string, byteCount: number, remaining: number): RangeError {
+  return new RangeError(
+    `Cannot ${verb} ${what} as remaining bytes must be at least ${byteCount}: current value is ${remaining}`,
+  );
+}

@@ -1,0 +1,46 @@
+// Clock: monotonic time, one-shot timers and the yield to the event loop, so that tests can put a fake one in their
+// place. Runtime neutral.
+
+/**
+ * Where the package takes its time from. All times are milliseconds.
+ *
+ * `FakeClock` of `@laster/net/testing` is the other implementation.
+ */
+export interface Clock {
+  /** Returns monotonic milliseconds since an arbitrary start; never goes back. */
+  now(): number;
+  /** Calls `callback` once after `delayMs`, and returns a handle for {@linkcode Clock.clearTimer}. */
+  setTimer(callback: () => void, delayMs: number): unknown;
+  /** Stops a timer; does nothing if it has fired. */
+  clearTimer(handle: unknown): void;
+  /** Calls `callback` soon, after the event loop had a chance to serve other sockets. */
+  defer(callback: () => void): void;
+}
+
+/**
+ * Makes the clock of the runtime: `performance.now`, `setTimeout` and `setImmediate`.
+ *
+ * @returns A clock.
+ *
+ * @example Measure
+ * ```ts
+ * import { systemClock } from "@laster/net";
+ * import { assert } from "@std/assert";
+ *
+ * const clock = systemClock();
+ * const startMs = clock.now();
+ * assert(clock.now() >= startMs);
+ * ```
+ */
+export function systemClock(): Clock {
+  // `setImmediate` runs after the poll for I/O on all three runtimes; no type library of the web platform declares it.
+  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
+  return {
+    now: () => performance.now(),
+    setTimer: (callback, delayMs) => setTimeout(callback, delayMs),
+    clearTimer: (handle) => clearTimeout(handle as number),
+    defer: (callback) => {
+      setImmediate(callback);
+    },
+  };
+}

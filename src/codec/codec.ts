@@ -1,0 +1,111 @@
+// Codec: the contract between a session and the code that cuts bytes into frames and makes frames of payloads.
+// Types and one small record; the codecs are beside it. Runtime neutral.
+
+/**
+ * What a decoder found: where the payload lies. One record is used for every frame, so read it before decoding on.
+ *
+ * @example Decode by hand
+ * ```ts
+ * import { Frame, simpleBinary } from "@laster/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const frame = new Frame();
+ * const input = new Uint8Array([2, 0, 0, 0, 104, 105]);
+ * const used = simpleBinary().createDecoder().decode(input, 0, input.length, frame);
+ * assertEquals([used, frame.offset, frame.length], [6, 4, 2]);
+ * ```
+ */
+export class Frame {
+  /** The array that holds the payload: the decoder's input, or an array of its own. */
+  buffer: Uint8Array = EMPTY;
+  /** Where the payload starts in `buffer`, in bytes. */
+  offset = 0;
+  /** How long the payload is, in bytes. */
+  length = 0;
+  /**
+   * Set by a decoder that returns 0: how many bytes the whole frame takes, counted from `start`. Is 0, for not known,
+   * when `decode` is called.
+   */
+  needBytes = 0;
+
+  /**
+   * Points the record at a payload.
+   *
+   * @param buffer The array that holds it.
+   * @param offset Where it starts, in bytes.
+   * @param length How long it is, in bytes.
+   */
+  set(buffer: Uint8Array, offset: number, length: number): void {
+    this.buffer = buffer;
+    this.offset = offset;
+    this.length = length;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Cuts a stream of bytes into frames, one at a call.
+ *
+ * The contract:
+ * - `decode` looks at `input[start]` up to but not including `input[end]`; `start < end`. The rest of `input` is not
+ *   the decoder's business.
+ * - A whole frame at `start`: point `frame` at its payload and return how many bytes the frame takes, 1 or more.
+ * - Not a whole frame yet: return 0. If the frame's size can be told already, put it in `frame.needBytes`, so that the
+ *   session can make room once. The same bytes come again at the next call, with more behind them.
+ * - Ill-formed: throw a `FrameError`. The session closes with `"decode-error"`. Refuse a length beyond the limit as
+ *   soon as the header says it.
+ * - `input` is on loan: it must not be changed, nor kept after the call.
+ */
+export interface FrameDecoder {
+  /** The most bytes that a frame may take, framing included: bounds what a session keeps of an unfinished frame. */
+  readonly maxFrameBytes: number;
+  /**
+   * Looks for one frame.
+   *
+   * @param input The bytes.
+   * @param start Where the frame starts.
+   * @param end Where the bytes end.
+   * @param frame Where to say what was found.
+   * @returns The bytes that the frame takes, or 0 if more are needed.
+   * @throws {FrameError} if the bytes are ill-formed.
+   */
+  decode(input: Uint8Array, start: number, end: number, frame: Frame): number;
+}
+
+/** Makes a frame of a payload, straight in the session's outgoing block. */
+export interface FrameEncoder {
+  /** The longest payload it takes, in bytes, inclusive. `send` answers `"too-large"` past it. */
+  readonly maxPayloadBytes: number;
+  /**
+   * Tells how much room a frame needs at the most.
+   *
+   * @param length The payload's length in bytes, within `maxPayloadBytes`.
+   * @returns Bytes, framing included.
+   */
+  frameBytes(length: number): number;
+  /**
+   * Writes the frame of `payload[offset]` up to `payload[offset + length - 1]` to `output`.
+   *
+   * @param payload The array that holds the payload; on loan.
+   * @param offset Where it starts.
+   * @param length How long it is.
+   * @param output Where to write; has at least `frameBytes(length)` bytes of room behind `outputOffset`.
+   * @param outputOffset Where to start writing.
+   * @returns The bytes written.
+   */
+  encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number;
+}
+
+/**
+ * A pair of decoder and encoder. One codec serves a whole service; each session asks it for its own pair, which may be
+ * the same objects every time if they keep no state.
+ */
+export interface Codec {
+  /** A short name for logs and errors. */
+  readonly name: string;
+  /** Makes the decoder of one session. */
+  createDecoder(): FrameDecoder;
+  /** Makes the encoder of one session. */
+  createEncoder(): FrameEncoder;
+}

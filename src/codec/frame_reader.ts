@@ -1,0 +1,199 @@
+// FrameReader: feeds the chunks of one stream to a decoder, frame by frame, and keeps an unfinished frame in pooled
+// memory for as long as there is one. Frames that lie whole in a chunk are not copied. Runtime neutral.
+
+import type { BufferPool } from "../buffer/buffer_pool.ts";
+import type { RentedBuffer } from "../buffer/rented_buffer.ts";
+import { copyBytes } from "../buffer/copy_bytes.ts";
+import { FrameError } from "../errors.ts";
+import { Frame, type FrameDecoder } from "./codec.ts";
+
+/** How far the first look into a frame of unknown size goes: past the header of any length-prefixed codec. */
+const FIRST_LOOK_BYTES = 32;
+
+/**
+ * Cuts the chunks of one stream into frames.
+ *
+ * Use: `feed(chunk)`, then `next()` until it says false, then the next chunk. The payload that `frame` points at after
+ * `next()` said true is valid until the call of `next()` or `close()` that follows; the chunk must stay unchanged until
+ * `next()` said false.
+ *
+ * Invariant: bytes are kept (`#tail`) only of a frame that is not finished, and never more than `maxFrameBytes`.
+ *
+ * @example Two chunks, one frame
+ * ```ts
+ * import { FrameReader, simpleBinary } from "@laster/net/codec";
+ * import { BufferPool } from "@laster/net/buffer";
+ * import { assert, assertEquals } from "@std/assert";
+ *
+ * const reader = new FrameReader(simpleBinary().createDecoder(), new BufferPool());
+ * reader.feed(new Uint8Array([2, 0, 0]));
+ * assertEquals(reader.next(), false);
+ * reader.feed(new Uint8Array([0, 104, 105]));
+ * assert(reader.next());
+ * assertEquals(reader.frame.length, 2);
+ * reader.close();
+ * ```
+ */
+export class FrameReader {
+  /** Where `next()` says what it found. */
+  readonly frame: Frame;
+  readonly #decoder: FrameDecoder;
+  readonly #pool: BufferPool;
+  #chunk: Uint8Array | undefined = undefined;
+  #position = 0;
+  #end = 0;
+  #tail: RentedBuffer | undefined = undefined;
+  #tailBytes = 0;
+  /** The bytes that the frame in the tail takes, 0 if not known. */
+  #needBytes = 0;
+  /** Whether the tail holds the frame that was handed out last, and is due to go back. */
+  #isTailSpent = false;
+
+  /**
+   * Makes the reader of one stream.
+   *
+   * @param decoder The stream's decoder.
+   * @param pool Where the tail's memory comes from.
+   * @param frame The record to use; one may serve many readers, as it is read before anything else is decoded.
+   */
+  constructor(decoder: FrameDecoder, pool: BufferPool, frame: Frame = new Frame()) {
+    this.#decoder = decoder;
+    this.#pool = pool;
+    this.frame = frame;
+  }
+
+  /** Whether a frame has begun that is not finished. Means something once `next()` said false. */
+  get isInsideFrame(): boolean {
+    return this.#tail !== undefined && !this.#isTailSpent;
+  }
+
+  /** Whether bytes of the chunk are still to be cut. */
+  get hasInput(): boolean {
+    return this.#position < this.#end;
+  }
+
+  /**
+   * Takes the next chunk, on loan until `next()` says false.
+   *
+   * @param chunk The bytes; the chunk before must be used up.
+   */
+  feed(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#position = 0;
+    this.#end = chunk.length;
+  }
+
+  /**
+   * Cuts the next frame.
+   *
+   * @returns Whether `frame` holds one; false once the chunk is used up.
+   * @throws {FrameError} if the bytes are ill-formed.
+   */
+  next(): boolean {
+    if (this.#tail !== undefined) {
+      if (!this.#isTailSpent) return this.#nextFromTail();
+      this.#dropTail();
+    }
+    const chunk = this.#chunk;
+    if (chunk === undefined) return false;
+    const start = this.#position;
+    const end = this.#end;
+    if (start < end) {
+      this.frame.needBytes = 0;
+      const used = this.#decoder.decode(chunk, start, end, this.frame);
+      if (used > 0 && used <= end - start) {
+        this.#position = start + used;
+        return true;
+      }
+      if (used !== 0) this.#refuseUsed(used, end - start);
+      this.#keepTail(chunk, start, end);
+    }
+    this.#chunk = undefined;
+    return false;
+  }
+
+  /** Gives the memory back. The reader takes no more after this. */
+  close(): void {
+    if (this.#tail !== undefined) this.#dropTail();
+    this.#chunk = undefined;
+    this.#position = this.#end = 0;
+  }
+
+  #nextFromTail(): boolean {
+    while (this.#position < this.#end) {
+      const before = this.#tailBytes;
+      this.#append();
+      const count = this.#tailBytes;
+      // The tail is set while this method runs: only `next()` and `close()` drop it.
+      const tail = this.#tail as RentedBuffer;
+      this.frame.needBytes = 0;
+      const used = this.#decoder.decode(tail.bytes, 0, count, this.frame);
+      if (used > before && used <= count) {
+        // What was appended beyond the frame is read again from the chunk.
+        this.#position -= count - used;
+        this.#isTailSpent = true;
+        return true;
+      }
+      if (used !== 0) this.#refuseUsed(used, count);
+      this.#needBytes = this.#checkNeed(count);
+    }
+    this.#chunk = undefined;
+    return false;
+  }
+
+  /** Moves bytes from the chunk to the tail: what the frame lacks, or a longer look if its size is not known. */
+  #append(): void {
+    const target = this.#needBytes > this.#tailBytes
+      ? this.#needBytes
+      : Math.min(this.#decoder.maxFrameBytes, Math.max(FIRST_LOOK_BYTES, 2 * this.#tailBytes));
+    const count = Math.min(target - this.#tailBytes, this.#end - this.#position);
+    this.#reserve(this.#needBytes > 0 ? target : this.#tailBytes + count);
+    const tail = this.#tail as RentedBuffer; // As in #nextFromTail.
+    copyBytes(this.#chunk as Uint8Array, this.#position, tail.bytes, this.#tailBytes, count);
+    this.#tailBytes += count;
+    this.#position += count;
+  }
+
+  #keepTail(chunk: Uint8Array, start: number, end: number): void {
+    const count = end - start;
+    this.#needBytes = this.#checkNeed(count);
+    this.#tail = this.#pool.rent(Math.max(count, this.#needBytes));
+    copyBytes(chunk, start, this.#tail.bytes, 0, count);
+    this.#tailBytes = count;
+    this.#position = end;
+  }
+
+  #reserve(bytes: number): void {
+    const tail = this.#tail as RentedBuffer; // As in #nextFromTail.
+    if (bytes <= tail.bytes.length) return;
+    const larger = this.#pool.rent(bytes);
+    copyBytes(tail.bytes, 0, larger.bytes, 0, this.#tailBytes);
+    tail.release();
+    this.#tail = larger;
+  }
+
+  #dropTail(): void {
+    this.#tail?.release();
+    this.#tail = undefined;
+    this.#tailBytes = 0;
+    this.#needBytes = 0;
+    this.#isTailSpent = false;
+  }
+
+  /** Reads what the decoder said of the frame's size; `count` bytes of it were not enough. */
+  #checkNeed(count: number): number {
+    const limit = this.#decoder.maxFrameBytes;
+    const need = this.frame.needBytes;
+    if (count >= limit || need > limit) {
+      throw new FrameError(
+        "too-large",
+        `Cannot decode frame as it takes at most ${limit} bytes: current value is ${Math.max(count, need)} or more`,
+      );
+    }
+    return need > count ? need : 0;
+  }
+
+  #refuseUsed(used: number, count: number): never {
+    throw new FrameError("codec-fault", `Cannot decode frame as the decoder must use 1 to ${count} bytes: current value is ${used}`);
+  }
+}

@@ -1,0 +1,225 @@
+// lengthPrefixed(): the family of codecs whose header says how long the frame is. Runtime neutral.
+
+import { copyBytes } from "../buffer/copy_bytes.ts";
+import { FrameError } from "../errors.ts";
+import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
+import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from "./length_field.ts";
+import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
+
+/** The most bytes that may stand before the length field: headers are short, and each session may keep one. */
+const LARGEST_LENGTH_OFFSET = 1024;
+
+/** Options of {@linkcode lengthPrefixed}. */
+export interface LengthPrefixedOptions {
+  /**
+   * How wide the length field is: 1, 2, 3, 4 or 8 bytes, or `"varint"` (unsigned LEB128 of at most 5 bytes).
+   *
+   * @default {4}
+   */
+  readonly width?: LengthWidth;
+  /**
+   * The order of the length field's bytes.
+   *
+   * @default {"little"}
+   */
+  readonly byteOrder?: ByteOrder;
+  /**
+   * Whether the length counts the header too (the bytes before the length field and the field itself).
+   *
+   * @default {false}
+   */
+  readonly lengthIncludesHeader?: boolean;
+  /**
+   * How many bytes stand before the length field, 0 to 1,024.
+   *
+   * @default {0}
+   */
+  readonly lengthOffset?: number;
+  /**
+   * What to add to the length to get the bytes behind the length field: 3 if three more header bytes follow that the
+   * length does not count, negative if it counts more than what follows.
+   *
+   * @default {0}
+   */
+  readonly lengthAdjustment?: number;
+  /**
+   * Whether the payload is the whole frame with its header. `send` then takes a whole frame too and fills in its length
+   * field. Without it the bytes before the length field are skipped, and sent as zeros. Not for varints.
+   *
+   * @default {false}
+   */
+  readonly keepHeader?: boolean;
+  /**
+   * The longest payload, in bytes, inclusive, 0 to 2^31 - 1; with `keepHeader` the longest frame.
+   *
+   * @default {65536, or the largest that the length field can say}
+   */
+  readonly maxPayloadBytes?: number;
+}
+
+/**
+ * Makes a codec whose header holds the frame's length, as netty's LengthFieldBasedFrameDecoder and tokio's
+ * LengthDelimitedCodec do.
+ *
+ * ```text
+ *  0              lengthOffset      + width
+ * +--------------+-----------------+-----------------------------------------------------+
+ * | other header | length          | length + lengthAdjustment bytes: the payload        |
+ * +--------------+-----------------+-----------------------------------------------------+
+ *                                    with lengthIncludesHeader: less lengthOffset + width
+ * ```
+ *
+ * @param options The shape of the header, and the limit.
+ * @returns A stateless codec.
+ * @throws {RangeError} if an option is out of range.
+ * @throws {TypeError} if `keepHeader` is asked of a varint.
+ *
+ * @example Two bytes, big-endian
+ * ```ts
+ * import { lengthPrefixed } from "@laster/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const codec = lengthPrefixed({ width: 2, byteOrder: "big", lengthIncludesHeader: true });
+ * const output = new Uint8Array(4);
+ * codec.createEncoder().encode(new Uint8Array([104, 105]), 0, 2, output, 0);
+ * assertEquals(output, new Uint8Array([0, 4, 104, 105]));
+ * ```
+ */
+export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec {
+  const shape = resolveShape(options);
+  const decoder = new LengthPrefixedDecoder(shape);
+  const encoder = new LengthPrefixedEncoder(shape);
+  return { name: "length-prefixed", createDecoder: () => decoder, createEncoder: () => encoder };
+}
+
+/** The resolved options. */
+interface Shape {
+  readonly field: LengthField;
+  readonly lengthOffset: number;
+  /** The bytes behind the length field are the length plus this, less the header if `includesHeader`. */
+  readonly adjustment: number;
+  readonly includesHeader: boolean;
+  readonly keepHeader: boolean;
+  readonly maxPayloadBytes: number;
+}
+
+class LengthPrefixedDecoder implements FrameDecoder {
+  readonly maxFrameBytes: number;
+  readonly #shape: Shape;
+
+  constructor(shape: Shape) {
+    this.#shape = shape;
+    this.maxFrameBytes = shape.maxPayloadBytes + (shape.keepHeader ? 0 : shape.lengthOffset + shape.field.mostBytes);
+  }
+
+  decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
+    const { field, lengthOffset, adjustment, includesHeader, keepHeader, maxPayloadBytes } = this.#shape;
+    const fieldStart = start + lengthOffset;
+    const fieldBytes = fieldStart < end ? field.measure(input, fieldStart, end) : 0;
+    if (fieldBytes === 0) return 0;
+    const headerBytes = lengthOffset + fieldBytes;
+    const length = field.read(input, fieldStart);
+    const bodyBytes = length + adjustment - (includesHeader ? headerBytes : 0);
+    if (bodyBytes < 0) {
+      throw new FrameError("negative-length", `Cannot decode frame as its length is too small for its header: current value is ${length}`);
+    }
+    const payloadBytes = keepHeader ? headerBytes + bodyBytes : bodyBytes;
+    if (payloadBytes > maxPayloadBytes) {
+      throw new FrameError(
+        "too-large",
+        `Cannot decode frame as its length is at most ${maxPayloadBytes} bytes: current value is ${payloadBytes}`,
+      );
+    }
+    const frameBytes = headerBytes + bodyBytes;
+    if (end - start < frameBytes) {
+      frame.needBytes = frameBytes;
+      return 0;
+    }
+    frame.set(input, keepHeader ? start : start + headerBytes, payloadBytes);
+    return frameBytes;
+  }
+}
+
+class LengthPrefixedEncoder implements FrameEncoder {
+  readonly maxPayloadBytes: number;
+  readonly #shape: Shape;
+
+  constructor(shape: Shape) {
+    this.#shape = shape;
+    this.maxPayloadBytes = shape.maxPayloadBytes;
+  }
+
+  frameBytes(length: number): number {
+    return this.#shape.keepHeader ? length : this.#shape.lengthOffset + this.#shape.field.mostBytes + length;
+  }
+
+  encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number {
+    const { field, lengthOffset, keepHeader } = this.#shape;
+    if (keepHeader) {
+      const headerBytes = lengthOffset + field.mostBytes;
+      if (length < headerBytes) {
+        throw new FrameError("malformed", `Cannot encode frame as it must hold its header of ${headerBytes} bytes: current value is ${length}`);
+      }
+      copyBytes(payload, offset, output, outputOffset, length);
+      field.write(output, outputOffset + lengthOffset, lengthValue(this.#shape, length - headerBytes));
+      return length;
+    }
+    const value = lengthValue(this.#shape, length);
+    if (lengthOffset > 0) output.fill(0, outputOffset, outputOffset + lengthOffset);
+    field.write(output, outputOffset + lengthOffset, value);
+    const headerBytes = lengthOffset + field.bytesOf(value);
+    copyBytes(payload, offset, output, outputOffset + headerBytes, length);
+    return headerBytes + length;
+  }
+}
+
+/** What the length field says for a body of `bodyBytes`. */
+function lengthValue(shape: Shape, bodyBytes: number): number {
+  let value = bodyBytes - shape.adjustment;
+  if (shape.includesHeader) {
+    value += shape.lengthOffset;
+    // A varint that counts itself may get one byte longer by doing so; twice is never needed.
+    let fieldBytes = shape.field.bytesOf(value);
+    fieldBytes = shape.field.bytesOf(value + fieldBytes);
+    value += fieldBytes;
+  }
+  if (value >= 0) return value;
+  throw new FrameError("negative-length", `Cannot encode frame as its length must not be negative: current value is ${value}`);
+}
+
+function resolveShape(options: LengthPrefixedOptions): Shape {
+  const width = options.width ?? 4;
+  const byteOrder = options.byteOrder ?? "little";
+  const lengthOffset = options.lengthOffset ?? 0;
+  const adjustment = options.lengthAdjustment ?? 0;
+  const includesHeader = options.lengthIncludesHeader ?? false;
+  const keepHeader = options.keepHeader ?? false;
+  if (![1, 2, 3, 4, 8, "varint"].includes(width)) {
+    throw new RangeError(`Cannot create codec as width must be 1, 2, 3, 4, 8 or "varint": current value is ${width}`);
+  }
+  if (byteOrder !== "little" && byteOrder !== "big") {
+    throw new RangeError(`Cannot create codec as byteOrder must be "little" or "big": current value is ${byteOrder}`);
+  }
+  checkInteger("lengthOffset", lengthOffset, 0, LARGEST_LENGTH_OFFSET);
+  checkInteger("lengthAdjustment", adjustment, -LARGEST_LENGTH_OFFSET, LARGEST_LENGTH_OFFSET);
+  if (keepHeader && width === "varint") {
+    throw new TypeError('Cannot create codec as keepHeader needs a fixed width: current value is "varint"');
+  }
+  const field = lengthField(width, byteOrder);
+  const headerBytes = lengthOffset + field.mostBytes;
+  const mostBodyBytes = field.largestValue + adjustment - (includesHeader ? headerBytes : 0);
+  const mostPayloadBytes = keepHeader ? mostBodyBytes + headerBytes : mostBodyBytes;
+  const maxPayloadBytes = options.maxPayloadBytes ?? Math.min(DEFAULT_MAX_PAYLOAD_BYTES, mostPayloadBytes);
+  checkMaxPayloadBytes(maxPayloadBytes, keepHeader ? headerBytes : 0);
+  if (maxPayloadBytes > mostPayloadBytes) {
+    throw new RangeError(
+      `Cannot create codec as its length field can say at most ${mostPayloadBytes} bytes: current maxPayloadBytes is ${maxPayloadBytes}`,
+    );
+  }
+  return { field, lengthOffset, adjustment, includesHeader, keepHeader, maxPayloadBytes };
+}
+
+function checkInteger(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(`Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${value}`);
+}

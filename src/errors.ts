@@ -1,0 +1,300 @@
+// The error classes of the package: everything a caller may want to catch. Wrong arguments are a TypeError or a
+// RangeError instead. Runtime neutral.
+
+/** What was wrong with a frame: the `code` of a {@linkcode FrameError}. */
+export type FrameErrorCode = "negative-length" | "too-large" | "malformed" | "codec-fault";
+
+/**
+ * A stream of bytes that the codec cannot cut into frames, or a payload that it cannot make a frame of.
+ *
+ * Ends the session with the reason `"decode-error"` or `"encode-error"`; the error is in the close event.
+ *
+ * @example Refuse a frame in a decoder
+ * ```ts
+ * import { FrameError } from "@laster/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new FrameError("malformed", "Cannot decode frame as its version must be 1: current value is 9");
+ * assertEquals(error.code, "malformed");
+ * ```
+ */
+export class FrameError extends Error {
+  /** The class name. */
+  override readonly name = "FrameError";
+  /** What was wrong. */
+  readonly code: FrameErrorCode;
+
+  /**
+   * Makes a frame error.
+   *
+   * @param code What was wrong.
+   * @param message A sentence that names the rule and the value.
+   * @param options The `cause`, if another error led here.
+   */
+  constructor(code: FrameErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What was wrong with a returned buffer: the `code` of a {@linkcode PoolError}. */
+export type PoolErrorCode = "double-release" | "foreign-buffer";
+
+/**
+ * A buffer that was given back twice, or to a pool that it does not come from. Always a bug in the calling code.
+ *
+ * @example Read the code
+ * ```ts
+ * import { BufferPool } from "@laster/net/buffer";
+ * import { PoolError } from "@laster/net";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const rented = new BufferPool().rent(100);
+ * rented.release();
+ * assertThrows(() => rented.release(), PoolError);
+ * ```
+ */
+export class PoolError extends Error {
+  /** The class name. */
+  override readonly name = "PoolError";
+  /** What was wrong. */
+  readonly code: PoolErrorCode;
+
+  /**
+   * Makes a pool error.
+   *
+   * @param code What was wrong.
+   * @param message A sentence that names the rule and the value.
+   */
+  constructor(code: PoolErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Why a listener could not be opened: the `code` of a {@linkcode ListenError}. */
+export type ListenErrorCode =
+  | "address-in-use"
+  | "address-not-available"
+  | "permission-denied"
+  | "host-not-found"
+  | "too-many-files"
+  | "unknown";
+
+/**
+ * An address that cannot be listened on, or an accept that failed (`"too-many-files"`).
+ *
+ * @example Report a port in use
+ * ```ts
+ * import { ListenError, TcpService } from "@laster/net";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using first = new TcpService();
+ * await first.start();
+ * const { address } = await first.listen({ hostname: "127.0.0.1", port: 0 });
+ * const port = address.kind === "tcp" ? address.port : 0;
+ *
+ * await using second = new TcpService({ listeners: [{ hostname: "127.0.0.1", port }] });
+ * const error = await assertRejects(() => second.start(), ListenError);
+ * assertEquals(error.code, "address-in-use");
+ * ```
+ */
+export class ListenError extends Error {
+  /** The class name. */
+  override readonly name = "ListenError";
+  /** Why it failed. */
+  readonly code: ListenErrorCode;
+  /** The address as text, such as `"127.0.0.1:11110"`. */
+  readonly address: string;
+
+  /**
+   * Makes a listen error.
+   *
+   * @param code Why it failed.
+   * @param address The address as text.
+   * @param options The runtime's error as `cause`.
+   */
+  constructor(code: ListenErrorCode, address: string, options?: ErrorOptions) {
+    super(`Cannot listen on ${address} as ${LISTEN_REASONS[code]}${causeText(code, options)}`, options);
+    this.code = code;
+    this.address = address;
+  }
+}
+
+const LISTEN_REASONS: Record<ListenErrorCode, string> = {
+  "address-in-use": "the address is in use",
+  "address-not-available": "this machine has no such address",
+  "permission-denied": "the permission is denied",
+  "host-not-found": "the host name does not resolve",
+  "too-many-files": "the process has too many open files",
+  "unknown": "the runtime refused",
+};
+
+/** Why a dial failed: the `code` of a {@linkcode DialError}. */
+export type DialErrorCode =
+  | "refused"
+  | "timeout"
+  | "aborted"
+  | "host-not-found"
+  | "unreachable"
+  | "too-many-files"
+  | "permission-denied"
+  | "reset"
+  | "limit"
+  | "unknown";
+
+/**
+ * A dial that did not become a connection. After retries it is the error of the last attempt.
+ *
+ * @example Read why
+ * ```ts
+ * import { DialError, TcpService } from "@laster/net";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using service = new TcpService();
+ * await service.start();
+ * const error = await assertRejects(() => service.connect({ hostname: "127.0.0.1", port: 1 }), DialError);
+ * assertEquals(error.code, "refused");
+ * ```
+ */
+export class DialError extends Error {
+  /** The class name. */
+  override readonly name = "DialError";
+  /** Why it failed. */
+  readonly code: DialErrorCode;
+  /** The address as text, such as `"127.0.0.1:11110"`. */
+  readonly address: string;
+
+  /**
+   * Makes a dial error.
+   *
+   * @param code Why it failed.
+   * @param address The address as text.
+   * @param options The runtime's error as `cause`.
+   */
+  constructor(code: DialErrorCode, address: string, options?: ErrorOptions) {
+    super(`Cannot connect to ${address} as ${DIAL_REASONS[code]}${causeText(code, options)}`, options);
+    this.code = code;
+    this.address = address;
+  }
+}
+
+const DIAL_REASONS: Record<DialErrorCode, string> = {
+  "refused": "the connection was refused",
+  "timeout": "no answer came in time",
+  "aborted": "the dial was aborted",
+  "host-not-found": "the host name does not resolve",
+  "unreachable": "the host cannot be reached",
+  "too-many-files": "the process has too many open files",
+  "permission-denied": "the permission is denied",
+  "reset": "the peer reset the connection",
+  "limit": "the service is at its limit",
+  "unknown": "the runtime refused",
+};
+
+/** How a connection broke: the `code` of a {@linkcode ConnectionError}. */
+export type ConnectionErrorCode = "reset" | "timeout" | "unknown";
+
+/**
+ * A connection that broke: the peer reset it, the network gave up on it, or the runtime failed.
+ *
+ * @example Read the code
+ * ```ts
+ * import { ConnectionError } from "@laster/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new ConnectionError("reset").message, "Cannot use connection as the peer reset it");
+ * ```
+ */
+export class ConnectionError extends Error {
+  /** The class name. */
+  override readonly name = "ConnectionError";
+  /** How it broke. */
+  readonly code: ConnectionErrorCode;
+
+  /**
+   * Makes a connection error.
+   *
+   * @param code How it broke.
+   * @param options The runtime's error as `cause`.
+   */
+  constructor(code: ConnectionErrorCode, options?: ErrorOptions) {
+    super(`Cannot use connection as ${CONNECTION_REASONS[code]}${causeText(code, options)}`, options);
+    this.code = code;
+  }
+}
+
+const CONNECTION_REASONS: Record<ConnectionErrorCode, string> = {
+  "reset": "the peer reset it",
+  "timeout": "the network gave up on it",
+  "unknown": "the runtime failed",
+};
+
+/**
+ * A call that waits on a session which ended first: `drained()`, or a loop over its messages that did not end cleanly.
+ *
+ * @example Read the reason
+ * ```ts
+ * import { SessionClosedError } from "@laster/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new SessionClosedError(7, "reset");
+ * assertEquals(error.message, "Cannot wait for session 7 as it is closed: reason is reset");
+ * ```
+ */
+export class SessionClosedError extends Error {
+  /** The class name. */
+  override readonly name = "SessionClosedError";
+  /** The session's id. */
+  readonly sessionId: number;
+  /** Why it was closed: a `CloseReason`. */
+  readonly reason: string;
+
+  /**
+   * Makes a session closed error.
+   *
+   * @param sessionId The session's id.
+   * @param reason Why it was closed.
+   * @param options The error behind the reason as `cause`.
+   */
+  constructor(sessionId: number, reason: string, options?: ErrorOptions) {
+    super(`Cannot wait for session ${sessionId} as it is closed: reason is ${reason}`, options);
+    this.sessionId = sessionId;
+    this.reason = reason;
+  }
+}
+
+/**
+ * A call that a service's state does not allow, such as `connect()` before `start()`.
+ *
+ * @example Dial before the start
+ * ```ts
+ * import { ServiceStateError, TcpService } from "@laster/net";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const service = new TcpService();
+ * await assertRejects(() => service.connect({ hostname: "127.0.0.1", port: 9 }), ServiceStateError);
+ * ```
+ */
+export class ServiceStateError extends Error {
+  /** The class name. */
+  override readonly name = "ServiceStateError";
+  /** The state the service was in. */
+  readonly state: string;
+
+  /**
+   * Makes a service state error.
+   *
+   * @param action What was asked, such as `"connect"`.
+   * @param state The state the service was in.
+   */
+  constructor(action: string, state: string) {
+    super(`Cannot ${action} as the service must be running: current state is ${state}`);
+    this.state = state;
+  }
+}
+
+function causeText(code: string, options: ErrorOptions | undefined): string {
+  const cause = options?.cause;
+  return code === "unknown" && cause instanceof Error ? `: ${cause.message}` : "";
+}

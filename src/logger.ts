@@ -1,0 +1,66 @@
+// Logger: the few methods the package calls on one. Structural, so that a LogTape logger or `console` fits as it is.
+// Runtime neutral.
+
+/**
+ * Where the package reports what no caller can be told: a handler that threw, an accept that failed.
+ *
+ * `message` is a sentence with `{name}` placeholders, `properties` holds their values, as LogTape expects. Use
+ * {@linkcode consoleLogger} for the console, which does not know placeholders.
+ */
+export interface Logger {
+  /** Reports something of use while developing. */
+  debug(message: string, properties?: Record<string, unknown>): void;
+  /** Reports a normal event. */
+  info(message: string, properties?: Record<string, unknown>): void;
+  /** Reports something odd that was survived. */
+  warn(message: string, properties?: Record<string, unknown>): void;
+  /** Reports a failure that someone should look at. */
+  error(message: string, properties?: Record<string, unknown>): void;
+}
+
+/**
+ * Makes a logger that writes warnings and errors to the console and drops the rest: the default of a service.
+ *
+ * @returns A logger.
+ *
+ * @example Pass it in
+ * ```ts
+ * import { consoleLogger, TcpService } from "@laster/net";
+ *
+ * const service = new TcpService({ logger: consoleLogger() });
+ * await service.stop();
+ * ```
+ */
+export function consoleLogger(): Logger {
+  return {
+    debug: () => {},
+    info: () => {},
+    warn: (message, properties) => console.warn(fillIn(message, properties)),
+    error: (message, properties) => console.error(fillIn(message, properties)),
+  };
+}
+
+/**
+ * Makes a logger that drops everything.
+ *
+ * @returns A logger.
+ *
+ * @example Keep quiet
+ * ```ts
+ * import { silentLogger, TcpService } from "@laster/net";
+ *
+ * const service = new TcpService({ logger: silentLogger() });
+ * await service.stop();
+ * ```
+ */
+export function silentLogger(): Logger {
+  return { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+}
+
+function fillIn(message: string, properties: Record<string, unknown> = {}): string {
+  return message.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = properties[name];
+    if (value === undefined) return whole;
+    return value instanceof Error ? (value.stack ?? value.message) : String(value);
+  });
+}

@@ -1,0 +1,188 @@
+// Connector: dials with a timeout, retries with backoff, and can be cancelled. Knows nothing of sessions.
+// Runtime neutral.
+
+import type { Clock } from "../clock.ts";
+import { DialError, type DialErrorCode } from "../errors.ts";
+import { checkKeys } from "../options.ts";
+import { checkRange } from "../session/limits.ts";
+import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
+import type { Connection, Transport } from "../transport/transport.ts";
+
+const DEFAULT_HOSTNAME = "127.0.0.1";
+const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_MIN_RETRY_DELAY_MS = 100;
+const DEFAULT_MAX_RETRY_DELAY_MS = 10_000;
+const LARGEST_TIMER_MS = 2_147_483_647;
+
+/** Where and how to dial. The host is `"127.0.0.1"` if none is given. */
+export interface ConnectOptions extends AddressOptions {
+  /**
+   * Milliseconds that one attempt may take, 0 for as long as the system tries, at most 2^31 - 1.
+   *
+   * @default {10000}
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Attempts after the first one has failed, 0 or more; `Infinity` tries for ever.
+   *
+   * @default {0}
+   */
+  readonly retries?: number;
+  /**
+   * Milliseconds before the first retry; doubles from one to the next. Each pause is cut by up to half at random.
+   *
+   * @default {100}
+   */
+  readonly minRetryDelayMs?: number;
+  /**
+   * The longest pause between two attempts, in milliseconds.
+   *
+   * @default {10000}
+   */
+  readonly maxRetryDelayMs?: number;
+  /** Ends the dial, and the pauses between attempts. */
+  readonly signal?: AbortSignal;
+  /** Anything: comes back in `session.origin.token` and in `onConnectFailed`. */
+  readonly token?: unknown;
+}
+
+const NAMES: Record<keyof ConnectOptions, true> = {
+  hostname: true,
+  port: true,
+  path: true,
+  timeoutMs: true,
+  retries: true,
+  minRetryDelayMs: true,
+  maxRetryDelayMs: true,
+  signal: true,
+  token: true,
+};
+
+/** A dial with every default filled in. */
+export interface Dial {
+  /** Where to. */
+  readonly address: Address;
+  /** How long an attempt may take, 0 for ever. */
+  readonly timeoutMs: number;
+  /** Attempts after the first. */
+  readonly retries: number;
+  /** The first pause. */
+  readonly minRetryDelayMs: number;
+  /** The longest pause. */
+  readonly maxRetryDelayMs: number;
+  /** What cancels it: the caller's signal, the service's stop. */
+  readonly signals: readonly AbortSignal[];
+}
+
+/** What dialling came to. */
+export type DialResult =
+  | { readonly state: "connected"; readonly connection: Connection; readonly attempts: number }
+  | { readonly state: "failed"; readonly error: DialError; readonly attempts: number };
+
+/**
+ * Checks where to dial and fills in the defaults.
+ *
+ * @param options Where and how.
+ * @param stopSignal Cancels the dial too.
+ * @returns The dial.
+ * @throws {TypeError | RangeError} if an option is wrong.
+ */
+export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): Dial {
+  checkKeys("dial", options, NAMES);
+  const retries = options.retries ?? 0;
+  const minRetryDelayMs = options.minRetryDelayMs ?? DEFAULT_MIN_RETRY_DELAY_MS;
+  const maxRetryDelayMs = options.maxRetryDelayMs ?? Math.max(DEFAULT_MAX_RETRY_DELAY_MS, minRetryDelayMs);
+  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  checkRange("timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
+  if (retries !== Infinity) checkRange("retries", retries, 0, Number.MAX_SAFE_INTEGER);
+  checkRange("minRetryDelayMs", minRetryDelayMs, 0, LARGEST_TIMER_MS);
+  checkRange("maxRetryDelayMs", maxRetryDelayMs, minRetryDelayMs, LARGEST_TIMER_MS);
+  const signals = [options.signal, stopSignal].filter((signal) => signal !== undefined);
+  return { address: resolveAddress(options, DEFAULT_HOSTNAME), timeoutMs, retries, minRetryDelayMs, maxRetryDelayMs, signals };
+}
+
+/** Dials for a service. */
+export class Connector {
+  readonly #transport: Transport;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+
+  /** Makes a connector. */
+  constructor(transport: Transport, clock: Clock, random: () => number) {
+    this.#transport = transport;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Dials until it is connected, cancelled, or out of attempts. */
+  async dial(dial: Dial): Promise<DialResult> {
+    for (let attempts = 1;; attempts++) {
+      try {
+        return { state: "connected", connection: await this.#attempt(dial), attempts };
+      } catch (error) {
+        if (!(error instanceof DialError)) throw error;
+        if (error.code === "aborted" || attempts > dial.retries) return { state: "failed", error, attempts };
+      }
+      if (!await this.#pause(dial, attempts)) {
+        return { state: "failed", error: new DialError("aborted", formatAddress(dial.address)), attempts };
+      }
+    }
+  }
+
+  #attempt(dial: Dial): Promise<Connection> {
+    const { promise, resolve, reject } = Promise.withResolvers<Connection>();
+    const controller = new AbortController();
+    let isOver = false;
+    const giveUp = (code: DialErrorCode) => {
+      isOver = true;
+      reject(new DialError(code, formatAddress(dial.address)));
+      controller.abort();
+    };
+    const stopWaiting = this.#onCancel(dial, dial.timeoutMs === 0 ? undefined : dial.timeoutMs, (isTimeout) => {
+      giveUp(isTimeout ? "timeout" : "aborted");
+    });
+    this.#transport.connect(dial.address, { signal: controller.signal }).then((connection) => {
+      stopWaiting();
+      if (isOver) connection.abort(); // It was made in the moment it was given up.
+      else resolve(connection);
+    }, (error: unknown) => {
+      stopWaiting();
+      reject(error);
+    });
+    return promise;
+  }
+
+  /** Says false if the dial was cancelled meanwhile. */
+  #pause(dial: Dial, attempts: number): Promise<boolean> {
+    const longestMs = Math.min(dial.maxRetryDelayMs, dial.minRetryDelayMs * 2 ** Math.min(attempts - 1, 31));
+    const delayMs = longestMs * (1 - this.#random() / 2);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#onCancel(dial, delayMs, resolve);
+    return promise;
+  }
+
+  /** Calls back once, after `delayMs` (with true) or when a signal aborts (with false); gives a way to stop that. */
+  #onCancel(dial: Dial, delayMs: number | undefined, callback: (isTimeout: boolean) => void): () => void {
+    let timer: unknown = undefined;
+    const stop = () => {
+      if (timer !== undefined) this.#clock.clearTimer(timer);
+      for (const signal of dial.signals) signal.removeEventListener("abort", onAbort);
+    };
+    const onAbort = () => {
+      stop();
+      callback(false);
+    };
+    if (dial.signals.some((signal) => signal.aborted)) {
+      callback(false);
+      return stop;
+    }
+    if (delayMs !== undefined) {
+      timer = this.#clock.setTimer(() => {
+        stop();
+        callback(true);
+      }, delayMs);
+    }
+    for (const signal of dial.signals) signal.addEventListener("abort", onAbort);
+    return stop;
+  }
+}

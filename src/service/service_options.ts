@@ -1,0 +1,167 @@
+// The options of a service, their defaults and checks. Runtime neutral.
+
+import type { BufferPoolOptions } from "../buffer/buffer_pool.ts";
+import type { Clock } from "../clock.ts";
+import type { Codec } from "../codec/codec.ts";
+import type { DialError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { checkKeys } from "../options.ts";
+import type { SessionHandlers } from "../session/handlers.ts";
+import { checkRange, type SessionLimits } from "../session/limits.ts";
+import type { Address } from "../transport/address.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { ConnectOptions } from "./connector.ts";
+import type { ListenerOptions } from "./listener.ts";
+
+/** Well below the 20,000 descriptors that systems commonly give a server. */
+const DEFAULT_MAX_CONNECTIONS = 10_000;
+const DEFAULT_MAX_DIALS = 1_024;
+const LARGEST_COUNT = 2 ** 31 - 1;
+
+/**
+ * The size classes of a service's pool: from a small turn to four 64 KiB frames with their headers. The two largest are
+ * a little over a power of two, so that a 64 KiB payload fits with its framing.
+ */
+const POOL_CLASSES: readonly number[] = [256, 1_024, 4_096, 16_384, 66_560, 266_240];
+/** What the pool keeps of what is not rented. */
+const POOL_MAX_FREE_BYTES = 67_108_864;
+
+/** A dial that did not become a session. */
+export interface ConnectFailedEvent {
+  /** Where to. */
+  readonly address: Address;
+  /** The error of the last attempt. */
+  readonly error: DialError;
+  /** How many attempts were made. */
+  readonly attempts: number;
+  /** What the dial was given as `token`. */
+  readonly token: unknown;
+}
+
+/** Options of a `TcpService`: handlers, limits, where sessions come from, and what everything else is made of. */
+export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Data>, SessionLimits {
+  /**
+   * How frames are cut and made.
+   *
+   * @default {rawCodec()}
+   */
+  readonly codec?: Codec;
+  /** Listeners that `start()` opens. More can be opened by `listen()`. */
+  readonly listeners?: readonly ListenerOptions[];
+  /** Dials that `start()` begins and does not wait for. More can be made by `connect()`. */
+  readonly dials?: readonly ConnectOptions[];
+  /** Makes the `data` of each session. */
+  readonly createData?: () => Data;
+  /** A dial failed for good, one of `dials` or of `connect()`. */
+  readonly onConnectFailed?: (event: ConnectFailedEvent) => void;
+  /**
+   * Sessions at the same time, accepted and dialled, 1 to 2^31 - 1. A connection over it is closed at once and counted.
+   *
+   * @default {10000}
+   */
+  readonly maxConnections?: number;
+  /**
+   * Dials at the same time, 1 to 2^31 - 1. `connect()` over it rejects with a `DialError` `"limit"`.
+   *
+   * @default {1024}
+   */
+  readonly maxDials?: number;
+  /**
+   * The buffer pool.
+   *
+   * @default {six classes from 256 bytes to 260 KiB, at most 64 MiB kept}
+   */
+  readonly pool?: BufferPoolOptions;
+  /**
+   * How to listen and dial.
+   *
+   * @default {defaultTransport()}
+   */
+  readonly transport?: Transport;
+  /**
+   * Where time comes from.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock;
+  /**
+   * Where faults of handlers are reported.
+   *
+   * @default {consoleLogger()}
+   */
+  readonly logger?: Logger;
+  /**
+   * Random numbers from 0 to below 1, for the jitter of retries.
+   *
+   * @default {Math.random}
+   */
+  readonly random?: () => number;
+}
+
+/** Every name there is; a missing or wrong one does not compile. */
+const NAMES: Record<keyof TcpServiceOptions, true> = {
+  onOpen: true,
+  onMessage: true,
+  onFrame: true,
+  onReceive: true,
+  onSend: true,
+  onClose: true,
+  onConnectFailed: true,
+  codec: true,
+  listeners: true,
+  dials: true,
+  createData: true,
+  maxConnections: true,
+  maxDials: true,
+  highWaterMarkBytes: true,
+  lowWaterMarkBytes: true,
+  maxQueuedBytes: true,
+  maxQueuedFrames: true,
+  idleTimeoutMs: true,
+  closeTimeoutMs: true,
+  framesPerTurn: true,
+  flushIntervalMs: true,
+  pool: true,
+  transport: true,
+  clock: true,
+  logger: true,
+  random: true,
+};
+
+const HANDLER_NAMES = ["onOpen", "onMessage", "onFrame", "onReceive", "onSend", "onClose", "onConnectFailed"] as const;
+
+/** The options that are the service's own, resolved. */
+export interface ResolvedServiceOptions {
+  /** Sessions at the same time. */
+  readonly maxConnections: number;
+  /** Dials at the same time. */
+  readonly maxDials: number;
+  /** The pool's options. */
+  readonly pool: BufferPoolOptions;
+}
+
+/**
+ * Checks the options that are the service's own and fills in their defaults.
+ *
+ * @param options The options as given.
+ * @returns The resolved ones.
+ * @throws {TypeError} if a name is unknown, a handler is not a function, or both message handlers are given.
+ * @throws {RangeError} if a number is out of range.
+ */
+export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): ResolvedServiceOptions {
+  checkKeys("service", options, NAMES);
+  for (const name of HANDLER_NAMES) {
+    const handler: unknown = options[name];
+    if (handler === undefined || typeof handler === "function") continue;
+    throw new TypeError(`Cannot create service as ${name} must be a function: current value is ${handler}`);
+  }
+  if (options.onMessage !== undefined && options.onFrame !== undefined) {
+    throw new TypeError("Cannot create service as it has one message handler: current value is onMessage and onFrame");
+  }
+  const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+  const maxDials = options.maxDials ?? DEFAULT_MAX_DIALS;
+  checkRange("maxConnections", maxConnections, 1, LARGEST_COUNT);
+  checkRange("maxDials", maxDials, 1, LARGEST_COUNT);
+  const pool = { classes: POOL_CLASSES, maxFreeBytes: POOL_MAX_FREE_BYTES, recycleHandles: true, ...options.pool };
+  return { maxConnections, maxDials, pool };
+}

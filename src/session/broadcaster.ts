@@ -1,0 +1,88 @@
+// Broadcaster: encodes a message once and queues the same bytes for many sessions. Runtime neutral.
+
+import type { FrameEncoder } from "../codec/codec.ts";
+import type { OutboundBlock } from "./outbound_blocks.ts";
+import type { Flushable } from "./flush_scheduler.ts";
+import type { SendQueueContext, SendResult } from "./send_queue.ts";
+import type { SessionCore } from "./session_core.ts";
+
+/** A shared block holds the broadcasts of one turn: a thousand small ones. */
+const SHARED_BLOCK_BYTES = 65_536;
+
+/** What became of a broadcast: how many sessions took it, and how many refused. */
+export interface BroadcastResult {
+  /** Sessions that took it. */
+  readonly accepted: number;
+  /** Of those, how many are above their high-water mark. */
+  readonly congested: number;
+  /** Sessions that refused, for their queue is full, they are closing, or the payload is too large. */
+  readonly refused: number;
+}
+
+/**
+ * Encodes broadcasts one behind the other into a shared block, so that a session that takes several in a turn holds them
+ * as one run and sends them in one write.
+ *
+ * Invariant: while `#block` is set, this broadcaster is one of its holders, and is down for the next flush.
+ */
+export class Broadcaster implements Flushable {
+  readonly #context: SendQueueContext;
+  readonly #encoder: FrameEncoder;
+  #block: OutboundBlock | undefined = undefined;
+
+  /** Makes a broadcaster; sessions whose encoder is another object get their own encoding. */
+  constructor(context: SendQueueContext, encoder: FrameEncoder) {
+    this.#context = context;
+    this.#encoder = encoder;
+  }
+
+  /** Queues a message for all of `cores` but those whose session `isExcepted`. */
+  broadcast<Data>(
+    payload: Uint8Array,
+    cores: Iterable<SessionCore<Data>>,
+    isExcepted: ((core: SessionCore<Data>) => boolean) | undefined,
+  ): BroadcastResult {
+    const encoder = this.#encoder;
+    const isTooLarge = payload.length > encoder.maxPayloadBytes;
+    const { block, start, end } = isTooLarge ? NOTHING : this.#encode(payload);
+    let accepted = 0;
+    let congested = 0;
+    let refused = 0;
+    for (const core of cores) {
+      if (isExcepted?.(core)) continue;
+      const isShared = block !== undefined && core.queue.encoder === encoder;
+      const result: SendResult = isShared ? core.sendShared(block, start, end) : core.send(payload, 0, payload.length);
+      if (result === "queued" || result === "sent") accepted++;
+      else if (result === "congested") {
+        accepted++;
+        congested++;
+      } else refused++;
+    }
+    return { accepted, congested, refused };
+  }
+
+  /** Lets the block go at the end of the turn; the sessions hold it as long as they need it. */
+  flush(): void {
+    if (this.#block !== undefined) this.#context.blocks.dropBlock(this.#block);
+    this.#block = undefined;
+  }
+
+  #encode(payload: Uint8Array): { block: OutboundBlock | undefined; start: number; end: number } {
+    const roomBytes = this.#encoder.frameBytes(payload.length);
+    if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.flush();
+    const block = this.#block ?? this.#openBlock(roomBytes);
+    const start = block.end;
+    block.end += this.#encoder.encode(payload, 0, payload.length, block.bytes, start);
+    return { block, start, end: block.end };
+  }
+
+  #openBlock(roomBytes: number): OutboundBlock {
+    const block = this.#context.blocks.takeBlock(Math.max(roomBytes, SHARED_BLOCK_BYTES));
+    block.holders = 1;
+    this.#block = block;
+    this.#context.scheduler.add(this);
+    return block;
+  }
+}
+
+const NOTHING = { block: undefined, start: 0, end: 0 };

@@ -1,0 +1,40 @@
+// The handlers of a service: what an application does when something happens. Types only. Runtime neutral.
+
+import type { CloseEvent } from "./close_reason.ts";
+import type { Session } from "./session.ts";
+
+/** What went out. */
+export interface SentEvent {
+  /** Frames that the system took whole since the last event. */
+  readonly frames: number;
+  /** Bytes that it took, framing included. */
+  readonly bytes: number;
+}
+
+/**
+ * What an application does when something happens to a session.
+ *
+ * Handlers are serial per session: while one that returned a promise has not finished, the next message waits and the
+ * socket is not read. One that throws or rejects is logged and ends its own session with `"handler-error"`; no other
+ * session notices.
+ *
+ * A payload is valid until its handler returns, or until the promise that it returned settles (at the longest until
+ * `onClose`). Copy it (`payload.slice()`) to keep it longer.
+ */
+export interface SessionHandlers<Data> {
+  /** The session is open. Messages wait until it returns, or its promise settles. */
+  readonly onOpen?: (session: Session<Data>) => unknown;
+  /** A message came. Give this or `onFrame`, not both. */
+  readonly onMessage?: (session: Session<Data>, payload: Uint8Array) => unknown;
+  /**
+   * A message came, as a range of an array: the form that makes no view, for servers that count nanoseconds. The payload
+   * is `buffer[offset]` up to `buffer[offset + length - 1]`.
+   */
+  readonly onFrame?: (session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown;
+  /** Bytes came, as the socket gave them, before the codec sees them; valid during the call. To watch, not to answer. */
+  readonly onReceive?: (session: Session<Data>, chunk: Uint8Array) => void;
+  /** The system took bytes; at most once a turn and session. Does not wait for a message handler that is running. */
+  readonly onSend?: (session: Session<Data>, sent: SentEvent) => void;
+  /** The session is over: comes exactly once for every `onOpen`, and nothing after it. */
+  readonly onClose?: (session: Session<Data>, event: CloseEvent) => unknown;
+}

@@ -1,0 +1,206 @@
+// Inbox: takes the chunks of one session, has them cut into frames, and hands the frames to the application one after
+// the other, with a budget a turn. Knows nothing of sending or closing. Runtime neutral.
+
+import type { Frame, FrameDecoder } from "../codec/codec.ts";
+import type { BufferPool } from "../buffer/buffer_pool.ts";
+import { FrameReader } from "../codec/frame_reader.ts";
+import type { Clock } from "../clock.ts";
+import { FrameError } from "../errors.ts";
+import type { CloseReason } from "./close_reason.ts";
+import type { FlushScheduler } from "./flush_scheduler.ts";
+
+/** What an inbox shares with the others of its service. */
+export interface InboxContext {
+  /** Yields to the event loop. */
+  readonly clock: Clock;
+  /** Where unfinished frames are kept. */
+  readonly pool: BufferPool;
+  /** Flushes what the handlers of a turn send. */
+  readonly scheduler: FlushScheduler;
+  /** The record that all decoders of the service use. */
+  readonly frame: Frame;
+  /** The budget of a turn. */
+  readonly limits: { readonly framesPerTurn: number };
+}
+
+/** The session behind an inbox. */
+export interface InboxOwner {
+  /** Hands a payload to the application; gives what its handler returned. */
+  consume(buffer: Uint8Array, offset: number, length: number): unknown;
+  /** Whether messages are still wanted. */
+  isReceiving(): boolean;
+  /** Something was wrong with the bytes or with the handler. */
+  handleFault(reason: CloseReason, error: unknown): void;
+  /** The inbox takes no more until `resumeInput()`. */
+  pauseInput(): void;
+  /** The inbox takes more. */
+  resumeInput(): void;
+  /** A handler that held the inbox, or a turn, has ended. */
+  handleIdle(): void;
+}
+
+/**
+ * The incoming side of a session.
+ *
+ * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
+ * budget is used up) the input is paused, and the reader keeps the chunk.
+ */
+export class Inbox {
+  /** Frames handed over so far. */
+  frames = 0;
+  readonly #context: InboxContext;
+  readonly #owner: InboxOwner;
+  readonly #reader: FrameReader;
+  /** Frames left in this turn. */
+  #budget = 0;
+  #isInHandler = false;
+  /** Whether the promise of a handler is open. */
+  #isHandlerHeld = false;
+  /** Whether a loop over the messages has not taken the last one. */
+  #isStreamHeld = false;
+  /** Whether there is such a loop: then it, and not the handler that may run it, sets the pace. */
+  #isStreaming = false;
+  #isYielding = false;
+  #isClosed = false;
+
+  /** Makes an inbox. */
+  constructor(context: InboxContext, owner: InboxOwner, decoder: FrameDecoder) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#reader = new FrameReader(decoder, context.pool, context.frame);
+  }
+
+  /** Whether a handler runs, or has a promise open. */
+  get isBusy(): boolean {
+    return this.#isInHandler || this.#isHandlerHeld;
+  }
+
+  /** Whether the stream stands inside a frame. */
+  get isInsideFrame(): boolean {
+    return this.#reader.isInsideFrame;
+  }
+
+  /** Takes a chunk, valid until the inbox lets the connection go on. */
+  receive(chunk: Uint8Array): void {
+    this.#reader.feed(chunk);
+    this.#budget = this.#context.limits.framesPerTurn;
+    this.#runTurn();
+  }
+
+  /** Holds all messages back until the promise of a handler settles. */
+  holdForHandler(promise: PromiseLike<unknown>): void {
+    this.#isHandlerHeld = true;
+    if (this.#isHeld) this.#owner.pauseInput();
+    promise.then(() => this.#releaseHandler(), (error: unknown) => {
+      this.#owner.handleFault("handler-error", error);
+      this.#releaseHandler();
+    });
+  }
+
+  /** Says whether a loop over the messages runs; a handler that waits for it does not hold it up. */
+  setStreaming(isStreaming: boolean): void {
+    this.#isStreaming = isStreaming;
+    if (this.#isHeld) this.#owner.pauseInput();
+    else if (!this.#isInHandler) this.#continue();
+  }
+
+  /** Gives the memory back. */
+  close(): void {
+    this.#isClosed = true;
+    this.#reader.close();
+  }
+
+  /** Runs what must not be re-entered: a frame that comes in meanwhile waits. */
+  guard<Result>(run: () => Result): Result {
+    const wasInHandler = this.#isInHandler;
+    this.#isInHandler = true;
+    try {
+      return run();
+    } finally {
+      this.#isInHandler = wasInHandler;
+    }
+  }
+
+  get #isHeld(): boolean {
+    return this.#isStreaming ? this.#isStreamHeld : this.#isHandlerHeld;
+  }
+
+  #releaseHandler(): void {
+    this.#isHandlerHeld = false;
+    if (this.#owner.isReceiving()) this.#continue();
+    else this.#owner.handleIdle();
+  }
+
+  #holdForStream(promise: PromiseLike<unknown>): void {
+    this.#isStreamHeld = true;
+    this.#owner.pauseInput();
+    promise.then(() => {
+      this.#isStreamHeld = false;
+      this.#continue();
+    });
+  }
+
+  /** Goes on where a hold or the end of a turn left off. */
+  #continue(): void {
+    if (this.#isHeld || this.#isYielding || this.#isClosed || !this.#owner.isReceiving()) return;
+    if (this.#reader.hasInput) {
+      if (this.#budget <= 0) return this.#yieldTurn();
+      this.#runTurn();
+    }
+    if (!this.#isHeld && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
+  }
+
+  #runTurn(): void {
+    const { scheduler } = this.#context;
+    scheduler.enterTurn();
+    this.#dispatch();
+    scheduler.leaveTurn();
+    if (!this.#isClosed && !this.#owner.isReceiving()) this.#owner.handleIdle();
+  }
+
+  #dispatch(): void {
+    const owner = this.#owner;
+    const reader = this.#reader;
+    const frame = reader.frame;
+    try {
+      while (reader.next()) {
+        this.frames++;
+        this.#isInHandler = true;
+        const result = owner.consume(frame.buffer, frame.offset, frame.length);
+        this.#isInHandler = false;
+        if (isThenable(result)) {
+          if (this.#isStreaming) this.#holdForStream(result);
+          else this.holdForHandler(result);
+          if (this.#isHeld) return;
+        }
+        if (!owner.isReceiving()) return;
+        if (--this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
+      }
+    } catch (error) {
+      const isHandlerFault = this.#isInHandler;
+      this.#isInHandler = false;
+      const reason = isHandlerFault ? "handler-error" : "decode-error";
+      owner.handleFault(reason, isHandlerFault || error instanceof FrameError ? error : toFrameError(error));
+    }
+  }
+
+  #yieldTurn(): void {
+    this.#isYielding = true;
+    this.#owner.pauseInput();
+    this.#context.clock.defer(() => {
+      this.#isYielding = false;
+      this.#budget = this.#context.limits.framesPerTurn;
+      this.#continue();
+    });
+  }
+}
+
+/** Says whether a handler returned a promise. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+function toFrameError(cause: unknown): FrameError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new FrameError("codec-fault", `Cannot decode frame as the decoder failed: ${text}`, { cause });
+}

@@ -1,0 +1,123 @@
+// The limits of a session: options, defaults, checks. Runtime neutral.
+
+import type { FrameEncoder } from "../codec/codec.ts";
+
+/** Past a turn's worth of small messages, and four 64 KiB frames: enough to keep a fast peer busy. */
+const DEFAULT_HIGH_WATER_MARK_BYTES = 262_144;
+/** The default of `maxQueuedBytes`, in high-water marks. */
+const QUEUE_MARKS = 4;
+const DEFAULT_MAX_QUEUED_FRAMES = 65_536;
+/** Two minutes: longer than any heartbeat in use, shorter than what a load balancer keeps. */
+const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
+const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
+/** Bounds a turn to about 100 us of decoding; at 64 bytes a frame this is a chunk of 64 KiB. */
+const DEFAULT_FRAMES_PER_TURN = 1_024;
+/** What a timer of the runtimes takes: 2^31 - 1 ms, 24 days. */
+const LARGEST_TIMER_MS = 2_147_483_647;
+const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
+
+/** The limits of each session of a service. */
+export interface SessionLimits {
+  /**
+   * Queued bytes above which `send` answers `"congested"`, 0 to 2^31 - 1.
+   *
+   * @default {262144}
+   */
+  readonly highWaterMarkBytes?: number;
+  /**
+   * Queued bytes down to which the queue must shrink before `drained()` resolves, 0 to `highWaterMarkBytes`.
+   *
+   * @default {half of highWaterMarkBytes}
+   */
+  readonly lowWaterMarkBytes?: number;
+  /**
+   * Queued bytes above which `send` answers `"full"`; at least one longest frame more than `highWaterMarkBytes`.
+   *
+   * @default {4 times highWaterMarkBytes, or more if one longest frame needs it}
+   */
+  readonly maxQueuedBytes?: number;
+  /**
+   * Queued frames above which `send` answers `"full"`, 1 to 2^31 - 1.
+   *
+   * @default {65536}
+   */
+  readonly maxQueuedFrames?: number;
+  /**
+   * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1.
+   *
+   * @default {120000}
+   */
+  readonly idleTimeoutMs?: number;
+  /**
+   * Milliseconds that `close()` waits for the queue to empty, the peer to end and a running handler to finish, before
+   * it cuts the connection, 0 to 2^31 - 1.
+   *
+   * @default {5000}
+   */
+  readonly closeTimeoutMs?: number;
+  /**
+   * Frames that one session handles before the others get their turn, 1 to 2^31 - 1.
+   *
+   * @default {1024}
+   */
+  readonly framesPerTurn?: number;
+  /**
+   * Milliseconds between two flushes of everything that was sent in between, to align with a game tick; 0 flushes at
+   * the end of each turn. At most 2^31 - 1.
+   *
+   * @default {0}
+   */
+  readonly flushIntervalMs?: number;
+}
+
+/** Limits with every default filled in. */
+export type ResolvedSessionLimits = Required<SessionLimits>;
+
+/**
+ * Checks limits and fills in the defaults.
+ *
+ * @param limits The limits.
+ * @param encoder The codec's encoder: a queue must take its longest frame.
+ * @returns All of them.
+ * @throws {RangeError} if one is out of range.
+ */
+export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncoder): ResolvedSessionLimits {
+  const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
+  const highWaterMarkBytes = limits.highWaterMarkBytes ?? DEFAULT_HIGH_WATER_MARK_BYTES;
+  checkRange("highWaterMarkBytes", highWaterMarkBytes, 0, LARGEST_QUEUE_BYTES);
+  const leastQueuedBytes = highWaterMarkBytes + longestFrameBytes;
+  const resolved: ResolvedSessionLimits = {
+    highWaterMarkBytes,
+    lowWaterMarkBytes: limits.lowWaterMarkBytes ?? Math.floor(highWaterMarkBytes / 2),
+    maxQueuedBytes: limits.maxQueuedBytes ?? Math.max(QUEUE_MARKS * highWaterMarkBytes, leastQueuedBytes),
+    maxQueuedFrames: limits.maxQueuedFrames ?? DEFAULT_MAX_QUEUED_FRAMES,
+    idleTimeoutMs: limits.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
+    closeTimeoutMs: limits.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
+    framesPerTurn: limits.framesPerTurn ?? DEFAULT_FRAMES_PER_TURN,
+    flushIntervalMs: limits.flushIntervalMs ?? 0,
+  };
+  checkRange("lowWaterMarkBytes", resolved.lowWaterMarkBytes, 0, highWaterMarkBytes);
+  checkRange("maxQueuedBytes", resolved.maxQueuedBytes, leastQueuedBytes, Number.MAX_SAFE_INTEGER);
+  checkRange("maxQueuedFrames", resolved.maxQueuedFrames, 1, LARGEST_QUEUE_BYTES);
+  checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);
+  checkRange("closeTimeoutMs", resolved.closeTimeoutMs, 0, LARGEST_TIMER_MS);
+  checkRange("framesPerTurn", resolved.framesPerTurn, 1, LARGEST_QUEUE_BYTES);
+  checkRange("flushIntervalMs", resolved.flushIntervalMs, 0, LARGEST_TIMER_MS);
+  return resolved;
+}
+
+/**
+ * Checks an integer option.
+ *
+ * @param name The option's name.
+ * @param value Its value.
+ * @param least The smallest allowed.
+ * @param most The largest allowed.
+ * @throws {RangeError} if it is not an integer in range.
+ */
+export function checkRange(name: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(
+    `Cannot create service as ${name} must be an integer from ${least} to ${most}: current value is ${value}`,
+  );
+}

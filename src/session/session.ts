@@ -1,0 +1,211 @@
+// Session: what applications see of a session. Its life is in session_core.ts. Runtime neutral.
+
+import type { Address } from "../transport/address.ts";
+import type { CloseEvent } from "./close_reason.ts";
+import type { SendResult } from "./send_queue.ts";
+import type { SessionCore } from "./session_core.ts";
+import type { SessionState } from "./session_state.ts";
+import type { SessionStats } from "./session_stats.ts";
+
+/** Where a session comes from. */
+export interface SessionOrigin {
+  /** Whether a listener accepted it or a dial made it. */
+  readonly kind: "accepted" | "dialled";
+  /** What the dial was given as `token`. */
+  readonly token?: unknown;
+}
+
+/** Options of {@linkcode Session.send}. */
+export interface SendOptions {
+  /**
+   * `"batch"` sends at the end of the turn (or at the flush interval), with all else that is sent in it; `"now"` at once.
+   *
+   * @default {"batch"}
+   */
+  readonly flush?: "batch" | "now";
+}
+
+/** Set by the class, for its constructor is nobody else's business. */
+let construct: <Data>(core: SessionCore<Data>, data: Data) => Session<Data>;
+
+/**
+ * One connection with its codec, queue and life; made by a service.
+ *
+ * @example Answer, then close
+ * ```ts
+ * import { TcpService } from "@laster/net";
+ * import { memoryTransport } from "@laster/net/transport";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const transport = memoryTransport();
+ * await using server = new TcpService({
+ *   transport,
+ *   listeners: [{ port: 1 }],
+ *   onMessage(session, payload) {
+ *     session.send(payload);
+ *     session.close();
+ *   },
+ * });
+ * await server.start();
+ * await using client = new TcpService({ transport });
+ * await client.start();
+ * const session = await client.connect({ hostname: "0.0.0.0", port: 1 });
+ * session.send(new Uint8Array([1, 2, 3]));
+ * for await (const payload of session) assertEquals(payload, new Uint8Array([1, 2, 3]));
+ * assertEquals((await session.closed).reason, "remote-closing");
+ * ```
+ */
+export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable<Uint8Array> {
+  /** What the application keeps with the session; made by the service's `createData`. */
+  data: Data;
+  readonly #core: SessionCore<Data>;
+
+  private constructor(core: SessionCore<Data>, data: Data) {
+    this.#core = core;
+    this.data = data;
+  }
+
+  static {
+    construct = (core, data) => new Session(core, data);
+  }
+
+  /** The session's number: unique within its service, counted up from 1. */
+  get id(): number {
+    return this.#core.id;
+  }
+
+  /** Where the session comes from. */
+  get origin(): SessionOrigin {
+    return this.#core.origin;
+  }
+
+  /** Where the session is in its life. */
+  get state(): SessionState {
+    return this.#core.state;
+  }
+
+  /** The address at this end. */
+  get localAddress(): Address {
+    return this.#core.connection.localAddress;
+  }
+
+  /** The peer's address. */
+  get remoteAddress(): Address {
+    return this.#core.connection.remoteAddress;
+  }
+
+  /** Bytes that were accepted by `send` and that the system has not taken yet, framing included. */
+  get queuedBytes(): number {
+    return this.#core.queue.queuedBytes;
+  }
+
+  /** A snapshot of the session's counters. */
+  get stats(): SessionStats {
+    return this.#core.stats();
+  }
+
+  /** Resolves once the connection is gone, before `onClose`; never rejects. */
+  get closed(): Promise<CloseEvent> {
+    return this.#core.closed;
+  }
+
+  /**
+   * Sends a message. The payload is copied: it is the caller's again when this returns. Nothing is dropped in silence.
+   *
+   * @param payload The message without its framing.
+   * @param options When to send it.
+   * @returns What became of it:
+   * - `"sent"`: the system has taken all that was queued.
+   * - `"queued"`: it leaves at the end of the turn, or when the peer makes room.
+   * - `"congested"`: as queued, but the queue is above `highWaterMarkBytes`: wait for `drained()` before sending more.
+   * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`.
+   * - `"too-large"`: refused, the payload is longer than the codec takes.
+   * - `"closed"`: refused, the session is not open.
+   */
+  send(payload: Uint8Array, options?: SendOptions): SendResult {
+    const result = this.#core.send(payload, 0, payload.length);
+    if (options?.flush !== "now") return result;
+    this.#core.queue.flush();
+    return result === "queued" && this.#core.queue.queuedBytes === 0 ? "sent" : result;
+  }
+
+  /**
+   * Sends a range of an array as a message: `send` without the need for a view.
+   *
+   * @param buffer The array that holds the payload; copied.
+   * @param offset Where the payload starts, in bytes.
+   * @param length How long it is, in bytes.
+   * @returns What became of it, as `send` says.
+   * @throws {RangeError} if the range is not within the array.
+   */
+  sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
+    if (!(offset >= 0 && length >= 0 && offset + length <= buffer.length)) {
+      throw new RangeError(
+        `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
+      );
+    }
+    return this.#core.send(buffer, offset, length);
+  }
+
+  /** Hands all that is queued to the system now, as far as it takes it. */
+  flush(): void {
+    this.#core.queue.flush();
+  }
+
+  /**
+   * Waits until the queue has shrunk to `lowWaterMarkBytes`; resolves at once if it has.
+   *
+   * @param options A signal to stop waiting; the promise then rejects with its reason.
+   * @throws {SessionClosedError} if the session closes first, or is closed.
+   */
+  drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#core.drained(options.signal);
+  }
+
+  /**
+   * The messages of this session, instead of `onMessage` while the loop runs. Each payload is the caller's own. The next
+   * message is read when the loop asks for it, so a slow loop slows the peer down. The loop ends when the session ends in
+   * order. One loop at a time. A handler may run one: messages then go to the loop.
+   *
+   * @returns The loop.
+   * @throws {SessionClosedError} from the loop, if the session ends by a fault.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#core.messages();
+  }
+
+  /**
+   * Closes in order: takes no more messages, sends what is queued, ends the sending side, reads to the peer's end
+   * (dropping what comes), then closes. After `closeTimeoutMs` it cuts the connection. May be called twice.
+   *
+   * @returns How the session ended, once the connection is gone.
+   */
+  close(): Promise<CloseEvent> {
+    this.#core.close("local-closing");
+    return this.#core.closed;
+  }
+
+  /**
+   * Cuts the connection at once, with a reset where the runtime can send one. What is queued is lost, and counted in the
+   * close event. May be called twice.
+   */
+  abort(): void {
+    this.#core.abort();
+  }
+
+  /** Closes in order. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/**
+ * Makes the face of a session.
+ *
+ * @param core Its life.
+ * @param data What the application keeps with it.
+ * @returns The session.
+ */
+export function makeSession<Data>(core: SessionCore<Data>, data: Data): Session<Data> {
+  return construct(core, data);
+}

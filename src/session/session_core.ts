@@ -1,0 +1,410 @@
+// SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
+// receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
+
+import type { Codec } from "../codec/codec.ts";
+import { SessionClosedError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
+import type { CloseEvent, CloseReason } from "./close_reason.ts";
+import { DrainWaiters } from "./drain_waiters.ts";
+import type { SessionHandlers } from "./handlers.ts";
+import { Inbox, type InboxContext, type InboxOwner, isThenable } from "./inbox.ts";
+import type { ResolvedSessionLimits } from "./limits.ts";
+import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
+import type { OutboundBlock } from "./outbound_blocks.ts";
+import { SendQueue, type SendQueueContext, type SendQueueOwner, type SendResult } from "./send_queue.ts";
+import { makeSession, type Session, type SessionOrigin } from "./session.ts";
+import { RefusalCounters, type SessionStats } from "./session_stats.ts";
+import { nextState, type SessionState } from "./session_state.ts";
+import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
+
+/** What the sessions of a service share. */
+export interface SessionContext<Data> extends InboxContext, SendQueueContext {
+  /** The limits of each session. */
+  readonly limits: ResolvedSessionLimits;
+  /** Where faults of handlers are reported. */
+  readonly logger: Logger;
+  /** How frames are cut and made. */
+  readonly codec: Codec;
+  /** The application. */
+  readonly handlers: SessionHandlers<Data>;
+  /** The timeouts of silent peers; absent if `idleTimeoutMs` is 0. */
+  readonly idleTimeouts: TimeoutQueue | undefined;
+  /** The timeouts of orderly ends. */
+  readonly closeTimeouts: TimeoutQueue;
+  /** Makes a session's data. */
+  readonly createData: () => Data;
+  /** A session is over, and its `onClose` has been called; `done` is what that returned, if it was a promise. */
+  readonly handleSessionOver: (core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined) => void;
+}
+
+/**
+ * The life of one session. See `SessionState` for its table.
+ *
+ * Invariant: `onClose` is called once, after the connection is gone and no handler of the session runs (or the close
+ * timeout has passed); nothing is called after it.
+ */
+export class SessionCore<Data>
+  implements ConnectionHandler, InboxOwner, SendQueueOwner, MessageStreamOwner, TimeoutOwner {
+  /** The face of this session. */
+  readonly session: Session<Data>;
+  /** The session's number. */
+  readonly id: number;
+  /** Where the session comes from. */
+  readonly origin: SessionOrigin;
+  readonly connection: Connection;
+  readonly queue: SendQueue;
+  readonly inbox: Inbox;
+  state: SessionState = "opening";
+  /** Bytes received, framing included. */
+  receivedBytes = 0;
+  /** Sends that were refused. */
+  readonly refusals = new RefusalCounters();
+  readonly #context: SessionContext<Data>;
+  readonly #idleEntry: TimeoutEntry | undefined;
+  #closeEntry: TimeoutEntry | undefined = undefined;
+  #reason: CloseReason | undefined = undefined;
+  #error: Error | undefined = undefined;
+  #event: CloseEvent | undefined = undefined;
+  #closed: PromiseWithResolvers<CloseEvent> | undefined = undefined;
+  #drainWaiters: DrainWaiters | undefined = undefined;
+  #stream: MessageStream | undefined = undefined;
+  #hasShutDown = false;
+  #hasPeerEnded = false;
+  #isInputPaused = false;
+  #isConfirmed = false;
+  #isOverdue = false;
+  #isFinished = false;
+  #isReportDue = false;
+  #reportedFrames = 0;
+  #reportedBytes = 0;
+  /** What had been sent when the idle timeout was last put off. */
+  #sentAtLastCheck = -1;
+
+  /** Makes a life over a connection that is not started. */
+  constructor(context: SessionContext<Data>, connection: Connection, id: number, origin: SessionOrigin) {
+    this.#context = context;
+    this.id = id;
+    this.origin = origin;
+    this.session = makeSession(this, context.createData());
+    this.connection = connection;
+    this.queue = new SendQueue(context, connection, context.codec.createEncoder(), this);
+    this.inbox = new Inbox(context, this, context.codec.createDecoder());
+    this.#idleEntry = context.idleTimeouts === undefined ? undefined : new TimeoutEntry(this);
+  }
+
+  /** Resolves once the connection is gone. */
+  get closed(): Promise<CloseEvent> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers();
+      if (this.#event !== undefined) this.#closed.resolve(this.#event);
+    }
+    return this.#closed.promise;
+  }
+
+  /** Wires all up, opens the session and tells the application. */
+  open(): void {
+    this.state = nextState(this.state, "open");
+    this.#armIdle();
+    this.connection.start(this);
+    const { handlers: { onOpen }, scheduler } = this.#context;
+    if (onOpen === undefined) return;
+    scheduler.enterTurn();
+    this.#call(() => {
+      const result = onOpen(this.session);
+      if (isThenable(result)) this.inbox.holdForHandler(result);
+    });
+    scheduler.leaveTurn();
+    if (this.state !== "open") this.#finish();
+  }
+
+  /** Begins an orderly end; does nothing if one has begun. */
+  close(reason: CloseReason, error?: Error): void {
+    if (this.state !== "open") return;
+    this.#reason = reason;
+    this.#error = error;
+    this.state = nextState(this.state, "closing");
+    this.#disarmIdle();
+    this.#armCloseTimeout();
+    this.connection.resume();
+    if (!this.inbox.isBusy) this.inbox.close();
+    this.queue.flush();
+    this.#advanceClose();
+  }
+
+  /** Ends at once. */
+  abort(): void {
+    if (this.state !== "open" && this.state !== "closing") return;
+    this.#reason ??= "local-abort";
+    this.connection.abort();
+  }
+
+  /** Encodes and queues a message. */
+  send(buffer: Uint8Array, offset: number, length: number): SendResult {
+    let result: SendResult = "closed";
+    if (this.state === "open") {
+      try {
+        result = this.queue.push(buffer, offset, length);
+      } catch (error) {
+        this.handleFault("encode-error", error);
+      }
+    }
+    if (result !== "queued") this.refusals.count(result);
+    return result;
+  }
+
+  /** Queues a frame that a broadcast has encoded. */
+  sendShared(block: OutboundBlock, start: number, end: number): SendResult {
+    const result = this.state === "open" ? this.queue.pushShared(block, start, end) : "closed";
+    if (result !== "queued") this.refusals.count(result);
+    return result;
+  }
+
+  /** Gives the counters. */
+  stats(): SessionStats {
+    const { queue, inbox } = this;
+    return {
+      receivedFrames: inbox.frames,
+      receivedBytes: this.receivedBytes,
+      sentFrames: queue.sentFrames,
+      sentBytes: queue.sentBytes,
+      queuedFrames: queue.queuedFrames,
+      queuedBytes: queue.queuedBytes,
+      refused: this.refusals.snapshot(),
+    };
+  }
+
+  /** Reports a fault of the codec or a handler, and ends the session by it. */
+  handleFault(reason: CloseReason, fault: unknown): void {
+    const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === this.id;
+    const properties = { id: this.id, reason, error: fault };
+    if (isOwnEnd) this.#context.logger.debug("Handler of session {id} stopped waiting: {error}", properties);
+    else if (reason === "handler-error") this.#context.logger.error("Handler of session {id} failed: {error}", properties);
+    else this.#context.logger.warn("Session {id} ends by {reason}: {error}", properties);
+    this.close(reason, fault instanceof Error ? fault : new Error(String(fault), { cause: fault }));
+  }
+
+  /** Waits until the queue is down at the low-water mark. */
+  async drained(signal: AbortSignal | undefined): Promise<void> {
+    if (this.state === "closed") throw this.#closedError();
+    if (this.queue.queuedBytes <= this.#context.limits.lowWaterMarkBytes) return;
+    this.#drainWaiters ??= new DrainWaiters();
+    await this.#drainWaiters.wait(signal);
+  }
+
+  /** The messages as a loop. */
+  messages(): AsyncGenerator<Uint8Array, void, undefined> {
+    return this.#openStream().loop();
+  }
+
+  // The connection's events.
+
+  onData(chunk: Uint8Array): void {
+    if (this.state !== "open") return;
+    this.receivedBytes += chunk.length;
+    this.#armIdle();
+    const { onReceive } = this.#context.handlers;
+    if (onReceive !== undefined) this.#call(() => onReceive(this.session, chunk));
+    if (this.state === "open") this.inbox.receive(chunk);
+  }
+
+  onEnd(): void {
+    this.#hasPeerEnded = true;
+    if (this.state === "open") {
+      this.close(this.inbox.isInsideFrame ? "truncated" : "remote-closing");
+      return;
+    }
+    this.#isConfirmed = this.#hasShutDown;
+    this.#advanceClose();
+  }
+
+  onDrain(): void {
+    this.queue.handleDrain();
+  }
+
+  onClose({ error }: ConnectionEnd): void {
+    if (this.#reason === undefined) this.#reason = this.#reasonOf(error);
+    this.#error ??= error;
+    this.state = nextState(this.state, "closed");
+    this.#disarmIdle();
+    this.#event = {
+      reason: this.#reason,
+      error: this.#error,
+      unsentFrames: this.queue.queuedFrames,
+      unsentBytes: this.queue.queuedBytes,
+      isConfirmed: this.#isConfirmed && this.queue.queuedFrames === 0,
+    };
+    this.queue.dispose();
+    this.#drainWaiters?.reject(this.#closedError());
+    this.#stream?.end(this.#isOrderly() ? undefined : this.#closedError());
+    this.#closed?.resolve(this.#event);
+    if (this.inbox.isBusy) this.#armCloseTimeout();
+    // In a microtask, for abort() may have been called by a handler that still runs.
+    queueMicrotask(() => this.#finish());
+  }
+
+  // The inbox's, the queue's, the stream's and the timers' events.
+
+  consume(buffer: Uint8Array, offset: number, length: number): unknown {
+    if (this.#stream !== undefined) return this.#stream.push(buffer.slice(offset, offset + length));
+    const { onFrame, onMessage, onReceive } = this.#context.handlers;
+    if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
+    if (onMessage !== undefined) return onMessage(this.session, buffer.subarray(offset, offset + length));
+    if (onReceive !== undefined) return undefined;
+    // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
+    return this.#openStream().push(buffer.slice(offset, offset + length));
+  }
+
+  isReceiving(): boolean {
+    return this.state === "open";
+  }
+
+  pauseInput(): void {
+    if (this.#isInputPaused || this.state !== "open") return;
+    this.#isInputPaused = true;
+    this.connection.pause();
+  }
+
+  resumeInput(): void {
+    if (!this.#isInputPaused || this.state !== "open") return;
+    this.#isInputPaused = false;
+    this.#armIdle();
+    this.connection.resume();
+  }
+
+  handleIdle(): void {
+    this.#finish();
+  }
+
+  handleProgress(): void {
+    if (this.#drainWaiters !== undefined && this.queue.queuedBytes <= this.#context.limits.lowWaterMarkBytes) {
+      this.#drainWaiters.resolve();
+    }
+    if (this.#context.handlers.onSend !== undefined && !this.#isReportDue) {
+      this.#isReportDue = true;
+      queueMicrotask(() => this.#reportSent());
+    }
+    if (this.state === "closing") this.#advanceClose();
+  }
+
+  handleLoop(isRunning: boolean): void {
+    const { onFrame, onMessage } = this.#context.handlers;
+    const isHandled = onFrame !== undefined || onMessage !== undefined;
+    const stream = this.#stream;
+    if (!isRunning && isHandled && this.state === "open") {
+      // The handler takes over again, with the message that the loop had not asked for.
+      this.#stream = undefined;
+      const payload = stream?.takeWaiting();
+      if (payload !== undefined) {
+        this.#call(() => {
+          const result = this.consume(payload, 0, payload.length);
+          if (isThenable(result)) this.inbox.holdForHandler(result);
+        });
+      }
+    }
+    this.inbox.setStreaming(this.#stream !== undefined);
+  }
+
+  handleTimeout(entry: TimeoutEntry): void {
+    if (entry === this.#idleEntry) return this.#handleSilence();
+    this.#isOverdue = true;
+    if (this.state === "closing") this.connection.abort();
+    else this.#finish();
+  }
+
+  /** The peer sent nothing for the idle timeout; or was not listened to, and then must at least have read something. */
+  #handleSilence(): void {
+    const isExcused = this.#isInputPaused && !(this.queue.isWriting && this.queue.sentBytes === this.#sentAtLastCheck);
+    this.#sentAtLastCheck = this.queue.sentBytes;
+    if (isExcused) this.#armIdle();
+    else this.close("idle-timeout");
+  }
+
+  /** Takes the next step of an orderly end, if it is due. */
+  #advanceClose(): void {
+    if (this.state !== "closing" || this.queue.queuedFrames > 0) return;
+    if (!this.#hasShutDown) {
+      this.#hasShutDown = true;
+      this.connection.shutdown();
+    }
+    if (this.#hasPeerEnded) this.connection.close();
+  }
+
+  /** Calls `onClose` and lets the service forget the session, once that may be. */
+  #finish(): void {
+    const event = this.#event;
+    if (event === undefined || this.#isFinished || (this.inbox.isBusy && !this.#isOverdue)) return;
+    this.#isFinished = true;
+    if (this.#closeEntry !== undefined) this.#context.closeTimeouts.disarm(this.#closeEntry);
+    this.inbox.close();
+    this.#reportSent();
+    let done: PromiseLike<unknown> | undefined;
+    try {
+      const result = this.#context.handlers.onClose?.(this.session, event);
+      if (isThenable(result)) done = result.then(undefined, (error: unknown) => this.#logCloseFault(error));
+    } catch (error) {
+      this.#logCloseFault(error);
+    }
+    this.#context.handleSessionOver(this, event, done);
+  }
+
+  #reportSent(): void {
+    this.#isReportDue = false;
+    const { onSend } = this.#context.handlers;
+    const frames = this.queue.sentFrames - this.#reportedFrames;
+    const bytes = this.queue.sentBytes - this.#reportedBytes;
+    if (onSend === undefined || bytes === 0) return;
+    this.#reportedFrames += frames;
+    this.#reportedBytes += bytes;
+    this.#call(() => onSend(this.session, { frames, bytes }));
+  }
+
+  /** Calls the application where it must be neither re-entered nor trusted. */
+  #call(run: () => void): void {
+    try {
+      this.inbox.guard(run);
+    } catch (error) {
+      this.handleFault("handler-error", error);
+    }
+  }
+
+  #openStream(): MessageStream {
+    if (this.#stream === undefined) {
+      this.#stream = new MessageStream(this);
+      if (this.#event !== undefined) this.#stream.end(this.#isOrderly() ? undefined : this.#closedError());
+      this.inbox.setStreaming(true);
+    }
+    return this.#stream;
+  }
+
+  #reasonOf(error: ConnectionEnd["error"]): CloseReason {
+    if (error !== undefined) return error.code === "reset" ? "reset" : "socket-error";
+    return this.inbox.isInsideFrame ? "truncated" : "remote-closing";
+  }
+
+  #isOrderly(): boolean {
+    return this.#reason === "local-closing" || this.#reason === "remote-closing" || this.#reason === "shutdown";
+  }
+
+  #closedError(): SessionClosedError {
+    return new SessionClosedError(this.id, this.#reason ?? "local-closing", { cause: this.#error });
+  }
+
+  #logCloseFault(error: unknown): void {
+    this.#context.logger.error("The onClose handler of session {id} failed: {error}", { id: this.id, error });
+  }
+
+  #armIdle(): void {
+    if (this.#idleEntry !== undefined) this.#context.idleTimeouts?.arm(this.#idleEntry);
+  }
+
+  #disarmIdle(): void {
+    if (this.#idleEntry !== undefined) this.#context.idleTimeouts?.disarm(this.#idleEntry);
+  }
+
+  #armCloseTimeout(): void {
+    if (this.#closeEntry !== undefined) return;
+    this.#closeEntry = new TimeoutEntry(this);
+    this.#context.closeTimeouts.arm(this.#closeEntry);
+  }
+}

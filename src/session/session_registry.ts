@@ -1,0 +1,79 @@
+// SessionRegistry: the sessions of a service, by id, and what those that are over have counted. Runtime neutral.
+
+import type { CloseReason } from "./close_reason.ts";
+import type { SessionCore } from "./session_core.ts";
+
+/** Sums over sessions. */
+export interface SessionTotals {
+  /** Frames received. */
+  readonly receivedFrames: number;
+  /** Bytes received, framing included. */
+  readonly receivedBytes: number;
+  /** Frames that the system took. */
+  readonly sentFrames: number;
+  /** Bytes that the system took. */
+  readonly sentBytes: number;
+  /** Sends that were refused. */
+  readonly refusedSends: number;
+}
+
+/** The sessions of a service that are not over. */
+export class SessionRegistry<Data> {
+  /** Sessions opened so far. */
+  opened = 0;
+  readonly #cores = new Map<number, SessionCore<Data>>();
+  readonly #closed = new Map<CloseReason, number>();
+  #totals: SessionTotals = { receivedFrames: 0, receivedBytes: 0, sentFrames: 0, sentBytes: 0, refusedSends: 0 };
+
+  /** How many sessions there are. */
+  get count(): number {
+    return this.#cores.size;
+  }
+
+  /** How many are over, by reason. */
+  get closed(): Readonly<Partial<Record<CloseReason, number>>> {
+    return Object.fromEntries(this.#closed);
+  }
+
+  /** Adds a session. */
+  add(core: SessionCore<Data>): void {
+    this.opened++;
+    this.#cores.set(core.id, core);
+  }
+
+  /** Finds a session. */
+  get(id: number): SessionCore<Data> | undefined {
+    return this.#cores.get(id);
+  }
+
+  /** Removes a session that is over, and keeps what it counted. */
+  remove(core: SessionCore<Data>, reason: CloseReason): void {
+    this.#cores.delete(core.id);
+    this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
+    this.#totals = addUp(this.#totals, core);
+  }
+
+  /** All sessions, in the order of their ids. */
+  values(): MapIterator<SessionCore<Data>> {
+    return this.#cores.values();
+  }
+
+  /** Sums over all sessions, those that are over too. */
+  totals(): SessionTotals {
+    let totals = this.#totals;
+    for (const core of this.#cores.values()) totals = addUp(totals, core);
+    return totals;
+  }
+}
+
+function addUp<Data>(totals: SessionTotals, core: SessionCore<Data>): SessionTotals {
+  const stats = core.stats();
+  const { refused } = stats;
+  return {
+    receivedFrames: totals.receivedFrames + stats.receivedFrames,
+    receivedBytes: totals.receivedBytes + stats.receivedBytes,
+    sentFrames: totals.sentFrames + stats.sentFrames,
+    sentBytes: totals.sentBytes + stats.sentBytes,
+    refusedSends: totals.refusedSends + refused.closed + refused.full + refused["too-large"],
+  };
+}

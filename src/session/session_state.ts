@@ -1,0 +1,35 @@
+// The states of a session, and which may follow which. Runtime neutral.
+
+/**
+ * Where a session is in its life.
+ *
+ * | state       | entered by                      | messages come | `send` takes | next                   |
+ * | ----------- | ------------------------------- | ------------- | ------------ | ---------------------- |
+ * | `"opening"` | the connection is there         | no            | no           | `"open"`               |
+ * | `"open"`    | all is wired, before `onOpen`   | yes           | yes          | `"closing"`, `"closed"` |
+ * | `"closing"` | an orderly end, by either side  | no            | no           | `"closed"`             |
+ * | `"closed"`  | the connection is gone          | no            | no           | none                   |
+ *
+ * While closing, the session writes what is queued, ends its sending side, reads (and drops) what comes until the peer
+ * ends, then closes the connection; `closeTimeoutMs` bounds all of it.
+ */
+export type SessionState = "opening" | "open" | "closing" | "closed";
+
+const NEXT: Record<SessionState, readonly SessionState[]> = {
+  "opening": ["open"],
+  "open": ["closing", "closed"],
+  "closing": ["closed"],
+  "closed": [],
+};
+
+/**
+ * Checks a step between states: a wrong one is a bug of this package.
+ *
+ * @param from The state left.
+ * @param to The state entered.
+ * @returns The state entered.
+ */
+export function nextState(from: SessionState, to: SessionState): SessionState {
+  if (NEXT[from].includes(to)) return to;
+  throw new Error(`Cannot enter state ${to} as the table forbids it: current value is ${from}`);
+}

@@ -1,0 +1,214 @@
+// The Bun adapter: listens through `Bun.listen`; dials through `node:net`, since `Bun.connect` can be neither cancelled
+// nor timed. Bun only.
+
+import { ConnectionError } from "../errors.ts";
+import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { Delivery } from "./delivery.ts";
+import { toConnectionError, toListenError } from "./error_codes.ts";
+import { connectNode, resolveHost } from "./node.ts";
+import type {
+  AcceptHandler,
+  Connection,
+  ConnectionHandler,
+  Transport,
+  TransportListener,
+} from "./transport.ts";
+
+/** What the adapter uses of a `Bun.Socket`. */
+interface BunSocket {
+  data: BunConnection;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  write(bytes: Uint8Array, offset: number, length: number): number;
+  shutdown(): void;
+  end(): void;
+  terminate(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** What the adapter uses of Bun. */
+interface BunRuntime {
+  listen(options: {
+    hostname?: string;
+    port?: number;
+    unix?: string;
+    allowHalfOpen: boolean;
+    socket: {
+      open(socket: BunSocket): void;
+      data(socket: BunSocket, chunk: Uint8Array): void;
+      drain(socket: BunSocket): void;
+      end(socket: BunSocket): void;
+      close(socket: BunSocket, error?: Error): void;
+      error(socket: BunSocket, error: Error): void;
+    };
+  }): { readonly hostname: string; readonly port: number; stop(closeActive?: boolean): void };
+}
+
+/**
+ * Makes the transport over `Bun.listen`. The backlog is always 512 there.
+ *
+ * @returns A stateless transport.
+ * @throws {TypeError} if the runtime is not Bun.
+ *
+ * @example Listen under Bun
+ * ```ts
+ * import { bunTransport } from "@laster/net/transport";
+ *
+ * if ("Bun" in globalThis) {
+ *   const handler = { onConnection: () => {}, onAcceptError: () => {} };
+ *   const listener = await bunTransport().listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, handler);
+ *   await listener.close();
+ * }
+ * ```
+ */
+export function bunTransport(): Transport {
+  const { Bun: bun } = globalThis as unknown as { Bun?: BunRuntime };
+  if (bun === undefined) throw new TypeError("Cannot create transport as the runtime must be Bun: Bun is undefined");
+  return { name: "bun", listen: (address, handler) => listenBun(bun, address, handler), connect: connectNode };
+}
+
+async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandler): Promise<TransportListener> {
+  try {
+    const where = address.kind === "tcp"
+      ? { hostname: await resolveHost(address.hostname), port: address.port }
+      : { unix: address.path };
+    const server = bun.listen({
+      ...where,
+      allowHalfOpen: true,
+      socket: {
+        open(socket) {
+          const connection = new BunConnection(socket, address);
+          socket.data = connection;
+          handler.onConnection(connection);
+          connection.holdUntilStarted();
+        },
+        data: (socket, chunk) => socket.data.handleData(chunk),
+        drain: (socket) => socket.data.handleDrain(),
+        end: (socket) => socket.data.handleEnd(),
+        close: (socket, error) => socket.data.handleClose(error),
+        // Bun calls this for what a handler threw, which handlers do not; a broken connection is in `close`.
+        error: (_socket, error) => {
+          throw error;
+        },
+      },
+    });
+    let isOpen = true;
+    return {
+      address: address.kind === "tcp" ? tcpAddress(server.hostname, server.port) : address,
+      close() {
+        if (isOpen) server.stop(false);
+        isOpen = false;
+        return Promise.resolve();
+      },
+    };
+  } catch (cause) {
+    throw toListenError(cause, formatAddress(address));
+  }
+}
+
+class BunConnection implements Connection {
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  readonly #socket: BunSocket;
+  readonly #delivery = new Delivery();
+  /** What a partial write left over: sent on from `drain`. */
+  #rest: Uint8Array | undefined = undefined;
+  #restOffset = 0;
+  #restBytes = 0;
+  #isPaused = false;
+  #isStarted = false;
+  #hasShutDown = false;
+
+  constructor(socket: BunSocket, address: Address) {
+    this.#socket = socket;
+    const isUnix = address.kind === "unix";
+    this.localAddress = isUnix ? address : tcpAddress(socket.localAddress, socket.localPort);
+    this.remoteAddress = isUnix ? { kind: "unix", path: "" } : tcpAddress(socket.remoteAddress, socket.remotePort);
+  }
+
+  /** Starts paused: called once Bun has opened the socket. */
+  holdUntilStarted(): void {
+    if (!this.#isStarted && !this.#delivery.isOver) this.#socket.pause();
+  }
+
+  start(handler: ConnectionHandler): void {
+    this.#isStarted = true;
+    this.#delivery.start(handler);
+    if (!this.#isPaused && !this.#delivery.isOver) this.#socket.resume();
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.#hasShutDown || this.#delivery.isOver) return false;
+    const count = this.#socket.write(bytes, offset, length);
+    if (count === length) return true;
+    if (count < 0) return false; // Broken: `close` follows.
+    this.#rest = bytes;
+    this.#restOffset = offset + count;
+    this.#restBytes = length - count;
+    return false;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#delivery.pause();
+    if (!this.#delivery.isOver) this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#delivery.resume();
+    if (this.#isStarted && !this.#delivery.isOver) this.#socket.resume();
+  }
+
+  shutdown(): void {
+    if (this.#hasShutDown || this.#delivery.isOver) return;
+    this.#hasShutDown = true;
+    this.#socket.shutdown();
+  }
+
+  close(): void {
+    if (this.#delivery.isOver) return;
+    this.#delivery.finish();
+    this.#socket.end();
+  }
+
+  abort(): void {
+    if (this.#delivery.isOver) return;
+    this.#delivery.finish();
+    this.#socket.terminate();
+  }
+
+  handleData(chunk: Uint8Array): void {
+    this.#delivery.handleData(chunk);
+  }
+
+  handleDrain(): void {
+    const rest = this.#rest;
+    if (rest === undefined) return;
+    const count = this.#socket.write(rest, this.#restOffset, this.#restBytes);
+    if (count < 0) return; // Broken: `close` follows.
+    this.#restOffset += count;
+    this.#restBytes -= count;
+    if (this.#restBytes > 0) return;
+    this.#rest = undefined;
+    this.#delivery.handleDrain();
+  }
+
+  handleEnd(): void {
+    this.#delivery.handleEnd();
+  }
+
+  handleClose(cause: Error | undefined): void {
+    this.#rest = undefined;
+    if (cause) this.#delivery.handleClose({ error: toConnectionError(cause) });
+    else if (!this.#hasShutDown) this.#delivery.handleClose({ error: new ConnectionError("reset") }); // A write failed.
+    else {
+      // Once both sides have ended Bun closes by itself, and if the peer was the second, says nothing of its end.
+      this.#delivery.handleEnd();
+      this.#delivery.handleClose({});
+    }
+  }
+}

@@ -1,0 +1,314 @@
+// The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, with a read loop a connection. Deno only.
+
+import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { Delivery } from "./delivery.ts";
+import { ReadBufferPool } from "./deno_read_buffer.ts";
+import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import type {
+  AcceptHandler,
+  Connection,
+  ConnectionEnd,
+  ConnectionHandler,
+  DialOptions,
+  ListenOptions,
+  Transport,
+  TransportListener,
+} from "./transport.ts";
+
+/** The default backlog, as Deno's own. */
+const DEFAULT_BACKLOG = 511;
+/** A read with data waiting resolves without a trip through the event loop: after this many, others get a turn. */
+const READS_PER_TURN = 8;
+/** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
+const SHORTEST_BACK_OFF_MS = 5;
+const LONGEST_BACK_OFF_MS = 1_000;
+
+/** What the adapter uses of a `Deno.Addr`. */
+type DenoAddress = { transport: "tcp"; hostname: string; port: number } | { transport: "unix"; path: string };
+
+/** What the adapter uses of a `Deno.Conn`. */
+interface DenoSocket {
+  readonly localAddr: DenoAddress;
+  readonly remoteAddr: DenoAddress;
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  setNoDelay?(isOn: boolean): void;
+}
+
+/** What the adapter uses of a `Deno.Listener`. */
+interface DenoListener {
+  readonly addr: DenoAddress;
+  accept(): Promise<DenoSocket>;
+  close(): void;
+}
+
+/** What the adapter uses of Deno. */
+interface DenoRuntime {
+  listen(options: { hostname: string; port: number; tcpBacklog: number }): DenoListener;
+  listen(options: { transport: "unix"; path: string }): DenoListener;
+  connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoSocket>;
+  connect(options: { transport: "unix"; path: string; signal?: AbortSignal }): Promise<DenoSocket>;
+  removeSync(path: string): void;
+}
+
+/**
+ * Makes the transport over `Deno.listen` and `Deno.connect`. Needs `--allow-net`; Unix sockets need `--allow-read` and
+ * `--allow-write`.
+ *
+ * @returns A transport. Its connections share read buffers.
+ * @throws {TypeError} if the runtime is not Deno.
+ *
+ * @example Listen under Deno
+ * ```ts
+ * import { denoTransport } from "@laster/net/transport";
+ *
+ * if ("Deno" in globalThis) {
+ *   const handler = { onConnection: () => {}, onAcceptError: () => {} };
+ *   const listener = await denoTransport().listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, handler);
+ *   await listener.close();
+ * }
+ * ```
+ */
+export function denoTransport(): Transport {
+  const { Deno: deno } = globalThis as unknown as { Deno?: DenoRuntime };
+  if (deno === undefined) throw new TypeError("Cannot create transport as the runtime must be Deno: Deno is undefined");
+  const buffers = new ReadBufferPool();
+  return {
+    name: "deno",
+    listen: (address, handler, options) => listenDeno(deno, buffers, address, handler, options),
+    connect: (address, options) => connectDeno(deno, buffers, address, options),
+  };
+}
+
+// deno-lint-ignore require-await -- async, so that what Deno.listen throws becomes a rejection.
+async function listenDeno(
+  deno: DenoRuntime,
+  buffers: ReadBufferPool,
+  address: Address,
+  handler: AcceptHandler,
+  options: ListenOptions = {},
+): Promise<TransportListener> {
+  const text = formatAddress(address);
+  const tcpBacklog = options.backlog ?? DEFAULT_BACKLOG;
+  let server: DenoListener;
+  try {
+    server = address.kind === "tcp"
+      ? deno.listen({ hostname: address.hostname, port: address.port, tcpBacklog })
+      : deno.listen({ transport: "unix", path: address.path });
+  } catch (cause) {
+    throw toListenError(cause, text);
+  }
+  const accepting = new AcceptLoop(server, (socket) => {
+    handler.onConnection(new DenoConnection(socket, buffers));
+  }, (cause) => handler.onAcceptError(toListenError(cause, text)));
+  const run = accepting.run();
+  return {
+    address: toAddress(server.addr),
+    close() {
+      if (accepting.stop() && address.kind === "unix") deno.removeSync(address.path);
+      return run;
+    },
+  };
+}
+
+/** Accepts until it is stopped; an accept that fails (EMFILE) is reported and tried again after a pause. */
+class AcceptLoop {
+  readonly #server: DenoListener;
+  readonly #onSocket: (socket: DenoSocket) => void;
+  readonly #onError: (cause: unknown) => void;
+  #isStopped = false;
+  #endPause: () => void = () => {};
+
+  constructor(server: DenoListener, onSocket: (socket: DenoSocket) => void, onError: (cause: unknown) => void) {
+    this.#server = server;
+    this.#onSocket = onSocket;
+    this.#onError = onError;
+  }
+
+  async run(): Promise<void> {
+    let backOffMs = SHORTEST_BACK_OFF_MS;
+    while (!this.#isStopped) {
+      try {
+        const socket = await this.#server.accept();
+        if (this.#isStopped) return socket.close();
+        backOffMs = SHORTEST_BACK_OFF_MS;
+        this.#onSocket(socket);
+      } catch (cause) {
+        if (this.#isStopped) return;
+        this.#onError(cause);
+        await this.#pause(backOffMs);
+        backOffMs = Math.min(2 * backOffMs, LONGEST_BACK_OFF_MS);
+      }
+    }
+  }
+
+  /** Says whether it was running. */
+  stop(): boolean {
+    if (this.#isStopped) return false;
+    this.#isStopped = true;
+    this.#server.close();
+    this.#endPause();
+    return true;
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, delayMs);
+    this.#endPause = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    return promise;
+  }
+}
+
+async function connectDeno(
+  deno: DenoRuntime,
+  buffers: ReadBufferPool,
+  address: Address,
+  { signal }: DialOptions = {},
+): Promise<Connection> {
+  try {
+    signal?.throwIfAborted();
+    const socket = address.kind === "tcp"
+      ? await deno.connect({ hostname: address.hostname, port: address.port, signal })
+      : await deno.connect({ transport: "unix", path: address.path, signal });
+    return new DenoConnection(socket, buffers);
+  } catch (cause) {
+    const isAborted = signal?.aborted === true;
+    throw toDialError(isAborted ? new DOMException("The dial was aborted", "AbortError") : cause, formatAddress(address));
+  }
+}
+
+function toAddress(address: DenoAddress): Address {
+  if (address.transport === "unix") return { kind: "unix", path: address.path ?? "" };
+  return tcpAddress(address.hostname, address.port);
+}
+
+class DenoConnection implements Connection {
+  readonly #socket: DenoSocket;
+  readonly #buffers: ReadBufferPool;
+  readonly #delivery = new Delivery();
+  #hasShutDown = false;
+  #isClosed = false;
+  /** Lets the read loop go on after a pause. */
+  #endPause: () => void = () => {};
+
+  constructor(socket: DenoSocket, buffers: ReadBufferPool) {
+    this.#socket = socket;
+    this.#buffers = buffers;
+    socket.setNoDelay?.(true);
+  }
+
+  get localAddress(): Address {
+    return toAddress(this.#socket.localAddr);
+  }
+
+  get remoteAddress(): Address {
+    return toAddress(this.#socket.remoteAddr);
+  }
+
+  start(handler: ConnectionHandler): void {
+    this.#delivery.start(handler);
+    if (!this.#delivery.isOver) this.#readLoop();
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.#hasShutDown || this.#delivery.isOver) return false;
+    const isWhole = offset === 0 && length === bytes.length;
+    this.#writeAll(isWhole ? bytes : bytes.subarray(offset, offset + length));
+    return false;
+  }
+
+  pause(): void {
+    this.#delivery.pause();
+  }
+
+  resume(): void {
+    this.#delivery.resume();
+    this.#endPause();
+  }
+
+  shutdown(): void {
+    if (this.#hasShutDown || this.#delivery.isOver) return;
+    this.#hasShutDown = true;
+    this.#socket.closeWrite().catch(() => {
+      // The peer has reset the connection: the read loop says so.
+    });
+  }
+
+  close(): void {
+    if (this.#delivery.isOver) return;
+    this.#delivery.finish();
+    this.#finish({});
+  }
+
+  abort(): void {
+    this.close(); // Deno has no way to send a reset; with unread input the system sends one by itself.
+  }
+
+  async #readLoop(): Promise<void> {
+    const buffer = this.#buffers.open();
+    try {
+      for (let reads = 1;; reads++) {
+        const count = await this.#socket.read(buffer.bytes);
+        await this.#flowing();
+        if (this.#delivery.isOver) break;
+        if (count === null) {
+          this.#delivery.handleEnd();
+          break;
+        }
+        this.#delivery.handleData(buffer.bytes.subarray(0, count));
+        await this.#flowing();
+        if (this.#delivery.isOver) break;
+        buffer.adapt(count);
+        if (reads % READS_PER_TURN === 0) await yieldToLoop();
+      }
+    } catch (cause) {
+      this.#finish({ error: toConnectionError(cause) });
+    } finally {
+      buffer.close();
+    }
+  }
+
+  /** Waits while paused: until then the handler owns the buffer. */
+  async #flowing(): Promise<void> {
+    while (!this.#delivery.isFlowing && !this.#delivery.isOver) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#endPause = resolve;
+      await promise;
+    }
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    let rest = bytes;
+    try {
+      for (;;) {
+        const count = await this.#socket.write(rest);
+        if (count === rest.length) break;
+        rest = rest.subarray(count);
+      }
+    } catch (cause) {
+      this.#finish({ error: toConnectionError(cause) });
+      return;
+    }
+    this.#delivery.handleDrain();
+  }
+
+  /** Closes the socket. The first call says how it ended: later ones come from what the close itself interrupted. */
+  #finish(end: ConnectionEnd): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#socket.close();
+    this.#delivery.handleClose(end);
+    this.#endPause();
+  }
+}
+
+function yieldToLoop(): Promise<void> {
+  // No type library of the web platform declares `setImmediate`.
+  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
+  return new Promise((resolve) => setImmediate(resolve));
+}

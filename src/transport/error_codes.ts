@@ -1,0 +1,116 @@
+// Translates what a runtime throws into the error classes of the package. Runtime neutral: knows the names by heart.
+
+import {
+  ConnectionError,
+  type ConnectionErrorCode,
+  DialError,
+  type DialErrorCode,
+  ListenError,
+  type ListenErrorCode,
+} from "../errors.ts";
+
+/** POSIX codes (`error.code` on Node and Bun, mostly on Deno too) and Deno's class names (`error.name`). */
+const LISTEN_CODES: Record<string, ListenErrorCode> = {
+  EADDRINUSE: "address-in-use",
+  AddrInUse: "address-in-use",
+  EADDRNOTAVAIL: "address-not-available",
+  AddrNotAvailable: "address-not-available",
+  ENOENT: "address-not-available",
+  NotFound: "address-not-available",
+  EACCES: "permission-denied",
+  EPERM: "permission-denied",
+  PermissionDenied: "permission-denied",
+  NotCapable: "permission-denied",
+  ENOTFOUND: "host-not-found",
+  EAI_AGAIN: "host-not-found",
+  EMFILE: "too-many-files",
+  ENFILE: "too-many-files",
+};
+
+const DIAL_CODES: Record<string, DialErrorCode> = {
+  ECONNREFUSED: "refused",
+  ConnectionRefused: "refused",
+  ENOENT: "refused",
+  NotFound: "refused",
+  ECONNRESET: "reset",
+  ConnectionReset: "reset",
+  EPIPE: "reset",
+  ETIMEDOUT: "timeout",
+  TimedOut: "timeout",
+  ABORT_ERR: "aborted",
+  AbortError: "aborted",
+  ENOTFOUND: "host-not-found",
+  EAI_AGAIN: "host-not-found",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  NetworkUnreachable: "unreachable",
+  HostUnreachable: "unreachable",
+  EADDRNOTAVAIL: "unreachable",
+  AddrNotAvailable: "unreachable",
+  EMFILE: "too-many-files",
+  ENFILE: "too-many-files",
+  EACCES: "permission-denied",
+  EPERM: "permission-denied",
+  PermissionDenied: "permission-denied",
+  NotCapable: "permission-denied",
+};
+
+const CONNECTION_CODES: Record<string, ConnectionErrorCode> = {
+  ECONNRESET: "reset",
+  ConnectionReset: "reset",
+  EPIPE: "reset",
+  BrokenPipe: "reset",
+  ECONNABORTED: "reset",
+  ConnectionAborted: "reset",
+  ENOTCONN: "reset",
+  NotConnected: "reset",
+  ETIMEDOUT: "timeout",
+  TimedOut: "timeout",
+};
+
+/** Deno reports a failed lookup as a plain `Error`; this is how its message starts. */
+const LOOKUP_MESSAGE = /failed to lookup address|name resolution|No address associated/i;
+
+/**
+ * Translates what `listen` or `accept` threw.
+ *
+ * @param cause The runtime's error.
+ * @param address The address as text.
+ * @returns Our error, with the runtime's as cause.
+ */
+export function toListenError(cause: unknown, address: string): ListenError {
+  const code = lookUp(LISTEN_CODES, cause) ?? (isLookupFailure(cause) ? "host-not-found" : "unknown");
+  return new ListenError(code, address, { cause });
+}
+
+/**
+ * Translates what `connect` threw.
+ *
+ * @param cause The runtime's error.
+ * @param address The address as text.
+ * @returns Our error, with the runtime's as cause.
+ */
+export function toDialError(cause: unknown, address: string): DialError {
+  const code = lookUp(DIAL_CODES, cause) ?? (isLookupFailure(cause) ? "host-not-found" : "unknown");
+  return new DialError(code, address, { cause });
+}
+
+/**
+ * Translates what a read or a write threw.
+ *
+ * @param cause The runtime's error.
+ * @returns Our error, with the runtime's as cause.
+ */
+export function toConnectionError(cause: unknown): ConnectionError {
+  return new ConnectionError(lookUp(CONNECTION_CODES, cause) ?? "unknown", { cause });
+}
+
+function lookUp<Code>(codes: Record<string, Code>, cause: unknown): Code | undefined {
+  if (typeof cause !== "object" || cause === null) return undefined;
+  const { code, name } = cause as { code?: unknown; name?: unknown };
+  return codes[String(code)] ?? codes[String(name)];
+}
+
+function isLookupFailure(cause: unknown): boolean {
+  return cause instanceof Error && LOOKUP_MESSAGE.test(cause.message);
+}

@@ -1,0 +1,236 @@
+// The Node adapter: listens and dials through `node:net`, which Deno and Bun have too. Adds no logic of its own but the
+// translation of events. Runs on Node, Bun and Deno.
+
+import { lookup } from "node:dns/promises";
+import { connect, createServer, isIP } from "node:net";
+import type { ConnectionError } from "../errors.ts";
+import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { Delivery } from "./delivery.ts";
+import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import type {
+  AcceptHandler,
+  Connection,
+  ConnectionHandler,
+  DialOptions,
+  ListenOptions,
+  Transport,
+  TransportListener,
+} from "./transport.ts";
+
+/** The default backlog, as Node's own. */
+const DEFAULT_BACKLOG = 511;
+
+/** Which end a connection is: only the listening one has a Unix path. */
+type Role = "accepted" | "dialled";
+
+/** What the adapter uses of a `net.Socket`. */
+interface NodeSocket {
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  readonly writableLength: number;
+  readonly destroyed: boolean;
+  on(event: "data", listener: (chunk: Uint8Array) => void): void;
+  on(event: "end" | "close" | "connect", listener: () => void): void;
+  on(event: "error", listener: (error: Error) => void): void;
+  off(event: "error", listener: (error: Error) => void): void;
+  write(bytes: Uint8Array, done: (error?: Error | null) => void): boolean;
+  end(done?: () => void): void;
+  pause(): void;
+  resume(): void;
+  destroy(): void;
+  resetAndDestroy(): void;
+  setNoDelay(isOn: boolean): void;
+}
+
+/**
+ * Makes the transport over `node:net`. It runs on Node, Bun and Deno.
+ *
+ * @returns A stateless transport.
+ *
+ * @example Listen
+ * ```ts
+ * import { nodeTransport } from "@laster/net/transport";
+ *
+ * const handler = { onConnection: () => {}, onAcceptError: () => {} };
+ * const listener = await nodeTransport().listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, handler);
+ * await listener.close();
+ * ```
+ */
+export function nodeTransport(): Transport {
+  return { name: "node", listen: listenNode, connect: connectNode };
+}
+
+function listenNode(address: Address, handler: AcceptHandler, options: ListenOptions = {}): Promise<TransportListener> {
+  const text = formatAddress(address);
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
+    handler.onConnection(new NodeConnection(socket, address, "accepted"));
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
+  server.once("error", (cause) => reject(toListenError(cause, text)));
+  const backlog = options.backlog ?? DEFAULT_BACKLOG;
+  const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };
+  server.listen({ ...where, backlog }, () => {
+    server.removeAllListeners("error");
+    server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
+    const bound = server.address();
+    const isTcp = bound !== null && typeof bound === "object";
+    const closed = Promise.withResolvers<void>();
+    resolve({
+      address: isTcp ? tcpAddress(bound.address, bound.port) : address,
+      close() {
+        // The callback waits for the connections too, which live on: the listening socket is closed at once.
+        if (server.listening) server.close();
+        closed.resolve();
+        return closed.promise;
+      },
+    });
+  });
+  return promise;
+}
+
+/**
+ * Dials through `node:net`; the Bun adapter does so as well, since `Bun.connect` can be neither cancelled nor timed.
+ *
+ * @param address Where to.
+ * @param options How to cancel.
+ * @returns The connection, not started.
+ * @throws {DialError} if it does not come about.
+ */
+export function connectNode(address: Address, options: DialOptions = {}): Promise<Connection> {
+  const { signal } = options;
+  const text = formatAddress(address);
+  const { promise, resolve, reject } = Promise.withResolvers<Connection>();
+  if (signal?.aborted) {
+    reject(toDialError(abortError(), text));
+    return promise;
+  }
+  const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };
+  const socket = connect({ ...where, allowHalfOpen: true, noDelay: true }) as NodeSocket;
+  const onAbort = () => {
+    reject(toDialError(abortError(), text));
+    socket.destroy();
+  };
+  const onError = (cause: Error) => {
+    signal?.removeEventListener("abort", onAbort);
+    reject(toDialError(cause, text));
+    socket.destroy();
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  socket.on("error", onError);
+  socket.on("connect", () => {
+    signal?.removeEventListener("abort", onAbort);
+    if (socket.destroyed) return;
+    const connection = new NodeConnection(socket, address, "dialled");
+    socket.off("error", onError);
+    resolve(connection);
+  });
+  return promise;
+}
+
+/**
+ * Looks a host name up, for a runtime that listens on one but does not say where that is.
+ *
+ * @param hostname A host name or an IP address.
+ * @returns The IP address.
+ * @throws {Error} if it does not resolve: a runtime's error.
+ */
+export async function resolveHost(hostname: string): Promise<string> {
+  return isIP(hostname) === 0 ? (await lookup(hostname)).address : hostname;
+}
+
+function abortError(): Error {
+  return new DOMException("The dial was aborted", "AbortError");
+}
+
+class NodeConnection implements Connection {
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  readonly #socket: NodeSocket;
+  readonly #delivery = new Delivery();
+  #error: ConnectionError | undefined = undefined;
+  /** Writes whose callback is due; only the last one can be unfinished. */
+  #openWrites = 0;
+  /** Whether `write` said false and `onDrain` is due. */
+  #isDraining = false;
+  #isPaused = false;
+  #isStarted = false;
+  #hasShutDown = false;
+  readonly #onWritten = (error?: Error | null) => this.#handleWritten(error);
+
+  constructor(socket: NodeSocket, address: Address, role: Role) {
+    this.#socket = socket;
+    if (address.kind === "unix") {
+      const nowhere: Address = { kind: "unix", path: "" };
+      this.localAddress = role === "accepted" ? address : nowhere;
+      this.remoteAddress = role === "accepted" ? nowhere : address;
+    } else {
+      this.localAddress = tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
+      this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+    }
+    // Before the listeners, since one for "data" lets a stream flow that was not paused.
+    socket.pause();
+    socket.on("data", (chunk) => this.#delivery.handleData(chunk));
+    socket.on("end", () => this.#delivery.handleEnd());
+    socket.on("error", (cause) => {
+      this.#error ??= toConnectionError(cause);
+    });
+    socket.on("close", () => this.#delivery.handleClose(this.#error === undefined ? {} : { error: this.#error }));
+  }
+
+  start(handler: ConnectionHandler): void {
+    this.#isStarted = true;
+    this.#delivery.start(handler);
+    if (!this.#isPaused) this.#socket.resume();
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.#hasShutDown || this.#delivery.isOver || this.#socket.destroyed) return false;
+    const isWhole = offset === 0 && length === bytes.length;
+    this.#openWrites++;
+    this.#socket.write(isWhole ? bytes : bytes.subarray(offset, offset + length), this.#onWritten);
+    // The length goes down at once if the system took all; the callback comes later all the same.
+    if (this.#socket.writableLength === 0) return true;
+    this.#isDraining = true;
+    return false;
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#delivery.pause();
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#delivery.resume();
+    if (this.#isStarted) this.#socket.resume();
+  }
+
+  shutdown(): void {
+    if (this.#hasShutDown || this.#delivery.isOver) return;
+    this.#hasShutDown = true;
+    this.#socket.end();
+  }
+
+  close(): void {
+    this.#delivery.finish();
+    this.#socket.destroy(); // What `write` took is in the system's hands, which goes on sending it.
+  }
+
+  abort(): void {
+    this.#delivery.finish();
+    // Only TCP has a reset; on a Unix socket the call throws.
+    if (this.localAddress.kind === "tcp" && !this.#socket.destroyed) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  #handleWritten(error: Error | null | undefined): void {
+    this.#openWrites--;
+    if (this.#openWrites > 0 || !this.#isDraining) return;
+    if (error || this.#socket.destroyed) return; // Broken: "close" follows.
+    this.#isDraining = false;
+    this.#delivery.handleDrain();
+  }
+}

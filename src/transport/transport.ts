@@ -1,0 +1,120 @@
+// Transport and Connection: what a runtime must offer so that sessions can live on it. Types only; the adapters are
+// beside it, and tests/transport/conformance.ts says the same in cases. Runtime neutral.
+
+import type { ConnectionError, ListenError } from "../errors.ts";
+import type { Address } from "./address.ts";
+
+/** How a connection ended. */
+export interface ConnectionEnd {
+  /** What broke it; absent if it ended in order, or by our own `abort()`. */
+  readonly error?: ConnectionError;
+}
+
+/**
+ * Takes what happens on a connection. Calls come one after the other, except that `onClose` may come from inside
+ * `abort()`, and `onDrain` never from inside `write()`. After `onClose` comes nothing.
+ */
+export interface ConnectionHandler {
+  /**
+   * Bytes came. `chunk` is valid during the call; if the call pauses the connection, until `resume()`.
+   * Is not called while paused, nor after `onEnd`.
+   */
+  onData(chunk: Uint8Array): void;
+  /** The peer shut its sending side down, and every byte before that was handed over. Sending is still possible. */
+  onEnd(): void;
+  /** The bytes of the `write` that answered false are all taken; the next `write` may come. */
+  onDrain(): void;
+  /** The connection is gone. Comes exactly once for every `start()`. */
+  onClose(end: ConnectionEnd): void;
+}
+
+/**
+ * One byte stream. Starts paused, so that nothing is lost before `start()`; no-delay is on.
+ *
+ * To end it in order: `shutdown()` once nothing is being written, take `onData` up to `onEnd`, then `close()`.
+ */
+export interface Connection {
+  /** The address at this end. */
+  readonly localAddress: Address;
+  /** The peer's address. */
+  readonly remoteAddress: Address;
+  /** Hands the connection its handler and lets data flow. Call it once. */
+  start(handler: ConnectionHandler): void;
+  /**
+   * Sends `bytes[offset]` up to `bytes[offset + length - 1]`, however many writes of the runtime that takes.
+   *
+   * @returns true if the bytes are all taken: the array is the caller's again. false if not yet: the array stays on loan,
+   * unchanged, until `onDrain` (or `onClose`), and no other `write` may come before. After the connection broke, or
+   * closed, bytes vanish and the answer is false; `onClose` follows or has been.
+   */
+  write(bytes: Uint8Array, offset: number, length: number): boolean;
+  /** Stops `onData` and `onEnd` from the next call on. A peer's reset may go unseen while paused, its end does. */
+  pause(): void;
+  /** Lets them flow again. Calls the handler never from inside. */
+  resume(): void;
+  /** Ends the sending side (FIN); receiving goes on. Not while a `write` is under way. May be called twice. */
+  shutdown(): void;
+  /**
+   * Closes both ways in order. Bytes that `write` took are still delivered if `onEnd` was; else the system may drop them.
+   * `onClose` follows, not from inside. May be called twice.
+   */
+  close(): void;
+  /** Closes both ways at once, with a reset where the runtime can send one. `onClose` may come from inside. */
+  abort(): void;
+}
+
+/** Options of {@linkcode Transport.listen}. */
+export interface ListenOptions {
+  /**
+   * How many connections the system keeps that are not accepted yet. Bun always uses 512.
+   *
+   * @default {511}
+   */
+  readonly backlog?: number;
+}
+
+/** Takes what happens on a listener. */
+export interface AcceptHandler {
+  /** A connection came. Call its `start()`, or `abort()` it, before returning or later: it waits. */
+  onConnection(connection: Connection): void;
+  /** Accepting failed, for want of file descriptors mostly. The listener goes on, after a pause. */
+  onAcceptError(error: ListenError): void;
+}
+
+/** An open listener of a transport. */
+export interface TransportListener {
+  /** Where it listens; the port is the real one. */
+  readonly address: Address;
+  /** Stops listening; connections that were accepted live on. A Unix socket's path is removed. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Options of {@linkcode Transport.connect}. */
+export interface DialOptions {
+  /** Ends the dial; the promise rejects with `DialError` `"aborted"`. */
+  readonly signal?: AbortSignal;
+}
+
+/** A runtime's way to listen and dial. */
+export interface Transport {
+  /** The runtime's API behind it. */
+  readonly name: string;
+  /**
+   * Opens a listener.
+   *
+   * @param address Where; port 0 lets the system choose.
+   * @param handler Takes the connections.
+   * @param options The backlog.
+   * @throws {ListenError} if the address cannot be listened on.
+   */
+  listen(address: Address, handler: AcceptHandler, options?: ListenOptions): Promise<TransportListener>;
+  /**
+   * Dials.
+   *
+   * @param address Where to.
+   * @param options How to cancel.
+   * @returns The connection, not started.
+   * @throws {DialError} if it does not come about.
+   */
+  connect(address: Address, options?: DialOptions): Promise<Connection>;
+}

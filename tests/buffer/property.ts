@@ -1,0 +1,30 @@
+// Runs a fast-check property with a seed that is printed and can be given: LASTER_SEED=n repeats a run.
+// Runtime neutral; Deno needs --allow-env for the variable and does without it otherwise.
+
+import fc from "fast-check";
+import process from "node:process";
+
+const SEED = givenSeed() ?? Date.now() & 0x7fff_ffff;
+
+console.log(`seed ${SEED} (LASTER_SEED=${SEED} repeats it)`);
+
+/**
+ * Checks a property with the run's seed.
+ *
+ * @param property What must hold.
+ * @param runs How many inputs are tried.
+ * @throws {Error} if it does not hold, with the smallest input found and the seed.
+ */
+export function check<Input>(property: fc.IProperty<Input>, runs: number = 200): void {
+  fc.assert(property, { seed: SEED, numRuns: runs });
+}
+
+function givenSeed(): number | undefined {
+  try {
+    const text = process.env.LASTER_SEED;
+    return text === undefined || text === "" ? undefined : Number(text);
+  } catch {
+    // Deno without --allow-env: the run picks its own seed.
+    return undefined;
+  }
+}

@@ -1,0 +1,27 @@
+// The conformance suite of transports: the contract in src/transport/transport.ts, in cases. Every adapter runs it on
+// every runtime it loads on; see the *_test.ts files here. Runtime neutral.
+
+import { describe } from "node:test";
+import type { Transport } from "../../src/transport/transport.ts";
+import { breakCases } from "./conformance/break_cases.ts";
+import type { Capabilities } from "./conformance/capabilities.ts";
+import { closeCases } from "./conformance/close_cases.ts";
+import { dataCases } from "./conformance/data_cases.ts";
+import { dialCases } from "./conformance/dial_cases.ts";
+import { flowCases } from "./conformance/flow_cases.ts";
+import { listenCases } from "./conformance/listen_cases.ts";
+import { reentrancyCases } from "./conformance/reentrancy_cases.ts";
+
+/** Declares the suite for one adapter. */
+export function conformanceSuite(name: string, makeTransport: () => Transport, capabilities: Capabilities): void {
+  const suite = { makeTransport, capabilities };
+  describe(`${name} Transport`, () => {
+    describe("data", () => dataCases(suite));
+    describe("flow", () => flowCases(suite));
+    describe("close", () => closeCases(suite));
+    describe("break", () => breakCases(suite));
+    describe("reentrancy", () => reentrancyCases(suite));
+    describe("listen", () => listenCases(suite));
+    describe("dial", () => dialCases(suite));
+  });
+}

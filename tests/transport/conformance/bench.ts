@@ -1,0 +1,153 @@
+// Bench: what one case works on. Opens listeners and pairs of probes on a transport, and at the end closes all of it and
+// checks that nothing is left and that no probe saw the contract broken. Runtime neutral.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import { assertEquals } from "@std/assert";
+import type { ListenError } from "../../../src/errors.ts";
+import type { Address } from "../../../src/transport/address.ts";
+import type {
+  Connection,
+  DialOptions,
+  ListenOptions,
+  Transport,
+  TransportListener,
+} from "../../../src/transport/transport.ts";
+import type { Capabilities } from "./capabilities.ts";
+import { patternBytes, Probe } from "./probe.ts";
+import { Waiting } from "./waiting.ts";
+
+/** The kinds of socket that a case runs over. */
+export type Network = "tcp" | "unix";
+
+/** A port of the system's choice. */
+export const ANY_PORT: Address = { kind: "tcp", hostname: "127.0.0.1", port: 0 };
+
+/** Enough that what happened before has crossed the loopback and the event loop. */
+const SETTLE_ROUNDS = 6;
+
+/** A listener of a case, and what it took in. */
+export class BenchListener {
+  readonly accepted: Probe[] = [];
+  readonly acceptErrors: ListenError[] = [];
+  /** Set by `Bench.listen()`, before anything is dialled. */
+  listener!: TransportListener;
+  /** What a case does inside `onConnection`. */
+  onConnection: (probe: Probe) => void = () => {};
+  readonly #waiting = new Waiting();
+
+  /** Records a connection. */
+  add(probe: Probe): void {
+    this.accepted.push(probe);
+    this.onConnection(probe);
+    this.#waiting.look();
+  }
+
+  /** Waits until so many connections came in all, and gives the last of them. */
+  async accept(count: number = 1): Promise<Probe> {
+    await this.#waiting.until(`connection ${count}`, () => this.accepted.length >= count);
+    return this.accepted[count - 1];
+  }
+}
+
+/** What one case works on. */
+export class Bench {
+  readonly transport: Transport;
+  readonly capabilities: Capabilities;
+  readonly #probes: Probe[] = [];
+  readonly #listeners: BenchListener[] = [];
+  #directory: string | undefined = undefined;
+  #pathCount = 0;
+  #control: readonly [Probe, Probe] | undefined = undefined;
+
+  constructor(transport: Transport, capabilities: Capabilities) {
+    this.transport = transport;
+    this.capabilities = capabilities;
+  }
+
+  /** Makes an address to listen on. */
+  async address(network: Network): Promise<Address> {
+    if (network === "tcp") return ANY_PORT;
+    this.#directory ??= await mkdtemp(join(tmpdir(), "laster-"));
+    return { kind: "unix", path: join(this.#directory, `${this.#pathCount++}.sock`) };
+  }
+
+  /** Listens. */
+  async listen(address: Address = ANY_PORT, options: ListenOptions = {}): Promise<BenchListener> {
+    const listening = new BenchListener();
+    listening.listener = await this.transport.listen(address, {
+      onConnection: (connection) => listening.add(this.#add(connection)),
+      onAcceptError: (error) => listening.acceptErrors.push(error),
+    }, options);
+    this.#listeners.push(listening);
+    return listening;
+  }
+
+  /** Dials. */
+  async dial(address: Address, options: DialOptions = {}): Promise<Probe> {
+    return this.#add(await this.transport.connect(address, options));
+  }
+
+  /** Makes two connected ends, not started. */
+  async pair(network: Network): Promise<readonly [accepted: Probe, dialled: Probe]> {
+    const listening = await this.listen(await this.address(network));
+    const dialled = await this.dial(listening.listener.address);
+    return [await listening.accept(), dialled];
+  }
+
+  /**
+   * Waits until what was sent before must have arrived: messages go to and fro on another connection, which the system
+   * and the runtime serve after it. Instead of sleeping, to see that something does not happen.
+   */
+  async settle(): Promise<void> {
+    this.#control ??= await this.#openControl();
+    const [one, other] = this.#control;
+    for (let round = 1; round <= SETTLE_ROUNDS; round++) {
+      await one.send(patternBytes(1, one.receivedBytes));
+      await other.received(one.receivedBytes + 1);
+      await other.send(patternBytes(1, one.receivedBytes));
+      await one.received(other.receivedBytes);
+      await setImmediate();
+    }
+  }
+
+  /**
+   * Lets `peer`, which is not started, reset the connection: by `abort()` if the adapter can send a reset, else by
+   * closing with unread input, which makes the system send one.
+   */
+  async reset(peer: Probe, subject: Probe): Promise<void> {
+    if (!this.capabilities.abortResets.includes(networkOf(peer))) await subject.send(patternBytes(1));
+    peer.abort();
+  }
+
+  /** Ends everything, and checks that it did. */
+  async end(): Promise<void> {
+    for (const probe of this.#probes) {
+      if (!probe.isStarted) probe.start();
+      if (probe.closes === 0) probe.abort();
+    }
+    for (const probe of this.#probes) await probe.closed();
+    for (const { listener } of this.#listeners) await listener.close();
+    if (this.#directory !== undefined) await rm(this.#directory, { recursive: true });
+    await setImmediate();
+    assertEquals(this.#probes.flatMap((probe) => probe.violations), [], "violations of the contract");
+    assertEquals(this.#probes.filter((probe) => probe.closes !== 1).length, 0, "connections not closed exactly once");
+  }
+
+  async #openControl(): Promise<readonly [Probe, Probe]> {
+    const [one, other] = await this.pair("tcp");
+    return [one.start(), other.start()];
+  }
+
+  #add(connection: Connection): Probe {
+    const probe = new Probe(connection);
+    this.#probes.push(probe);
+    return probe;
+  }
+}
+
+function networkOf(probe: Probe): Network {
+  return probe.connection.localAddress.kind;
+}

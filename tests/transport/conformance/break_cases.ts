@@ -1,0 +1,101 @@
+// Conformance: resets and aborts, told apart from an end in order. Runtime neutral.
+
+import { assertEquals } from "@std/assert";
+import { patternBytes } from "./probe.ts";
+import { endCase, type Suite } from "./suite.ts";
+
+const MIB = 1_048_576;
+
+/** Declares the cases. */
+export function breakCases(suite: Suite): void {
+  endCase(suite, "reports a reset while idle", async ({ bench, subject, peer }) => {
+    subject.start();
+    await bench.reset(peer, subject);
+    assertEquals((await subject.closed()).error?.code, "reset");
+    assertEquals(subject.ends, 0);
+  });
+
+  endCase(suite, "reports a reset that comes before start()", async ({ bench, subject, peer }) => {
+    await bench.reset(peer, subject);
+    await bench.settle();
+    subject.start();
+    assertEquals((await subject.closed()).error?.code, "reset");
+  });
+
+  endCase(suite, "reports a reset in the middle of reading", async ({ bench, subject, peer }) => {
+    subject.hooks.onData = () => subject.pause();
+    subject.start();
+    peer.write(patternBytes(16 * MIB));
+    await subject.until("a chunk", () => subject.receivedBytes > 0);
+    await bench.reset(peer, subject);
+    await bench.settle();
+    subject.hooks.onData = undefined;
+    subject.resume();
+    assertEquals((await subject.closed()).error?.code, "reset");
+    assertEquals(subject.ends, 0);
+  });
+
+  endCase(suite, "reports a reset in the middle of writing", async ({ bench, subject, peer }) => {
+    subject.start();
+    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    await bench.settle();
+    peer.abort(); // With unread input, this is a reset on every adapter.
+    assertEquals((await subject.closed()).error?.code, "reset");
+    assertEquals([subject.drains, subject.ends], [0, 0]);
+    assertEquals(subject.write(patternBytes(10)), false);
+  });
+
+  endCase(suite, "reports a reset after the peer's end", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.shutdown();
+    await subject.ended();
+    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    await bench.settle();
+    peer.abort();
+    assertEquals((await subject.closed()).error?.code, "reset");
+    assertEquals(subject.drains, 0);
+  });
+
+  endCase(suite, "finds out by writing that the peer closed both ways", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.close();
+    await subject.ended();
+    // The first write may reach a peer that answers with a reset; one of the next ones fails.
+    for (let writes = 0; writes < 100 && subject.closes === 0; writes++) {
+      subject.write(patternBytes(10));
+      await bench.settle();
+    }
+    assertEquals((await subject.closed()).error?.code, "reset");
+  });
+
+  endCase(suite, "aborts without an error at this end", async ({ subject, peer }) => {
+    subject.start();
+    peer.start();
+    await peer.send(patternBytes(10));
+    await subject.received(10);
+    subject.abort();
+    assertEquals(await subject.closed(), {});
+    await peer.until("an end or a close", () => peer.ends > 0 || peer.closes > 0).catch(() => {});
+  });
+
+  endCase(suite, "aborts though a write is under way", async ({ bench, subject, peer }) => {
+    subject.start();
+    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    subject.abort();
+    assertEquals(await subject.closed(), {});
+    await bench.settle();
+    assertEquals(subject.drains, 0);
+    peer.start();
+  });
+
+  endCase(suite, "resets the peer by abort() if the adapter can", async ({ bench, network, subject, peer }) => {
+    subject.start();
+    peer.start();
+    await subject.send(patternBytes(10));
+    await peer.received(10);
+    subject.abort();
+    await peer.until("the outcome", () => peer.ends > 0 || peer.closes > 0);
+    const isReset = peer.end?.error?.code === "reset";
+    assertEquals(isReset, bench.capabilities.abortResets.includes(network));
+  });
+}

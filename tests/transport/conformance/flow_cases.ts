@@ -1,0 +1,121 @@
+// Conformance: pause and resume. Runtime neutral.
+
+import { setImmediate } from "node:timers/promises";
+import { assert, assertEquals } from "@std/assert";
+import { patternBytes } from "./probe.ts";
+import { endCase, type Suite } from "./suite.ts";
+
+const MIB = 1_048_576;
+
+/** Declares the cases. The probe itself blames an `onData` or `onEnd` that comes while paused. */
+export function flowCases(suite: Suite): void {
+  endCase(suite, "holds bytes and end back while paused", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    await peer.send(patternBytes(1));
+    await subject.received(1);
+    subject.pause();
+    await peer.send(patternBytes(99, 1));
+    peer.shutdown();
+    await bench.settle();
+    assertEquals([subject.receivedBytes, subject.ends], [1, 0]);
+    subject.resume();
+    await subject.received(100);
+    await subject.ended();
+  });
+
+  endCase(suite, "holds an end back that comes alone while paused", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.pause();
+    peer.shutdown();
+    await bench.settle();
+    assertEquals(subject.ends, 0);
+    subject.resume();
+    await subject.ended();
+  });
+
+  endCase(suite, "stays paused if pause() comes before start()", async ({ bench, subject, peer }) => {
+    subject.pause();
+    subject.start();
+    peer.start();
+    await peer.send(patternBytes(10));
+    await bench.settle();
+    assertEquals(subject.receivedBytes, 0);
+    subject.resume();
+    await subject.received(10);
+  });
+
+  endCase(suite, "stops in the middle of a burst, and keeps the chunk intact", async ({ bench, subject, peer }) => {
+    const held: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+    subject.hooks.onData = (chunk) => {
+      subject.pause();
+      held.push({ chunk, copy: chunk.slice() });
+    };
+    subject.start();
+    peer.start();
+    const sending = peer.send(patternBytes(4 * MIB));
+    await subject.until("a chunk", () => held.length === 1);
+    await bench.settle();
+    for (let resumes = 1; subject.receivedBytes < 4 * MIB; resumes++) {
+      if (resumes % 16 === 1) await setImmediate();
+      const { chunk, copy } = held[held.length - 1];
+      assertEquals(chunk, copy, "a chunk while paused");
+      held.length = 0;
+      subject.resume();
+      await subject.until("another chunk", () => held.length > 0);
+    }
+    await sending;
+    assertEquals(subject.receivedBytes, 4 * MIB);
+  });
+
+  endCase(suite, "stays paused if resume() and pause() come together", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.pause();
+    await peer.send(patternBytes(100));
+    await bench.settle();
+    subject.resume();
+    subject.pause();
+    await bench.settle();
+    assertEquals(subject.receivedBytes, 0);
+    subject.resume();
+    subject.resume();
+    await subject.received(100);
+  });
+
+  endCase(suite, "goes on if pause() and resume() come together in onData", async ({ subject, peer }) => {
+    subject.hooks.onData = () => {
+      subject.pause();
+      subject.pause();
+      subject.resume();
+    };
+    subject.start();
+    peer.start();
+    peer.write(patternBytes(MIB));
+    await subject.received(MIB);
+    peer.shutdown();
+    await subject.ended();
+  });
+
+  endCase(suite, "holds the peer's write up while paused", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.pause();
+    assertEquals(peer.write(patternBytes(16 * MIB)), false);
+    await bench.settle();
+    assertEquals(peer.drains, 0);
+    subject.resume();
+    await subject.received(16 * MIB);
+    await peer.until("drain", () => peer.drains === 1);
+  });
+
+  endCase(suite, "sends while paused", async ({ subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.pause();
+    await subject.send(patternBytes(16 * MIB));
+    await peer.received(16 * MIB);
+    assert(subject.closes === 0);
+  });
+}

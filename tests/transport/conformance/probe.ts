@@ -1,0 +1,200 @@
+// Probe: a handler that records what its connection does, and checks at every call what the contract in
+// src/transport/transport.ts promises. Tests drive the connection through it. Runtime neutral.
+
+import { assert, assertEquals } from "@std/assert";
+import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../src/transport/transport.ts";
+import { Waiting } from "./waiting.ts";
+
+/** Prime, so that no shift by a buffer's size goes unseen. */
+const PATTERN_BYTES = 65_521;
+
+const PATTERN = Uint8Array.from({ length: PATTERN_BYTES }, (_, index) => (index * 31 + (index >>> 8) * 7) & 255);
+
+/** Makes bytes that a probe with `checksPattern` knows, from a place in the stream on. */
+export function patternBytes(length: number, position: number = 0): Uint8Array {
+  const bytes = new Uint8Array(length);
+  fillPattern(bytes, position);
+  return bytes;
+}
+
+/** Writes the stream's bytes from a place on into an array. */
+export function fillPattern(bytes: Uint8Array, position: number): void {
+  for (let index = 0; index < bytes.length;) {
+    const start = (position + index) % PATTERN_BYTES;
+    const part = PATTERN.subarray(start, Math.min(PATTERN_BYTES, start + bytes.length - index));
+    bytes.set(part, index);
+    index += part.length;
+  }
+}
+
+/** What a case does inside a handler call, after the probe has recorded it. */
+export interface ProbeHooks {
+  onData?(chunk: Uint8Array): void;
+  onEnd?(): void;
+  onDrain?(): void;
+  onClose?(): void;
+}
+
+/** Records and checks one connection. */
+export class Probe implements ConnectionHandler {
+  readonly connection: Connection;
+  /** What broke the contract; must be empty at the end of the case. */
+  readonly violations: string[] = [];
+  hooks: ProbeHooks = {};
+  receivedBytes = 0;
+  ends = 0;
+  drains = 0;
+  closes = 0;
+  end: ConnectionEnd | undefined = undefined;
+  isStarted = false;
+  readonly #waiting = new Waiting();
+  /** The method of the connection that runs now, which may not call the handler. */
+  #running = "";
+  #isPaused = false;
+  #isWriting = false;
+  #isOver = false;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  start(): this {
+    this.isStarted = true;
+    this.#run("start", () => this.connection.start(this));
+    return this;
+  }
+
+  write(bytes: Uint8Array, offset: number = 0, length: number = bytes.length): boolean {
+    const isTaken = this.#run("write", () => this.connection.write(bytes, offset, length));
+    if (!isTaken) this.#isWriting = true;
+    return isTaken;
+  }
+
+  /** Writes, and waits until the bytes are taken. */
+  async send(bytes: Uint8Array): Promise<void> {
+    const before = this.drains;
+    if (!this.write(bytes)) await this.until("drain", () => this.drains > before);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+    this.#run("pause", () => this.connection.pause());
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#run("resume", () => this.connection.resume());
+  }
+
+  shutdown(): void {
+    this.#run("shutdown", () => this.connection.shutdown());
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#run("close", () => this.connection.close());
+  }
+
+  /** The one call that may call the handler back. */
+  abort(): void {
+    this.#isOver = true;
+    this.connection.abort();
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#check("onData");
+    if (this.#isPaused) this.#blame("onData came while paused");
+    if (this.ends > 0) this.#blame("onData came after onEnd");
+    if (this.#isOver) this.#blame("onData came after close() or abort()");
+    if (chunk.length === 0) this.#blame("onData brought no bytes");
+    this.#compare(chunk);
+    this.receivedBytes += chunk.length;
+    this.hooks.onData?.(chunk);
+    this.#waiting.look();
+  }
+
+  onEnd(): void {
+    this.#check("onEnd");
+    if (this.#isPaused) this.#blame("onEnd came while paused");
+    if (this.#isOver) this.#blame("onEnd came after close() or abort()");
+    if (++this.ends > 1) this.#blame("onEnd came twice");
+    this.hooks.onEnd?.();
+    this.#waiting.look();
+  }
+
+  onDrain(): void {
+    this.#check("onDrain");
+    if (!this.#isWriting) this.#blame("onDrain came without a write that answered false");
+    this.#isWriting = false;
+    this.drains++;
+    this.hooks.onDrain?.();
+    this.#waiting.look();
+  }
+
+  onClose(end: ConnectionEnd): void {
+    this.#check("onClose");
+    if (!this.isStarted) this.#blame("onClose came without start()");
+    this.closes++;
+    this.end = end;
+    this.hooks.onClose?.();
+    this.#waiting.look();
+  }
+
+  /** Waits for a state; fails if the connection closes first. */
+  async until(what: string, isTrue: () => boolean): Promise<void> {
+    await this.#waiting.until(`${what}; state is ${this.describe()}`, () => isTrue() || this.closes > 0);
+    assert(isTrue(), `connection closed instead of: ${what}; state is ${this.describe()}`);
+  }
+
+  /** Waits until so many bytes have come in all. */
+  async received(bytes: number): Promise<void> {
+    await this.until(`${bytes} bytes`, () => this.receivedBytes >= bytes);
+    assertEquals(this.receivedBytes, bytes, "bytes received");
+  }
+
+  /** Waits for the peer's end. */
+  ended(): Promise<void> {
+    return this.until("the peer's end", () => this.ends > 0);
+  }
+
+  /** Waits for `onClose`, and says what it brought. */
+  async closed(): Promise<ConnectionEnd> {
+    await this.#waiting.until(`onClose; state is ${this.describe()}`, () => this.closes > 0);
+    return this.end ?? {};
+  }
+
+  /** Says where it is, for messages. */
+  describe(): string {
+    const { receivedBytes, ends, drains, closes } = this;
+    return `${receivedBytes} bytes, ${ends} ends, ${drains} drains, ${closes} closes, error ${this.end?.error?.code}`;
+  }
+
+  #run<Result>(method: string, body: () => Result): Result {
+    const before = this.#running;
+    this.#running = method;
+    try {
+      return body();
+    } finally {
+      this.#running = before;
+    }
+  }
+
+  #check(call: string): void {
+    if (this.#running !== "") this.#blame(`${call} came from inside ${this.#running}()`);
+    if (this.closes > 0) this.#blame(`${call} came after onClose`);
+  }
+
+  /** Compares what came with the pattern, of which the peer sends. */
+  #compare(chunk: Uint8Array): void {
+    for (let index = 0; index < chunk.length; index++) {
+      const position = this.receivedBytes + index;
+      if (chunk[index] === PATTERN[position % PATTERN_BYTES]) continue;
+      this.#blame(`byte ${position} is wrong`);
+      return;
+    }
+  }
+
+  #blame(violation: string): void {
+    this.violations.push(`${violation} (${this.describe()})`);
+  }
+}

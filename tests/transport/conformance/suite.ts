@@ -1,0 +1,50 @@
+// How a case is declared: once, and run at both ends of a connection and over each kind of socket. Runtime neutral.
+
+import { test } from "node:test";
+import type { Transport } from "../../../src/transport/transport.ts";
+import { Bench, type Network } from "./bench.ts";
+import type { Capabilities } from "./capabilities.ts";
+import type { Probe } from "./probe.ts";
+
+const NETWORKS: readonly Network[] = ["tcp", "unix"];
+
+/** The adapter under test. */
+export interface Suite {
+  readonly makeTransport: () => Transport;
+  readonly capabilities: Capabilities;
+}
+
+/** A connection, of which one end is tested. */
+export interface Ends {
+  readonly bench: Bench;
+  readonly network: Network;
+  /** The end that is tested; not started. */
+  readonly subject: Probe;
+  /** The other one; not started. */
+  readonly peer: Probe;
+}
+
+/** Declares a case that opens its own connections. */
+export function benchCase(suite: Suite, behaviour: string, body: (bench: Bench) => Promise<void>): void {
+  test(behaviour, async () => {
+    const bench = new Bench(suite.makeTransport(), suite.capabilities);
+    try {
+      await body(bench);
+    } finally {
+      await bench.end();
+    }
+  });
+}
+
+/** Declares a case that runs for the accepted and for the dialled end, over TCP and over a Unix socket. */
+export function endCase(suite: Suite, behaviour: string, body: (ends: Ends) => Promise<void>): void {
+  for (const network of NETWORKS) {
+    for (const role of ["accepted", "dialled"]) {
+      benchCase(suite, `${behaviour} (${role}, ${network})`, async (bench) => {
+        const [accepted, dialled] = await bench.pair(network);
+        const [subject, peer] = role === "accepted" ? [accepted, dialled] : [dialled, accepted];
+        await body({ bench, network, subject, peer });
+      });
+    }
+  }
+}

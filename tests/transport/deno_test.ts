@@ -1,0 +1,6 @@
+import { test } from "node:test";
+import { denoTransport } from "../../src/transport/deno.ts";
+import { conformanceSuite } from "./conformance.ts";
+
+if ("Deno" in globalThis) conformanceSuite("deno", denoTransport, { isSystem: true, abortResets: [] });
+else test("denoTransport() conforms", { skip: "Deno.listen is in Deno only" }, () => {});
