@@ -52,7 +52,8 @@ const EMPTY = new Uint8Array(0);
  *   the decoder's business.
  * - A whole frame at `start`: point `frame` at its payload and return how many bytes the frame takes, 1 or more.
  * - Not a whole frame yet: return 0. If the frame's size can be told already, put it in `frame.needBytes`, so that the
- *   session can make room once. The same bytes come again at the next call, with more behind them.
+ *   session can make room once and calls again when so many are there. The same bytes come again at the next call,
+ *   with more behind them.
  * - Ill-formed: throw a `FrameError`. The session closes with `"decode-error"`. Refuse a length beyond the limit as
  *   soon as the header says it.
  * - `input` is on loan: it must not be changed, nor kept after the call.

@@ -101,11 +101,11 @@ export class FrameReader {
     if (start < end) {
       this.frame.needBytes = 0;
       const used = this.#decoder.decode(chunk, start, end, this.frame);
-      if (used > 0 && used <= end - start) {
+      if (used > 0 && used <= end - start && Number.isInteger(used)) {
         this.#position = start + used;
         return true;
       }
-      if (used !== 0) this.#refuseUsed(used, end - start);
+      if (used !== 0) refuseUsed(used, 1, end - start);
       this.#keepTail(chunk, start, end);
     }
     this.#chunk = undefined;
@@ -124,17 +124,19 @@ export class FrameReader {
       const before = this.#tailBytes;
       this.#append();
       const count = this.#tailBytes;
+      // Until the frame is whole there is nothing to decode: else a large one is looked at again for every chunk.
+      if (count < this.#needBytes) break;
       // The tail is set while this method runs: only `next()` and `close()` drop it.
       const tail = this.#tail as RentedBuffer;
       this.frame.needBytes = 0;
       const used = this.#decoder.decode(tail.bytes, 0, count, this.frame);
-      if (used > before && used <= count) {
+      if (used > before && used <= count && Number.isInteger(used)) {
         // What was appended beyond the frame is read again from the chunk.
         this.#position -= count - used;
         this.#isTailSpent = true;
         return true;
       }
-      if (used !== 0) this.#refuseUsed(used, count);
+      if (used !== 0) refuseUsed(used, before + 1, count);
       this.#needBytes = this.#checkNeed(count);
     }
     this.#chunk = undefined;
@@ -147,7 +149,8 @@ export class FrameReader {
       ? this.#needBytes
       : Math.min(this.#decoder.maxFrameBytes, Math.max(FIRST_LOOK_BYTES, 2 * this.#tailBytes));
     const count = Math.min(target - this.#tailBytes, this.#end - this.#position);
-    this.#reserve(this.#needBytes > 0 ? target : this.#tailBytes + count);
+    if (this.#needBytes > 0) this.#reserve(target, target);
+    else this.#reserve(this.#tailBytes + count, this.#decoder.maxFrameBytes);
     const tail = this.#tail as RentedBuffer; // As in #nextFromTail.
     copyBytes(this.#chunk as Uint8Array, this.#position, tail.bytes, this.#tailBytes, count);
     this.#tailBytes += count;
@@ -163,10 +166,11 @@ export class FrameReader {
     this.#position = end;
   }
 
-  #reserve(bytes: number): void {
+  /** Makes room for `bytes`; doubles it up to `mostBytes`, so that a frame of unknown size is seldom moved. */
+  #reserve(bytes: number, mostBytes: number): void {
     const tail = this.#tail as RentedBuffer; // As in #nextFromTail.
     if (bytes <= tail.bytes.length) return;
-    const larger = this.#pool.rent(bytes);
+    const larger = this.#pool.rent(Math.max(bytes, Math.min(2 * tail.bytes.length, mostBytes)));
     copyBytes(tail.bytes, 0, larger.bytes, 0, this.#tailBytes);
     tail.release();
     this.#tail = larger;
@@ -190,10 +194,19 @@ export class FrameReader {
         `Cannot decode frame as it takes at most ${limit} bytes: current value is ${Math.max(count, need)} or more`,
       );
     }
+    if (need < 0 || !Number.isInteger(need)) {
+      throw new FrameError(
+        "codec-fault",
+        `Cannot decode frame as the decoder must need 0 or more bytes: current value is ${need}`,
+      );
+    }
     return need > count ? need : 0;
   }
+}
 
-  #refuseUsed(used: number, count: number): never {
-    throw new FrameError("codec-fault", `Cannot decode frame as the decoder must use 1 to ${count} bytes: current value is ${used}`);
-  }
+function refuseUsed(used: number, least: number, most: number): never {
+  throw new FrameError(
+    "codec-fault",
+    `Cannot decode frame as the decoder must use ${least} to ${most} bytes, or 0: current value is ${used}`,
+  );
 }

@@ -2,6 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
+import { checkKeys } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from "./length_field.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
@@ -57,6 +58,16 @@ export interface LengthPrefixedOptions {
   readonly maxPayloadBytes?: number;
 }
 
+const NAMES: Record<keyof LengthPrefixedOptions, true> = {
+  width: true,
+  byteOrder: true,
+  lengthIncludesHeader: true,
+  lengthOffset: true,
+  lengthAdjustment: true,
+  keepHeader: true,
+  maxPayloadBytes: true,
+};
+
 /**
  * Makes a codec whose header holds the frame's length, as netty's LengthFieldBasedFrameDecoder and tokio's
  * LengthDelimitedCodec do.
@@ -72,7 +83,8 @@ export interface LengthPrefixedOptions {
  * @param options The shape of the header, and the limit.
  * @returns A stateless codec.
  * @throws {RangeError} if an option is out of range.
- * @throws {TypeError} if `keepHeader` is asked of a varint.
+ * @throws {TypeError} if `keepHeader` is asked of a varint, a flag is not a boolean, or there is an option of another
+ * name.
  *
  * @example Two bytes, big-endian
  * ```ts
@@ -121,7 +133,10 @@ class LengthPrefixedDecoder implements FrameDecoder {
     const length = field.read(input, fieldStart);
     const bodyBytes = length + adjustment - (includesHeader ? headerBytes : 0);
     if (bodyBytes < 0) {
-      throw new FrameError("negative-length", `Cannot decode frame as its length is too small for its header: current value is ${length}`);
+      throw new FrameError(
+        "negative-length",
+        `Cannot decode frame as its length is too small for its header: current value is ${length}`,
+      );
     }
     const payloadBytes = keepHeader ? headerBytes + bodyBytes : bodyBytes;
     if (payloadBytes > maxPayloadBytes) {
@@ -158,7 +173,10 @@ class LengthPrefixedEncoder implements FrameEncoder {
     if (keepHeader) {
       const headerBytes = lengthOffset + field.mostBytes;
       if (length < headerBytes) {
-        throw new FrameError("malformed", `Cannot encode frame as it must hold its header of ${headerBytes} bytes: current value is ${length}`);
+        throw new FrameError(
+          "malformed",
+          `Cannot encode frame as it must hold its header of ${headerBytes} bytes: current value is ${length}`,
+        );
       }
       copyBytes(payload, offset, output, outputOffset, length);
       field.write(output, outputOffset + lengthOffset, lengthValue(this.#shape, length - headerBytes));
@@ -184,10 +202,14 @@ function lengthValue(shape: Shape, bodyBytes: number): number {
     value += fieldBytes;
   }
   if (value >= 0) return value;
-  throw new FrameError("negative-length", `Cannot encode frame as its length must not be negative: current value is ${value}`);
+  throw new FrameError(
+    "negative-length",
+    `Cannot encode frame as its length must not be negative: current value is ${value}`,
+  );
 }
 
 function resolveShape(options: LengthPrefixedOptions): Shape {
+  checkKeys("codec", options, NAMES);
   const width = options.width ?? 4;
   const byteOrder = options.byteOrder ?? "little";
   const lengthOffset = options.lengthOffset ?? 0;
@@ -200,6 +222,8 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
   if (byteOrder !== "little" && byteOrder !== "big") {
     throw new RangeError(`Cannot create codec as byteOrder must be "little" or "big": current value is ${byteOrder}`);
   }
+  checkBoolean("lengthIncludesHeader", includesHeader);
+  checkBoolean("keepHeader", keepHeader);
   checkInteger("lengthOffset", lengthOffset, 0, LARGEST_LENGTH_OFFSET);
   checkInteger("lengthAdjustment", adjustment, -LARGEST_LENGTH_OFFSET, LARGEST_LENGTH_OFFSET);
   if (keepHeader && width === "varint") {
@@ -209,6 +233,12 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
   const headerBytes = lengthOffset + field.mostBytes;
   const mostBodyBytes = field.largestValue + adjustment - (includesHeader ? headerBytes : 0);
   const mostPayloadBytes = keepHeader ? mostBodyBytes + headerBytes : mostBodyBytes;
+  if (mostBodyBytes < 0) {
+    throw new RangeError(
+      `Cannot create codec as its length field must be able to say a payload of 0 bytes or more: ` +
+        `current value is at most ${mostBodyBytes}`,
+    );
+  }
   const maxPayloadBytes = options.maxPayloadBytes ?? Math.min(DEFAULT_MAX_PAYLOAD_BYTES, mostPayloadBytes);
   checkMaxPayloadBytes(maxPayloadBytes, keepHeader ? headerBytes : 0);
   if (maxPayloadBytes > mostPayloadBytes) {
@@ -221,5 +251,12 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
 
 function checkInteger(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${value}`);
+  throw new RangeError(
+    `Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${value}`,
+  );
+}
+
+function checkBoolean(name: string, value: boolean): void {
+  if (typeof value === "boolean") return;
+  throw new TypeError(`Cannot create codec as ${name} must be true or false: current value is ${value}`);
 }

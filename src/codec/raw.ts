@@ -1,6 +1,7 @@
 // rawCodec(): no framing. Every chunk is a message, every payload goes out as it is. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
+import { checkKeys } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -14,12 +15,15 @@ export interface RawCodecOptions {
   readonly maxPayloadBytes?: number;
 }
 
+const NAMES: Record<keyof RawCodecOptions, true> = { maxPayloadBytes: true };
+
 /**
  * Makes the codec without frames: messages are the bytes as they came, cut wherever the network cut them.
  *
  * @param options The limit.
  * @returns A stateless codec.
  * @throws {RangeError} if an option is out of range.
+ * @throws {TypeError} if there is an option of another name.
  *
  * @example Take bytes as they come
  * ```ts
@@ -32,6 +36,7 @@ export interface RawCodecOptions {
  * ```
  */
 export function rawCodec(options: RawCodecOptions = {}): Codec {
+  checkKeys("codec", options, NAMES);
   const maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES;
   checkMaxPayloadBytes(maxPayloadBytes, 1);
   const decoder: FrameDecoder = {

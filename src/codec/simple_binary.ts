@@ -2,6 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
+import { checkKeys } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -16,6 +17,8 @@ export interface SimpleBinaryOptions {
    */
   readonly maxPayloadBytes?: number;
 }
+
+const NAMES: Record<keyof SimpleBinaryOptions, true> = { maxPayloadBytes: true };
 
 /**
  * Makes the codec of laster40Net: each frame is the payload's length as a signed 32-bit little-endian integer, then
@@ -34,6 +37,7 @@ export interface SimpleBinaryOptions {
  * @param options The limit.
  * @returns A stateless codec.
  * @throws {RangeError} if an option is out of range.
+ * @throws {TypeError} if there is an option of another name.
  *
  * @example Encode
  * ```ts
@@ -46,6 +50,7 @@ export interface SimpleBinaryOptions {
  * ```
  */
 export function simpleBinary(options: SimpleBinaryOptions = {}): Codec {
+  checkKeys("codec", options, NAMES);
   const maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES;
   checkMaxPayloadBytes(maxPayloadBytes, 0);
   const decoder = new SimpleBinaryDecoder(maxPayloadBytes);
@@ -79,7 +84,10 @@ class SimpleBinaryDecoder implements FrameDecoder {
 
   #refuse(length: number): never {
     if (length < 0) {
-      throw new FrameError("negative-length", `Cannot decode frame as its length is negative: current value is ${length}`);
+      throw new FrameError(
+        "negative-length",
+        `Cannot decode frame as its length is negative: current value is ${length}`,
+      );
     }
     throw new FrameError(
       "too-large",

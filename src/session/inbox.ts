@@ -168,13 +168,14 @@ export class Inbox {
         this.#isInHandler = true;
         const result = owner.consume(frame.buffer, frame.offset, frame.length);
         this.#isInHandler = false;
+        this.#budget--;
         if (isThenable(result)) {
           if (this.#isStreaming) this.#holdForStream(result);
           else this.holdForHandler(result);
           if (this.#isHeld) return;
         }
         if (!owner.isReceiving()) return;
-        if (--this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
+        if (this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
       }
     } catch (error) {
       const isHandlerFault = this.#isInHandler;

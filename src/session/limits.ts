@@ -49,8 +49,9 @@ export interface SessionLimits {
    */
   readonly idleTimeoutMs?: number;
   /**
-   * Milliseconds that `close()` waits for the queue to empty, the peer to end and a running handler to finish, before
-   * it cuts the connection, 0 to 2^31 - 1.
+   * Milliseconds that an orderly end waits for the queue to empty, the peer to end and a running handler to finish,
+   * before the connection is cut; counted from the last sign of life (bytes taken or sent by the peer), at most 12 times
+   * over. 0 to 2^31 - 1.
    *
    * @default {5000}
    */

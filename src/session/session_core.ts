@@ -18,6 +18,9 @@ import { RefusalCounters, type SessionStats } from "./session_stats.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
 
+/** A peer that shows signs of life may draw an orderly end out to this many close timeouts. */
+const MOST_CLOSE_TIMEOUTS = 12;
+
 /** What the sessions of a service share. */
 export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   /** The limits of each session. */
@@ -63,6 +66,8 @@ export class SessionCore<Data>
   readonly #context: SessionContext<Data>;
   readonly #idleEntry: TimeoutEntry | undefined;
   #closeEntry: TimeoutEntry | undefined = undefined;
+  /** When an orderly end is over, signs of life or not. */
+  #closeDeadlineMs = 0;
   #reason: CloseReason | undefined = undefined;
   #error: Error | undefined = undefined;
   #event: CloseEvent | undefined = undefined;
@@ -200,7 +205,11 @@ export class SessionCore<Data>
   // The connection's events.
 
   onData(chunk: Uint8Array): void {
-    if (this.state !== "open") return;
+    if (this.state !== "open") {
+      // Dropped; but a peer that talks is alive, and still reading perhaps.
+      this.#armCloseTimeout();
+      return;
+    }
     this.receivedBytes += chunk.length;
     this.#armIdle();
     const { onReceive } = this.#context.handlers;
@@ -284,7 +293,9 @@ export class SessionCore<Data>
       this.#isReportDue = true;
       queueMicrotask(() => this.#reportSent());
     }
-    if (this.state === "closing") this.#advanceClose();
+    if (this.state !== "closing") return;
+    this.#armCloseTimeout();
+    this.#advanceClose();
   }
 
   handleLoop(isRunning: boolean): void {
@@ -308,8 +319,10 @@ export class SessionCore<Data>
   handleTimeout(entry: TimeoutEntry): void {
     if (entry === this.#idleEntry) return this.#handleSilence();
     this.#isOverdue = true;
-    if (this.state === "closing") this.connection.abort();
-    else this.#finish();
+    if (this.state === "closed") this.#finish();
+    // All was given to the system, which goes on delivering it after a close in order, but not after a reset.
+    else if (this.#hasShutDown) this.connection.close();
+    else this.connection.abort();
   }
 
   /** The peer sent nothing for the idle timeout; or was not listened to, and then must at least have read something. */
@@ -402,9 +415,13 @@ export class SessionCore<Data>
     if (this.#idleEntry !== undefined) this.#context.idleTimeouts?.disarm(this.#idleEntry);
   }
 
+  /** Starts the close timeout, or puts it off. */
   #armCloseTimeout(): void {
-    if (this.#closeEntry !== undefined) return;
-    this.#closeEntry = new TimeoutEntry(this);
-    this.#context.closeTimeouts.arm(this.#closeEntry);
+    const { clock, closeTimeouts, limits } = this.#context;
+    if (this.#closeEntry === undefined) {
+      this.#closeEntry = new TimeoutEntry(this);
+      this.#closeDeadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
+    } else if (this.#isOverdue || clock.now() > this.#closeDeadlineMs) return;
+    closeTimeouts.arm(this.#closeEntry);
   }
 }

@@ -66,7 +66,9 @@ export function resolveAddress(options: AddressOptions, defaultHostname: string)
     throw new RangeError(`Cannot use address as its port must be an integer from 0 to 65535: current value is ${port}`);
   }
   if (typeof hostname !== "string" || hostname === "") {
-    throw new TypeError(`Cannot use address as its hostname must be a text that is not empty: current value is ${hostname}`);
+    throw new TypeError(
+      `Cannot use address as its hostname must be a text that is not empty: current value is ${hostname}`,
+    );
   }
   return { kind: "tcp", hostname, port };
 }
@@ -107,5 +109,7 @@ export function tcpAddress(hostname: string, port: number): TcpAddress {
  */
 export function formatAddress(address: Address): string {
   if (address.kind === "unix") return `unix:${address.path}`;
-  return address.hostname.includes(":") ? `[${address.hostname}]:${address.port}` : `${address.hostname}:${address.port}`;
+  return address.hostname.includes(":")
+    ? `[${address.hostname}]:${address.port}`
+    : `${address.hostname}:${address.port}`;
 }

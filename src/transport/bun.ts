@@ -6,21 +6,16 @@ import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { connectNode, resolveHost } from "./node.ts";
-import type {
-  AcceptHandler,
-  Connection,
-  ConnectionHandler,
-  Transport,
-  TransportListener,
-} from "./transport.ts";
+import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
 /** What the adapter uses of a `Bun.Socket`. */
 interface BunSocket {
-  data: BunConnection;
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  /** Not set on a socket that was dead on arrival. */
+  data: BunConnection | undefined;
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  readonly remoteAddress?: string;
+  readonly remotePort?: number;
   write(bytes: Uint8Array, offset: number, length: number): number;
   shutdown(): void;
   end(): void;
@@ -80,15 +75,17 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
       allowHalfOpen: true,
       socket: {
         open(socket) {
+          // Reset while it waited in the queue: the system has forgotten whose it was.
+          if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
           const connection = new BunConnection(socket, address);
           socket.data = connection;
           handler.onConnection(connection);
           connection.holdUntilStarted();
         },
-        data: (socket, chunk) => socket.data.handleData(chunk),
-        drain: (socket) => socket.data.handleDrain(),
-        end: (socket) => socket.data.handleEnd(),
-        close: (socket, error) => socket.data.handleClose(error),
+        data: (socket, chunk) => socket.data?.handleData(chunk),
+        drain: (socket) => socket.data?.handleDrain(),
+        end: (socket) => socket.data?.handleEnd(),
+        close: (socket, error) => socket.data?.handleClose(error),
         // Bun calls this for what a handler threw, which handlers do not; a broken connection is in `close`.
         error: (_socket, error) => {
           throw error;
@@ -125,8 +122,10 @@ class BunConnection implements Connection {
   constructor(socket: BunSocket, address: Address) {
     this.#socket = socket;
     const isUnix = address.kind === "unix";
-    this.localAddress = isUnix ? address : tcpAddress(socket.localAddress, socket.localPort);
-    this.remoteAddress = isUnix ? { kind: "unix", path: "" } : tcpAddress(socket.remoteAddress, socket.remotePort);
+    this.localAddress = isUnix ? address : tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
+    this.remoteAddress = isUnix
+      ? { kind: "unix", path: "" }
+      : tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
   }
 
   /** Starts paused: called once Bun has opened the socket. */

@@ -137,6 +137,7 @@ class AcceptLoop {
         this.#onSocket(socket);
       } catch (cause) {
         if (this.#isStopped) return;
+        if (isOfOneConnection(cause)) continue;
         this.#onError(cause);
         await this.#pause(backOffMs);
         backOffMs = Math.min(2 * backOffMs, LONGEST_BACK_OFF_MS);
@@ -164,6 +165,12 @@ class AcceptLoop {
   }
 }
 
+/** Whether a connection was reset while it waited in the queue: nothing is wrong with the listener. */
+function isOfOneConnection(cause: unknown): boolean {
+  const { code } = cause as { code?: unknown };
+  return code === "ENOTCONN" || code === "ECONNABORTED" || code === "ECONNRESET" || code === "EINVAL";
+}
+
 async function connectDeno(
   deno: DenoRuntime,
   buffers: ReadBufferPool,
@@ -178,7 +185,10 @@ async function connectDeno(
     return new DenoConnection(socket, buffers);
   } catch (cause) {
     const isAborted = signal?.aborted === true;
-    throw toDialError(isAborted ? new DOMException("The dial was aborted", "AbortError") : cause, formatAddress(address));
+    throw toDialError(
+      isAborted ? new DOMException("The dial was aborted", "AbortError") : cause,
+      formatAddress(address),
+    );
   }
 }
 

@@ -15,6 +15,7 @@ const LISTEN_CODES: Record<string, ListenErrorCode> = {
   AddrInUse: "address-in-use",
   EADDRNOTAVAIL: "address-not-available",
   AddrNotAvailable: "address-not-available",
+  EINVAL: "address-not-available", // Deno's node:net; a Unix path that is too long, too.
   ENOENT: "address-not-available",
   NotFound: "address-not-available",
   EACCES: "permission-denied",
@@ -23,6 +24,7 @@ const LISTEN_CODES: Record<string, ListenErrorCode> = {
   NotCapable: "permission-denied",
   ENOTFOUND: "host-not-found",
   EAI_AGAIN: "host-not-found",
+  URIError: "host-not-found", // Deno, for a name with characters that no host name has.
   EMFILE: "too-many-files",
   ENFILE: "too-many-files",
 };
@@ -41,6 +43,7 @@ const DIAL_CODES: Record<string, DialErrorCode> = {
   AbortError: "aborted",
   ENOTFOUND: "host-not-found",
   EAI_AGAIN: "host-not-found",
+  URIError: "host-not-found", // Deno, for a name with characters that no host name has.
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   NetworkUnreachable: "unreachable",
@@ -108,7 +111,10 @@ export function toConnectionError(cause: unknown): ConnectionError {
 function lookUp<Code>(codes: Record<string, Code>, cause: unknown): Code | undefined {
   if (typeof cause !== "object" || cause === null) return undefined;
   const { code, name } = cause as { code?: unknown; name?: unknown };
-  return codes[String(code)] ?? codes[String(name)];
+  for (const key of [String(code), String(name)]) {
+    if (Object.hasOwn(codes, key)) return codes[key];
+  }
+  return undefined;
 }
 
 function isLookupFailure(cause: unknown): boolean {

@@ -30,6 +30,7 @@ interface NodeSocket {
   readonly localAddress?: string;
   readonly localPort?: number;
   readonly writableLength: number;
+  readonly writableFinished: boolean;
   readonly destroyed: boolean;
   on(event: "data", listener: (chunk: Uint8Array) => void): void;
   on(event: "end" | "close" | "connect", listener: () => void): void;
@@ -64,8 +65,10 @@ export function nodeTransport(): Transport {
 
 function listenNode(address: Address, handler: AcceptHandler, options: ListenOptions = {}): Promise<TransportListener> {
   const text = formatAddress(address);
-  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) => {
-    handler.onConnection(new NodeConnection(socket, address, "accepted"));
+  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
+    // Reset while it waited in the queue: the system has forgotten whose it was.
+    if (address.kind === "tcp" && socket.remoteAddress === undefined) socket.destroy();
+    else handler.onConnection(new NodeConnection(socket, address, "accepted"));
   });
   const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
   server.once("error", (cause) => reject(toListenError(cause, text)));
@@ -221,8 +224,10 @@ class NodeConnection implements Connection {
 
   abort(): void {
     this.#delivery.finish();
-    // Only TCP has a reset; on a Unix socket the call throws.
-    if (this.localAddress.kind === "tcp" && !this.#socket.destroyed) this.#socket.resetAndDestroy();
+    // Only TCP has a reset. While a shutdown is under way Node fails to send it (EINVAL) and never closes the socket.
+    const isShuttingDown = this.#hasShutDown && !this.#socket.writableFinished;
+    const canReset = this.localAddress.kind === "tcp" && !this.#socket.destroyed && !isShuttingDown;
+    if (canReset) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 

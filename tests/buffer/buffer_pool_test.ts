@@ -7,7 +7,7 @@ import { BufferPool } from "../../src/buffer/buffer_pool.ts";
 import { PoolError } from "../../src/errors.ts";
 import type { RentedBuffer } from "../../src/buffer/rented_buffer.ts";
 import type { PoolErrorCode } from "../../src/errors.ts";
-import { check } from "./property.ts";
+import { check } from "../property.ts";
 
 function assertRefused(code: PoolErrorCode, action: () => void): void {
   const error = assertThrows(action, PoolError);

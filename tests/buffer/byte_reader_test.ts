@@ -7,7 +7,7 @@ import { ByteReader } from "../../src/buffer/byte_reader.ts";
 import type { LengthPrefix } from "../../src/buffer/length_prefix.ts";
 import { BIGINT_CASES, NUMBER_CASES } from "./numbers.ts";
 import type { NumberCase } from "./numbers.ts";
-import { check } from "./property.ts";
+import { check } from "../property.ts";
 
 const PADDING = 3;
 

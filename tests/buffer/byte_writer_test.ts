@@ -9,7 +9,7 @@ import { ByteWriter } from "../../src/buffer/byte_writer.ts";
 import type { LengthPrefix } from "../../src/buffer/length_prefix.ts";
 import { BIGINT_CASES, NUMBER_CASES } from "./numbers.ts";
 import type { NumberCase } from "./numbers.ts";
-import { check } from "./property.ts";
+import { check } from "../property.ts";
 
 const PREFIXES: readonly LengthPrefix[] = ["uint8", "uint16-le", "uint16-be", "uint32-le", "uint32-be", "varint"];
 

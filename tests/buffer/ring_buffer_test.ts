@@ -4,7 +4,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import test from "node:test";
 import { RingBuffer } from "../../src/buffer/ring_buffer.ts";
-import { check } from "./property.ts";
+import { check } from "../property.ts";
 
 function bytesFrom(first: number, count: number): Uint8Array {
   return Uint8Array.from({ length: count }, (_, index) => first + index);

@@ -7,7 +7,7 @@ import { SlabAllocator } from "../../src/buffer/slab_allocator.ts";
 import { PoolError } from "../../src/errors.ts";
 import type { Slot } from "../../src/buffer/slot.ts";
 import type { PoolErrorCode } from "../../src/errors.ts";
-import { check } from "./property.ts";
+import { check } from "../property.ts";
 
 function assertRefused(code: PoolErrorCode, action: () => void): void {
   const error = assertThrows(action, PoolError);

@@ -8,9 +8,11 @@ import type { Capabilities } from "./conformance/capabilities.ts";
 import { closeCases } from "./conformance/close_cases.ts";
 import { dataCases } from "./conformance/data_cases.ts";
 import { dialCases } from "./conformance/dial_cases.ts";
+import { fairnessCases } from "./conformance/fairness_cases.ts";
 import { flowCases } from "./conformance/flow_cases.ts";
 import { listenCases } from "./conformance/listen_cases.ts";
 import { reentrancyCases } from "./conformance/reentrancy_cases.ts";
+import { systemCases } from "./conformance/system_cases.ts";
 
 /** Declares the suite for one adapter. */
 export function conformanceSuite(name: string, makeTransport: () => Transport, capabilities: Capabilities): void {
@@ -23,5 +25,8 @@ export function conformanceSuite(name: string, makeTransport: () => Transport, c
     describe("reentrancy", () => reentrancyCases(suite));
     describe("listen", () => listenCases(suite));
     describe("dial", () => dialCases(suite));
+    if (!capabilities.isSystem) return;
+    describe("system", () => systemCases(suite));
+    describe("fairness", () => fairnessCases(suite));
   });
 }

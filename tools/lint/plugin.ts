@@ -1,17 +1,21 @@
 // The project's rules that `deno lint` does not know: layers, runtime globals, module style, file length. Deno only.
 
+import { join, relative } from "node:path";
 import { checkImport } from "./layers.ts";
 
-const ROOT = new URL("../../", import.meta.url).href;
+const ROOT = join(import.meta.dirname ?? ".", "../..");
 
 /** How many lines a file of src may have. */
 const MAX_LINES = 400;
 
 /** Where each runtime's global may be named; `default.ts` only asks which one is there. */
-const GLOBAL_FILES: Readonly<Record<string, readonly string[]>> = {
-  Deno: ["src/transport/deno.ts", "src/transport/default.ts"],
-  Bun: ["src/transport/bun.ts", "src/transport/default.ts"],
-};
+const GLOBAL_FILES: ReadonlyMap<string, readonly string[]> = new Map([
+  ["Deno", ["src/transport/deno.ts", "src/transport/default.ts"]],
+  ["Bun", ["src/transport/bun.ts", "src/transport/default.ts"]],
+]);
+
+/** What a runtime's global must be inside of: a function, or a type, which is gone at run time. */
+const INSIDE = /Function|^TS/;
 
 const layers: Deno.lint.Rule = {
   create(context) {
@@ -27,9 +31,13 @@ const runtimeGlobals: Deno.lint.Rule = {
   create(context) {
     const path = pathInProject(context.filename);
     const check = (node: Deno.lint.Node, name: string) => {
-      const files = GLOBAL_FILES[name];
-      if (files === undefined || !isPackageFile(path) || files.includes(path)) return;
-      context.report({ node, message: `${name} may be named in ${files.join(" and ")} only` });
+      const files = GLOBAL_FILES.get(name);
+      if (files === undefined || !isPackageFile(path)) return;
+      if (!files.includes(path)) {
+        context.report({ node, message: `${name} may be named in ${files.join(" and ")} only` });
+      } else if (!context.sourceCode.getAncestors(node).some(({ type }) => INSIDE.test(type))) {
+        context.report({ node, message: `${name} may be touched inside functions only, not while the module loads` });
+      }
     };
     return {
       Identifier: (node) => check(node, node.name),
@@ -109,7 +117,5 @@ function isPackageFile(path: string): boolean {
 
 /** The path from the root of the checkout, with slashes. */
 function pathInProject(filename: string): string {
-  const path = filename.replaceAll("\\", "/");
-  const root = decodeURIComponent(new URL(ROOT).pathname).replace(/^\/(?=\w:)/, "");
-  return path.replace(/^file:\/\//, "").replace(root, "");
+  return relative(ROOT, filename).replaceAll("\\", "/");
 }

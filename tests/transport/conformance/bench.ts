@@ -28,6 +28,9 @@ export const ANY_PORT: Address = { kind: "tcp", hostname: "127.0.0.1", port: 0 }
 /** Enough that what happened before has crossed the loopback and the event loop. */
 const SETTLE_ROUNDS = 6;
 
+/** More than any runtime reads ahead of a paused connection (64 KiB), less than a Unix socket holds (208 KiB). */
+export const UNREAD_BYTES = 163_840;
+
 /** A listener of a case, and what it took in. */
 export class BenchListener {
   readonly accepted: Probe[] = [];
@@ -50,6 +53,12 @@ export class BenchListener {
     await this.#waiting.until(`connection ${count}`, () => this.accepted.length >= count);
     return this.accepted[count - 1];
   }
+}
+
+/** Which transports the ends of a pair come from; by default the one under test. */
+export interface PairOptions {
+  readonly listener?: Transport;
+  readonly dialler?: Transport;
 }
 
 /** What one case works on. */
@@ -75,9 +84,13 @@ export class Bench {
   }
 
   /** Listens. */
-  async listen(address: Address = ANY_PORT, options: ListenOptions = {}): Promise<BenchListener> {
+  async listen(
+    address: Address = ANY_PORT,
+    options: ListenOptions = {},
+    transport: Transport = this.transport,
+  ): Promise<BenchListener> {
     const listening = new BenchListener();
-    listening.listener = await this.transport.listen(address, {
+    listening.listener = await transport.listen(address, {
       onConnection: (connection) => listening.add(this.#add(connection)),
       onAcceptError: (error) => listening.acceptErrors.push(error),
     }, options);
@@ -91,9 +104,10 @@ export class Bench {
   }
 
   /** Makes two connected ends, not started. */
-  async pair(network: Network): Promise<readonly [accepted: Probe, dialled: Probe]> {
-    const listening = await this.listen(await this.address(network));
-    const dialled = await this.dial(listening.listener.address);
+  async pair(network: Network, options: PairOptions = {}): Promise<readonly [accepted: Probe, dialled: Probe]> {
+    const { listener = this.transport, dialler = this.transport } = options;
+    const listening = await this.listen(await this.address(network), {}, listener);
+    const dialled = this.#add(await dialler.connect(listening.listener.address));
     return [await listening.accept(), dialled];
   }
 
@@ -114,11 +128,14 @@ export class Bench {
   }
 
   /**
-   * Lets `peer`, which is not started, reset the connection: by `abort()` if the adapter can send a reset, else by
-   * closing with unread input, which makes the system send one.
+   * Lets `peer`, which is not started, reset the connection: over TCP by `abort()`, which every peer of a `breakCase`
+   * can, over a Unix socket by closing with unread input, which is all there is.
    */
   async reset(peer: Probe, subject: Probe): Promise<void> {
-    if (!this.capabilities.abortResets.includes(networkOf(peer))) await subject.send(patternBytes(1));
+    if (this.capabilities.isSystem && peer.connection.localAddress.kind === "unix") {
+      subject.write(patternBytes(UNREAD_BYTES));
+      await this.settle();
+    }
     peer.abort();
   }
 
@@ -146,8 +163,4 @@ export class Bench {
     this.#probes.push(probe);
     return probe;
   }
-}
-
-function networkOf(probe: Probe): Network {
-  return probe.connection.localAddress.kind;
 }

@@ -8,4 +8,15 @@ export interface Capabilities {
   readonly isSystem: boolean;
   /** The networks on which `abort()` sends a reset. */
   readonly abortResets: readonly Network[];
+  /** What becomes of a listener when the process has no descriptor left for the next connection. */
+  readonly outOfFiles: OutOfFiles;
 }
+
+/** What becomes of a listener when the process has no descriptor left. */
+export type OutOfFiles =
+  /** `onAcceptError` says so, and accepting goes on afterwards. */
+  | "reported"
+  /** Accepting goes on afterwards; meanwhile connections wait, or are closed, and nobody is told. */
+  | "silent"
+  /** It never accepts again. */
+  | "fatal";

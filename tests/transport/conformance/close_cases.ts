@@ -62,16 +62,20 @@ export function closeCases(suite: Suite): void {
     await arrivedInOrder(peer, sent);
   });
 
-  endCase(suite, "delivers all it took if shutdown() and close() come after onEnd", async ({ bench, network, subject, peer }) => {
-    subject.start();
-    const sent = unreadBytes(bench, network);
-    endAndReadLate(peer);
-    await subject.ended();
-    await sendAndClose(subject, sent, 1);
-    await bench.settle();
-    peer.resume();
-    await arrivedInOrder(peer, sent);
-  });
+  endCase(
+    suite,
+    "delivers all it took if shutdown() and close() come after onEnd",
+    async ({ bench, network, subject, peer }) => {
+      subject.start();
+      const sent = unreadBytes(bench, network);
+      endAndReadLate(peer);
+      await subject.ended();
+      await sendAndClose(subject, sent, 1);
+      await bench.settle();
+      peer.resume();
+      await arrivedInOrder(peer, sent);
+    },
+  );
 
   endCase(suite, "delivers all it took if the peer ends after shutdown()", async ({ subject, peer }) => {
     subject.hooks.onEnd = () => subject.close();
@@ -85,6 +89,37 @@ export function closeCases(suite: Suite): void {
     peer.close();
     assertEquals(await peer.closed(), {});
   });
+
+  endCase(suite, "keeps bytes and end while paused though both sides have ended", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.pause();
+    subject.shutdown();
+    await peer.ended();
+    await peer.send(patternBytes(10_000));
+    peer.shutdown();
+    await bench.settle();
+    assertEquals([subject.receivedBytes, subject.ends, subject.closes], [0, 0, 0]);
+    subject.resume();
+    await subject.received(10_000);
+    await subject.ended();
+  });
+
+  endCase(
+    suite,
+    "keeps bytes and end for a late handler though both sides have ended",
+    async ({ bench, subject, peer }) => {
+      peer.start();
+      subject.shutdown();
+      await peer.ended();
+      await peer.send(patternBytes(10_000));
+      peer.shutdown();
+      await bench.settle();
+      subject.start();
+      await subject.received(10_000);
+      await subject.ended();
+    },
+  );
 
   endCase(suite, "takes every end of a call twice", async ({ subject, peer }) => {
     subject.start();

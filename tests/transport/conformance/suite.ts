@@ -1,12 +1,18 @@
 // How a case is declared: once, and run at both ends of a connection and over each kind of socket. Runtime neutral.
 
 import { test } from "node:test";
+import { nodeTransport } from "../../../src/transport/node.ts";
 import type { Transport } from "../../../src/transport/transport.ts";
 import { Bench, type Network } from "./bench.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { Probe } from "./probe.ts";
 
 const NETWORKS: readonly Network[] = ["tcp", "unix"];
+
+/** Which end is tested. */
+type Role = "accepted" | "dialled";
+
+const ROLES: readonly Role[] = ["accepted", "dialled"];
 
 /** The adapter under test. */
 export interface Suite {
@@ -39,12 +45,29 @@ export function benchCase(suite: Suite, behaviour: string, body: (bench: Bench) 
 /** Declares a case that runs for the accepted and for the dialled end, over TCP and over a Unix socket. */
 export function endCase(suite: Suite, behaviour: string, body: (ends: Ends) => Promise<void>): void {
   for (const network of NETWORKS) {
-    for (const role of ["accepted", "dialled"]) {
+    for (const role of ROLES) {
       benchCase(suite, `${behaviour} (${role}, ${network})`, async (bench) => {
         const [accepted, dialled] = await bench.pair(network);
-        const [subject, peer] = role === "accepted" ? [accepted, dialled] : [dialled, accepted];
-        await body({ bench, network, subject, peer });
+        await body({ bench, network, ...rolesOf(role, accepted, dialled) });
       });
     }
   }
+}
+
+/** As `endCase`, with a peer that can send a reset: `Deno.listen` and `Deno.connect` cannot, `node:net` always can. */
+export function breakCase(suite: Suite, behaviour: string, body: (ends: Ends) => Promise<void>): void {
+  for (const network of NETWORKS) {
+    for (const role of ROLES) {
+      benchCase(suite, `${behaviour} (${role}, ${network})`, async (bench) => {
+        const peerTransport = suite.capabilities.isSystem ? nodeTransport() : bench.transport;
+        const options = role === "accepted" ? { dialler: peerTransport } : { listener: peerTransport };
+        const [accepted, dialled] = await bench.pair(network, options);
+        await body({ bench, network, ...rolesOf(role, accepted, dialled) });
+      });
+    }
+  }
+}
+
+function rolesOf(role: Role, accepted: Probe, dialled: Probe): { subject: Probe; peer: Probe } {
+  return role === "accepted" ? { subject: accepted, peer: dialled } : { subject: dialled, peer: accepted };
 }

@@ -1,0 +1,76 @@
+// Promise 5: close() loses nothing. It flushes, ends the sending side, reads to the peer's end, then closes; and it never
+// resets what it has accepted, even if the peer reads slowly and keeps talking.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { Buffer } from "node:buffer";
+import { type CloseEvent, rawCodec } from "@laster/net";
+import { bytes, CloseLog, pattern, startPair, transportsHere, turn, within } from "../support.ts";
+
+const REPLY_BYTES = 8 * 1_024 * 1_024;
+const ROUNDS = 100;
+/** Rounds at the same time: their bytes are in memory together. */
+const LANES = 4;
+/** The slow peer talks and rests after this many bytes. */
+const REST_BYTES = 1_024 * 1_024;
+
+for (const { name, make } of transportsHere()) {
+  test(`Session.close() delivers 8 MB to a slow peer that keeps talking, ${ROUNDS} times of ${ROUNDS}, on ${name}`, async () => {
+    const reply = pattern(REPLY_BYTES);
+    const events: CloseEvent[] = [];
+    await using pair = await startPair(make(), {
+      codec: rawCodec({ maxPayloadBytes: REPLY_BYTES }),
+      closeTimeoutMs: 20_000,
+      onMessage(session) {
+        session.send(reply);
+        session.close();
+      },
+      onClose: (_session, event) => {
+        events.push(event);
+      },
+    }, { codec: rawCodec() });
+
+    const runRound = async () => {
+      const session = await pair.client.connect({ port: pair.port });
+      session.send(bytes("give"));
+      let received = 0;
+      let isRight = true;
+      let restAt = REST_BYTES;
+      for await (const chunk of session) {
+        isRight &&= Buffer.compare(chunk, reply.subarray(received, received + chunk.length)) === 0;
+        received += chunk.length;
+        if (received < restAt) continue;
+        restAt += REST_BYTES;
+        session.send(bytes("and another thing"), { flush: "now" });
+        await turn();
+        await turn();
+      }
+      assertEquals({ received, isRight }, { received: REPLY_BYTES, isRight: true });
+    };
+    const runLane = async () => {
+      for (let round = 0; round < ROUNDS / LANES; round++) await within(runRound(), "8 MB");
+    };
+    await Promise.all(Array.from({ length: LANES }, runLane));
+    await pair.server.stop();
+    const wrong = events.filter((event) => event.reason !== "local-closing" || event.unsentBytes > 0 || !event.isConfirmed);
+    assertEquals({ rounds: events.length, wrong }, { rounds: ROUNDS, wrong: [] });
+  });
+
+  test(`Session.close() says what stayed unsent when the peer reads nothing on ${name}`, async () => {
+    const log = new CloseLog();
+    const held = Promise.withResolvers<void>();
+    await using pair = await startPair(make(), {
+      codec: rawCodec({ maxPayloadBytes: 4 * REPLY_BYTES }),
+      closeTimeoutMs: 50,
+      onClose: log.onClose,
+    }, { codec: rawCodec(), closeTimeoutMs: 50, onMessage: () => held.promise });
+    const { far } = await pair.connect();
+    far.send(pattern(4 * REPLY_BYTES));
+    const event = await within(far.close(), "the deadline");
+    assertEquals(event.reason, "local-closing");
+    assertEquals(event.isConfirmed, false);
+    assertEquals(event.unsentFrames, 1);
+    assertEquals(event.unsentBytes > 0, true);
+    held.resolve();
+  });
+}

@@ -1,0 +1,106 @@
+// Conformance: what only sockets of a system have: delayed small packets, full queues, scarce descriptors. The other
+// processes are started once a case. Runtime neutral.
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { DialError } from "../../../src/errors.ts";
+import type { Address } from "../../../src/transport/address.ts";
+import type { Bench } from "./bench.ts";
+import { Child } from "./child.ts";
+import { patternBytes, type Probe } from "./probe.ts";
+import { benchCase, endCase, type Suite } from "./suite.ts";
+
+/** With delays of 40 ms, as the system makes them without no-delay, this many round trips take a second. */
+const DELAY_ROUNDS = 25;
+const DELAYED_MS = DELAY_ROUNDS * 40;
+
+/** More than the 512 that Bun keeps whatever the backlog is, in steps. */
+const DIALS_A_STEP = 64;
+const MOST_STEPS = 12;
+
+/** Enough for every runtime to start, and few enough to use up. */
+const OPEN_FILES = 100;
+
+/** Declares the cases. */
+export function systemCases(suite: Suite): void {
+  endCase(suite, "does not hold small writes back (no-delay)", async ({ subject, peer }) => {
+    let answered = 0;
+    peer.hooks.onData = () => {
+      if (peer.receivedBytes % 14 === 0) peer.write(patternBytes(1, answered++));
+    };
+    subject.start();
+    peer.start();
+    const startMs = performance.now();
+    for (let round = 1; round <= DELAY_ROUNDS; round++) {
+      const position = (round - 1) * 14;
+      await subject.send(patternBytes(4, position));
+      await subject.send(patternBytes(10, position + 4));
+      await subject.received(round);
+    }
+    const elapsedMs = performance.now() - startMs;
+    assert(elapsedMs < DELAYED_MS / 2, `${DELAY_ROUNDS} round trips took ${elapsedMs} ms`);
+  });
+
+  benchCase(suite, "aborts a dial that gets no answer", async (bench) => {
+    const child = new Child("silent_child.ts", { arguments: [], openFiles: 256 });
+    try {
+      const port = Number(await child.line("port"));
+      await abortPendingDials(bench, { kind: "tcp", hostname: "127.0.0.1", port });
+    } finally {
+      await child.kill();
+    }
+  });
+
+  benchCase(suite, "accepts again after it ran out of descriptors", async (bench) => {
+    const child = new Child("echo_child.ts", { arguments: [bench.transport.name], openFiles: OPEN_FILES });
+    try {
+      const port = Number(await child.line("port"));
+      const address: Address = { kind: "tcp", hostname: "127.0.0.1", port };
+      await useUpFiles(bench, child, address);
+      if (suite.capabilities.outOfFiles === "fatal") return;
+      const dialled = (await bench.dial(address)).start();
+      await echo(dialled, 1);
+    } finally {
+      await child.kill();
+    }
+  });
+}
+
+/** Dials until the queue of a listener that does not accept is full; what gets no answer then is aborted. */
+async function abortPendingDials(bench: Bench, address: Address): Promise<void> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const pending = new Set<Promise<Probe>>();
+  for (let step = 0; step < MOST_STEPS && pending.size === 0; step++) {
+    for (let count = 0; count < DIALS_A_STEP; count++) {
+      const dialling = bench.dial(address, { signal });
+      pending.add(dialling);
+      dialling.then(() => pending.delete(dialling), () => {});
+    }
+    await bench.settle();
+  }
+  assert(pending.size > 0, "no dial without an answer");
+  const outcomes = [...pending];
+  controller.abort();
+  for (const dialling of outcomes) {
+    assertEquals((await assertRejects(() => dialling, DialError)).code, "aborted");
+  }
+}
+
+/** Dials more than the child has descriptors for, sees it run out, and lets both sides drop all of them. */
+async function useUpFiles(bench: Bench, child: Child, address: Address): Promise<void> {
+  const dialled: Probe[] = [];
+  for (let count = 0; count < OPEN_FILES; count++) dialled.push((await bench.dial(address)).start());
+  for (let round = 1; round <= 20; round++) await echo(dialled[0], round);
+  const accepted = child.lines.filter((line) => line.startsWith("accepted")).length;
+  assert(accepted < dialled.length, `${accepted} of ${dialled.length} accepted`);
+  if (bench.capabilities.outOfFiles === "reported") await child.line("error too-many-files");
+  // Those that wait in the queue are dead when they are accepted.
+  for (const probe of dialled) probe.abort();
+  child.say("free");
+  await child.line("freed");
+}
+
+async function echo(probe: Probe, round: number): Promise<void> {
+  await probe.send(patternBytes(10, 10 * (round - 1)));
+  await probe.received(10 * round);
+}

@@ -1,0 +1,42 @@
+// `deno task ok`: everything that has to hold before a commit, one line for each step. Deno only.
+//
+//   deno task ok [--no-test]
+
+import { formatSeconds, ROOT, run } from "./run.ts";
+
+interface Step {
+  readonly name: string;
+  /** What Deno is given. */
+  readonly args: readonly string[];
+  /** Whether the step says itself what it does. */
+  readonly isShown?: boolean;
+}
+
+const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as { exports: Record<string, string> };
+const entryPoints = Object.values(exports);
+
+/** More than the test runs allow themselves. */
+const LIMIT_MS = 1_200_000;
+
+const TEST_STEP: Step = { name: "test", args: ["run", "-A", "tools/test.ts"], isShown: true };
+
+const STEPS: readonly Step[] = [
+  { name: "fmt", args: ["fmt", "--check"] },
+  { name: "lint", args: ["lint"] },
+  { name: "check", args: ["check"] },
+  { name: "doc --lint", args: ["doc", "--lint", ...entryPoints] },
+  { name: "test --doc", args: ["test", "-A", "--doc", "mod.ts", "src"] },
+  { name: "publish --dry-run", args: ["publish", "--dry-run", "--allow-dirty"] },
+  ...(Deno.args.includes("--no-test") ? [] : [TEST_STEP]),
+  { name: "examples", args: ["run", "-A", "tools/examples.ts"], isShown: true },
+];
+
+let failures = 0;
+for (const { name, args, isShown } of STEPS) {
+  const options = { env: { NO_COLOR: "1" }, isShown, limitMs: LIMIT_MS };
+  const { code, output, seconds } = await run(Deno.execPath(), args, options);
+  if (code !== 0) failures++;
+  if (code !== 0) console.log(output);
+  console.log(`${code === 0 ? "ok" : "FAILED"} ${name} (${formatSeconds(seconds)})`);
+}
+Deno.exit(failures === 0 ? 0 : 1);
