@@ -48,5 +48,11 @@ export { Listener, type ListenerOptions } from "./src/service/listener.ts";
 export type { ConnectFailedEvent, TcpServiceOptions } from "./src/service/service_options.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
 export { type BroadcastOptions, TcpService } from "./src/service/tcp_service.ts";
-export { type Address, type AddressOptions, formatAddress, type TcpAddress, type UnixAddress } from "./src/transport/address.ts";
+export {
+  type Address,
+  type AddressOptions,
+  formatAddress,
+  type TcpAddress,
+  type UnixAddress,
+} from "./src/transport/address.ts";
 export type { Transport } from "./src/transport/transport.ts";

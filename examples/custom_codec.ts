@@ -27,7 +27,9 @@ function decode(input: Uint8Array, start: number, end: number, frame: Frame): nu
   let position = start;
   for (; position < end && input[position] !== COLON; position++) {
     const digit = input[position] - ZERO;
-    if (digit < 0 || digit > 9) throw new FrameError("malformed", `Cannot decode netstring as it starts with digits: found ${digit + ZERO}`);
+    if (digit < 0 || digit > 9) {
+      throw new FrameError("malformed", `Cannot decode netstring as it starts with digits: found ${digit + ZERO}`);
+    }
     length = length * 10 + digit;
     if (length > MAX_PAYLOAD_BYTES) throw new FrameError("too-large", `Cannot decode netstring of ${length} bytes`);
   }
@@ -36,7 +38,9 @@ function decode(input: Uint8Array, start: number, end: number, frame: Frame): nu
   const frameBytes = position - start + 1 + length + 1;
   frame.needBytes = frameBytes;
   if (end - start < frameBytes) return 0;
-  if (input[start + frameBytes - 1] !== COMMA) throw new FrameError("malformed", "Cannot decode netstring as no comma ends it");
+  if (input[start + frameBytes - 1] !== COMMA) {
+    throw new FrameError("malformed", "Cannot decode netstring as no comma ends it");
+  }
   frame.set(input, position + 1, length);
   return frameBytes;
 }

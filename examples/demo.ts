@@ -23,7 +23,9 @@ const service = new TcpService({
 });
 await service.start();
 const [address] = service.stats().listeners;
-console.log(`an echo service on ${formatAddress(address)}, ${options.sessions} sessions, ${options.size} bytes a message`);
+console.log(
+  `an echo service on ${formatAddress(address)}, ${options.sessions} sessions, ${options.size} bytes a message`,
+);
 
 const load = new EchoLoad({
   hostname: "127.0.0.1",
@@ -56,7 +58,10 @@ const hitShare = (100 * pool.hits) / Math.max(1, pool.hits + pool.misses + pool.
 const outstanding = pool.outstanding + clientPool.outstanding;
 const rows: readonly (readonly [string, string])[] = [
   ["messages", `${load.received} (${Math.round(rate)} a second)`],
-  ["latency", `p50 ${load.latency.percentileMs(0.5).toFixed(2)} ms, p99 ${load.latency.percentileMs(0.99).toFixed(2)} ms`],
+  [
+    "latency",
+    `p50 ${load.latency.percentileMs(0.5).toFixed(2)} ms, p99 ${load.latency.percentileMs(0.99).toFixed(2)} ms`,
+  ],
   ["bytes", `${receivedBytes} in, ${sentBytes} out`],
   ["sessions", `${peakSessions} at once, ${openedSessions} opened, ${sessions} left`],
   ["pool", `${hitShare.toFixed(2)} % hits, ${outstanding} outstanding`],

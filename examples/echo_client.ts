@@ -40,7 +40,9 @@ line.close();
 const seconds = (performance.now() - startMs) / 1_000;
 await load.stop();
 console.log(
-  `${load.received} of ${total} messages in ${seconds.toFixed(2)} s, ${Math.round(load.received / seconds)} messages/s, ` +
+  `${load.received} of ${total} messages in ${seconds.toFixed(2)} s, ${
+    Math.round(load.received / seconds)
+  } messages/s, ` +
     `p50 ${load.latency.percentileMs(0.5).toFixed(2)} ms, p99 ${load.latency.percentileMs(0.99).toFixed(2)} ms, ` +
     `${load.mismatches} wrong, ${load.failures} failed`,
 );

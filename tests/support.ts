@@ -17,7 +17,11 @@ import { defaultTransport, memoryTransport, nodeTransport } from "@laster/net/tr
 const DEADLINE_MS = 20_000;
 
 /** Waits for a promise, but not for ever. */
-export async function within<Result>(promise: Promise<Result>, what: string, deadlineMs = DEADLINE_MS): Promise<Result> {
+export async function within<Result>(
+  promise: Promise<Result>,
+  what: string,
+  deadlineMs = DEADLINE_MS,
+): Promise<Result> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`waited ${deadlineMs} ms for ${what}`)), deadlineMs);
   try {

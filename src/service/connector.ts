@@ -98,7 +98,14 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
   checkRange("minRetryDelayMs", minRetryDelayMs, 0, LARGEST_TIMER_MS);
   checkRange("maxRetryDelayMs", maxRetryDelayMs, minRetryDelayMs, LARGEST_TIMER_MS);
   const signals = [options.signal, stopSignal].filter((signal) => signal !== undefined);
-  return { address: resolveAddress(options, DEFAULT_HOSTNAME), timeoutMs, retries, minRetryDelayMs, maxRetryDelayMs, signals };
+  return {
+    address: resolveAddress(options, DEFAULT_HOSTNAME),
+    timeoutMs,
+    retries,
+    minRetryDelayMs,
+    maxRetryDelayMs,
+    signals,
+  };
 }
 
 /** Dials for a service. */

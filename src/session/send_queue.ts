@@ -5,6 +5,7 @@ import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { FlushScheduler } from "./flush_scheduler.ts";
+import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import type { OutboundBlock, OutboundBlocks, OutboundSegment } from "./outbound_blocks.ts";
 
@@ -49,6 +50,8 @@ export class SendQueue {
   sentBytes = 0;
   /** Frames taken by the connection so far. */
   sentFrames = 0;
+  #reportedBytes = 0;
+  #reportedFrames = 0;
   readonly #context: SendQueueContext;
   readonly #connection: Connection;
   readonly #encoder: FrameEncoder;
@@ -133,6 +136,16 @@ export class SendQueue {
     this.#retire(this.#writingBytes, this.#writingFrames);
     this.#writeAll();
     this.#owner.handleProgress();
+  }
+
+  /** Gives what the connection took since the last call; undefined if that is nothing. */
+  takeSent(): SentEvent | undefined {
+    const frames = this.sentFrames - this.#reportedFrames;
+    const bytes = this.sentBytes - this.#reportedBytes;
+    if (bytes === 0) return undefined;
+    this.#reportedFrames += frames;
+    this.#reportedBytes += bytes;
+    return { frames, bytes };
   }
 
   /** Gives all memory back; what is queued is lost. The connection must be closed. */
@@ -239,7 +252,9 @@ export class SendQueue {
 
   /** Copies the small segments at the head into one block, so that they leave in one write. */
   #gather(head: OutboundSegment, second: OutboundSegment): OutboundSegment {
-    if (head.end - head.start > LARGEST_GATHERED_BYTES || second.end - second.start > LARGEST_GATHERED_BYTES) return head;
+    if (head.end - head.start > LARGEST_GATHERED_BYTES || second.end - second.start > LARGEST_GATHERED_BYTES) {
+      return head;
+    }
     const { blocks } = this.#context;
     const block = blocks.takeBlock(LARGEST_GATHERED_BYTES * 4);
     const gathered = blocks.takeSegment(block, 0, 0, true);

@@ -1,45 +1,22 @@
 // SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
 // receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
 
-import type { Codec } from "../codec/codec.ts";
 import { SessionClosedError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
 import type { CloseEvent, CloseReason } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
-import type { SessionHandlers } from "./handlers.ts";
-import { Inbox, type InboxContext, type InboxOwner, isThenable } from "./inbox.ts";
-import type { ResolvedSessionLimits } from "./limits.ts";
+import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
 import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
-import { SendQueue, type SendQueueContext, type SendQueueOwner, type SendResult } from "./send_queue.ts";
+import { SendQueue, type SendQueueOwner, type SendResult } from "./send_queue.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
+import type { SessionContext } from "./session_context.ts";
 import { RefusalCounters, type SessionStats } from "./session_stats.ts";
 import { nextState, type SessionState } from "./session_state.ts";
-import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
+import { TimeoutEntry, type TimeoutOwner } from "./timeout_queue.ts";
 
 /** A peer that shows signs of life may draw an orderly end out to this many close timeouts. */
 const MOST_CLOSE_TIMEOUTS = 12;
-
-/** What the sessions of a service share. */
-export interface SessionContext<Data> extends InboxContext, SendQueueContext {
-  /** The limits of each session. */
-  readonly limits: ResolvedSessionLimits;
-  /** Where faults of handlers are reported. */
-  readonly logger: Logger;
-  /** How frames are cut and made. */
-  readonly codec: Codec;
-  /** The application. */
-  readonly handlers: SessionHandlers<Data>;
-  /** The timeouts of silent peers; absent if `idleTimeoutMs` is 0. */
-  readonly idleTimeouts: TimeoutQueue | undefined;
-  /** The timeouts of orderly ends. */
-  readonly closeTimeouts: TimeoutQueue;
-  /** Makes a session's data. */
-  readonly createData: () => Data;
-  /** A session is over, and its `onClose` has been called; `done` is what that returned, if it was a promise. */
-  readonly handleSessionOver: (core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined) => void;
-}
 
 /**
  * The life of one session. See `SessionState` for its table.
@@ -81,8 +58,6 @@ export class SessionCore<Data>
   #isOverdue = false;
   #isFinished = false;
   #isReportDue = false;
-  #reportedFrames = 0;
-  #reportedBytes = 0;
   /** What had been sent when the idle timeout was last put off. */
   #sentAtLastCheck = -1;
 
@@ -131,7 +106,7 @@ export class SessionCore<Data>
     this.state = nextState(this.state, "closing");
     this.#disarmIdle();
     this.#armCloseTimeout();
-    this.connection.resume();
+    this.connection.discardInput();
     if (!this.inbox.isBusy) this.inbox.close();
     this.queue.flush();
     this.#advanceClose();
@@ -184,8 +159,9 @@ export class SessionCore<Data>
     const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === this.id;
     const properties = { id: this.id, reason, error: fault };
     if (isOwnEnd) this.#context.logger.debug("Handler of session {id} stopped waiting: {error}", properties);
-    else if (reason === "handler-error") this.#context.logger.error("Handler of session {id} failed: {error}", properties);
-    else this.#context.logger.warn("Session {id} ends by {reason}: {error}", properties);
+    else if (reason === "handler-error") {
+      this.#context.logger.error("Handler of session {id} failed: {error}", properties);
+    } else this.#context.logger.warn("Session {id} ends by {reason}: {error}", properties);
     this.close(reason, fault instanceof Error ? fault : new Error(String(fault), { cause: fault }));
   }
 
@@ -364,12 +340,8 @@ export class SessionCore<Data>
   #reportSent(): void {
     this.#isReportDue = false;
     const { onSend } = this.#context.handlers;
-    const frames = this.queue.sentFrames - this.#reportedFrames;
-    const bytes = this.queue.sentBytes - this.#reportedBytes;
-    if (onSend === undefined || bytes === 0) return;
-    this.#reportedFrames += frames;
-    this.#reportedBytes += bytes;
-    this.#call(() => onSend(this.session, { frames, bytes }));
+    const sent = onSend === undefined ? undefined : this.queue.takeSent();
+    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent));
   }
 
   /** Calls the application where it must be neither re-entered nor trusted. */

@@ -162,6 +162,11 @@ class BunConnection implements Connection {
     if (this.#isStarted && !this.#delivery.isOver) this.#socket.resume();
   }
 
+  discardInput(): void {
+    this.#delivery.discard();
+    this.resume();
+  }
+
   shutdown(): void {
     if (this.#hasShutDown || this.#delivery.isOver) return;
     this.#hasShutDown = true;

@@ -14,6 +14,7 @@ import type { ConnectionEnd, ConnectionHandler } from "./transport.ts";
 export class Delivery {
   #handler: ConnectionHandler | undefined = undefined;
   #isPaused = false;
+  #isDiscarding = false;
   /** Whether this side called `close()` or `abort()`. */
   #isFinished = false;
   /** Chunks that came while paused, from `#heldIndex` on. */
@@ -37,7 +38,17 @@ export class Delivery {
 
   /** Whether bytes would reach the handler at once. */
   get isFlowing(): boolean {
-    return this.#handler !== undefined && !this.#isPaused && this.#held.length === 0;
+    return this.#handler !== undefined && ((!this.#isPaused && this.#held.length === 0) || this.#isDiscarding);
+  }
+
+  /** Whether a chunk may be on loan to the handler. */
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** Whether bytes are dropped. */
+  get isDiscarding(): boolean {
+    return this.#isDiscarding;
   }
 
   /** Sets the handler, which is called from the next microtask on. */
@@ -57,6 +68,14 @@ export class Delivery {
     this.#handOverSoon();
   }
 
+  /** Drops what is held and what comes; the end is still handed over. */
+  discard(): void {
+    this.#isDiscarding = true;
+    this.#held = [];
+    this.#heldIndex = 0;
+    this.#handOverSoon();
+  }
+
   /** Lets nothing through any more but the close, which is this side's own. */
   finish(): void {
     this.#isFinished = true;
@@ -64,7 +83,7 @@ export class Delivery {
 
   /** Bytes came. Unless `isFlowing`, the chunk must belong to the connection alone, for it is held. */
   handleData(chunk: Uint8Array): void {
-    if (this.#isFinished) return;
+    if (this.#isFinished || this.#isDiscarding) return;
     if (this.isFlowing) this.#handler?.onData(chunk);
     else this.#held.push(chunk);
   }
@@ -107,7 +126,7 @@ export class Delivery {
       handler.onData(this.#takeHeld());
     }
     if (this.#isEndDue && !this.#isBroken()) {
-      if (this.#isPaused) return;
+      if (this.#isPaused && !this.#isDiscarding) return;
       this.#isEndDue = false;
       handler.onEnd();
     }

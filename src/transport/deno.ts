@@ -241,6 +241,11 @@ class DenoConnection implements Connection {
     this.#endPause();
   }
 
+  discardInput(): void {
+    this.#delivery.discard();
+    this.#endPause();
+  }
+
   shutdown(): void {
     if (this.#hasShutDown || this.#delivery.isOver) return;
     this.#hasShutDown = true;
@@ -263,23 +268,26 @@ class DenoConnection implements Connection {
     const buffer = this.#buffers.open();
     try {
       for (let reads = 1;; reads++) {
-        const count = await this.#socket.read(buffer.bytes);
-        await this.#flowing();
+        const isDiscarding = this.#delivery.isDiscarding;
+        const count = await this.#socket.read(isDiscarding ? this.#buffers.dropped : buffer.bytes);
+        if (!this.#delivery.isFlowing) await this.#flowing();
         if (this.#delivery.isOver) break;
         if (count === null) {
           this.#delivery.handleEnd();
           break;
         }
-        this.#delivery.handleData(buffer.bytes.subarray(0, count));
-        await this.#flowing();
+        if (!isDiscarding) this.#delivery.handleData(buffer.bytes.subarray(0, count));
+        if (!this.#delivery.isFlowing) await this.#flowing();
         if (this.#delivery.isOver) break;
-        buffer.adapt(count);
+        if (!this.#delivery.isDiscarding) buffer.adapt(count);
         if (reads % READS_PER_TURN === 0) await yieldToLoop();
       }
     } catch (cause) {
       this.#finish({ error: toConnectionError(cause) });
     } finally {
-      buffer.close();
+      // Paused, a handler may still look at the last chunk.
+      if (this.#delivery.isPaused) buffer.abandon();
+      else buffer.close();
     }
   }
 

@@ -44,6 +44,7 @@ export class MemoryConnection implements Connection {
   #restOffset = 0;
   #restBytes = 0;
   #isPaused = false;
+  #isDiscarding = false;
   #isStalled = false;
   #isClosed = false;
   #hasShutDown = false;
@@ -106,6 +107,11 @@ export class MemoryConnection implements Connection {
   resume(): void {
     this.#isPaused = false;
     this.#scheduleDelivery();
+  }
+
+  discardInput(): void {
+    this.#isDiscarding = true;
+    this.resume();
   }
 
   shutdown(): void {
@@ -184,7 +190,7 @@ export class MemoryConnection implements Connection {
     const chunk = new Uint8Array(Math.min(chunkBytes, this.#inbox.count));
     this.#inbox.read(chunk);
     this.#peer.#scheduleSend();
-    handler.onData(chunk);
+    if (!this.#isDiscarding) handler.onData(chunk);
     this.#scheduleDelivery();
   }
 

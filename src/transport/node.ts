@@ -211,6 +211,11 @@ class NodeConnection implements Connection {
     if (this.#isStarted) this.#socket.resume();
   }
 
+  discardInput(): void {
+    this.#delivery.discard();
+    this.resume();
+  }
+
   shutdown(): void {
     if (this.#hasShutDown || this.#delivery.isOver) return;
     this.#hasShutDown = true;

@@ -11,8 +11,8 @@ export interface ConnectionEnd {
 }
 
 /**
- * Takes what happens on a connection. Calls come one after the other, except that `onClose` may come from inside
- * `abort()`, and `onDrain` never from inside `write()`. After `onClose` comes nothing.
+ * Takes what happens on a connection. Calls come one after the other, never from inside a call to the connection. After
+ * `close()` or `abort()` comes nothing but `onClose`, and after `onClose` nothing. Calls must not throw.
  */
 export interface ConnectionHandler {
   /**
@@ -44,22 +44,33 @@ export interface Connection {
    * Sends `bytes[offset]` up to `bytes[offset + length - 1]`, however many writes of the runtime that takes.
    *
    * @returns true if the bytes are all taken: the array is the caller's again. false if not yet: the array stays on loan,
-   * unchanged, until `onDrain` (or `onClose`), and no other `write` may come before. After the connection broke, or
-   * closed, bytes vanish and the answer is false; `onClose` follows or has been.
+   * unchanged, until `onDrain` (or `onClose`), and no other `write` may come before. After `shutdown()`, or after the
+   * connection broke or closed, bytes vanish and the answer is false; no `onDrain` follows.
    */
   write(bytes: Uint8Array, offset: number, length: number): boolean;
   /** Stops `onData` and `onEnd` from the next call on. A peer's reset may go unseen while paused, its end does. */
   pause(): void;
   /** Lets them flow again. Calls the handler never from inside. */
   resume(): void;
-  /** Ends the sending side (FIN); receiving goes on. Not while a `write` is under way. May be called twice. */
+  /**
+   * Drops all that comes from now on, paused or not: `onData` is not called any more, `onEnd` still is. A chunk that was
+   * on loan stays valid for good.
+   */
+  discardInput(): void;
+  /**
+   * Ends the sending side (FIN); receiving goes on. Not while a `write` is under way. May be called twice. Once both
+   * sides have ended a runtime may close by itself: `onClose` then comes without `close()`, after `onEnd`.
+   */
   shutdown(): void;
   /**
    * Closes both ways in order. Bytes that `write` took are still delivered if `onEnd` was; else the system may drop them.
-   * `onClose` follows, not from inside. May be called twice.
+   * What a `write` still has on loan is dropped. `onClose` follows. May be called twice.
    */
   close(): void;
-  /** Closes both ways at once, with a reset where the runtime can send one. `onClose` may come from inside. */
+  /**
+   * Closes both ways at once, with a reset where the runtime can send one: the peer of a Deno or a Unix socket may see an
+   * end in order. `onClose` follows. May be called twice.
+   */
   abort(): void;
 }
 

@@ -15,7 +15,11 @@ for (const { name, make } of transportsHere()) {
     const gate = Promise.withResolvers<void>();
     const received: number[] = [];
     let isRight = true;
-    await using pair = await startPair(make(), { highWaterMarkBytes: 65_536, maxQueuedBytes: 262_144, closeTimeoutMs: 20_000 }, {
+    await using pair = await startPair(make(), {
+      highWaterMarkBytes: 65_536,
+      maxQueuedBytes: 262_144,
+      closeTimeoutMs: 20_000,
+    }, {
       onMessage(_session, payload) {
         received.push(payload[0] | (payload[1] << 8));
         const expected = pattern(FRAME_BYTES - payload.length % 2, payload[0]);

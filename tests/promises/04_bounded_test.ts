@@ -30,7 +30,10 @@ for (const { name, make } of transportsHere()) {
   }
 
   test(`TcpService refuses the connection over maxConnections and serves the others on ${name}`, async () => {
-    await using pair = await startPair(make(), { maxConnections: 2, onMessage: (session, payload) => session.send(payload) });
+    await using pair = await startPair(make(), {
+      maxConnections: 2,
+      onMessage: (session, payload) => session.send(payload),
+    });
     const first = await pair.connect();
     await pair.connect();
     const third = await within(pair.client.connect({ port: pair.port }), "the third dial");
@@ -46,9 +49,13 @@ for (const { name, make } of transportsHere()) {
   });
 
   test(`Session.send() answers full at maxQueuedFrames on ${name}`, async () => {
-    await using pair = await startPair(make(), { maxQueuedFrames: 3, flushIntervalMs: 1_000_000, closeTimeoutMs: 100 }, {
-      onMessage: () => {},
-    });
+    await using pair = await startPair(
+      make(),
+      { maxQueuedFrames: 3, flushIntervalMs: 1_000_000, closeTimeoutMs: 100 },
+      {
+        onMessage: () => {},
+      },
+    );
     const { far } = await pair.connect();
     // The queue's limit first lets what is queued go, so the transport must refuse to take it at once to be full.
     const answers = Array.from({ length: 20_000 }, () => far.send(new Uint8Array(60_000)));

@@ -52,7 +52,9 @@ for (const { name, make } of transportsHere()) {
     };
     await Promise.all(Array.from({ length: LANES }, runLane));
     await pair.server.stop();
-    const wrong = events.filter((event) => event.reason !== "local-closing" || event.unsentBytes > 0 || !event.isConfirmed);
+    const wrong = events.filter((event) =>
+      event.reason !== "local-closing" || event.unsentBytes > 0 || !event.isConfirmed
+    );
     assertEquals({ rounds: events.length, wrong }, { rounds: ROUNDS, wrong: [] });
   });
 

@@ -70,7 +70,12 @@ for (const { name, make } of transportsHere()) {
   test(`Session that fails in a handler leaves the others alone on ${name}`, async () => {
     const logged: string[] = [];
     const log = new CloseLog();
-    const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: (message: string) => logged.push(message) };
+    const logger = {
+      debug: () => {},
+      info: () => {},
+      warn: () => {},
+      error: (message: string) => logged.push(message),
+    };
     await using pair = await startPair(make(), {
       logger,
       onMessage(session, payload) {
@@ -79,7 +84,10 @@ for (const { name, make } of transportsHere()) {
         session.send(payload);
       },
       onClose: log.onClose,
-    }, { onMessage: (session, payload) => (session.data as string[]).push(text(payload)), createData: () => [] as string[] });
+    }, {
+      onMessage: (session, payload) => (session.data as string[]).push(text(payload)),
+      createData: () => [] as string[],
+    });
     const good = await pair.connect();
     const thrower = await pair.connect();
     const rejecter = await pair.connect();
@@ -108,7 +116,10 @@ for (const { name, make } of transportsHere()) {
     await using pair = await startPair(make(), {
       onMessage: (session, payload) => enter(() => session.send(payload, { flush: "now" })),
       onSend: () => enter(() => count++),
-    }, { onMessage: (session, payload) => enter(() => payload[0] < 20 && session.send(payload.map((byte) => byte + 1), { flush: "now" })) });
+    }, {
+      onMessage: (session, payload) =>
+        enter(() => payload[0] < 20 && session.send(payload.map((byte) => byte + 1), { flush: "now" })),
+    });
     const { near } = await pair.connect();
     near.send(new Uint8Array([1]));
     await until(() => count >= 20, "20 echoes");

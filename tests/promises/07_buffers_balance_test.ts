@@ -21,7 +21,11 @@ for (const { name, make } of transportsHere()) {
         if (payload[0] === 2) pair.server.broadcast(payload);
         if (payload[0] === 3) return turn();
       },
-    }, { codec: rawCodec(), closeTimeoutMs: 200, onMessage: (_session, payload) => payload.length % 7 === 0 ? turn() : undefined });
+    }, {
+      codec: rawCodec(),
+      closeTimeoutMs: 200,
+      onMessage: (_session, payload) => payload.length % 7 === 0 ? turn() : undefined,
+    });
     const sessions: Session[] = [];
     for (let step = 0; step < STEPS; step++) {
       const session = sessions[pick(sessions.length)];

@@ -26,7 +26,10 @@ async function run(): Promise<readonly string[]> {
     },
     onClose: (_session, { reason }) => note(reason),
   }, { clock, random, idleTimeoutMs: 0, onMessage: (_session, payload) => note(`echo ${text(payload)}`) });
-  const silent = assertRejects(() => pair.client.connect({ hostname: "silent", port: 1, timeoutMs: 700, retries: 2 }), DialError);
+  const silent = assertRejects(
+    () => pair.client.connect({ hostname: "silent", port: 1, timeoutMs: 700, retries: 2 }),
+    DialError,
+  );
   await clock.advance(10_000);
   note(`${(await silent).code}`);
   const session = await pair.client.connect({ port: pair.port });

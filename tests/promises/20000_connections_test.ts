@@ -46,7 +46,10 @@ test(`TcpService leaves nothing behind after ${CONNECTIONS} connections`, async 
   const clock = new CountingClock();
   const payload = pattern(100);
   let echoed = 0;
-  await using pair = await startPair(defaultTransport(), { clock, onMessage: (session, message) => session.send(message) }, {
+  await using pair = await startPair(defaultTransport(), {
+    clock,
+    onMessage: (session, message) => session.send(message),
+  }, {
     clock,
     onMessage(session) {
       echoed++;

@@ -1,0 +1,35 @@
+// What the sessions of a service share: made once by the service. Types only. Runtime neutral.
+
+import type { Codec } from "../codec/codec.ts";
+import type { Logger } from "../logger.ts";
+import type { CloseEvent } from "./close_reason.ts";
+import type { SessionHandlers } from "./handlers.ts";
+import type { InboxContext } from "./inbox.ts";
+import type { ResolvedSessionLimits } from "./limits.ts";
+import type { SendQueueContext } from "./send_queue.ts";
+import type { SessionCore } from "./session_core.ts";
+import type { TimeoutQueue } from "./timeout_queue.ts";
+
+/** What the sessions of a service share. */
+export interface SessionContext<Data> extends InboxContext, SendQueueContext {
+  /** The limits of each session. */
+  readonly limits: ResolvedSessionLimits;
+  /** Where faults of handlers are reported. */
+  readonly logger: Logger;
+  /** How frames are cut and made. */
+  readonly codec: Codec;
+  /** The application. */
+  readonly handlers: SessionHandlers<Data>;
+  /** The timeouts of silent peers; absent if `idleTimeoutMs` is 0. */
+  readonly idleTimeouts: TimeoutQueue | undefined;
+  /** The timeouts of orderly ends. */
+  readonly closeTimeouts: TimeoutQueue;
+  /** Makes a session's data. */
+  readonly createData: () => Data;
+  /** A session is over, and its `onClose` has been called; `done` is what that returned, if it was a promise. */
+  readonly handleSessionOver: (
+    core: SessionCore<Data>,
+    event: CloseEvent,
+    done: PromiseLike<unknown> | undefined,
+  ) => void;
+}
