@@ -50,9 +50,9 @@ test("layers: codec and transport, and two integrations, do not know each other"
   assertBroken("layers", 'import { x } from "../tracing/x.ts";', "src/metrics/mod.ts", "src/testing/mod.ts");
 });
 
-test("layers: the core imports @std/bytes and nothing else from outside", { skip }, () => {
+test("layers: the core imports nothing from outside", { skip }, () => {
   const core = ["src/errors.ts", "src/buffer/a.ts", "src/service/a.ts", "src/testing/mod.ts", "mod.ts"];
-  assertBroken(undefined, 'import { concat } from "@std/bytes";', ...core);
+  assertBroken("layers", 'import { concat } from "@std/bytes";', ...core);
   assertBroken("layers", 'import { assert } from "@std/assert";', ...core);
   assertBroken("layers", 'import { x } from "@laster/net";', ...core);
   assertBroken("layers", 'import { test } from "node:test";', ...core);

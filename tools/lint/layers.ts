@@ -15,8 +15,7 @@ const INTEGRATION_LAYER = 5;
 /** `mod.ts` in the root stands above all. */
 const ENTRY_LAYER = 6;
 
-/** The one package that the core imports, and the one file of it that may import `node:` modules. */
-const CORE_PACKAGE = "@std/bytes";
+/** The one file that may import `node:` modules; packages of others are imported by integrations only. */
 const NODE_ADAPTER = "src/transport/node.ts";
 
 /** A folder of src, or what stands for one. */
@@ -44,11 +43,10 @@ export function checkImport(from: string, specifier: string): string | undefined
 
 function checkOutsideImport(from: string, unit: Unit, specifier: string): string | undefined {
   if (unit.layer === INTEGRATION_LAYER && unit.name !== "testing") return undefined;
-  if (specifier === CORE_PACKAGE) return undefined;
   if (specifier.startsWith("node:")) {
     return from === NODE_ADAPTER ? undefined : `${specifier} may be imported in ${NODE_ADAPTER} only`;
   }
-  return `${from} may not import ${specifier}: the core imports ${CORE_PACKAGE} and nothing else from outside`;
+  return `${from} may not import ${specifier}: the core imports nothing from outside`;
 }
 
 /** The folder of src that a file is in, or src itself; undefined outside the package. */
