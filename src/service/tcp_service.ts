@@ -136,7 +136,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @throws {ListenError} if a listener cannot be opened; the service is stopped again then.
    */
   start(): Promise<void> {
-    if (this.#state === "running") return Promise.resolve();
+    if (this.#state === "running" && this.#stopping === undefined) return Promise.resolve();
     this.#starting ??= this.#start().finally(() => this.#starting = undefined);
     return this.#starting;
   }
@@ -332,7 +332,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return {
       onConnection: (connection) => {
         if (this.#isAccepting() && this.#registry.count < this.#resolved.maxConnections) {
-          this.#open(connection, { kind: "accepted" });
+          try {
+            this.#open(connection, { kind: "accepted" });
+          } catch (error) {
+            this.#context.logger.error("Opening a session failed: {error}", { error });
+          }
           return;
         }
         this.#refusedConnections++;
@@ -350,7 +354,13 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   #open(connection: Connection, origin: SessionOrigin): Session<Data> {
-    const core = new SessionCore(this.#context, connection, this.#nextId++, origin);
+    let core: SessionCore<Data>;
+    try {
+      core = new SessionCore(this.#context, connection, this.#nextId++, origin);
+    } catch (error) {
+      connection.close(); // `createData` threw.
+      throw error;
+    }
     this.#registry.add(core);
     core.open();
     return core.session;

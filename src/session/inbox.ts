@@ -97,6 +97,16 @@ export class Inbox {
     });
   }
 
+  /** Holds all messages back until a loop has taken the last one. */
+  holdForStream(taken: PromiseLike<unknown>): void {
+    this.#isStreamHeld = true;
+    this.#owner.pauseInput();
+    taken.then(() => {
+      this.#isStreamHeld = false;
+      this.#continue();
+    });
+  }
+
   /** Says whether a loop over the messages runs; a handler that waits for it does not hold it up. */
   setStreaming(isStreaming: boolean): void {
     this.#isStreaming = isStreaming;
@@ -131,15 +141,6 @@ export class Inbox {
     else this.#owner.handleIdle();
   }
 
-  #holdForStream(promise: PromiseLike<unknown>): void {
-    this.#isStreamHeld = true;
-    this.#owner.pauseInput();
-    promise.then(() => {
-      this.#isStreamHeld = false;
-      this.#continue();
-    });
-  }
-
   /** Goes on where a hold or the end of a turn left off. */
   #continue(): void {
     if (this.#isHeld || this.#isYielding || this.#isClosed || !this.#owner.isReceiving()) return;
@@ -169,11 +170,8 @@ export class Inbox {
         const result = owner.consume(frame.buffer, frame.offset, frame.length);
         this.#isInHandler = false;
         this.#budget--;
-        if (isThenable(result)) {
-          if (this.#isStreaming) this.#holdForStream(result);
-          else this.holdForHandler(result);
-          if (this.#isHeld) return;
-        }
+        if (isThenable(result)) this.holdForHandler(result);
+        if (this.#isHeld) return;
         if (!owner.isReceiving()) return;
         if (this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
       }

@@ -58,7 +58,6 @@ export class SessionCore<Data>
   #isOverdue = false;
   #isFinished = false;
   #isReportDue = false;
-  /** What had been sent when the idle timeout was last put off. */
   #sentAtLastCheck = -1;
 
   /** Makes a life over a connection that is not started. */
@@ -156,12 +155,10 @@ export class SessionCore<Data>
 
   /** Reports a fault of the codec or a handler, and ends the session by it. */
   handleFault(reason: CloseReason, fault: unknown): void {
+    const { logger } = this.#context;
     const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === this.id;
-    const properties = { id: this.id, reason, error: fault };
-    if (isOwnEnd) this.#context.logger.debug("Handler of session {id} stopped waiting: {error}", properties);
-    else if (reason === "handler-error") {
-      this.#context.logger.error("Handler of session {id} failed: {error}", properties);
-    } else this.#context.logger.warn("Session {id} ends by {reason}: {error}", properties);
+    const level = reason === "handler-error" ? "error" : "warn";
+    logger[isOwnEnd ? "debug" : level]("Session {id} ends by {reason}: {error}", { id: this.id, reason, error: fault });
     this.close(reason, fault instanceof Error ? fault : new Error(String(fault), { cause: fault }));
   }
 
@@ -228,16 +225,14 @@ export class SessionCore<Data>
     queueMicrotask(() => this.#finish());
   }
 
-  // The inbox's, the queue's, the stream's and the timers' events.
-
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
-    if (this.#stream !== undefined) return this.#stream.push(buffer.slice(offset, offset + length));
+    if (this.#stream !== undefined) return this.#pushToStream(this.#stream, buffer, offset, length);
     const { onFrame, onMessage, onReceive } = this.#context.handlers;
     if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
     if (onMessage !== undefined) return onMessage(this.session, buffer.subarray(offset, offset + length));
     if (onReceive !== undefined) return undefined;
     // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
-    return this.#openStream().push(buffer.slice(offset, offset + length));
+    return this.#pushToStream(this.#openStream(), buffer, offset, length);
   }
 
   isReceiving(): boolean {
@@ -351,6 +346,11 @@ export class SessionCore<Data>
     } catch (error) {
       this.handleFault("handler-error", error);
     }
+  }
+
+  #pushToStream(stream: MessageStream, buffer: Uint8Array, offset: number, length: number): void {
+    const taken = stream.push(buffer.slice(offset, offset + length));
+    if (taken !== undefined) this.inbox.holdForStream(taken);
   }
 
   #openStream(): MessageStream {

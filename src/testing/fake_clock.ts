@@ -2,7 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 
-/** Rounds of microtasks given to promises between two timers: more than any chain in this package takes. */
+/** Rounds of microtasks given to promises between two timers, before one turn of the event loop. */
 const SETTLE_ROUNDS = 50;
 
 interface FakeTimer {
@@ -94,4 +94,7 @@ export class FakeClock implements Clock {
 
 async function settle(): Promise<void> {
   for (let round = 0; round < SETTLE_ROUNDS; round++) await undefined;
+  // No type library of the web platform declares `setImmediate`.
+  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
+  await new Promise<void>((resolve) => setImmediate(resolve));
 }

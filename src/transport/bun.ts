@@ -1,7 +1,7 @@
 // The Bun adapter: listens through `Bun.listen`; dials through `node:net`, since `Bun.connect` can be neither cancelled
 // nor timed. Bun only.
 
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError, ListenError } from "../errors.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
@@ -68,7 +68,7 @@ export function bunTransport(): Transport {
 async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandler): Promise<TransportListener> {
   try {
     const where = address.kind === "tcp"
-      ? { hostname: await resolveHost(address.hostname), port: address.port }
+      ? { hostname: await resolveHost(address.hostname, formatAddress(address)), port: address.port }
       : { unix: address.path };
     const server = bun.listen({
       ...where,
@@ -102,7 +102,7 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
       },
     };
   } catch (cause) {
-    throw toListenError(cause, formatAddress(address));
+    throw cause instanceof ListenError ? cause : toListenError(cause, formatAddress(address));
   }
 }
 

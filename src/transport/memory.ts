@@ -1,5 +1,6 @@
 // The in-memory transport: connections inside one process, for tests. Behaves as sockets do, buffers included, and can be
-// told to misbehave. Opens no socket and starts no timer: bytes move in microtasks. Runtime neutral.
+// told to misbehave. Opens no socket and starts no timer: bytes move in microtasks, and now
+// and then in a turn of the event loop. Runtime neutral.
 
 import { DialError, ListenError } from "../errors.ts";
 import { type Address, formatAddress } from "./address.ts";

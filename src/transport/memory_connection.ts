@@ -7,6 +7,8 @@ import type { Connection, ConnectionEnd, ConnectionHandler } from "./transport.t
 
 /** What a receiving end holds before the sender must wait, as a socket's buffers do. */
 const DEFAULT_CAPACITY_BYTES = 65_536;
+/** After this many deliveries to an end, the event loop gets a turn. */
+const DELIVERIES_PER_TURN = 64;
 
 /** How an end of an in-memory connection misbehaves. A function is asked at every use. */
 export interface MemoryScript {
@@ -51,6 +53,7 @@ export class MemoryConnection implements Connection {
   /** Whether the peer's end was handed over. */
   #hasEnded = false;
   #isDeliveryDue = false;
+  #deliveries = 0;
   #isSendDue = false;
   /** How it ended, for a handler that starts later. */
   #end: ConnectionEnd = {};
@@ -169,10 +172,13 @@ export class MemoryConnection implements Connection {
   #scheduleDelivery(): void {
     if (this.#isDeliveryDue || this.#isClosed || this.#isStalled || this.#handler === undefined) return;
     this.#isDeliveryDue = true;
-    queueMicrotask(() => {
+    const deliver = () => {
       this.#isDeliveryDue = false;
       this.#deliver();
-    });
+    };
+    // Microtasks alone would let two ends that answer each other for ever keep the event loop to themselves.
+    if (++this.#deliveries % DELIVERIES_PER_TURN === 0) nextTurn(deliver);
+    else queueMicrotask(deliver);
   }
 
   /** Hands over one chunk, or the end; the next comes in a microtask of its own. */
@@ -210,4 +216,10 @@ export class MemoryConnection implements Connection {
     const handler = this.#handler;
     if (handler !== undefined) queueMicrotask(() => handler.onClose(end));
   }
+}
+
+function nextTurn(callback: () => void): void {
+  // No type library of the web platform declares `setImmediate`.
+  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
+  setImmediate(callback);
 }

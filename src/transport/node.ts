@@ -63,7 +63,11 @@ export function nodeTransport(): Transport {
   return { name: "node", listen: listenNode, connect: connectNode };
 }
 
-function listenNode(address: Address, handler: AcceptHandler, options: ListenOptions = {}): Promise<TransportListener> {
+async function listenNode(
+  address: Address,
+  handler: AcceptHandler,
+  options: ListenOptions = {},
+): Promise<TransportListener> {
   const text = formatAddress(address);
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
@@ -73,24 +77,24 @@ function listenNode(address: Address, handler: AcceptHandler, options: ListenOpt
   const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
   server.once("error", (cause) => reject(toListenError(cause, text)));
   const backlog = options.backlog ?? DEFAULT_BACKLOG;
-  const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };
+  const where = address.kind === "tcp"
+    ? { host: await resolveHost(address.hostname, text), port: address.port }
+    : { path: address.path };
   server.listen({ ...where, backlog }, () => {
     server.removeAllListeners("error");
     server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
     const bound = server.address();
     const isTcp = bound !== null && typeof bound === "object";
-    const closed = Promise.withResolvers<void>();
     resolve({
       address: isTcp ? tcpAddress(bound.address, bound.port) : address,
       close() {
-        // The callback waits for the connections too, which live on: the listening socket is closed at once.
+        // Its callback waits for the connections too, which live on; the listening socket is closed at once.
         if (server.listening) server.close();
-        closed.resolve();
-        return closed.promise;
+        return Promise.resolve();
       },
     });
   });
-  return promise;
+  return await promise;
 }
 
 /**
@@ -133,14 +137,20 @@ export function connectNode(address: Address, options: DialOptions = {}): Promis
 }
 
 /**
- * Looks a host name up, for a runtime that listens on one but does not say where that is.
+ * Looks the host up to listen on: Bun tells neither why it cannot, nor what it listens on.
  *
  * @param hostname A host name or an IP address.
+ * @param address The whole address as text, for the error.
  * @returns The IP address.
- * @throws {Error} if it does not resolve: a runtime's error.
+ * @throws {ListenError} if it does not resolve.
  */
-export async function resolveHost(hostname: string): Promise<string> {
-  return isIP(hostname) === 0 ? (await lookup(hostname)).address : hostname;
+export async function resolveHost(hostname: string, address: string): Promise<string> {
+  if (isIP(hostname) !== 0) return hostname;
+  try {
+    return (await lookup(hostname)).address;
+  } catch (cause) {
+    throw toListenError(cause, address);
+  }
 }
 
 function abortError(): Error {

@@ -1,0 +1,63 @@
+// Options out of range, of the wrong type, or mistyped: refused at once, with the value in the message.
+
+import test from "node:test";
+import { assertRejects, assertThrows } from "@std/assert";
+import { type ConnectOptions, type ListenerOptions, TcpService, type TcpServiceOptions } from "@laster/net";
+import { memoryTransport } from "@laster/net/testing";
+
+const INTEGERS: Readonly<Record<string, readonly number[]>> = {
+  maxConnections: [0, -1, 1.5, NaN, 2 ** 31],
+  maxDials: [0, -1, 1.5, NaN, 2 ** 31],
+  highWaterMarkBytes: [-1, 0.5, NaN, 2 ** 31],
+  lowWaterMarkBytes: [-1, 0.5, NaN, 262_145],
+  maxQueuedBytes: [-1, 0, 262_144 + 65_535, NaN],
+  maxQueuedFrames: [0, -1, NaN, 2 ** 31],
+  idleTimeoutMs: [-1, 0.5, NaN, 2 ** 31],
+  closeTimeoutMs: [-1, 0.5, NaN, 2 ** 31],
+  framesPerTurn: [0, -1, NaN, 2 ** 31],
+  flushIntervalMs: [-1, 0.5, NaN, 2 ** 31],
+};
+
+for (const [name, values] of Object.entries(INTEGERS)) {
+  for (const value of values) {
+    test(`TcpService refuses ${name} of ${value}`, () => {
+      const error = assertThrows(() => new TcpService({ [name]: value }), RangeError, name);
+      if (!error.message.includes(`${value}`)) throw error;
+    });
+  }
+}
+
+const WRONG: readonly (readonly [string, unknown, string])[] = [
+  ["an unknown name", { onMesage: () => {} }, '"onMesage"'],
+  ["a handler that is no function", { onMessage: "hello" }, "onMessage must be a function: current value is hello"],
+  ["both message handlers", { onMessage: () => {}, onFrame: () => {} }, "onMessage and onFrame"],
+  ["no object", null, "null"],
+  ["a listener with an unknown name", { listeners: [{ prot: 1 }] }, '"prot"'],
+  ["a listener without a port", { listeners: [{ hostname: "127.0.0.1" }] }, "port"],
+  ["a listener with port and path", { listeners: [{ port: 1, path: "/tmp/x" }] }, "either a path or a port"],
+  ["a dial with an unknown name", { dials: [{ port: 1, retry: 3 }] }, '"retry"'],
+];
+
+for (const [name, options, message] of WRONG) {
+  test(`TcpService refuses ${name}`, () => {
+    assertThrows(() => new TcpService(options as TcpServiceOptions), TypeError, message);
+  });
+}
+
+const LISTENERS: readonly ListenerOptions[] = [{ port: -1 }, { port: 65_536 }, { port: 1.5 }, { port: 1, backlog: 0 }];
+const DIALS: readonly ConnectOptions[] = [
+  { port: -1 },
+  { port: 65_536 },
+  { port: 1, timeoutMs: -1 },
+  { port: 1, retries: -1 },
+  { port: 1, retries: 0.5 },
+  { port: 1, minRetryDelayMs: -1 },
+  { port: 1, minRetryDelayMs: 10, maxRetryDelayMs: 9 },
+];
+
+test("TcpService.listen() and connect() refuse numbers out of range", async () => {
+  await using service = new TcpService({ transport: memoryTransport() });
+  await service.start();
+  for (const options of LISTENERS) await assertRejects(() => service.listen(options), RangeError);
+  for (const options of DIALS) await assertRejects(() => service.connect(options), RangeError);
+});

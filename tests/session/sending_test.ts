@@ -1,0 +1,183 @@
+// Sending: when bytes leave, in how many writes, and what is told about it.
+
+import test from "node:test";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { SessionClosedError, type Transport } from "@laster/net";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import type { Connection } from "@laster/net/transport";
+import { bytes, pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
+
+/** Counts the writes of every connection that the transport accepts. */
+function countWrites(transport: Transport, writes: number[]): Transport {
+  const count = (connection: Connection): Connection => {
+    const write = connection.write.bind(connection);
+    connection.write = (buffer, offset, length) => {
+      writes.push(length);
+      return write(buffer, offset, length);
+    };
+    return connection;
+  };
+  return {
+    name: transport.name,
+    connect: (address, options) => transport.connect(address, options),
+    listen: (address, handler, options) =>
+      transport.listen(
+        address,
+        { ...handler, onConnection: (connection) => handler.onConnection(count(connection)) },
+        options,
+      ),
+  };
+}
+
+for (const { name, make } of transportsHere()) {
+  test(`Session sends all of a turn in one write on ${name}`, async () => {
+    const writes: number[] = [];
+    let received = 0;
+    await using pair = await startPair(countWrites(make(), writes), {
+      onMessage(session, payload) {
+        for (let count = 0; count < 50; count++) session.send(payload);
+      },
+    }, { onMessage: () => received++ });
+    const { near } = await pair.connect();
+    near.send(pattern(60));
+    await until(() => received === 50, "50 messages");
+    assertEquals(writes, [50 * 64]);
+  });
+
+  test(`Session sends what is sent outside a turn in one write on ${name}`, async () => {
+    const writes: number[] = [];
+    let received = 0;
+    await using pair = await startPair(countWrites(make(), writes), {}, { onMessage: () => received++ });
+    const { far } = await pair.connect();
+    for (let count = 0; count < 50; count++) far.send(pattern(60));
+    await until(() => received === 50, "50 messages");
+    assertEquals(writes, [50 * 64]);
+  });
+
+  test(`Session sends at once with flush "now" on ${name}`, async () => {
+    const writes: number[] = [];
+    let received = 0;
+    await using pair = await startPair(countWrites(make(), writes), {}, { onMessage: () => received++ });
+    const { far } = await pair.connect();
+    far.send(pattern(60), { flush: "now" });
+    assertEquals(writes, [64]);
+    far.send(pattern(60), { flush: "now" });
+    await until(() => received === 2, "2 messages");
+    assertEquals(writes, [64, 64]);
+  });
+
+  test(`TcpService.broadcast() reaches all but the excepted, in one write each a turn, on ${name}`, async () => {
+    const writes: number[] = [];
+    const received = new Map<number, number[]>();
+    await using pair = await startPair(countWrites(make(), writes), {}, {
+      onMessage: (session, payload) => received.set(session.id, [...(received.get(session.id) ?? []), payload[0]]),
+    });
+    const ends: Awaited<ReturnType<typeof pair.connect>>[] = [];
+    for (let count = 0; count < 4; count++) ends.push(await pair.connect());
+    for (let value = 0; value < 10; value++) {
+      const result = pair.server.broadcast(new Uint8Array([value]), value === 5 ? { except: ends[0].far } : {});
+      assertEquals(result, { accepted: value === 5 ? 3 : 4, congested: 0, refused: 0 });
+    }
+    ends[1].far.send(new Uint8Array([10]));
+    pair.server.broadcast(new Uint8Array([11]));
+    await until(() => ends.every(({ near }) => received.get(near.id)?.at(-1) === 11), "the last message");
+    const all = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    assertEquals(ends.map(({ near }) => received.get(near.id)), [
+      [...all.filter((value) => value !== 5), 11],
+      [...all, 10, 11],
+      [...all, 11],
+      [...all, 11],
+    ]);
+    assertEquals(writes.length, 4);
+  });
+
+  test(`Session tells onSend of all that went out on ${name}`, async () => {
+    let frames = 0;
+    let sentBytes = 0;
+    await using pair = await startPair(make(), {
+      onSend(_session, sent) {
+        frames += sent.frames;
+        sentBytes += sent.bytes;
+      },
+    }, { onMessage: () => {} });
+    const { near, far } = await pair.connect();
+    for (let count = 0; count < 100; count++) {
+      far.send(pattern(count * 100));
+      if (count % 10 === 0) await turn();
+    }
+    await until(() => near.stats.receivedFrames === 100, "100 messages");
+    await until(() => frames === 100, "100 frames told");
+    assertEquals(sentBytes, near.stats.receivedBytes);
+  });
+
+  test(`Session.drained() resolves below the mark, rejects when the session closes, and takes a signal on ${name}`, async () => {
+    const gate = Promise.withResolvers<void>();
+    await using pair = await startPair(make(), { closeTimeoutMs: 100, maxQueuedBytes: 64 * 1_024 * 1_024 }, {
+      closeTimeoutMs: 100,
+      onMessage: () => gate.promise,
+    });
+    const { far } = await pair.connect();
+    await far.drained();
+    while (far.send(pattern(65_536)) !== "congested" || far.queuedBytes < 16 * 1_024 * 1_024) {
+      if (far.queuedBytes > 1e6) await turn();
+    }
+    const abort = new AbortController();
+    const aborted = assertRejects(() => far.drained({ signal: abort.signal }), DOMException);
+    const waiting = assertRejects(() => far.drained(), SessionClosedError);
+    abort.abort();
+    await aborted;
+    far.abort();
+    assertEquals((await within(waiting, "drained()")).reason, "local-abort");
+    await assertRejects(() => far.drained(), SessionClosedError);
+    const { unsentBytes, unsentFrames, isConfirmed } = await far.closed;
+    assert(unsentBytes > 0 && unsentFrames > 0 && !isConfirmed);
+    gate.resolve();
+  });
+}
+
+test("Session sends at the flush interval, all of it in one write", async () => {
+  const clock = new FakeClock();
+  const writes: number[] = [];
+  await using pair = await startPair(countWrites(memoryTransport(), writes), { clock, flushIntervalMs: 50 }, {
+    onMessage: () => {},
+  });
+  const { far } = await pair.connect();
+  for (let count = 0; count < 4; count++) {
+    far.send(pattern(60));
+    await clock.advance(10);
+  }
+  assertEquals(writes, []);
+  await clock.advance(10);
+  assertEquals(writes, [4 * 64]);
+  await clock.advance(200);
+  assertEquals(writes.length, 1);
+});
+
+test("Session.sendRange() sends a range and refuses one outside the array", async () => {
+  await using pair = await startPair(memoryTransport(), {});
+  const { near, far } = await pair.connect();
+  const buffer = pattern(10);
+  assertThrows(() => far.sendRange(buffer, 5, 6), RangeError, "5 + 6");
+  assertThrows(() => far.sendRange(buffer, -1, 5), RangeError);
+  assertThrows(() => far.sendRange(buffer, 0, NaN), RangeError);
+  far.sendRange(buffer, 2, 5);
+  far.sendRange(buffer, 10, 0);
+  const heard: Uint8Array[] = [];
+  for await (const payload of near) {
+    heard.push(payload);
+    if (heard.length === 2) break;
+  }
+  assertEquals(heard, [buffer.slice(2, 7), new Uint8Array(0)]);
+});
+
+test("Session.send() copies the payload, which may be overwritten at once", async () => {
+  await using pair = await startPair(memoryTransport(), {});
+  const { near, far } = await pair.connect();
+  const payload = bytes("before");
+  far.send(payload);
+  payload.fill(0);
+  for await (const heard of near) {
+    assertEquals(heard, bytes("before"));
+    break;
+  }
+});
