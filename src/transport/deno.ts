@@ -50,7 +50,6 @@ interface DenoRuntime {
   listen(options: { transport: "unix"; path: string }): DenoListener;
   connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoSocket>;
   connect(options: { transport: "unix"; path: string; signal?: AbortSignal }): Promise<DenoSocket>;
-  removeSync(path: string): void;
 }
 
 /**
@@ -107,8 +106,8 @@ async function listenDeno(
   return {
     address: toAddress(server.addr),
     close() {
-      if (accepting.stop() && address.kind === "unix") deno.removeSync(address.path);
-      return run;
+      accepting.stop();
+      return run; // Deno removes a Unix socket's path once no accept is pending any more.
     },
   };
 }
@@ -145,13 +144,11 @@ class AcceptLoop {
     }
   }
 
-  /** Says whether it was running. */
-  stop(): boolean {
-    if (this.#isStopped) return false;
+  stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
     this.#server.close();
     this.#endPause();
-    return true;
   }
 
   #pause(delayMs: number): Promise<void> {
@@ -291,7 +288,7 @@ class DenoConnection implements Connection {
     }
   }
 
-  /** Waits while paused: until then the handler owns the buffer. */
+  /** Waits while paused: until then the buffer belongs to the handler, or to the delivery that holds it back. */
   async #flowing(): Promise<void> {
     while (!this.#delivery.isFlowing && !this.#delivery.isOver) {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -80,6 +80,8 @@ test("lengthPrefixed() counts the header when it compares with the limit and kee
   const frame = concat([Uint8Array.of(6, 0, 0, 0), pattern(6)]);
   assertMessages(codec, frame, [frame]);
   assertRefused(codec, Uint8Array.of(7, 0, 0, 0), "too-large");
+  // Whole in a chunk too, where no reader has to make room for it.
+  assertRefused(codec, concat([Uint8Array.of(7, 0, 0, 0), pattern(7)]), "too-large");
 });
 
 test("lengthPrefixed() refuses a varint when it goes on past five bytes", () => {

@@ -73,6 +73,16 @@ test("memoryPair() takes writeBytes at one go, and drains once", async () => {
   await endPair(pair);
 });
 
+test("memoryPair() goes on with a partial write though the receiver stalls", async () => {
+  const pair = startedPair({ writeBytes: () => 7 });
+  pair.receiverEnd.stall();
+  assertEquals(pair.sender.write(patternBytes(70)), false);
+  await pair.sender.until("drain", () => pair.sender.drains === 1);
+  pair.receiverEnd.unstall();
+  await pair.receiver.received(70);
+  await endPair(pair);
+});
+
 test("MemoryConnection.stall() holds the peer's writes up once capacityBytes are full", async () => {
   const pair = startedPair({}, { capacityBytes: 1_024 });
   pair.receiverEnd.stall();

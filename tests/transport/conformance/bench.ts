@@ -99,15 +99,15 @@ export class Bench {
   }
 
   /** Dials. */
-  async dial(address: Address, options: DialOptions = {}): Promise<Probe> {
-    return this.#add(await this.transport.connect(address, options));
+  async dial(address: Address, options: DialOptions = {}, transport: Transport = this.transport): Promise<Probe> {
+    return this.#add(await transport.connect(address, options));
   }
 
   /** Makes two connected ends, not started. */
   async pair(network: Network, options: PairOptions = {}): Promise<readonly [accepted: Probe, dialled: Probe]> {
     const { listener = this.transport, dialler = this.transport } = options;
     const listening = await this.listen(await this.address(network), {}, listener);
-    const dialled = this.#add(await dialler.connect(listening.listener.address));
+    const dialled = await this.dial(listening.listener.address, {}, dialler);
     return [await listening.accept(), dialled];
   }
 

@@ -44,6 +44,11 @@ export class Child {
     return line.slice(start.length).trim();
   }
 
+  /** Counts the lines that start so. */
+  count(start: string): number {
+    return this.lines.filter((line) => line.startsWith(start)).length;
+  }
+
   /** Says something to it. */
   say(line: string): void {
     this.#process.stdin?.write(`${line}\n`);

@@ -18,7 +18,8 @@ const listener = await transport.listen({ kind: "tcp", hostname: "127.0.0.1", po
       onDrain: () => {},
       onClose: () => accepted.delete(connection),
     });
-    say(`accepted ${accepted.size}`);
+    const { hostname } = connection.remoteAddress as TcpAddress;
+    say(hostname === "" ? "nameless" : `accepted ${accepted.size}`);
   },
   onAcceptError: (error) => say(`error ${error.code}`),
 });

@@ -77,11 +77,12 @@ export function flowCases(suite: Suite): void {
     await bench.settle();
     subject.resume();
     subject.pause();
+    await peer.send(patternBytes(100, 100));
     await bench.settle();
     assertEquals(subject.receivedBytes, 0);
     subject.resume();
     subject.resume();
-    await subject.received(100);
+    await subject.received(200);
   });
 
   endCase(suite, "goes on if pause() and resume() come together in onData", async ({ subject, peer }) => {
