@@ -157,7 +157,7 @@ export class SessionCore<Data>
   handleFault(reason: CloseReason, fault: unknown): void {
     const { logger } = this.#context;
     const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === this.id;
-    const level = reason === "handler-error" ? "error" : "warn";
+    const level = reason === "handler-error" ? "error" : "info";
     logger[isOwnEnd ? "debug" : level]("Session {id} ends by {reason}: {error}", { id: this.id, reason, error: fault });
     this.close(reason, fault instanceof Error ? fault : new Error(String(fault), { cause: fault }));
   }

@@ -3,6 +3,7 @@
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadBufferPool } from "./deno_read_buffer.ts";
+import { ReadGovernor } from "./deno_read_governor.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
 import type {
   AcceptHandler,
@@ -22,6 +23,12 @@ const READS_PER_TURN = 8;
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
 const SHORTEST_BACK_OFF_MS = 5;
 const LONGEST_BACK_OFF_MS = 1_000;
+
+/** What the connections of a transport share. */
+interface SharedReads {
+  readonly buffers: ReadBufferPool;
+  readonly governor: ReadGovernor;
+}
 
 /** What the adapter uses of a `Deno.Addr`. */
 type DenoAddress = { transport: "tcp"; hostname: string; port: number } | { transport: "unix"; path: string };
@@ -73,18 +80,18 @@ interface DenoRuntime {
 export function denoTransport(): Transport {
   const { Deno: deno } = globalThis as unknown as { Deno?: DenoRuntime };
   if (deno === undefined) throw new TypeError("Cannot create transport as the runtime must be Deno: Deno is undefined");
-  const buffers = new ReadBufferPool();
+  const reads: SharedReads = { buffers: new ReadBufferPool(), governor: new ReadGovernor() };
   return {
     name: "deno",
-    listen: (address, handler, options) => listenDeno(deno, buffers, address, handler, options),
-    connect: (address, options) => connectDeno(deno, buffers, address, options),
+    listen: (address, handler, options) => listenDeno(deno, reads, address, handler, options),
+    connect: (address, options) => connectDeno(deno, reads, address, options),
   };
 }
 
 // deno-lint-ignore require-await -- async, so that what Deno.listen throws becomes a rejection.
 async function listenDeno(
   deno: DenoRuntime,
-  buffers: ReadBufferPool,
+  reads: SharedReads,
   address: Address,
   handler: AcceptHandler,
   options: ListenOptions = {},
@@ -100,7 +107,7 @@ async function listenDeno(
     throw toListenError(cause, text);
   }
   const accepting = new AcceptLoop(server, (socket) => {
-    handler.onConnection(new DenoConnection(socket, buffers));
+    handler.onConnection(new DenoConnection(socket, reads));
   }, (cause) => handler.onAcceptError(toListenError(cause, text)));
   const run = accepting.run();
   return {
@@ -170,7 +177,7 @@ function isOfOneConnection(cause: unknown): boolean {
 
 async function connectDeno(
   deno: DenoRuntime,
-  buffers: ReadBufferPool,
+  reads: SharedReads,
   address: Address,
   { signal }: DialOptions = {},
 ): Promise<Connection> {
@@ -179,7 +186,7 @@ async function connectDeno(
     const socket = address.kind === "tcp"
       ? await deno.connect({ hostname: address.hostname, port: address.port, signal })
       : await deno.connect({ transport: "unix", path: address.path, signal });
-    return new DenoConnection(socket, buffers);
+    return new DenoConnection(socket, reads);
   } catch (cause) {
     const isAborted = signal?.aborted === true;
     throw toDialError(
@@ -196,16 +203,16 @@ function toAddress(address: DenoAddress): Address {
 
 class DenoConnection implements Connection {
   readonly #socket: DenoSocket;
-  readonly #buffers: ReadBufferPool;
+  readonly #reads: SharedReads;
   readonly #delivery = new Delivery();
   #hasShutDown = false;
   #isClosed = false;
   /** Lets the read loop go on after a pause. */
   #endPause: () => void = () => {};
 
-  constructor(socket: DenoSocket, buffers: ReadBufferPool) {
+  constructor(socket: DenoSocket, reads: SharedReads) {
     this.#socket = socket;
-    this.#buffers = buffers;
+    this.#reads = reads;
     socket.setNoDelay?.(true);
   }
 
@@ -262,11 +269,13 @@ class DenoConnection implements Connection {
   }
 
   async #readLoop(): Promise<void> {
-    const buffer = this.#buffers.open();
+    const { buffers, governor } = this.#reads;
+    const buffer = buffers.open();
+    governor.enter();
     try {
       for (let reads = 1;; reads++) {
         const isDiscarding = this.#delivery.isDiscarding;
-        const count = await this.#socket.read(isDiscarding ? this.#buffers.dropped : buffer.bytes);
+        const count = await this.#socket.read(isDiscarding ? buffers.dropped : buffer.bytes);
         if (!this.#delivery.isFlowing) await this.#flowing();
         if (this.#delivery.isOver) break;
         if (count === null) {
@@ -277,11 +286,14 @@ class DenoConnection implements Connection {
         if (!this.#delivery.isFlowing) await this.#flowing();
         if (this.#delivery.isOver) break;
         if (!this.#delivery.isDiscarding) buffer.adapt(count);
-        if (reads % READS_PER_TURN === 0) await yieldToLoop();
+        const turn = governor.admit();
+        if (turn !== undefined) await turn;
+        else if (reads % READS_PER_TURN === 0) await yieldToLoop();
       }
     } catch (cause) {
       this.#finish({ error: toConnectionError(cause) });
     } finally {
+      governor.leave();
       // Paused, a handler may still look at the last chunk.
       if (this.#delivery.isPaused) buffer.abandon();
       else buffer.close();

@@ -73,16 +73,17 @@ export function flowCases(suite: Suite): void {
     subject.start();
     peer.start();
     subject.pause();
-    await peer.send(patternBytes(100));
-    await bench.settle();
-    subject.resume();
-    subject.pause();
-    await peer.send(patternBytes(100, 100));
-    await bench.settle();
+    for (let part = 0; part < 4; part++) {
+      await peer.send(patternBytes(100, 100 * part));
+      await bench.settle();
+      subject.resume();
+      subject.pause();
+      await bench.settle();
+    }
     assertEquals(subject.receivedBytes, 0);
     subject.resume();
     subject.resume();
-    await subject.received(200);
+    await subject.received(400);
   });
 
   endCase(suite, "goes on if pause() and resume() come together in onData", async ({ subject, peer }) => {
@@ -118,5 +119,56 @@ export function flowCases(suite: Suite): void {
     await subject.send(patternBytes(16 * MIB));
     await peer.received(16 * MIB);
     assert(subject.closes === 0);
+  });
+
+  endCase(suite, "drops 16 MiB and hands over the end after discardInput()", async ({ subject, peer }) => {
+    subject.start();
+    peer.start();
+    await peer.send(patternBytes(10));
+    await subject.received(10);
+    subject.discardInput();
+    await peer.send(patternBytes(16 * MIB, 10));
+    peer.shutdown();
+    await subject.ended();
+    await subject.send(patternBytes(10));
+    await peer.received(10);
+  });
+
+  endCase(suite, "drops what it held back while paused at discardInput()", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.pause();
+    await peer.send(patternBytes(1_000));
+    peer.shutdown();
+    await bench.settle();
+    subject.discardInput();
+    await subject.ended();
+    assertEquals(subject.receivedBytes, 0);
+  });
+
+  endCase(suite, "leaves a chunk on loan intact for good at discardInput()", async ({ bench, subject, peer }) => {
+    const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+    subject.hooks.onData = (chunk) => {
+      if (subject.receivedBytes < MIB) return;
+      subject.pause();
+      loans.push({ chunk, copy: chunk.slice() });
+    };
+    subject.start();
+    peer.start();
+    const sending = peer.send(patternBytes(8 * MIB));
+    await subject.until("a chunk", () => loans.length === 1);
+    subject.discardInput();
+    await sending;
+    peer.shutdown();
+    await subject.ended();
+    // Another connection of the transport gets what memory is free.
+    const [accepted, dialled] = await bench.pair("tcp");
+    accepted.start();
+    dialled.start();
+    const answering = accepted.send(patternBytes(4 * MIB));
+    await dialled.send(patternBytes(4 * MIB));
+    await accepted.received(4 * MIB);
+    await answering;
+    assertEquals(loans[0].chunk, loans[0].copy, "a chunk on loan");
   });
 }

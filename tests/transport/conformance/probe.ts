@@ -53,6 +53,7 @@ export class Probe implements ConnectionHandler {
   /** The method of the connection that runs now, which may not call the handler. */
   #running = "";
   #isPaused = false;
+  #isDiscarding = false;
   #isWriting = false;
   #isOver = false;
 
@@ -88,6 +89,13 @@ export class Probe implements ConnectionHandler {
     this.#run("resume", () => this.connection.resume());
   }
 
+  /** From here on `onData` is not called any more. */
+  discardInput(): void {
+    this.#isDiscarding = true;
+    this.#isPaused = false;
+    this.#run("discardInput", () => this.connection.discardInput());
+  }
+
   shutdown(): void {
     this.#run("shutdown", () => this.connection.shutdown());
   }
@@ -106,6 +114,7 @@ export class Probe implements ConnectionHandler {
   onData(chunk: Uint8Array): void {
     this.#check("onData");
     if (this.#isPaused) this.#blame("onData came while paused");
+    if (this.#isDiscarding) this.#blame("onData came after discardInput()");
     if (this.ends > 0) this.#blame("onData came after onEnd");
     if (this.#isOver) this.#blame("onData came after close() or abort()");
     if (chunk.length === 0) this.#blame("onData brought no bytes");

@@ -1,0 +1,62 @@
+// resolveSessionLimits() and checkRange(): defaults, and the edges of every limit.
+
+import test from "node:test";
+import { assertEquals, assertThrows } from "@std/assert";
+import { rawCodec, simpleBinary } from "@laster/net";
+import { checkRange, resolveSessionLimits } from "../../src/session/limits.ts";
+
+const ENCODER = simpleBinary().createEncoder();
+const LONGEST_FRAME_BYTES = 65_540;
+
+test("resolveSessionLimits() fills in the defaults that the docs name", () => {
+  assertEquals(resolveSessionLimits({}, ENCODER), {
+    highWaterMarkBytes: 262_144,
+    lowWaterMarkBytes: 131_072,
+    maxQueuedBytes: 1_048_576,
+    maxQueuedFrames: 65_536,
+    idleTimeoutMs: 120_000,
+    closeTimeoutMs: 5_000,
+    framesPerTurn: 1_024,
+    flushIntervalMs: 0,
+  });
+});
+
+test("resolveSessionLimits() makes room for one longest frame above the mark", () => {
+  const encoder = rawCodec({ maxPayloadBytes: 10_000_000 }).createEncoder();
+  assertEquals(resolveSessionLimits({}, encoder).maxQueuedBytes, 262_144 + 10_000_000);
+  const low = resolveSessionLimits({ highWaterMarkBytes: 0 }, ENCODER);
+  assertEquals([low.lowWaterMarkBytes, low.maxQueuedBytes], [0, LONGEST_FRAME_BYTES]);
+  assertEquals(resolveSessionLimits({ highWaterMarkBytes: 5 }, ENCODER).lowWaterMarkBytes, 2);
+});
+
+test("resolveSessionLimits() takes every limit at its edges, and nothing past them", () => {
+  const most = 2 ** 31 - 1;
+  const least = 262_144 + LONGEST_FRAME_BYTES;
+  const edges = {
+    highWaterMarkBytes: [0, most],
+    lowWaterMarkBytes: [0, 262_144],
+    maxQueuedBytes: [least, Number.MAX_SAFE_INTEGER],
+    maxQueuedFrames: [1, most],
+    idleTimeoutMs: [0, most],
+    closeTimeoutMs: [0, most],
+    framesPerTurn: [1, most],
+    flushIntervalMs: [0, most],
+  };
+  for (const [name, [lowest, highest]] of Object.entries(edges)) {
+    for (const value of [lowest, highest]) {
+      assertEquals(resolveSessionLimits({ [name]: value }, ENCODER)[name as keyof typeof edges], value);
+    }
+    for (const value of [lowest - 1, highest + 1, lowest + 0.5]) {
+      assertThrows(() => resolveSessionLimits({ [name]: value }, ENCODER), RangeError, `${name} must be an integer from`);
+    }
+  }
+});
+
+test("checkRange() names the rule and the value", () => {
+  checkRange("count", 1, 1, 1);
+  const error = assertThrows(() => checkRange("count", 7, 1, 3), RangeError);
+  assertEquals(error.message, "Cannot create service as count must be an integer from 1 to 3: current value is 7");
+  for (const value of [NaN, Infinity, -Infinity, "2" as unknown as number, 1.5]) {
+    assertThrows(() => checkRange("count", value, 1, 3), RangeError, `current value is ${value}`);
+  }
+});

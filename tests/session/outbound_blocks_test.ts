@@ -1,0 +1,57 @@
+// OutboundBlocks: who holds a block, and when its memory goes back.
+
+import test from "node:test";
+import { assertEquals, assertStrictEquals } from "@std/assert";
+import { BufferPool } from "@laster/net/buffer";
+import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
+
+function setUp() {
+  const pool = new BufferPool({ classes: [256, 1_024] });
+  return { pool, blocks: new OutboundBlocks(pool) };
+}
+
+test("OutboundBlocks.takeBlock() gives a block of at least the bytes asked for, empty and held by nobody", () => {
+  const { pool, blocks } = setUp();
+  const block = blocks.takeBlock(257);
+  assertEquals([block.bytes.length, block.end, block.holders, pool.outstanding], [1_024, 0, 0, 1]);
+});
+
+test("OutboundBlocks.dropSegment() gives the memory back with the last holder", () => {
+  const { pool, blocks } = setUp();
+  const block = blocks.takeBlock(100);
+  block.end = 60;
+  const segments = [0, 20, 40].map((start) => blocks.takeSegment(block, start, start + 20, false));
+  assertEquals(block.holders, 3);
+  for (const [index, segment] of segments.entries()) {
+    assertEquals(pool.outstanding, 1, `${index} are gone`);
+    blocks.dropSegment(segment);
+  }
+  assertEquals([pool.outstanding, block.bytes.length, block.end], [0, 0, 0]);
+});
+
+test("OutboundBlocks.dropBlock() lets go of a block that its segments still hold", () => {
+  const { pool, blocks } = setUp();
+  const block = blocks.takeBlock(100);
+  block.holders = 1;
+  const segment = blocks.takeSegment(block, 0, 10, false);
+  blocks.dropBlock(block);
+  assertEquals([pool.outstanding, block.holders, block.bytes.length], [1, 1, 256]);
+  blocks.dropSegment(segment);
+  assertEquals(pool.outstanding, 0);
+});
+
+test("OutboundBlocks uses blocks and segments again, as good as new", () => {
+  const { blocks } = setUp();
+  const block = blocks.takeBlock(100);
+  block.end = 50;
+  const segment = blocks.takeSegment(block, 10, 50, true);
+  segment.frames = 3;
+  segment.next = segment;
+  blocks.dropSegment(segment);
+  const again = blocks.takeBlock(1_000);
+  assertStrictEquals(again, block);
+  assertEquals([again.end, again.holders, again.bytes.length], [0, 0, 1_024]);
+  const next = blocks.takeSegment(again, 1, 2, false);
+  assertStrictEquals(next, segment);
+  assertEquals([next.start, next.end, next.frames, next.isOwn, next.next, again.holders], [1, 2, 0, false, undefined, 1]);
+});
