@@ -9,6 +9,7 @@ import { DialError, ServiceStateError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { Broadcaster, type BroadcastResult } from "../session/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
+import { isThenable } from "../session/inbox.ts";
 import { FlushScheduler } from "../session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import { OutboundBlocks } from "../session/outbound_blocks.ts";
@@ -22,9 +23,11 @@ import { type Address, formatAddress } from "../transport/address.ts";
 import { defaultTransport } from "../transport/default.ts";
 import type { AcceptHandler, Connection, Transport } from "../transport/transport.ts";
 import { type ConnectOptions, Connector, type Dial, resolveDial } from "./connector.ts";
+import { guardLogger } from "./guarded_logger.ts";
 import { checkListenerOptions, Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
+import { StartStop } from "./start_stop.ts";
 
 /** Options of {@linkcode TcpService.broadcast}. */
 export interface BroadcastOptions<Data> {
@@ -72,8 +75,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   /** What `stop()` waits for: dials under way, and `onClose` handlers that returned a promise. */
   readonly #pending = new Set<PromiseLike<unknown>>();
   #state: ServiceState = "stopped";
-  #starting: Promise<void> | undefined = undefined;
-  #stopping: Promise<void> | undefined = undefined;
+  readonly #startStop = new StartStop(() => this.#start(), () => this.#shutDown());
   #stopController = new AbortController();
   #onEmpty: (() => void) | undefined = undefined;
   #nextId = 1;
@@ -109,7 +111,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       blocks: new OutboundBlocks(this.#pool),
       scheduler: new FlushScheduler(clock, limits.flushIntervalMs),
       frame: new Frame(),
-      logger: options.logger ?? consoleLogger(),
+      logger: guardLogger(options.logger ?? consoleLogger()),
       handlers: options,
       idleTimeouts: limits.idleTimeoutMs === 0 ? undefined : new TimeoutQueue(clock, limits.idleTimeoutMs),
       closeTimeouts: new TimeoutQueue(clock, limits.closeTimeoutMs),
@@ -131,14 +133,13 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Opens the listeners of the options, then begins their dials. Does nothing if the service runs.
+   * Opens the listeners of the options, then begins their dials. Does nothing if the service runs. Calls of `start()` and
+   * `stop()` take effect one after the other, in their order.
    *
    * @throws {ListenError} if a listener cannot be opened; the service is stopped again then.
    */
   start(): Promise<void> {
-    if (this.#state === "running" && this.#stopping === undefined) return Promise.resolve();
-    this.#starting ??= this.#start().finally(() => this.#starting = undefined);
-    return this.#starting;
+    return this.#startStop.start();
   }
 
   /**
@@ -147,9 +148,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * should not wait for it.
    */
   stop(): Promise<void> {
-    if (this.#state === "stopped" && this.#starting === undefined) return Promise.resolve();
-    this.#stopping ??= this.#stop().finally(() => this.#stopping = undefined);
-    return this.#stopping;
+    return this.#startStop.stop();
   }
 
   /** Stops the service. */
@@ -195,9 +194,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     this.#dials++;
     const result = await this.#track(this.#connector.dial(dial)).finally(() => this.#dials--);
     if (result.state === "failed") this.#failDial(dial, result.error, result.attempts, options.token);
-    if (this.#state !== "running") {
+    const isFull = this.#registry.count >= this.#resolved.maxConnections;
+    if (isFull || this.#state !== "running") {
       result.connection.abort();
-      this.#failDial(dial, new DialError("aborted", formatAddress(dial.address)), result.attempts, options.token);
+      const error = new DialError(this.#state === "running" ? "limit" : "aborted", formatAddress(dial.address));
+      this.#failDial(dial, error, result.attempts, options.token);
     }
     return this.#open(result.connection, { kind: "dialled", token: options.token });
   }
@@ -225,7 +226,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @returns What became of it, as `Session.send` says; `"closed"` if there is no such session.
    */
   sendTo(id: number, payload: Uint8Array): SendResult {
-    return this.#registry.get(id)?.send(payload, 0, payload.length) ?? "closed";
+    return this.#registry.get(id)?.session.send(payload) ?? "closed";
   }
 
   /**
@@ -275,7 +276,6 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    await this.#stopping;
     this.#state = "starting";
     this.#stopController = new AbortController();
     try {
@@ -290,13 +290,6 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
         this.#context.logger.warn("A dial failed: {error}", { error });
       });
     }
-  }
-
-  async #stop(): Promise<void> {
-    await this.#starting?.catch(() => {
-      // Whoever called start() is told; a start that failed has stopped the service.
-    });
-    if (this.#state === "running") await this.#shutDown();
   }
 
   async #shutDown(): Promise<void> {
@@ -369,10 +362,14 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   #failDial(dial: Dial, error: DialError, attempts: number, token: unknown): never {
     this.#failedDials++;
     const address: Address = dial.address;
-    try {
-      this.#options.onConnectFailed?.({ address, error, attempts, token });
-    } catch (fault) {
+    const logFault = (fault: unknown) => {
       this.#context.logger.error("The onConnectFailed handler failed: {error}", { error: fault });
+    };
+    try {
+      const result: unknown = this.#options.onConnectFailed?.({ address, error, attempts, token });
+      if (isThenable(result)) result.then(undefined, logFault);
+    } catch (fault) {
+      logFault(fault);
     }
     throw error;
   }

@@ -3,7 +3,7 @@
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
 import type { Flushable } from "./flush_scheduler.ts";
-import type { SendQueueContext, SendResult } from "./send_queue.ts";
+import { checkPayload, type SendQueueContext, type SendResult } from "./send_queue.ts";
 import type { SessionCore } from "./session_core.ts";
 
 /** A shared block holds the broadcasts of one turn: a thousand small ones. */
@@ -42,16 +42,21 @@ export class Broadcaster implements Flushable {
     cores: Iterable<SessionCore<Data>>,
     isExcepted: ((core: SessionCore<Data>) => boolean) | undefined,
   ): BroadcastResult {
+    checkPayload(payload);
     const encoder = this.#encoder;
     const isTooLarge = payload.length > encoder.maxPayloadBytes;
-    const { block, start, end } = isTooLarge ? NOTHING : this.#encode(payload);
+    let shared: { readonly block: OutboundBlock; readonly start: number; readonly end: number } | undefined;
     let accepted = 0;
     let congested = 0;
     let refused = 0;
     for (const core of cores) {
       if (isExcepted?.(core)) continue;
-      const isShared = block !== undefined && core.queue.encoder === encoder;
-      const result: SendResult = isShared ? core.sendShared(block, start, end) : core.send(payload, 0, payload.length);
+      let result: SendResult;
+      if (isTooLarge || core.queue.encoder !== encoder) result = core.send(payload, 0, payload.length);
+      else {
+        shared ??= this.#encode(payload);
+        result = core.sendShared(shared.block, shared.start, shared.end);
+      }
       if (result === "queued" || result === "sent") accepted++;
       else if (result === "congested") {
         accepted++;
@@ -67,7 +72,7 @@ export class Broadcaster implements Flushable {
     this.#block = undefined;
   }
 
-  #encode(payload: Uint8Array): { block: OutboundBlock | undefined; start: number; end: number } {
+  #encode(payload: Uint8Array): { block: OutboundBlock; start: number; end: number } {
     const roomBytes = this.#encoder.frameBytes(payload.length);
     if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.flush();
     const block = this.#block ?? this.#openBlock(roomBytes);
@@ -84,5 +89,3 @@ export class Broadcaster implements Flushable {
     return block;
   }
 }
-
-const NOTHING = { block: undefined, start: 0, end: 0 };

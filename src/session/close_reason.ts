@@ -1,4 +1,4 @@
-// Why a session ended, and what its end says. Types only. Runtime neutral.
+// Why a session ended, and what its end says. Runtime neutral.
 
 /**
  * Why a session ended; the first cause counts.
@@ -27,6 +27,16 @@ export type CloseReason =
   | "decode-error"
   | "encode-error"
   | "handler-error";
+
+/**
+ * Says whether an end is no fault: a loop over the messages then just ends.
+ *
+ * @param reason Why the session ended.
+ * @returns true if one side closed it, or the service stopped.
+ */
+export function isOrderly(reason: CloseReason): boolean {
+  return reason === "local-closing" || reason === "remote-closing" || reason === "shutdown";
+}
 
 /** What a session's end says. */
 export interface CloseEvent {

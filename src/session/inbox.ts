@@ -56,8 +56,8 @@ export class Inbox {
   #isInHandler = false;
   /** Whether the promise of a handler is open. */
   #isHandlerHeld = false;
-  /** Whether a loop over the messages has not taken the last one. */
-  #isStreamHeld = false;
+  /** Resolves once a loop over the messages has taken the last one; undefined if it has. */
+  #streamHold: PromiseLike<unknown> | undefined = undefined;
   /** Whether there is such a loop: then it, and not the handler that may run it, sets the pace. */
   #isStreaming = false;
   #isYielding = false;
@@ -91,7 +91,8 @@ export class Inbox {
   holdForHandler(promise: PromiseLike<unknown>): void {
     this.#isHandlerHeld = true;
     if (this.#isHeld) this.#owner.pauseInput();
-    promise.then(() => this.#releaseHandler(), (error: unknown) => {
+    // Not every thenable calls back later, and once.
+    Promise.resolve(promise).then(() => this.#releaseHandler(), (error: unknown) => {
       this.#owner.handleFault("handler-error", error);
       this.#releaseHandler();
     });
@@ -99,10 +100,12 @@ export class Inbox {
 
   /** Holds all messages back until a loop has taken the last one. */
   holdForStream(taken: PromiseLike<unknown>): void {
-    this.#isStreamHeld = true;
+    this.#streamHold = taken;
     this.#owner.pauseInput();
     taken.then(() => {
-      this.#isStreamHeld = false;
+      // Another message may wait by now.
+      if (this.#streamHold !== taken) return;
+      this.#streamHold = undefined;
       this.#continue();
     });
   }
@@ -132,13 +135,13 @@ export class Inbox {
   }
 
   get #isHeld(): boolean {
-    return this.#isStreaming ? this.#isStreamHeld : this.#isHandlerHeld;
+    return this.#isStreaming ? this.#streamHold !== undefined : this.#isHandlerHeld;
   }
 
   #releaseHandler(): void {
     this.#isHandlerHeld = false;
-    if (this.#owner.isReceiving()) this.#continue();
-    else this.#owner.handleIdle();
+    this.#owner.handleIdle();
+    this.#continue();
   }
 
   /** Goes on where a hold or the end of a turn left off. */

@@ -19,6 +19,18 @@ const LARGEST_GATHERED_BYTES = 4_096;
 /** What became of a payload given to `send`. See `Session.send`. */
 export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "full";
 
+/**
+ * Refuses what is no array of bytes: a text has a length too, and would go out as zeros.
+ *
+ * @param payload What is to be sent.
+ * @throws {TypeError} if it is not a `Uint8Array`.
+ */
+export function checkPayload(payload: Uint8Array): void {
+  // Not `instanceof`: test runners and `node:vm` have more than one `Uint8Array`.
+  if (payload?.BYTES_PER_ELEMENT === 1) return;
+  throw new TypeError(`Cannot send payload as it must be a Uint8Array: current value is ${payload}`);
+}
+
 /** What a queue shares with the others of its service. */
 export interface SendQueueContext {
   /** Where blocks come from. */
@@ -142,7 +154,7 @@ export class SendQueue {
   takeSent(): SentEvent | undefined {
     const frames = this.sentFrames - this.#reportedFrames;
     const bytes = this.sentBytes - this.#reportedBytes;
-    if (bytes === 0) return undefined;
+    if (bytes === 0 && frames === 0) return undefined;
     this.#reportedFrames += frames;
     this.#reportedBytes += bytes;
     return { frames, bytes };
@@ -237,12 +249,14 @@ export class SendQueue {
   #retire(bytes: number, frames: number): void {
     const head = this.#head;
     if (head === undefined) return;
+    // Frames of no bytes may have come behind those that were on loan: they leave with the last byte.
+    const retired = head.start + bytes === head.end ? head.frames : frames;
     this.queuedBytes -= bytes;
-    this.queuedFrames -= frames;
+    this.queuedFrames -= retired;
     this.sentBytes += bytes;
-    this.sentFrames += frames;
+    this.sentFrames += retired;
     head.start += bytes;
-    head.frames -= frames;
+    head.frames -= retired;
     if (head.start < head.end) return;
     if (head.isOwn) this.#blockBytes = Math.min(LARGEST_BLOCK_BYTES, Math.max(bytes, FIRST_BLOCK_BYTES));
     this.#head = head.next;

@@ -2,7 +2,7 @@
 
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
-import type { SendResult } from "./send_queue.ts";
+import { checkPayload, type SendResult } from "./send_queue.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import type { SessionStats } from "./session_stats.ts";
@@ -121,8 +121,10 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`.
    * - `"too-large"`: refused, the payload is longer than the codec takes.
    * - `"closed"`: refused, the session is not open.
+   * @throws {TypeError} if the payload is not a `Uint8Array`.
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
+    checkPayload(payload);
     const result = this.#core.send(payload, 0, payload.length);
     if (options?.flush !== "now") return result;
     this.#core.queue.flush();
@@ -136,10 +138,13 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @param offset Where the payload starts, in bytes.
    * @param length How long it is, in bytes.
    * @returns What became of it, as `send` says.
+   * @throws {TypeError} if `buffer` is not a `Uint8Array`.
    * @throws {RangeError} if the range is not within the array.
    */
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
-    if (!(offset >= 0 && length >= 0 && offset + length <= buffer.length)) {
+    checkPayload(buffer);
+    const areWhole = Number.isInteger(offset) && Number.isInteger(length);
+    if (!(areWhole && offset >= 0 && length >= 0 && offset + length <= buffer.length)) {
       throw new RangeError(
         `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
       );

@@ -3,7 +3,7 @@
 
 import { SessionClosedError } from "../errors.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
-import type { CloseEvent, CloseReason } from "./close_reason.ts";
+import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
 import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
 import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
@@ -41,6 +41,7 @@ export class SessionCore<Data>
   /** Sends that were refused. */
   readonly refusals = new RefusalCounters();
   readonly #context: SessionContext<Data>;
+  readonly #hasHandler: boolean;
   readonly #idleEntry: TimeoutEntry | undefined;
   #closeEntry: TimeoutEntry | undefined = undefined;
   /** When an orderly end is over, signs of life or not. */
@@ -51,6 +52,8 @@ export class SessionCore<Data>
   #closed: PromiseWithResolvers<CloseEvent> | undefined = undefined;
   #drainWaiters: DrainWaiters | undefined = undefined;
   #stream: MessageStream | undefined = undefined;
+  /** Whether messages go to `#stream`, and not to a handler. */
+  #isStreaming = false;
   #hasShutDown = false;
   #hasPeerEnded = false;
   #isInputPaused = false;
@@ -65,6 +68,7 @@ export class SessionCore<Data>
     this.#context = context;
     this.id = id;
     this.origin = origin;
+    this.#hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
     this.session = makeSession(this, context.createData());
     this.connection = connection;
     this.queue = new SendQueue(context, connection, context.codec.createEncoder(), this);
@@ -89,10 +93,7 @@ export class SessionCore<Data>
     const { handlers: { onOpen }, scheduler } = this.#context;
     if (onOpen === undefined) return;
     scheduler.enterTurn();
-    this.#call(() => {
-      const result = onOpen(this.session);
-      if (isThenable(result)) this.inbox.holdForHandler(result);
-    });
+    this.#call(() => onOpen(this.session), { isHolding: true });
     scheduler.leaveTurn();
     if (this.state !== "open") this.#finish();
   }
@@ -113,9 +114,12 @@ export class SessionCore<Data>
 
   /** Ends at once. */
   abort(): void {
-    if (this.state !== "open" && this.state !== "closing") return;
-    this.#reason ??= "local-abort";
-    this.connection.abort();
+    if (this.state === "open") {
+      this.#reason = "local-abort";
+      this.state = nextState(this.state, "closing");
+      this.#disarmIdle();
+    }
+    if (this.state === "closing") this.connection.abort();
   }
 
   /** Encodes and queues a message. */
@@ -175,19 +179,17 @@ export class SessionCore<Data>
     return this.#openStream().loop();
   }
 
-  // The connection's events.
-
   onData(chunk: Uint8Array): void {
-    if (this.state !== "open") {
-      // Dropped; but a peer that talks is alive, and still reading perhaps.
-      this.#armCloseTimeout();
-      return;
-    }
+    if (this.state !== "open") return;
     this.receivedBytes += chunk.length;
     this.#armIdle();
     const { onReceive } = this.#context.handlers;
     if (onReceive !== undefined) this.#call(() => onReceive(this.session, chunk));
     if (this.state === "open") this.inbox.receive(chunk);
+  }
+
+  onDiscard(): void {
+    this.#armCloseTimeout(); // Who talks is alive, and may still be reading.
   }
 
   onEnd(): void {
@@ -218,21 +220,22 @@ export class SessionCore<Data>
     };
     this.queue.dispose();
     this.#drainWaiters?.reject(this.#closedError());
-    this.#stream?.end(this.#isOrderly() ? undefined : this.#closedError());
+    this.#stream?.end(isOrderly(this.#reason) ? undefined : this.#closedError());
     this.#closed?.resolve(this.#event);
     if (this.inbox.isBusy) this.#armCloseTimeout();
-    // In a microtask, for abort() may have been called by a handler that still runs.
-    queueMicrotask(() => this.#finish());
+    queueMicrotask(() => this.#finish()); // Later, for a handler may be running.
   }
 
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
-    if (this.#stream !== undefined) return this.#pushToStream(this.#stream, buffer, offset, length);
+    if (this.#isStreaming) return this.#pushToStream(buffer, offset, length);
     const { onFrame, onMessage, onReceive } = this.#context.handlers;
     if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
     if (onMessage !== undefined) return onMessage(this.session, buffer.subarray(offset, offset + length));
     if (onReceive !== undefined) return undefined;
     // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
-    return this.#pushToStream(this.#openStream(), buffer, offset, length);
+    this.#isStreaming = true;
+    this.inbox.setStreaming(true);
+    return this.#pushToStream(buffer, offset, length);
   }
 
   isReceiving(): boolean {
@@ -253,6 +256,7 @@ export class SessionCore<Data>
   }
 
   handleIdle(): void {
+    this.#takeOver();
     this.#finish();
   }
 
@@ -270,21 +274,11 @@ export class SessionCore<Data>
   }
 
   handleLoop(isRunning: boolean): void {
-    const { onFrame, onMessage } = this.#context.handlers;
-    const isHandled = onFrame !== undefined || onMessage !== undefined;
-    const stream = this.#stream;
-    if (!isRunning && isHandled && this.state === "open") {
-      // The handler takes over again, with the message that the loop had not asked for.
-      this.#stream = undefined;
-      const payload = stream?.takeWaiting();
-      if (payload !== undefined) {
-        this.#call(() => {
-          const result = this.consume(payload, 0, payload.length);
-          if (isThenable(result)) this.inbox.holdForHandler(result);
-        });
-      }
-    }
-    this.inbox.setStreaming(this.#stream !== undefined);
+    if (isRunning) this.#isStreaming = true;
+    // A handler that has left a loop and runs on is waited for: `handleIdle` tells of its end.
+    const isAwaited = !isRunning && this.#hasHandler && this.inbox.isBusy;
+    this.inbox.setStreaming(this.#isStreaming && !isAwaited);
+    if (!isAwaited) this.#takeOver();
   }
 
   handleTimeout(entry: TimeoutEntry): void {
@@ -339,25 +333,36 @@ export class SessionCore<Data>
     if (sent !== undefined) this.#call(() => onSend?.(this.session, sent));
   }
 
-  /** Calls the application where it must be neither re-entered nor trusted. */
-  #call(run: () => void): void {
+  /** Calls the application where it must be neither re-entered nor trusted; messages wait for it if `isHolding`. */
+  #call(run: () => unknown, { isHolding } = { isHolding: false }): void {
     try {
-      this.inbox.guard(run);
+      const result = this.inbox.guard(run);
+      if (!isThenable(result)) return;
+      if (isHolding) this.inbox.holdForHandler(result);
+      else result.then(undefined, (error) => this.handleFault("handler-error", error));
     } catch (error) {
       this.handleFault("handler-error", error);
     }
   }
 
-  #pushToStream(stream: MessageStream, buffer: Uint8Array, offset: number, length: number): void {
-    const taken = stream.push(buffer.slice(offset, offset + length));
+  /** Gives messages to the handler again once a loop is left, first of all the one that the loop had not asked for. */
+  #takeOver(): void {
+    if (!this.#isStreaming || this.#stream?.isLooping || !this.#hasHandler || this.state !== "open") return;
+    this.#isStreaming = false;
+    const payload = this.#stream?.takeWaiting();
+    if (payload !== undefined) this.#call(() => this.consume(payload, 0, payload.length), { isHolding: true });
+    this.inbox.setStreaming(this.#isStreaming);
+  }
+
+  #pushToStream(buffer: Uint8Array, offset: number, length: number): void {
+    const taken = this.#openStream().push(buffer.slice(offset, offset + length));
     if (taken !== undefined) this.inbox.holdForStream(taken);
   }
 
   #openStream(): MessageStream {
     if (this.#stream === undefined) {
       this.#stream = new MessageStream(this);
-      if (this.#event !== undefined) this.#stream.end(this.#isOrderly() ? undefined : this.#closedError());
-      this.inbox.setStreaming(true);
+      if (this.#event !== undefined) this.#stream.end(isOrderly(this.#event.reason) ? undefined : this.#closedError());
     }
     return this.#stream;
   }
@@ -365,10 +370,6 @@ export class SessionCore<Data>
   #reasonOf(error: ConnectionEnd["error"]): CloseReason {
     if (error !== undefined) return error.code === "reset" ? "reset" : "socket-error";
     return this.inbox.isInsideFrame ? "truncated" : "remote-closing";
-  }
-
-  #isOrderly(): boolean {
-    return this.#reason === "local-closing" || this.#reason === "remote-closing" || this.#reason === "shutdown";
   }
 
   #closedError(): SessionClosedError {

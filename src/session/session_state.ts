@@ -7,11 +7,12 @@
  * | ----------- | ------------------------------- | ------------- | ------------ | ---------------------- |
  * | `"opening"` | the connection is there         | no            | no           | `"open"`               |
  * | `"open"`    | all is wired, before `onOpen`   | yes           | yes          | `"closing"`, `"closed"` |
- * | `"closing"` | an orderly end, by either side  | no            | no           | `"closed"`             |
+ * | `"closing"` | an end by either side           | no            | no           | `"closed"`             |
  * | `"closed"`  | the connection is gone          | no            | no           | none                   |
  *
  * While closing, the session writes what is queued, ends its sending side, reads (and drops) what comes until the peer
- * ends, then closes the connection; `closeTimeoutMs` bounds all of it.
+ * ends, then closes the connection; `closeTimeoutMs` bounds all of it. After `abort()` it waits only for the connection to
+ * be gone.
  */
 export type SessionState = "opening" | "open" | "closing" | "closed";
 

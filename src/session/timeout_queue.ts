@@ -40,6 +40,7 @@ export class TimeoutQueue {
   #first: TimeoutEntry | undefined = undefined;
   #last: TimeoutEntry | undefined = undefined;
   #timer: unknown = undefined;
+  #isExpiring = false;
   #count = 0;
 
   /** Makes an empty queue. */
@@ -63,14 +64,15 @@ export class TimeoutQueue {
     else this.#last.later = entry;
     this.#last = entry;
     this.#count++;
-    if (this.#timer === undefined) this.#setTimer(this.#delayMs);
+    // While entries expire, the next one may be due before this one: `#expire` looks.
+    if (this.#timer === undefined && !this.#isExpiring) this.#setTimer(this.#delayMs);
   }
 
   /** Stops the entry's timeout; does nothing if it is not running. */
   disarm(entry: TimeoutEntry): void {
     if (entry.queue !== this) return;
     this.#unlink(entry);
-    if (this.#count > 0) return;
+    if (this.#count > 0 || this.#timer === undefined) return;
     this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
   }
@@ -90,12 +92,17 @@ export class TimeoutQueue {
 
   #expire(): void {
     this.#timer = undefined;
+    this.#isExpiring = true;
     const nowMs = this.#clock.now();
     // What is armed while this runs expires later than now, so the loop ends.
-    for (let entry = this.#first; entry !== undefined && entry.deadlineMs <= nowMs; entry = this.#first) {
-      this.#unlink(entry);
-      entry.owner.handleTimeout(entry);
+    try {
+      for (let entry = this.#first; entry !== undefined && entry.deadlineMs <= nowMs; entry = this.#first) {
+        this.#unlink(entry);
+        entry.owner.handleTimeout(entry);
+      }
+    } finally {
+      this.#isExpiring = false;
+      if (this.#first !== undefined) this.#setTimer(this.#first.deadlineMs - nowMs);
     }
-    if (this.#first !== undefined && this.#timer === undefined) this.#setTimer(this.#first.deadlineMs - nowMs);
   }
 }

@@ -83,8 +83,9 @@ export class Delivery {
 
   /** Bytes came. Unless `isFlowing`, the chunk must belong to the connection alone, for it is held. */
   handleData(chunk: Uint8Array): void {
-    if (this.#isFinished || this.#isDiscarding) return;
-    if (this.isFlowing) this.#handler?.onData(chunk);
+    if (this.#isFinished) return;
+    if (this.#isDiscarding) this.#handler?.onDiscard?.();
+    else if (this.isFlowing) this.#handler?.onData(chunk);
     else this.#held.push(chunk);
   }
 

@@ -282,7 +282,7 @@ class DenoConnection implements Connection {
           this.#delivery.handleEnd();
           break;
         }
-        if (!isDiscarding) this.#delivery.handleData(buffer.bytes.subarray(0, count));
+        this.#delivery.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
         if (!this.#delivery.isFlowing) await this.#flowing();
         if (this.#delivery.isOver) break;
         if (!this.#delivery.isDiscarding) buffer.adapt(count);

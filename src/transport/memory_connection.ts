@@ -196,7 +196,8 @@ export class MemoryConnection implements Connection {
     const chunk = new Uint8Array(Math.min(chunkBytes, this.#inbox.count));
     this.#inbox.read(chunk);
     this.#peer.#scheduleSend();
-    if (!this.#isDiscarding) handler.onData(chunk);
+    if (this.#isDiscarding) handler.onDiscard?.();
+    else handler.onData(chunk);
     this.#scheduleDelivery();
   }
 

@@ -20,6 +20,8 @@ export interface ConnectionHandler {
    * Is not called while paused, nor after `onEnd`.
    */
   onData(chunk: Uint8Array): void;
+  /** Bytes came and were dropped, after `discardInput()`: the peer is alive. */
+  onDiscard?(): void;
   /** The peer shut its sending side down, and every byte before that was handed over. Sending is still possible. */
   onEnd(): void;
   /** The bytes of the `write` that answered false are all taken; the next `write` may come. */
@@ -53,8 +55,8 @@ export interface Connection {
   /** Lets them flow again. Calls the handler never from inside. */
   resume(): void;
   /**
-   * Drops all that comes from now on, paused or not: `onData` is not called any more, `onEnd` still is. A chunk that was
-   * on loan stays valid for good.
+   * Drops all that comes from now on, paused or not: `onDiscard` is called instead of `onData`, and `onEnd` as ever. A
+   * chunk that was on loan stays valid for good.
    */
   discardInput(): void;
   /**

@@ -93,6 +93,15 @@ test("TcpService.connect() rejects with aborted by its signal, at once and in a 
   assertEquals(clock.timerCount, 0);
 });
 
+for (const fail of [() => Promise.reject(new Error("on purpose")), () => JSON.parse("no JSON")]) {
+  test("TcpService goes on when onConnectFailed fails", async () => {
+    await using pair = await startPair(memoryTransport(), {}, { onConnectFailed: fail });
+    const error = await assertRejects(() => pair.client.connect({ port: 1 }), DialError);
+    assertEquals(error.code, "refused");
+    await pair.connect();
+  });
+}
+
 test("TcpService.stop() ends the dials under way", async () => {
   const pair = await startPair(memoryTransport({ silentHosts: ["silent"] }));
   const dial = assertRejects(() => pair.client.connect({ hostname: "silent", port: 1 }), DialError);

@@ -5,6 +5,7 @@ import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { type CloseEvent, rawCodec } from "@laster/net";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, pattern, startPair, transportsHere, turn, within } from "../support.ts";
 
 const REPLY_BYTES = 8 * 1_024 * 1_024;
@@ -13,6 +14,34 @@ const ROUNDS = 100;
 const LANES = 4;
 /** The slow peer talks and rests after this many bytes. */
 const REST_BYTES = 1_024 * 1_024;
+
+test("Session.close() waits for a peer that reads late and talks, far beyond closeTimeoutMs", async () => {
+  const clock = new FakeClock();
+  const gate = Promise.withResolvers<void>();
+  let received = 0;
+  await using pair = await startPair(memoryTransport(), { clock, closeTimeoutMs: 5_000 }, {
+    codec: rawCodec(),
+    idleTimeoutMs: 0,
+    async onMessage(_session, chunk) {
+      await gate.promise;
+      received += chunk.length;
+    },
+  });
+  const { near, far } = await pair.connect();
+  far.send(pattern(50_000));
+  far.flush();
+  await clock.advance(0);
+  far.send(pattern(10_000));
+  const closed = far.close();
+  for (let elapsedMs = 0; elapsedMs < 20_000; elapsedMs += 4_000) {
+    near.send(bytes("still here"), { flush: "now" });
+    await clock.advance(4_000);
+  }
+  assertEquals(far.state, "closing");
+  gate.resolve();
+  const { isConfirmed, reason } = await within(closed, "the close");
+  assertEquals([reason, isConfirmed, received], ["local-closing", true, 60_008]);
+});
 
 for (const { name, make } of transportsHere()) {
   test(`Session.close() delivers 8 MB to a slow peer that keeps talking, ${ROUNDS} times of ${ROUNDS}, on ${name}`, async () => {

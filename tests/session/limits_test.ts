@@ -47,7 +47,11 @@ test("resolveSessionLimits() takes every limit at its edges, and nothing past th
       assertEquals(resolveSessionLimits({ [name]: value }, ENCODER)[name as keyof typeof edges], value);
     }
     for (const value of [lowest - 1, highest + 1, lowest + 0.5]) {
-      assertThrows(() => resolveSessionLimits({ [name]: value }, ENCODER), RangeError, `${name} must be an integer from`);
+      assertThrows(
+        () => resolveSessionLimits({ [name]: value }, ENCODER),
+        RangeError,
+        `${name} must be an integer from`,
+      );
     }
   }
 });

@@ -53,5 +53,12 @@ test("OutboundBlocks uses blocks and segments again, as good as new", () => {
   assertEquals([again.end, again.holders, again.bytes.length], [0, 0, 1_024]);
   const next = blocks.takeSegment(again, 1, 2, false);
   assertStrictEquals(next, segment);
-  assertEquals([next.start, next.end, next.frames, next.isOwn, next.next, again.holders], [1, 2, 0, false, undefined, 1]);
+  assertEquals([next.start, next.end, next.frames, next.isOwn, next.next, again.holders], [
+    1,
+    2,
+    0,
+    false,
+    undefined,
+    1,
+  ]);
 });

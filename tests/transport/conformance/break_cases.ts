@@ -92,6 +92,15 @@ export function breakCases(suite: Suite): void {
     await peer.until("an end or a close", () => peer.ends > 0 || peer.closes > 0).catch(() => {});
   });
 
+  breakCase(suite, "aborts right after shutdown()", async ({ subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.write(patternBytes(10));
+    subject.shutdown();
+    subject.abort();
+    assertEquals(await subject.closed(), {});
+  });
+
   breakCase(suite, "aborts though a write is under way", async ({ bench, subject, peer }) => {
     subject.start();
     assertEquals(subject.write(patternBytes(16 * MIB)), false);

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
-import { patternBytes } from "./probe.ts";
+import { hasSameBytes, patternBytes } from "./probe.ts";
 import { endCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -60,7 +60,7 @@ export function flowCases(suite: Suite): void {
     for (let resumes = 1; subject.receivedBytes < 4 * MIB; resumes++) {
       if (resumes % 16 === 1) await setImmediate();
       const { chunk, copy } = held[held.length - 1];
-      assertEquals(chunk, copy, "a chunk while paused");
+      assert(hasSameBytes(chunk, copy), "the chunk has changed while paused");
       held.length = 0;
       subject.resume();
       await subject.until("another chunk", () => held.length > 0);
@@ -169,6 +169,6 @@ export function flowCases(suite: Suite): void {
     await dialled.send(patternBytes(4 * MIB));
     await accepted.received(4 * MIB);
     await answering;
-    assertEquals(loans[0].chunk, loans[0].copy, "a chunk on loan");
+    assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk on loan has changed");
   });
 }

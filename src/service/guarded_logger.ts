@@ -1,0 +1,21 @@
+// guardLogger(): a logger that does not throw, whatever the application's own does. Runtime neutral.
+
+import type { Logger } from "../logger.ts";
+
+/**
+ * Stands before a logger whose faults must not reach the code that reports something: it could not end a session, or
+ * would take a whole turn's work with it.
+ *
+ * @param logger The application's logger.
+ * @returns A logger that drops what the other one throws.
+ */
+export function guardLogger(logger: Logger): Logger {
+  const guard = (level: keyof Logger): Logger[keyof Logger] => (message, properties) => {
+    try {
+      logger[level](message, properties);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+  return { debug: guard("debug"), info: guard("info"), warn: guard("warn"), error: guard("error") };
+}

@@ -1,0 +1,234 @@
+// Inbox: frames one after the other, held back by handlers and loops, within a turn's budget.
+
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { BufferPool } from "@laster/net/buffer";
+import { type Codec, Frame, simpleBinary } from "@laster/net/codec";
+import type { CloseReason } from "@laster/net";
+import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { Inbox, isThenable } from "../../src/session/inbox.ts";
+import { FakeClock } from "@laster/net/testing";
+import { bytes, text, turn } from "../support.ts";
+
+const BUDGET = 4;
+
+/** A clock whose deferred calls are made by hand. */
+class SteppedClock extends FakeClock {
+  readonly deferred: (() => void)[] = [];
+
+  override defer(callback: () => void): void {
+    this.deferred.push(callback);
+  }
+}
+
+function framesOf(...words: readonly string[]): Uint8Array {
+  const out: number[] = [];
+  for (const word of words) out.push(word.length, 0, 0, 0, ...bytes(word));
+  return new Uint8Array(out);
+}
+
+function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simpleBinary()) {
+  const clock = new SteppedClock();
+  const pool = new BufferPool();
+  const log: string[] = [];
+  const owner = {
+    isOpen: true,
+    isPaused: false,
+    consume(buffer: Uint8Array, offset: number, length: number): unknown {
+      const word = text(buffer.subarray(offset, offset + length));
+      log.push(word);
+      return handle(word);
+    },
+    isReceiving: () => owner.isOpen,
+    handleFault(reason: CloseReason, error: unknown) {
+      log.push(`${reason}: ${error instanceof Error ? error.message : error}`);
+      owner.isOpen = false;
+    },
+    pauseInput: () => owner.isPaused = true,
+    resumeInput: () => owner.isPaused = false,
+    handleIdle: () => log.push("idle"),
+  };
+  const inbox = new Inbox(
+    { clock, pool, scheduler: new FlushScheduler(clock, 0), frame: new Frame(), limits: { framesPerTurn: BUDGET } },
+    owner,
+    codec.createDecoder(),
+  );
+  return { clock, pool, log, owner, inbox };
+}
+
+test("Inbox.receive() hands over the whole frames of a chunk, and keeps the rest", () => {
+  const { inbox, log, pool, owner } = setUp();
+  const stream = framesOf("one", "", "three");
+  inbox.receive(stream.subarray(0, 13));
+  assertEquals([log, inbox.frames, inbox.isInsideFrame, pool.outstanding], [["one", ""], 2, true, 1]);
+  inbox.receive(stream.subarray(13));
+  assertEquals([log, inbox.isInsideFrame, owner.isPaused, inbox.isBusy], [["one", "", "three"], false, false, false]);
+  inbox.close();
+  assertEquals(pool.outstanding, 0);
+});
+
+test("Inbox holds the next frame back, and the input, until the promise of a handler settles", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { inbox, log, owner } = setUp((word) => word === "two" ? gate.promise : undefined);
+  inbox.receive(framesOf("one", "two", "three"));
+  assertEquals([log, owner.isPaused, inbox.isBusy], [["one", "two"], true, true]);
+  gate.resolve();
+  await turn();
+  assertEquals([log, owner.isPaused, inbox.isBusy], [["one", "two", "idle", "three"], false, false]);
+});
+
+test("Inbox yields once framesPerTurn frames are handled, and goes on when it is its turn", () => {
+  const { inbox, log, owner, clock } = setUp();
+  inbox.receive(framesOf(..."abcd"));
+  assertEquals([log.length, clock.deferred.length, owner.isPaused], [4, 0, false], "exactly the budget");
+  inbox.receive(framesOf(..."efghi"));
+  assertEquals([log.length, clock.deferred.length, owner.isPaused], [8, 1, true], "one past it");
+  clock.deferred.shift()?.();
+  assertEquals([log.join(""), clock.deferred.length, owner.isPaused], ["abcdefghi", 0, false]);
+});
+
+test("Inbox counts frames of async handlers into the same budget", async () => {
+  const { inbox, log, clock } = setUp(() => Promise.resolve());
+  inbox.receive(framesOf(..."abcdef"));
+  await turn();
+  assertEquals(log.filter((line) => line !== "idle").join(""), "abcd");
+  clock.deferred.shift()?.();
+  await turn();
+  assertEquals(log.filter((line) => line !== "idle").join(""), "abcdef");
+});
+
+test("Inbox survives thenables that call back at once, twice, or throw", async () => {
+  const thenables: Record<string, unknown> = {
+    a: { then: (resolve: () => void) => resolve() },
+    b: {
+      then(resolve: () => void) {
+        resolve();
+        resolve();
+      },
+    },
+    c: { then: 5 },
+    d: {
+      then() {
+        throw new Error("on purpose");
+      },
+    },
+  };
+  const { inbox, log } = setUp((word) => thenables[word]);
+  inbox.receive(framesOf(..."abcde"));
+  await turn();
+  assertEquals(log, ["a", "idle", "b", "idle", "c", "d", "handler-error: on purpose", "idle"]);
+  assertEquals(inbox.isBusy, false);
+});
+
+test("Inbox does not go deeper for every frame whose handler is done at once", async () => {
+  let depth = 0;
+  let deepest = 0;
+  const { inbox, log, clock } = setUp(() => ({
+    then(resolve: () => void) {
+      deepest = Math.max(deepest, ++depth);
+      resolve();
+      depth--;
+    },
+  }));
+  inbox.receive(framesOf(..."abcdefgh"));
+  await turn();
+  clock.deferred.shift()?.();
+  await turn();
+  assertEquals([log.filter((line) => line !== "idle").join(""), deepest, clock.deferred.length], ["abcdefgh", 1, 0]);
+});
+
+test("Inbox reports what a handler throws, what it rejects with, and what the decoder throws", async () => {
+  const fail = () => {
+    throw new Error("on purpose");
+  };
+  const thrower = setUp(fail);
+  thrower.inbox.receive(framesOf("one", "two"));
+  assertEquals(thrower.log, ["one", "handler-error: on purpose", "idle"]);
+  const rejecter = setUp(() => Promise.reject("a text"));
+  rejecter.inbox.receive(framesOf("one", "two"));
+  await turn();
+  assertEquals(rejecter.log, ["one", "handler-error: a text", "idle"]);
+  const decoder = { maxFrameBytes: 10, decode: fail };
+  const broken = setUp(() => {}, { ...simpleBinary(), createDecoder: () => decoder });
+  broken.inbox.receive(framesOf("one"));
+  assertEquals(broken.log[0], "decode-error: Cannot decode frame as the decoder failed: on purpose");
+  const { inbox, log } = setUp();
+  inbox.receive(new Uint8Array([255, 255, 255, 255]));
+  assert(log[0].startsWith("decode-error: "), log[0]);
+});
+
+test("Inbox hands nothing over once the session stopped receiving in a handler", () => {
+  const fixture = setUp((word) => {
+    if (word === "two") fixture.owner.isOpen = false;
+  });
+  fixture.inbox.receive(framesOf("one", "two", "three"));
+  assertEquals(fixture.log, ["one", "two", "idle"]);
+});
+
+test("Inbox.close() gives the memory back, and ends what was held", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { inbox, log, pool } = setUp((word) => word === "b" ? gate.promise : undefined);
+  inbox.receive(framesOf("a", "b").subarray(0, 7));
+  inbox.receive(framesOf("a", "b", "c").subarray(7));
+  assertEquals([log, pool.outstanding], [["a", "b"], 1], "the tail is on loan to the handler");
+  inbox.close();
+  inbox.close();
+  assertEquals(pool.outstanding, 0);
+  gate.resolve();
+  await turn();
+  assertEquals([log, pool.outstanding], [["a", "b", "idle"], 0]);
+});
+
+test("Inbox.close() ends what was put off", () => {
+  const { inbox, log, clock } = setUp();
+  inbox.receive(framesOf(..."abcdefg"));
+  inbox.close();
+  for (const callback of clock.deferred) callback();
+  assertEquals(log.join(""), "abcd");
+});
+
+test("Inbox lets a loop set the pace while one runs, and the handler again when it ends", async () => {
+  const handler = Promise.withResolvers<void>();
+  const taken = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let holds = 0;
+  const fixture = setUp((word) => {
+    if (word === "a") return handler.promise;
+    if (fixture.isLooping) fixture.inbox.holdForStream(taken[holds++].promise);
+  }) as ReturnType<typeof setUp> & { isLooping: boolean };
+  const { inbox, log, owner } = fixture;
+  fixture.isLooping = true;
+  inbox.receive(framesOf("a", "b", "c", "d"));
+  assertEquals([log, owner.isPaused], [["a"], true]);
+  inbox.setStreaming(true);
+  assertEquals([log, owner.isPaused], [["a", "b"], true], "the handler that runs the loop does not hold it up");
+  taken[0].resolve();
+  await turn();
+  assertEquals(log, ["a", "b", "c"]);
+  fixture.isLooping = false;
+  taken[1].resolve();
+  inbox.setStreaming(false);
+  await turn();
+  assertEquals([log, owner.isPaused], [["a", "b", "c"], true], "the handler runs still");
+  handler.resolve();
+  await turn();
+  assertEquals([log, owner.isPaused], [["a", "b", "c", "idle", "d"], false]);
+});
+
+test("Inbox keeps the hold of the last message when the one before is taken late", async () => {
+  const first = Promise.withResolvers<void>();
+  const fixture = setUp((word) => {
+    if (word === "a") fixture.inbox.holdForStream(first.promise);
+  }) as ReturnType<typeof setUp>;
+  const { inbox, log } = fixture;
+  inbox.setStreaming(true);
+  inbox.receive(framesOf("a", "b"));
+  first.resolve();
+  inbox.holdForStream(new Promise<void>(() => {}));
+  await turn();
+  assertEquals(log, ["a"]);
+});
+
+test("isThenable() takes promises and whatever has a then(), and nothing else", () => {
+  for (const value of [Promise.resolve(), { then: () => {} }]) assert(isThenable(value));
+  for (const value of [undefined, null, 0, "then", {}, { then: 1 }, () => {}]) assertEquals(isThenable(value), false);
+});

@@ -1,0 +1,100 @@
+// MessageStream: one message in hand, a loop that takes it, and an end.
+
+import test from "node:test";
+import { assertEquals, assertRejects } from "@std/assert";
+import { MessageStream } from "../../src/session/message_stream.ts";
+import { turn } from "../support.ts";
+
+const ONE = new Uint8Array([1]);
+const TWO = new Uint8Array([2]);
+
+function setUp() {
+  const log: boolean[] = [];
+  return { stream: new MessageStream({ handleLoop: (isRunning) => log.push(isRunning) }), log };
+}
+
+test("MessageStream.push() gives a loop that waits its message at once", async () => {
+  const { stream, log } = setUp();
+  const loop = stream.loop();
+  assertEquals([stream.isLooping, log], [false, []], "a loop begins when it is asked for something");
+  const next = loop.next();
+  assertEquals([stream.isLooping, log], [true, [true]]);
+  assertEquals(stream.push(ONE), undefined);
+  assertEquals(await next, { value: ONE, done: false });
+  await loop.return();
+  assertEquals([stream.isLooping, log], [false, [true, false]]);
+});
+
+test("MessageStream.push() keeps a message that nobody waits for, and tells when it is taken", async () => {
+  const { stream } = setUp();
+  let isTaken = false;
+  stream.push(ONE)?.then(() => isTaken = true);
+  await turn();
+  assertEquals(isTaken, false);
+  const loop = stream.loop();
+  assertEquals((await loop.next()).value, ONE);
+  await turn();
+  assertEquals(isTaken, true);
+});
+
+test("MessageStream.takeWaiting() takes the message from the loop, once", async () => {
+  const { stream } = setUp();
+  const taken = stream.push(ONE);
+  assertEquals([stream.takeWaiting(), stream.takeWaiting()], [ONE, undefined]);
+  await taken;
+});
+
+test("MessageStream.loop() refuses a second loop, and takes one after the first", async () => {
+  const { stream, log } = setUp();
+  const first = stream.loop();
+  const next = first.next();
+  await assertRejects(() => stream.loop().next(), TypeError, "one loop at a time");
+  assertEquals(log, [true], "the refused one did not end the other");
+  stream.push(ONE);
+  await next;
+  await first.return();
+  const second = stream.loop();
+  const again = second.next();
+  stream.push(TWO);
+  assertEquals((await again).value, TWO);
+});
+
+test("MessageStream.end() ends a loop behind the message that waits", async () => {
+  const { stream, log } = setUp();
+  stream.push(ONE);
+  stream.end(undefined);
+  const heard: Uint8Array[] = [];
+  for await (const payload of stream.loop()) heard.push(payload);
+  assertEquals(heard, [ONE]);
+  for await (const _payload of stream.loop()) throw new Error("there is no message");
+  assertEquals(log, [true, false, true, false]);
+});
+
+test("MessageStream.end() with an error fails the loop that waits, and every one after", async () => {
+  const { stream, log } = setUp();
+  const error = new RangeError("gone");
+  const next = assertRejects(() => stream.loop().next(), RangeError, "gone");
+  stream.end(error);
+  await next;
+  await assertRejects(() => stream.loop().next(), RangeError, "gone");
+  assertEquals([stream.isLooping, log], [false, [true, false, true, false]]);
+});
+
+test("MessageStream.loop() is over for good after an error", async () => {
+  const { stream } = setUp();
+  const loop = stream.loop();
+  const next = assertRejects(() => loop.next(), RangeError);
+  stream.end(new RangeError("gone"));
+  await next;
+  assertEquals(await loop.next(), { value: undefined, done: true });
+});
+
+test("MessageStream.loop() left by a throw in its body is left all the same", async () => {
+  const { stream, log } = setUp();
+  stream.push(ONE);
+  const run = async () => {
+    for await (const _payload of stream.loop()) throw new Error("in the body");
+  };
+  await assertRejects(run, Error, "in the body");
+  assertEquals([stream.isLooping, log], [false, [true, false]]);
+});

@@ -1,0 +1,108 @@
+// What the tests of queues share: a connection that takes bytes or keeps them on loan as it is told, and a queue on it.
+
+import { BufferPool } from "@laster/net/buffer";
+import { type Codec, rawCodec, type SessionLimits } from "@laster/net";
+import type { Connection } from "@laster/net/transport";
+import { FakeClock } from "@laster/net/testing";
+import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { resolveSessionLimits } from "../../src/session/limits.ts";
+import { type OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
+import { SendQueue, type SendQueueContext } from "../../src/session/send_queue.ts";
+
+const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
+
+/** Takes all that is written while `isTaking`; else keeps it on loan until `release()`. */
+export class FakeConnection implements Connection {
+  readonly localAddress = ADDRESS;
+  readonly remoteAddress = ADDRESS;
+  readonly received: number[] = [];
+  readonly writes: number[] = [];
+  isTaking = true;
+  #loan: Uint8Array | undefined = undefined;
+  /** The bytes as they were when they were lent. */
+  #lent: Uint8Array | undefined = undefined;
+
+  get hasLoan(): boolean {
+    return this.#loan !== undefined;
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.#loan !== undefined) throw new Error("a write came while another was under way");
+    if (length === 0) throw new Error("a write of nothing");
+    this.writes.push(length);
+    const view = bytes.subarray(offset, offset + length);
+    if (this.isTaking) {
+      this.#receive(view);
+      return true;
+    }
+    this.#loan = view;
+    this.#lent = view.slice();
+    return false;
+  }
+
+  /** Takes what is on loan; say so to the queue by `handleDrain()`. */
+  release(): void {
+    const loan = this.#loan ?? new Uint8Array(0);
+    if (loan.some((byte, index) => byte !== this.#lent?.[index])) throw new Error("bytes on loan were changed");
+    this.#receive(loan);
+    this.#loan = undefined;
+  }
+
+  start(): void {}
+  pause(): void {}
+  resume(): void {}
+  discardInput(): void {}
+  shutdown(): void {}
+  close(): void {}
+  abort(): void {}
+
+  #receive(view: Uint8Array): void {
+    for (const byte of view) this.received.push(byte);
+  }
+}
+
+/** A queue with all that it stands on. */
+export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ maxPayloadBytes: 1_000_000 })) {
+  const clock = new FakeClock();
+  const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240] });
+  const encoder = codec.createEncoder();
+  const context: SendQueueContext = {
+    blocks: new OutboundBlocks(pool),
+    scheduler: new FlushScheduler(clock, 0),
+    limits: resolveSessionLimits(limits, encoder),
+  };
+  const connection = new FakeConnection();
+  let progress = 0;
+  const queue = new SendQueue(context, connection, encoder, { handleProgress: () => progress++ });
+  return {
+    pool,
+    queue,
+    connection,
+    context,
+    push: (payload: Uint8Array) => queue.push(payload, 0, payload.length),
+    /** Ends the loan. */
+    drain() {
+      connection.release();
+      queue.handleDrain();
+    },
+    get progress() {
+      return progress;
+    },
+  };
+}
+
+/** A shared block with frames of the sizes given; `ranges` says where each lies. */
+export function makeShared(
+  blocks: OutboundBlocks,
+  frames: readonly Uint8Array[],
+): { readonly block: OutboundBlock; readonly ranges: readonly (readonly [number, number])[] } {
+  const block = blocks.takeBlock(Math.max(65_536, frames.reduce((sum, { length }) => sum + length, 0)));
+  block.holders = 1;
+  const ranges = frames.map((frame) => {
+    const start = block.end;
+    block.bytes.set(frame, start);
+    block.end += frame.length;
+    return [start, block.end] as const;
+  });
+  return { block, ranges };
+}

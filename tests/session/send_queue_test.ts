@@ -1,0 +1,296 @@
+// SendQueue: order, answers, blocks and writes, over a connection that takes bytes or keeps them on loan.
+
+import test from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { lengthPrefixed, rawCodec } from "@laster/net";
+import { pattern } from "../support.ts";
+import { printedRandom } from "../random.ts";
+import { makeQueue, makeShared } from "./queue_fixture.ts";
+
+/** The marks of the tests below; the raw codec with a limit of 100 has frames of up to 100 bytes. */
+const MARKS = { highWaterMarkBytes: 200, lowWaterMarkBytes: 100, maxQueuedBytes: 300, maxQueuedFrames: 8 };
+
+function smallQueue(limits = {}) {
+  return makeQueue({ ...MARKS, ...limits }, rawCodec({ maxPayloadBytes: 100 }));
+}
+
+test("SendQueue.push() sends all of a turn in one write, in order", async () => {
+  const { queue, connection, push, pool } = makeQueue();
+  const frames = [1, 0, 255, 256, 257, 5_000].map((length) => pattern(length, length));
+  for (const frame of frames) assertEquals(push(frame), "queued");
+  assertEquals([connection.writes, queue.queuedFrames, queue.queuedBytes], [[], 6, 5_769]);
+  await undefined;
+  assertEquals(connection.writes, [5_769]);
+  assertEquals(connection.received, frames.flatMap((frame) => [...frame]));
+  assertEquals([queue.queuedFrames, queue.queuedBytes, queue.sentFrames, queue.sentBytes], [0, 0, 6, 5_769]);
+  assertEquals(pool.outstanding, 0, "an idle queue holds nothing");
+});
+
+test("SendQueue.push() answers too-large one past the codec's limit, and takes the limit", () => {
+  const { push, queue } = smallQueue();
+  assertEquals(push(pattern(101)), "too-large");
+  assertEquals([queue.queuedBytes, queue.queuedFrames], [0, 0]);
+  assertEquals(push(pattern(100)), "queued");
+});
+
+test("SendQueue.push() answers congested one byte past the high-water mark, and full one past the largest queue", () => {
+  const { push, queue, connection } = smallQueue();
+  connection.isTaking = false;
+  assertEquals([push(pattern(100)), push(pattern(100))], ["queued", "queued"]);
+  assertEquals(queue.queuedBytes, 200, "exactly at the mark");
+  assertEquals(push(pattern(1)), "congested");
+  assertEquals(connection.writes, [201], "what is above the mark is written at once");
+  assertEquals(push(pattern(99)), "congested");
+  assertEquals(queue.queuedBytes, 300, "exactly full");
+  assertEquals([push(pattern(1)), push(pattern(0))], ["full", "congested"]);
+  assertEquals([queue.queuedBytes, queue.queuedFrames], [300, 5]);
+});
+
+test("SendQueue.push() answers full at maxQueuedFrames, after it has tried to flush", () => {
+  const { push, queue, connection } = smallQueue();
+  for (let count = 0; count < 8; count++) assertEquals(push(pattern(1)), "queued");
+  assertEquals(connection.writes, []);
+  assertEquals(push(pattern(1)), "queued", "the connection took the eight");
+  assertEquals([connection.writes, queue.queuedFrames], [[8], 1]);
+  connection.isTaking = false;
+  for (let count = 0; count < 7; count++) assertEquals(push(pattern(1)), "queued");
+  assertEquals(push(pattern(1)), "full");
+  assertEquals([queue.queuedFrames, queue.queuedBytes], [8, 8]);
+});
+
+test("SendQueue.push() answers sent if the connection takes all at once above the mark", () => {
+  const { push, queue } = smallQueue();
+  assertEquals([push(pattern(100)), push(pattern(100)), push(pattern(100))], ["queued", "queued", "sent"]);
+  assertEquals([queue.queuedBytes, queue.sentFrames], [0, 3]);
+});
+
+test("SendQueue.push() appends behind what is on loan, and does not touch that", async () => {
+  const { push, queue, connection, drain, pool } = makeQueue();
+  connection.isTaking = false;
+  push(pattern(100, 1));
+  await undefined;
+  assertEquals(connection.writes, [100]);
+  push(pattern(100, 2));
+  push(pattern(2_000, 3));
+  await undefined;
+  assertEquals([connection.writes, queue.queuedBytes], [[100], 2_200], "one write at a time");
+  connection.isTaking = true;
+  drain();
+  assertEquals(connection.writes.slice(0, 2), [100, 2_100], "the small rest leaves with what follows");
+  const expected = [pattern(100, 1), pattern(100, 2), pattern(2_000, 3)].flatMap((frame) => [...frame]);
+  assertEquals(connection.received, expected);
+  assertEquals([queue.queuedBytes, queue.queuedFrames, pool.outstanding], [0, 0, 0]);
+});
+
+test("SendQueue counts a frame of no bytes that comes behind what is on loan", async () => {
+  const { push, queue, connection, drain, pool } = makeQueue();
+  connection.isTaking = false;
+  push(pattern(256));
+  await undefined;
+  push(new Uint8Array(0));
+  drain();
+  assertEquals([queue.queuedFrames, queue.sentFrames, pool.outstanding], [0, 2, 0]);
+});
+
+test("SendQueue sends a frame of no bytes without a write, and tells of it", async () => {
+  const { push, queue, connection, pool } = makeQueue();
+  assertEquals(push(new Uint8Array(0)), "queued");
+  await undefined;
+  assertEquals([connection.writes, queue.queuedFrames, pool.outstanding], [[], 0, 0]);
+  assertEquals(queue.takeSent(), { frames: 1, bytes: 0 });
+});
+
+test("SendQueue.push() grows its block up to 260 KiB and then begins another", () => {
+  const { push, connection, queue, drain, pool } = makeQueue({ highWaterMarkBytes: 2 ** 30, maxQueuedBytes: 2 ** 31 });
+  const frames = Array.from({ length: 10 }, (_, index) => pattern(60_000, index));
+  for (const frame of frames) push(frame);
+  queue.flush();
+  assertEquals(connection.writes, [240_000, 240_000, 120_000]);
+  assertEquals(connection.received.length, 600_000);
+  connection.isTaking = false;
+  push(pattern(700_000));
+  queue.flush();
+  assertEquals(connection.writes.at(-1), 700_000, "a frame beyond it gets a block of its own");
+  drain();
+  assertEquals(pool.outstanding, 0);
+});
+
+test("SendQueue.push() begins with a block as large as the last one was", () => {
+  const { push, queue, pool } = makeQueue();
+  for (let round = 0; round < 2; round++) {
+    for (let count = 0; count < 30; count++) push(pattern(100));
+    queue.flush();
+  }
+  const { classes } = pool.stats();
+  assertEquals(classes.map(({ hits, misses }) => hits + misses), [1, 1, 2, 0, 0, 0], "grown once: 256, 1 KiB, 4 KiB");
+});
+
+test("SendQueue.pushShared() extends a run of one shared block, and keeps the order with own frames", async () => {
+  const { push, queue, connection, context, pool } = makeQueue();
+  const frames = [1, 2, 3, 4, 5].map((seed) => pattern(1_000, seed));
+  const { block, ranges } = makeShared(context.blocks, frames);
+  for (const [start, end] of ranges.slice(0, 3)) assertEquals(queue.pushShared(block, start, end), "queued");
+  assertEquals(block.holders, 2, "one segment for the run");
+  push(pattern(10, 9));
+  queue.pushShared(block, ...ranges[3]);
+  assertEquals(block.holders, 2, "a small one is copied behind own frames");
+  queue.pushShared(block, ...ranges[4]);
+  assertEquals([queue.queuedFrames, queue.queuedBytes], [6, 5_010]);
+  context.blocks.dropBlock(block);
+  await undefined;
+  assertEquals(connection.writes, [5_010], "gathered");
+  const expected = [...frames.slice(0, 3), pattern(10, 9), ...frames.slice(3)].flatMap((frame) => [...frame]);
+  assertEquals(connection.received, expected);
+  assertEquals([queue.queuedFrames, pool.outstanding], [0, 0]);
+});
+
+test("SendQueue.pushShared() extends the run that is on loan, and leaves the block to the others", async () => {
+  const { queue, connection, context, drain, pool } = makeQueue();
+  const { block, ranges } = makeShared(context.blocks, [pattern(500, 1), pattern(500, 2)]);
+  connection.isTaking = false;
+  queue.pushShared(block, ...ranges[0]);
+  await undefined;
+  queue.pushShared(block, ...ranges[1]);
+  context.blocks.dropBlock(block);
+  drain();
+  assertEquals([connection.writes, pool.outstanding], [[500, 500], 1]);
+  drain();
+  assertEquals(connection.received, [...pattern(500, 1), ...pattern(500, 2)]);
+  assertEquals([queue.queuedFrames, queue.sentFrames, pool.outstanding], [0, 2, 0]);
+});
+
+test("SendQueue.pushShared() does not copy a large frame, and gathers up to 4 KiB", () => {
+  for (const [length, expected] of [[4_096, [8_192]], [4_097, [4_097, 4_097]]] as const) {
+    const { queue, connection, context, pool } = makeQueue();
+    for (const seed of [1, 2]) {
+      const { block, ranges } = makeShared(context.blocks, [pattern(length, seed)]);
+      queue.pushShared(block, ...ranges[0]);
+      context.blocks.dropBlock(block);
+    }
+    queue.flush();
+    assertEquals(connection.writes, [...expected]);
+    assertEquals(connection.received, [...pattern(length, 1), ...pattern(length, 2)]);
+    assertEquals(pool.outstanding, 0);
+  }
+});
+
+test("SendQueue.pushShared() answers congested and full at the same marks as push()", () => {
+  const { queue, connection, context } = smallQueue();
+  const { block, ranges } = makeShared(context.blocks, [100, 100, 1, 99, 1].map((length) => pattern(length)));
+  connection.isTaking = false;
+  const answers = ranges.map(([start, end]) => queue.pushShared(block, start, end));
+  assertEquals(answers, ["queued", "queued", "congested", "congested", "full"]);
+  assertEquals([queue.queuedBytes, queue.queuedFrames], [300, 4]);
+});
+
+test("SendQueue.takeSent() tells of what was taken since the last call, once", () => {
+  const { queue, push, connection, drain } = makeQueue();
+  assertEquals(queue.takeSent(), undefined);
+  push(pattern(10));
+  assertEquals(queue.takeSent(), undefined);
+  queue.flush();
+  assertEquals([queue.takeSent(), queue.takeSent()], [{ frames: 1, bytes: 10 }, undefined]);
+  connection.isTaking = false;
+  push(pattern(20));
+  queue.flush();
+  push(pattern(30));
+  assertEquals(queue.takeSent(), undefined);
+  drain();
+  assertEquals(queue.takeSent(), { frames: 1, bytes: 20 });
+  drain();
+  assertEquals(queue.takeSent(), { frames: 1, bytes: 30 });
+});
+
+test("SendQueue tells its owner of progress at every flush that had something, and at every drain", () => {
+  const fixture = makeQueue();
+  const { queue, push, connection, drain } = fixture;
+  queue.flush();
+  queue.handleDrain();
+  assertEquals(fixture.progress, 0);
+  connection.isTaking = false;
+  push(pattern(10));
+  queue.flush();
+  queue.flush();
+  assertEquals(fixture.progress, 1);
+  drain();
+  assertEquals(fixture.progress, 2);
+});
+
+test("SendQueue.dispose() gives all memory back, on loan or not, and may be followed by what is still due", async () => {
+  const { queue, push, connection, context, pool } = makeQueue();
+  connection.isTaking = false;
+  push(pattern(5_000));
+  queue.flush();
+  push(pattern(100));
+  const { block, ranges } = makeShared(context.blocks, [pattern(60_000)]);
+  queue.pushShared(block, ...ranges[0]);
+  context.blocks.dropBlock(block);
+  queue.dispose();
+  assertEquals(pool.outstanding, 0);
+  queue.dispose();
+  queue.handleDrain();
+  queue.flush();
+  await undefined;
+  assertEquals([pool.outstanding, connection.writes.length, queue.sentBytes], [0, 1, 0]);
+});
+
+test("SendQueue.push() is as it was when the encoder throws, alone and between other frames", () => {
+  for (const before of [[], [20]]) {
+    const { queue, push, connection, pool } = makeQueue({}, lengthPrefixed({ keepHeader: true }));
+    for (const length of before) push(pattern(length));
+    assertThrows(() => push(pattern(3)), Error, "header");
+    assertEquals([queue.queuedFrames, queue.queuedBytes], [before.length, before.length * 20]);
+    push(pattern(30));
+    queue.flush();
+    assertEquals(connection.received.length, before.length * 20 + 30);
+    assertEquals([queue.queuedFrames, pool.outstanding], [0, 0]);
+  }
+});
+
+test("SendQueue delivers every byte in order, and counts them, whatever the connection does", () => {
+  const random = printedRandom("send queue");
+  const pick = (count: number) => Math.floor(random() * count);
+  for (let round = 0; round < 30; round++) {
+    const { queue, push, connection, context, drain, pool } = makeQueue({
+      highWaterMarkBytes: 100_000,
+      maxQueuedBytes: 1_200_000,
+      maxQueuedFrames: 100,
+    });
+    const expected: number[] = [];
+    let frames = 0;
+    let shared = makeShared(context.blocks, []);
+    for (let step = 0; step < 200; step++) {
+      connection.isTaking = random() < 0.5;
+      const length = pick(5) * (random() < 0.9 ? pick(150) : pick(5_000));
+      const payload = pattern(length, pick(256));
+      const action = pick(8);
+      if (action < 5) {
+        let answer;
+        if (action < 3) answer = push(payload);
+        else {
+          if (shared.block.bytes.length - shared.block.end < length) {
+            context.blocks.dropBlock(shared.block);
+            shared = makeShared(context.blocks, []);
+          }
+          const start = shared.block.end;
+          shared.block.bytes.set(payload, start);
+          shared.block.end += length;
+          answer = queue.pushShared(shared.block, start, start + length);
+        }
+        if (answer === "full") continue;
+        frames++;
+        for (const byte of payload) expected.push(byte);
+      } else if (action === 5) queue.flush();
+      else if (connection.hasLoan) drain();
+      const { queuedBytes, queuedFrames, sentBytes, sentFrames } = queue;
+      assertEquals([queuedBytes + sentBytes, queuedFrames + sentFrames], [expected.length, frames]);
+    }
+    connection.isTaking = true;
+    queue.flush();
+    while (connection.hasLoan) drain();
+    context.blocks.dropBlock(shared.block);
+    assert(connection.received.every((byte, index) => byte === expected[index]), "the bytes in order");
+    assertEquals([connection.received.length, queue.queuedBytes, queue.queuedFrames], [expected.length, 0, 0]);
+    assertEquals([queue.sentFrames, pool.outstanding], [frames, 0]);
+  }
+});
