@@ -97,7 +97,11 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
   if (retries !== Infinity) checkRange("retries", retries, 0, Number.MAX_SAFE_INTEGER);
   checkRange("minRetryDelayMs", minRetryDelayMs, 0, LARGEST_TIMER_MS);
   checkRange("maxRetryDelayMs", maxRetryDelayMs, minRetryDelayMs, LARGEST_TIMER_MS);
-  const signals = [options.signal, stopSignal].filter((signal) => signal !== undefined);
+  const { signal } = options;
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
+    throw new TypeError(`Cannot dial as signal must be an AbortSignal: current value is ${signal}`);
+  }
+  const signals = [signal, stopSignal].filter((one) => one !== undefined);
   return {
     address: resolveAddress(options, DEFAULT_HOSTNAME),
     timeoutMs,

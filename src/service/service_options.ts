@@ -128,7 +128,34 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   random: true,
 };
 
-const HANDLER_NAMES = ["onOpen", "onMessage", "onFrame", "onReceive", "onSend", "onClose", "onConnectFailed"] as const;
+const FUNCTIONS = [
+  "onOpen",
+  "onMessage",
+  "onFrame",
+  "onReceive",
+  "onSend",
+  "onClose",
+  "onConnectFailed",
+  "createData",
+  "random",
+] as const;
+
+const ARRAYS = ["listeners", "dials"] as const;
+
+/** What an application may bring, by the methods that are called on it. */
+const PARTS = {
+  codec: ["createDecoder", "createEncoder"],
+  transport: ["listen", "connect"],
+  clock: ["now", "setTimer", "clearTimer", "defer"],
+  logger: ["debug", "info", "warn", "error"],
+} as const;
+
+const POOL_NAMES: Record<keyof BufferPoolOptions, true> = {
+  classes: true,
+  maxFreePerClass: true,
+  maxFreeBytes: true,
+  recycleHandles: true,
+};
 
 /** The options that are the service's own, resolved. */
 export interface ResolvedServiceOptions {
@@ -145,16 +172,12 @@ export interface ResolvedServiceOptions {
  *
  * @param options The options as given.
  * @returns The resolved ones.
- * @throws {TypeError} if a name is unknown, a handler is not a function, or both message handlers are given.
+ * @throws {TypeError} if a name is unknown, an option is of another type, or both message handlers are given.
  * @throws {RangeError} if a number is out of range.
  */
 export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): ResolvedServiceOptions {
   checkKeys("service", options, NAMES);
-  for (const name of HANDLER_NAMES) {
-    const handler: unknown = options[name];
-    if (handler === undefined || typeof handler === "function") continue;
-    throw new TypeError(`Cannot create service as ${name} must be a function: current value is ${handler}`);
-  }
+  checkTypes(options);
   if (options.onMessage !== undefined && options.onFrame !== undefined) {
     throw new TypeError("Cannot create service as it has one message handler: current value is onMessage and onFrame");
   }
@@ -164,4 +187,25 @@ export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): R
   checkRange("maxDials", maxDials, 1, LARGEST_COUNT);
   const pool = { classes: POOL_CLASSES, maxFreeBytes: POOL_MAX_FREE_BYTES, recycleHandles: true, ...options.pool };
   return { maxConnections, maxDials, pool };
+}
+
+function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
+  for (const name of FUNCTIONS) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "function") refuseType(name, "a function", value);
+  }
+  for (const name of ARRAYS) {
+    const value: unknown = options[name];
+    if (value !== undefined && !Array.isArray(value)) refuseType(name, "an array", value);
+  }
+  for (const [name, methods] of Object.entries(PARTS)) {
+    const value: unknown = options[name as keyof typeof PARTS];
+    const missing = methods.find((method) => typeof (value as Record<string, unknown> | null)?.[method] !== "function");
+    if (value !== undefined && missing !== undefined) refuseType(name, `an object with ${missing}()`, value);
+  }
+  if (options.pool !== undefined) checkKeys("pool", options.pool, POOL_NAMES);
+}
+
+function refuseType(name: string, type: string, value: unknown): never {
+  throw new TypeError(`Cannot create service as ${name} must be ${type}: current value is ${value}`);
 }

@@ -245,6 +245,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @param payload The message; copied once.
    * @param options Who does not get it.
    * @returns How many took it and how many refused.
+   * @throws {TypeError} if the payload is not a `Uint8Array`.
+   * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
    */
   broadcast(payload: Uint8Array, options: BroadcastOptions<Data> = {}): BroadcastResult {
     const { except } = options;

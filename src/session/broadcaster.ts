@@ -1,7 +1,7 @@
 // Broadcaster: encodes a message once and queues the same bytes for many sessions. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
-import type { OutboundBlock } from "./outbound_blocks.ts";
+import { encodeInto, type OutboundBlock } from "./outbound_blocks.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import { checkPayload, type SendQueueContext, type SendResult } from "./send_queue.ts";
 import type { SessionCore } from "./session_core.ts";
@@ -77,7 +77,7 @@ export class Broadcaster implements Flushable {
     if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.flush();
     const block = this.#block ?? this.#openBlock(roomBytes);
     const start = block.end;
-    block.end += this.#encoder.encode(payload, 0, payload.length, block.bytes, start);
+    encodeInto(block, this.#encoder, payload, 0, payload.length, roomBytes);
     return { block, start, end: block.end };
   }
 

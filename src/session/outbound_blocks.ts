@@ -3,6 +3,8 @@
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
+import type { FrameEncoder } from "../codec/codec.ts";
+import { FrameError } from "../errors.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -35,6 +37,32 @@ export class OutboundSegment {
   isOwn = false;
   /** The segment behind it. */
   next: OutboundSegment | undefined = undefined;
+}
+
+/**
+ * Encodes a payload behind what the block holds. A wrong count from the encoder would spoil all that follows, so it is
+ * checked.
+ *
+ * @returns The bytes written.
+ * @throws {FrameError} if the encoder says it wrote less than nothing or more than it asked room for.
+ */
+export function encodeInto(
+  block: OutboundBlock,
+  encoder: FrameEncoder,
+  payload: Uint8Array,
+  offset: number,
+  length: number,
+  roomBytes: number,
+): number {
+  const written = encoder.encode(payload, offset, length, block.bytes, block.end);
+  if (!(written >= 0 && written <= roomBytes && Number.isInteger(written))) {
+    throw new FrameError(
+      "codec-fault",
+      `Cannot encode frame as the encoder must write 0 to ${roomBytes} bytes: current value is ${written}`,
+    );
+  }
+  block.end += written;
+  return written;
 }
 
 /** Where the blocks and segments of a service come from; nothing is allocated once it is warm. */

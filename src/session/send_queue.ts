@@ -7,7 +7,7 @@ import type { Connection } from "../transport/transport.ts";
 import type { FlushScheduler } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
-import type { OutboundBlock, OutboundBlocks, OutboundSegment } from "./outbound_blocks.ts";
+import { encodeInto, type OutboundBlock, type OutboundBlocks, type OutboundSegment } from "./outbound_blocks.ts";
 
 /** A block grows up to this and is then followed by another: four 64 KiB frames with their headers fit. */
 const LARGEST_BLOCK_BYTES = 266_240;
@@ -103,8 +103,7 @@ export class SendQueue {
     if (this.#isFullFor(roomBytes)) return "full";
     const segment = this.#openSegment(roomBytes);
     const block = segment.block as OutboundBlock; // A segment in the queue has a block.
-    const written = this.#encoder.encode(payload, offset, length, block.bytes, block.end);
-    block.end += written;
+    const written = encodeInto(block, this.#encoder, payload, offset, length, roomBytes);
     segment.end = block.end;
     segment.frames++;
     return this.#accept(written);
@@ -232,8 +231,9 @@ export class SendQueue {
   #writeAll(): void {
     for (let head = this.#head; head !== undefined && !this.#isDisposed; head = this.#head) {
       if (head.next !== undefined) head = this.#gather(head, head.next);
-      const bytes = head.end - head.start;
-      const { frames } = head;
+      // A frame larger than a block leaves in pieces: each that the peer takes is a sign of life. It counts with the last.
+      const bytes = Math.min(head.end - head.start, LARGEST_BLOCK_BYTES);
+      const frames = bytes === head.end - head.start ? head.frames : 0;
       const block = head.block as OutboundBlock; // As in push().
       if (bytes > 0 && !this.#connection.write(block.bytes, head.start, bytes)) {
         this.#isWriting = true;

@@ -101,18 +101,28 @@ test("SendQueue sends a frame of no bytes without a write, and tells of it", asy
 });
 
 test("SendQueue.push() grows its block up to 260 KiB and then begins another", () => {
-  const { push, connection, queue, drain, pool } = makeQueue({ highWaterMarkBytes: 2 ** 30, maxQueuedBytes: 2 ** 31 });
+  const { push, connection, queue, pool } = makeQueue({ highWaterMarkBytes: 2 ** 30, maxQueuedBytes: 2 ** 31 });
   const frames = Array.from({ length: 10 }, (_, index) => pattern(60_000, index));
   for (const frame of frames) push(frame);
   queue.flush();
   assertEquals(connection.writes, [240_000, 240_000, 120_000]);
   assertEquals(connection.received.length, 600_000);
-  connection.isTaking = false;
-  push(pattern(700_000));
-  queue.flush();
-  assertEquals(connection.writes.at(-1), 700_000, "a frame beyond it gets a block of its own");
-  drain();
   assertEquals(pool.outstanding, 0);
+});
+
+test("SendQueue writes a frame beyond 260 KiB in pieces, and counts it with the last", () => {
+  const { push, connection, queue, drain, pool } = makeQueue();
+  connection.isTaking = false;
+  push(pattern(600_000));
+  const counts: unknown[] = [];
+  while (connection.hasLoan) {
+    counts.push([connection.writes.at(-1), queue.queuedFrames, queue.queuedBytes]);
+    if (counts.length === 2) push(pattern(100)); // Behind it, while it is on its way.
+    drain();
+  }
+  assertEquals(counts, [[266_240, 1, 600_000], [266_240, 1, 333_760], [67_520, 2, 67_620], [100, 1, 100]]);
+  assertEquals(connection.received, [...pattern(600_000), ...pattern(100)]);
+  assertEquals([queue.sentFrames, queue.queuedFrames, pool.outstanding], [2, 0, 0]);
 });
 
 test("SendQueue.push() begins with a block as large as the last one was", () => {

@@ -1,0 +1,125 @@
+// Options of the wrong type: every option of the service, a listener and a dial. Each is refused before any effect, by a
+// TypeError or a RangeError that names the option and shows the value.
+
+import test from "node:test";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { type ConnectOptions, type ListenerOptions, TcpService, type TcpServiceOptions } from "@laster/net";
+import { memoryTransport } from "@laster/net/testing";
+import { assertNothingLeft } from "../support.ts";
+
+/** For each option, values that it is not, and what the message shows of the last one. */
+const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
+  onOpen: [1, {}, null, "f"],
+  onMessage: [1, {}, null, "f"],
+  onFrame: [1, {}, null, "f"],
+  onReceive: [1, {}, null, "f"],
+  onSend: [1, {}, null, "f"],
+  onClose: [1, {}, null, "f"],
+  onConnectFailed: [1, {}, null, "f"],
+  createData: [1, {}, null, "f"],
+  random: [1, {}, null, 0.5],
+  codec: [{}, null, { createDecoder: () => {} }, "simple"],
+  transport: [{}, null, { listen: () => {} }, "node"],
+  clock: [{}, null, { now: () => 0 }, 5],
+  logger: [{}, null, { error: () => {} }, "console"],
+  listeners: [{}, null, { port: 1 }, "127.0.0.1:80"],
+  dials: [{}, null, { port: 1 }, "127.0.0.1:80"],
+  pool: [5, null, { classez: [1] }, "large"],
+  maxConnections: ["x", {}, "5"],
+  maxDials: ["x", {}, "5"],
+  highWaterMarkBytes: ["x", {}, "5"],
+  lowWaterMarkBytes: ["x", {}, "5"],
+  maxQueuedBytes: ["x", {}, "5"],
+  maxQueuedFrames: ["x", {}, "5"],
+  idleTimeoutMs: ["x", {}, "5"],
+  closeTimeoutMs: ["x", {}, "5"],
+  framesPerTurn: ["x", {}, "5"],
+  flushIntervalMs: ["x", {}, "5"],
+};
+
+function refusal(run: () => unknown): Error {
+  const error = assertThrows(run);
+  assert(error instanceof TypeError || error instanceof RangeError, `${error}`);
+  return error;
+}
+
+for (const [name, values] of Object.entries(SERVICE)) {
+  test(`TcpService refuses ${name} of the wrong type`, () => {
+    for (const value of values) {
+      const { message } = refusal(() => new TcpService({ [name]: value }));
+      assert(message.startsWith("Cannot "), message);
+      if (name !== "pool") {
+        assert(message.includes(name) || message.includes("listener") || message.includes("dial"), message);
+      }
+    }
+    const last = values.at(-1);
+    assert(refusal(() => new TcpService({ [name]: last })).message.includes(`current value is ${last}`));
+  });
+}
+
+test("TcpService refuses listeners and dials that are no options, wherever they stand", () => {
+  for (const value of [null, undefined, 5, "127.0.0.1:80"]) {
+    assertThrows(() => new TcpService({ listeners: [{ port: 1 }, value] as ListenerOptions[] }), TypeError, `${value}`);
+    assertThrows(() => new TcpService({ dials: [{ port: 1 }, value] as ConnectOptions[] }), TypeError, `${value}`);
+  }
+});
+
+test("TcpService takes undefined for every option as if it were not there", async () => {
+  const options = Object.fromEntries(Object.keys(SERVICE).map((name) => [name, undefined]));
+  await using service = new TcpService({ ...options, transport: memoryTransport() });
+  await service.start();
+  await service.listen({ hostname: undefined, port: 1, path: undefined, backlog: undefined });
+  const dial: Record<keyof ConnectOptions, undefined> = {
+    hostname: undefined,
+    port: undefined,
+    path: undefined,
+    timeoutMs: undefined,
+    retries: undefined,
+    minRetryDelayMs: undefined,
+    maxRetryDelayMs: undefined,
+    signal: undefined,
+    token: undefined,
+  };
+  const session = await service.connect({ ...dial, hostname: "0.0.0.0", port: 1 });
+  session.abort();
+});
+
+test("TcpService.connect() and listen() refuse options of the wrong type, and nothing is left", async () => {
+  const service = new TcpService({ transport: memoryTransport() });
+  await service.start();
+  const dials: readonly (readonly [unknown, string])[] = [
+    [undefined, "current value is undefined"],
+    [null, "current value is null"],
+    ["127.0.0.1:80", "current value is 127.0.0.1:80"],
+    [{ port: "80" }, "current value is 80"],
+    [{ port: 1, hostname: null }, "current value is null"],
+    [{ port: 1, timeoutMs: "5" }, "current value is 5"],
+    [{ port: 1, retries: "5" }, "current value is 5"],
+    [{ port: 1, minRetryDelayMs: "5" }, "current value is 5"],
+    [{ port: 1, maxRetryDelayMs: "500" }, "current value is 500"],
+    [{ port: 1, signal: {} }, "signal"],
+    [{ port: 1, signal: null }, "signal"],
+    [{ port: 1, signal: 5 }, "current value is 5"],
+    [{ port: 1, Signal: undefined }, '"Signal"'],
+    [{ path: 5 }, "current value is 5"],
+  ];
+  for (const [options, message] of dials) {
+    const error = await assertRejects(() => service.connect(options as ConnectOptions));
+    assert(error instanceof TypeError || error instanceof RangeError, `${error}`);
+    assert(error.message.startsWith("Cannot ") && error.message.includes(message), error.message);
+  }
+  for (const options of [undefined, null, 80, { port: 1, backlog: "5" }, { port: 1, reuse: true }]) {
+    const error = await assertRejects(() => service.listen(options as ListenerOptions));
+    assert(error instanceof TypeError || error instanceof RangeError, `${error}`);
+    assert(error.message.startsWith("Cannot "), error.message);
+  }
+  assertEquals([service.stats().failedDials, service.stats().dials], [0, 0]);
+  await service.stop();
+  assertNothingLeft(service);
+});
+
+test("TcpService.connect() refuses a mistake before it looks at its own state", async () => {
+  const service = new TcpService({ transport: memoryTransport() });
+  await assertRejects(() => service.connect({ port: -1 }), RangeError);
+  await assertRejects(() => service.listen({ port: -1 }), RangeError);
+});
