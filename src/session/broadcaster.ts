@@ -29,6 +29,7 @@ export class Broadcaster implements Flushable {
   readonly #context: SendQueueContext;
   readonly #encoder: FrameEncoder;
   #block: OutboundBlock | undefined = undefined;
+  #isScheduled = false;
 
   /** Makes a broadcaster; sessions whose encoder is another object get their own encoding. */
   constructor(context: SendQueueContext, encoder: FrameEncoder) {
@@ -66,15 +67,20 @@ export class Broadcaster implements Flushable {
     return { accepted, congested, refused };
   }
 
-  /** Lets the block go at the end of the turn; the sessions hold it as long as they need it. */
-  flush(): void {
+  handleFlush(): void {
+    this.#isScheduled = false;
+    this.#dropBlock();
+  }
+
+  /** Lets the block go; the sessions hold it as long as they need it. */
+  #dropBlock(): void {
     if (this.#block !== undefined) this.#context.blocks.dropBlock(this.#block);
     this.#block = undefined;
   }
 
   #encode(payload: Uint8Array): { block: OutboundBlock; start: number; end: number } {
     const roomBytes = this.#encoder.frameBytes(payload.length);
-    if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.flush();
+    if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.#dropBlock();
     const block = this.#block ?? this.#openBlock(roomBytes);
     const start = block.end;
     encodeInto(block, this.#encoder, payload, 0, payload.length, roomBytes);
@@ -85,7 +91,8 @@ export class Broadcaster implements Flushable {
     const block = this.#context.blocks.takeBlock(Math.max(roomBytes, SHARED_BLOCK_BYTES));
     block.holders = 1;
     this.#block = block;
-    this.#context.scheduler.add(this);
+    if (!this.#isScheduled) this.#context.scheduler.add(this);
+    this.#isScheduled = true;
     return block;
   }
 }

@@ -5,8 +5,8 @@ import type { Clock } from "../clock.ts";
 
 /** What the scheduler flushes. */
 export interface Flushable {
-  /** Hands all that is queued to the connection. */
-  flush(): void;
+  /** It is time to flush; the queue is down for no flush any more. */
+  handleFlush(): void;
 }
 
 /** Batches the writes of a service: one a session and turn. */
@@ -55,7 +55,7 @@ export class FlushScheduler {
     // A flush may fill other queues (the in-memory transport): those are for the next round.
     this.#due = this.#spare ?? [];
     this.#spare = undefined;
-    for (let index = 0; index < due.length; index++) due[index].flush();
+    for (let index = 0; index < due.length; index++) due[index].handleFlush();
     due.length = 0;
     this.#spare = due;
   }

@@ -4,7 +4,7 @@
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { FlushScheduler } from "./flush_scheduler.ts";
+import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import { encodeInto, type OutboundBlock, type OutboundBlocks, type OutboundSegment } from "./outbound_blocks.ts";
@@ -53,7 +53,7 @@ export interface SendQueueOwner {
  * Invariant: `queuedBytes` and `queuedFrames` are the sums over the segments from `#head` to `#tail`; while
  * `#isWriting`, the first `#writingBytes` of `#head` are on loan to the connection.
  */
-export class SendQueue {
+export class SendQueue implements Flushable {
   /** Bytes that the connection has not taken yet. */
   queuedBytes = 0;
   /** Frames that the connection has not wholly taken yet. */
@@ -132,9 +132,13 @@ export class SendQueue {
     return this.#accept(bytes);
   }
 
+  handleFlush(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
-    this.#isScheduled = false;
     if (this.#isWriting || this.#head === undefined) return;
     this.#writeAll();
     this.#owner.handleProgress();

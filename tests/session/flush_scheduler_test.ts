@@ -10,7 +10,7 @@ function setUp(intervalMs: number) {
   const scheduler = new FlushScheduler(clock, intervalMs);
   const log: string[] = [];
   const queue = (name: string, then = () => {}) => ({
-    flush() {
+    handleFlush() {
       log.push(name);
       then();
     },

@@ -71,6 +71,12 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     scheduler: new FlushScheduler(clock, 0),
     limits: resolveSessionLimits(limits, encoder),
   };
+  let additions = 0;
+  const add = context.scheduler.add.bind(context.scheduler);
+  context.scheduler.add = (queue) => {
+    additions++;
+    add(queue);
+  };
   const connection = new FakeConnection();
   let progress = 0;
   const queue = new SendQueue(context, connection, encoder, { handleProgress: () => progress++ });
@@ -79,6 +85,10 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     queue,
     connection,
     context,
+    /** How often the queue was put down for a flush. */
+    get additions() {
+      return additions;
+    },
     push: (payload: Uint8Array) => queue.push(payload, 0, payload.length),
     /** Ends the loan. */
     drain() {

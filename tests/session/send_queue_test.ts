@@ -226,6 +226,24 @@ test("SendQueue tells its owner of progress at every flush that had something, a
   assertEquals(fixture.progress, 2);
 });
 
+test("SendQueue is down for one flush a turn, however often it is flushed meanwhile", async () => {
+  const fixture = makeQueue({ highWaterMarkBytes: 1_000 });
+  const { queue, push, connection } = fixture;
+  for (let count = 0; count < 100; count++) {
+    push(pattern(10));
+    queue.flush();
+  }
+  for (let count = 0; count < 100; count++) push(pattern(600));
+  assertEquals(fixture.additions, 1);
+  push(pattern(10));
+  await undefined;
+  assertEquals([queue.queuedBytes, connection.received.length], [0, 61_010]);
+  push(pattern(10));
+  assertEquals(fixture.additions, 2, "the next turn");
+  await undefined;
+  assertEquals(queue.queuedBytes, 0);
+});
+
 test("SendQueue.dispose() gives all memory back, on loan or not, and may be followed by what is still due", async () => {
   const { queue, push, connection, context, pool } = makeQueue();
   connection.isTaking = false;

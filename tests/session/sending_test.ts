@@ -118,7 +118,8 @@ for (const { name, make } of transportsHere()) {
     });
     const { far } = await pair.connect();
     await far.drained();
-    while (far.send(pattern(65_536)) !== "congested" || far.queuedBytes < 16 * 1_024 * 1_024) {
+    const payload = pattern(65_536);
+    while (far.send(payload) !== "congested" || far.queuedBytes < 16 * 1_024 * 1_024) {
       if (far.queuedBytes > 1e6) await turn();
     }
     const abort = new AbortController();
