@@ -1,0 +1,168 @@
+// `deno task bench`: our examples against the baselines, interleaved pair by pair; writes bench/RESULTS.md. Deno only.
+//
+//   deno task bench [--quick] [--only A,B] [--runtimes deno,bun,node] [--rounds 5] [--secs 2] [--charts] [--alloc] [--micro]
+//
+// A run of everything writes bench/RESULTS.md and bench/results.jsonl; a quick or a partial one writes both to
+// bench/build/, so that it never takes the place of a whole one. With --only, --charts, --alloc and --micro add those.
+
+import { parseArgs } from "node:util";
+import { join } from "node:path";
+import { formatSeconds, ROOT, run } from "../tools/run.ts";
+import { parseRuntimeNames, prepareRuntimes, type Runtime } from "../tools/runtimes.ts";
+import { allocationSection } from "./alloc_report.ts";
+import { chartSection } from "./charts.ts";
+import { BUILD, describeMachine, prepareMachine, type Programs } from "./machine.ts";
+import { microSection } from "./micro_report.ts";
+import { writeReport } from "./report.ts";
+import { Results } from "./results.ts";
+import { type Sample, takeSample, type Timing } from "./sampling.ts";
+import { findServer, type Server } from "./servers.ts";
+import { format } from "./statistics.ts";
+import { judge } from "./targets.ts";
+import { CHART_WORKLOADS, type Workload, WORKLOADS } from "./workloads.ts";
+
+const DEFAULT_ROUNDS = 5;
+const DEFAULT_SECS = 2;
+const QUICK: Timing = { secs: 0.4, warmup: 0.2 };
+
+/** What is measured, and how often. */
+interface Plan {
+  readonly isQuick: boolean;
+  readonly workloads: readonly Workload[];
+  readonly rounds: number;
+  readonly timing: Timing;
+  readonly runtimes: readonly Runtime[];
+  readonly programs: Programs;
+}
+
+/** One run to come. */
+interface Step {
+  readonly workload: Workload;
+  readonly server: Server;
+  readonly round: number;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      runtimes: { type: "string" },
+      rounds: { type: "string" },
+      secs: { type: "string" },
+      charts: { type: "boolean", default: false },
+      alloc: { type: "boolean", default: false },
+      micro: { type: "boolean", default: false },
+    },
+  });
+  const startMs = performance.now();
+  const runtimes = await prepareRuntimes(parseRuntimeNames(values.runtimes));
+  const programs = await prepareMachine();
+  const isPartial = values.quick || values.only !== undefined || values.runtimes !== undefined;
+  const has = (isAsked: boolean) => isAsked || !isPartial;
+  const secs = readNumber("--secs", values.secs) ?? DEFAULT_SECS;
+  const plan: Plan = {
+    isQuick: values.quick,
+    workloads: [...findWorkloads(values.only), ...(has(values.charts) ? CHART_WORKLOADS : [])],
+    rounds: readNumber("--rounds", values.rounds) ?? (values.quick ? 1 : DEFAULT_ROUNDS),
+    timing: values.quick ? QUICK : { secs, warmup: Math.max(0.3, secs / 3) },
+    runtimes,
+    programs,
+  };
+  const head = [
+    ...await describeMachine(runtimes, programs),
+    `${
+      values.quick ? "A quick look, which decides nothing: " : ""
+    }${plan.rounds} rounds of ${plan.timing.secs} s after ` +
+    `${format(plan.timing.warmup)} s of warm-up, servers started anew for each run; median (least-most)`,
+  ];
+  const results = await measure(plan);
+  const charts = has(values.charts) ? await chartSection(results, runtimes.map(({ name }) => name)) : "";
+  const allocations = has(values.alloc) ? await allocationSection(runtimes, programs) : "";
+  const micro = has(values.micro) && programs.hasPackages ? await microSection(runtimes) : "";
+  const sections = [charts, allocations, micro].filter((section) => section !== "");
+  const parts = { head, runtimes: runtimes.map(({ name }) => name), sections };
+  await write(results, writeReport(results, parts), isPartial ? BUILD : join(ROOT, "bench"));
+  for (const { title, runtime, value, target, hasPassed } of judge(results, parts.runtimes)) {
+    if (hasPassed !== undefined) console.log(`${hasPassed ? "pass" : "MISS"} ${runtime} ${title}: ${value}, ${target}`);
+  }
+  console.log(
+    `${results.good.length} runs, ${results.failed.length} failed, ${
+      formatSeconds((performance.now() - startMs) / 1000)
+    }`,
+  );
+  if (results.good.length === 0) Deno.exit(1);
+}
+
+/** Goes round by round, workload by workload, runtime by runtime; of each pair, now one is first and now the other. */
+async function measure(plan: Plan): Promise<Results> {
+  const results = new Results();
+  const steps: Step[] = [];
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const workload of plan.workloads) steps.push(...stepsOf(plan, workload, round));
+  }
+  for (const [index, step] of steps.entries()) {
+    const sample = await takeSample(step.workload, step.server, step.round, plan.programs, plan.timing);
+    results.samples.push(sample);
+    console.log(progressLine(index + 1, steps.length, sample));
+  }
+  return results;
+}
+
+function stepsOf({ isQuick, runtimes, programs }: Plan, workload: Workload, round: number): Step[] {
+  if (round >= (workload.mostRounds ?? Infinity)) return [];
+  const load = isQuick ? workload.quickLoad ?? workload.load : workload.load;
+  const kinds = [...(isQuick ? workload.quickKinds : workload.kinds)];
+  if (round % 2 === 1) kinds.splice(0, 2, ...kinds.slice(0, 2).reverse());
+  const found = [...runtimes, undefined].flatMap((runtime) => (
+    kinds.filter((kind) => (kind === "c") === (runtime === undefined))
+      .map((kind) => findServer(kind, workload, runtime, programs))
+  ));
+  const timed = { ...workload, load, secs: isQuick ? undefined : workload.secs };
+  return found.filter((server) => server !== undefined).map((server) => ({ workload: timed, server, round }));
+}
+
+function progressLine(index: number, total: number, { workload, kind, runtime, round, load, failure }: Sample): string {
+  const head = `[${index}/${total}] round ${round + 1} ${workload} ${
+    kind === "c" ? "C epoll" : `${kind} on ${runtime}`
+  }`;
+  if (failure !== undefined) return `${head}: FAILED ${failure}`;
+  const memory = load?.end_bytes_per_conn;
+  if (memory !== undefined) return `${head}: ${format(memory)} bytes/connection`;
+  return `${head}: ${format(load?.msgs_per_s ?? 0)} messages/s, ${format(load?.server_us_per_msg ?? 0)} µs CPU/message`;
+}
+
+async function write(results: Results, report: string, folder: string): Promise<void> {
+  const path = join(folder, "RESULTS.md");
+  await Deno.writeTextFile(path, report);
+  await Deno.writeTextFile(
+    join(folder, "results.jsonl"),
+    results.samples.map((sample) => JSON.stringify(sample) + "\n").join(""),
+  );
+  await run(Deno.execPath(), ["fmt", "--quiet", path]); // It aligns the tables.
+  console.log(await Deno.readTextFile(path));
+  console.log(`written: ${path}`);
+}
+
+function findWorkloads(only: string | undefined): Workload[] {
+  const names = only?.toUpperCase().split(",");
+  if (names === undefined) return [...WORKLOADS];
+  const isKnown = (name: string) => name === "" || WORKLOADS.some(({ id }) => id === name || id[0] === name);
+  const unknown = names.find((name) => !isKnown(name));
+  if (unknown !== undefined) throw new TypeError(`--only takes A to H and R with commas: got ${unknown}`);
+  return WORKLOADS.filter(({ id }) => names.includes(id) || names.includes(id[0]));
+}
+
+function readNumber(name: string, text: string | undefined): number | undefined {
+  const number = Number(text);
+  if (text !== undefined && !(number > 0)) throw new TypeError(`${name} takes a number above 0: got ${text}`);
+  return text === undefined ? undefined : number;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}

@@ -1,0 +1,136 @@
+// The servers of the benchmark: ours, which are the examples, and the baselines. Starts and stops them. Deno only.
+
+import { collect, start } from "../tools/run.ts";
+import type { Runtime } from "../tools/runtimes.ts";
+import type { Programs } from "./machine.ts";
+import type { Workload } from "./workloads.ts";
+
+/** What kind of server: ours, by hand, naive, bytes without frames, the package ws, the runtime's own WebSocket, in C. */
+export type ServerKind = "ours" | "hand" | "naive" | "raw" | "ws" | "websocket" | "c";
+
+/** What a server does with a message. */
+export type Service = "echo" | "fanout";
+
+/** The speech of a server, for the load generator. */
+export type Protocol = "frames" | "bytes" | "websocket";
+
+/** A server that can be started. */
+export interface Server {
+  readonly kind: ServerKind;
+  /** Undefined for the one in C. */
+  readonly runtime: Runtime | undefined;
+  readonly title: string;
+  readonly protocol: Protocol;
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+const TITLES: Record<ServerKind, string> = {
+  ours: "**@laster/net**",
+  hand: "by hand",
+  naive: "naive",
+  raw: "raw bytes",
+  ws: "`ws`",
+  websocket: "own WebSocket",
+  c: "C epoll",
+};
+
+const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
+  deno: ["run", "--quiet", "--allow-net", "--allow-env"],
+  bun: ["run"],
+  node: [],
+};
+
+const START_LIMIT_MS = 20_000;
+const STOP_LIMIT_MS = 10_000;
+
+/** Finds a server; undefined if there is none of that kind here. */
+export function findServer(
+  kind: ServerKind,
+  workload: Workload,
+  runtime: Runtime | undefined,
+  programs: Programs,
+): Server | undefined {
+  const { service } = workload;
+  const title = `${TITLES[kind]}${runtime === undefined ? "" : `, ${runtime.title.split(" ")[0]}`}`;
+  if (kind === "c") {
+    if (programs.epollEcho === undefined) return undefined;
+    const args = ["--kind", service === "echo" ? "framed" : "fanout"];
+    return { kind, runtime, title, protocol: "frames", command: programs.epollEcho, args };
+  }
+  const file = runtime === undefined ? undefined : fileOf(kind, workload, runtime.name, programs);
+  if (runtime === undefined || file === undefined) return undefined;
+  const protocol = kind === "raw" ? "bytes" : kind === "ws" || kind === "websocket" ? "websocket" : "frames";
+  return { kind, runtime, title, protocol, command: runtime.command, args: [...RUN_FLAGS[runtime.name], ...file] };
+}
+
+function fileOf(
+  kind: ServerKind,
+  { service, maxPayloadBytes }: Workload,
+  runtime: Runtime["name"],
+  { hasPackages, loadgen }: Programs,
+): string[] | undefined {
+  if (kind === "ours") {
+    const options = maxPayloadBytes === undefined ? [] : ["--max-payload", String(maxPayloadBytes)];
+    return [service === "echo" ? "examples/echo_server.ts" : "examples/broadcast_server.ts", ...options];
+  }
+  if (kind === "hand") return [`bench/baselines/${runtime}_hand_${service}.ts`];
+  if (service === "fanout") return undefined;
+  if (kind === "naive" || kind === "raw") return [`bench/baselines/${runtime}_${kind}_echo.ts`];
+  if (loadgen === undefined) return undefined; // The client in TypeScript speaks no WebSocket.
+  // Deno and Bun have servers of their own; `ws` stands for what runs on Node.
+  if (kind === "ws") return runtime !== "deno" && hasPackages ? ["bench/baselines/ws_echo.ts"] : undefined;
+  return runtime === "node" ? undefined : [`bench/baselines/${runtime}_websocket_echo.ts`];
+}
+
+/** A server that runs. */
+export class RunningServer {
+  readonly #child: Deno.ChildProcess;
+  readonly #printed: string[] = [];
+  readonly #reads: Promise<unknown>;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#reads = Promise.all([collect(child.stdout, this.#printed), collect(child.stderr, this.#printed)]);
+  }
+
+  /** Starts `server` on a free port, on CPU 0 if the machine can pin processes, and waits until it listens. */
+  static async start(server: Server, canPin: boolean): Promise<{ running: RunningServer; port: string }> {
+    const words = [...(canPin ? ["taskset", "-c", "0"] : []), server.command, ...server.args, "--port", "0"];
+    const child = start(words[0], words.slice(1), "piped");
+    if (child === undefined) throw new Error(`${words[0]} is not on this machine`);
+    const running = new RunningServer(child);
+    const endMs = performance.now() + START_LIMIT_MS;
+    while (performance.now() < endMs) {
+      const port = /^listening on .*:(\d+)\r?$/m.exec(running.#printed.join(""))?.[1];
+      if (port !== undefined) return { running, port };
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await running.stop();
+    throw new Error(`never said "listening on HOST:PORT": ${running.#printed.join("").slice(0, 500)}`);
+  }
+
+  /** The process: `taskset` becomes the server, so its id is the server's. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Ends it, by force if SIGTERM does not do. Says what was wrong with its end, if anything was. */
+  async stop(): Promise<string | undefined> {
+    this.#kill("SIGTERM");
+    const timer = setTimeout(() => this.#kill("SIGKILL"), STOP_LIMIT_MS);
+    const { code, signal } = await this.#child.status;
+    clearTimeout(timer);
+    await this.#reads;
+    if (code === 0 || Deno.build.os === "windows") return undefined;
+    return `ended with ${signal ?? `code ${code}`}: ${this.#printed.join("").slice(0, 500)}`;
+  }
+
+  #kill(signal: "SIGTERM" | "SIGKILL"): void {
+    try {
+      this.#child.kill(signal);
+    } catch {
+      // It has ended already.
+    }
+  }
+}

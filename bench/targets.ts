@@ -1,0 +1,121 @@
+// The table of issue 3: what has to be shown, and whether it is. Runtime neutral.
+
+import { cpuPerMessage, type Figure, messagesPerSecond, type Results } from "./results.ts";
+import type { ServerKind } from "./servers.ts";
+import { format, formatSpread, type Spread } from "./statistics.ts";
+
+type Names = "bun" | "deno" | "node";
+
+/** One row: a target for each runtime that has one. */
+interface Target {
+  readonly title: string;
+  readonly targets: Readonly<Partial<Record<Names, number>>>;
+  /** Whether the figure must be at most the target; else at least. */
+  readonly isLimit?: boolean;
+  readonly unit?: string;
+  measure(results: Results, runtime: Names): Spread | undefined;
+  /** Another figure of the same, for what the first leaves out. */
+  also?(results: Results, runtime: Names): string;
+}
+
+/** A row, measured. */
+export interface Verdict {
+  readonly title: string;
+  readonly runtime: Names;
+  readonly target: string;
+  readonly value: string;
+  readonly also: string;
+  /** Undefined if it was not measured. */
+  readonly hasPassed: boolean | undefined;
+}
+
+const HAND = { bun: 0.95, deno: 0.95, node: 0.95 };
+
+function against(workload: string, other: ServerKind, title: string, targets: Target["targets"]): Target {
+  return {
+    title,
+    targets,
+    unit: "×",
+    // Where there is no CPU time to be had, messages per second have to do.
+    measure: (results, runtime) => (
+      results.ratio(workload, runtime, other, runtime, cpuPerMessage, true) ??
+        results.ratio(workload, runtime, other, runtime, messagesPerSecond, false)
+    ),
+    also: (results, runtime) => {
+      const ratio = results.ratio(workload, runtime, other, runtime, messagesPerSecond, false);
+      return ratio === undefined ? "" : `messages/s ${format(ratio.median)} ×`;
+    },
+  };
+}
+
+const fairness: Figure = ({ load }) => load?.conn_p50 ? (load.conn_min ?? 0) / load.conn_p50 : undefined;
+const idleKiloBytes: Figure = ({ load }) => load?.end_bytes_per_conn && load.end_bytes_per_conn / 1_000;
+const largeKiloBytes: Figure = ({ load }) => load?.large_bytes_per_conn && load.large_bytes_per_conn / 1_000;
+const lightP99: Figure = ({ load }) => load?.p99_us;
+
+function plain(title: string, workload: string, figure: Figure, rest: Omit<Target, "title" | "measure">): Target {
+  return { title, measure: (results, runtime) => results.spread(workload, "ours", runtime, figure), ...rest };
+}
+
+const TARGETS: readonly Target[] = [
+  against("A", "hand", "A against by hand", HAND),
+  against("B", "hand", "B against by hand", HAND),
+  against("C", "hand", "C against by hand", HAND),
+  against("F", "hand", "F against by hand", HAND),
+  against("D1", "hand", "D, one outstanding, against by hand", HAND),
+  against("D16", "hand", "D, sixteen outstanding, against by hand", HAND),
+  against("B", "naive", "B against naive", { bun: 30, deno: 30, node: 20 }),
+  {
+    ...against("B", "ws", "B against `ws`", { bun: 20, deno: 20, node: 20 }),
+    measure: (results, runtime) => (
+      results.ratio("B", runtime, "ws", runtime === "deno" ? "node" : runtime, cpuPerMessage, true)
+    ),
+    also: (results, runtime) => {
+      const on = runtime === "deno" ? "node" : runtime;
+      const ratio = results.ratio("B", runtime, "ws", on, messagesPerSecond, false);
+      return ratio === undefined ? "" : `messages/s ${format(ratio.median)} ×${on === runtime ? "" : "; ws on Node"}`;
+    },
+  },
+  against("B", "websocket", "B against the runtime's own WebSocket", { bun: 1.2, deno: 20 }),
+  plain("E, idle connection that spoke once", "E", idleKiloBytes, {
+    targets: { bun: 4, deno: 12, node: 8 },
+    isLimit: true,
+    unit: "KB",
+  }),
+  plain("E, after one 60,000-byte frame", "E", largeKiloBytes, {
+    targets: { bun: 6, deno: 14, node: 20 },
+    isLimit: true,
+    unit: "KB",
+  }),
+  plain("A, least served against median connection", "A", fairness, { targets: { bun: 0.8, deno: 0.5, node: 0.8 } }),
+  {
+    title: "H, p99 of light connections against C epoll",
+    targets: { bun: 3, deno: 3, node: 3 },
+    isLimit: true,
+    unit: "×",
+    measure: (results, runtime) => results.ratio("H", runtime, "c", "c", lightP99, false),
+    also: (results, runtime) => `p99 ${formatSpread(results.spread("H", "ours", runtime, lightP99), 0.001)} ms`,
+  },
+];
+
+/** Holds the results against the targets of issue 3. */
+export function judge(results: Results, runtimes: readonly string[]): Verdict[] {
+  const verdicts: Verdict[] = [];
+  for (const { title, targets, isLimit = false, unit, measure, also } of TARGETS) {
+    for (const [name, target] of Object.entries(targets)) {
+      const runtime = name as Names; // The keys of `targets`.
+      if (!runtimes.includes(runtime)) continue;
+      const spread = measure(results, runtime);
+      const end = unit === undefined ? "" : ` ${unit}`;
+      verdicts.push({
+        title,
+        runtime,
+        target: `at ${isLimit ? "most" : "least"} ${target}${end}`,
+        value: spread === undefined ? "not measured" : `${formatSpread(spread)}${end}`,
+        also: spread === undefined ? "" : also?.(results, runtime) ?? "",
+        hasPassed: spread && (isLimit ? spread.median <= target : spread.median >= target),
+      });
+    }
+  }
+  return verdicts;
+}
