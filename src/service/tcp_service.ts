@@ -9,6 +9,7 @@ import { DialError, ServiceStateError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { Broadcaster, type BroadcastResult } from "../session/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
+import { IdleWatch } from "../session/idle_watch.ts";
 import { isThenable } from "../session/inbox.ts";
 import { FlushScheduler } from "../session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
@@ -109,11 +110,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       limits,
       pool: this.#pool,
       blocks: new OutboundBlocks(this.#pool),
-      scheduler: new FlushScheduler(clock, limits.flushIntervalMs),
+      scheduler: new FlushScheduler(clock, limits.flushIntervalMs, this.#transport.isInStep),
       frame: new Frame(),
       logger: guardLogger(options.logger ?? consoleLogger()),
       handlers: options,
-      idleTimeouts: limits.idleTimeoutMs === 0 ? undefined : new TimeoutQueue(clock, limits.idleTimeoutMs),
+      idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, () => this.#registry.values()),
       closeTimeouts: new TimeoutQueue(clock, limits.closeTimeoutMs),
       // Without `createData` the type parameter is `undefined`, its default.
       createData: options.createData ?? (() => undefined as Data),

@@ -1,7 +1,7 @@
 // Broadcaster: encodes a message once and queues the same bytes for many sessions. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
-import { encodeInto, type OutboundBlock } from "./outbound_blocks.ts";
+import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import { checkPayload, type SendQueueContext, type SendResult } from "./send_queue.ts";
 import type { SessionCore } from "./session_core.ts";
@@ -26,6 +26,7 @@ export interface BroadcastResult {
  * Invariant: while `#block` is set, this broadcaster is one of its holders, and is down for the next flush.
  */
 export class Broadcaster implements Flushable {
+  nextDue: Flushable | undefined = undefined;
   readonly #context: SendQueueContext;
   readonly #encoder: FrameEncoder;
   #block: OutboundBlock | undefined = undefined;
@@ -83,7 +84,9 @@ export class Broadcaster implements Flushable {
     if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.#dropBlock();
     const block = this.#block ?? this.#openBlock(roomBytes);
     const start = block.end;
-    encodeInto(block, this.#encoder, payload, 0, payload.length, roomBytes);
+    const written = this.#encoder.encode(payload, 0, payload.length, block.bytes, start);
+    checkWritten(written, roomBytes);
+    block.end += written;
     return { block, start, end: block.end };
   }
 

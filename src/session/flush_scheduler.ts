@@ -5,6 +5,8 @@ import type { Clock } from "../clock.ts";
 
 /** What the scheduler flushes. */
 export interface Flushable {
+  /** The next one that is down for the flush; the scheduler's. */
+  nextDue: Flushable | undefined;
   /** It is time to flush; the queue is down for no flush any more. */
   handleFlush(): void;
 }
@@ -13,27 +15,34 @@ export interface Flushable {
 export class FlushScheduler {
   readonly #clock: Clock;
   readonly #intervalMs: number;
-  #due: Flushable[] = [];
-  /** The array of the last round, to be used again. */
-  #spare: Flushable[] | undefined = undefined;
+  readonly #isInStep: boolean;
+  /** The queues that are due, linked by `nextDue`. */
+  #first: Flushable | undefined = undefined;
+  #last: Flushable | undefined = undefined;
   #turnDepth = 0;
   #isScheduled = false;
   #timer: unknown = undefined;
   readonly #run = () => this.flush();
 
-  /** Makes a scheduler; an interval of 0 flushes at the end of each turn. */
-  constructor(clock: Clock, intervalMs: number) {
+  /**
+   * Makes a scheduler.
+   *
+   * @param clock Whose timer to use.
+   * @param intervalMs How long to gather; 0 flushes at the end of each turn.
+   * @param isInStep Whether turns follow each other without a microtask between, to be flushed together behind the last.
+   */
+  constructor(clock: Clock, intervalMs: number, isInStep = false) {
     this.#clock = clock;
     this.#intervalMs = intervalMs;
+    this.#isInStep = isInStep;
   }
 
   /** Puts a queue down for the next flush; at most once, as the queue remembers. */
   add(queue: Flushable): void {
-    this.#due.push(queue);
-    if (this.#isScheduled || (this.#turnDepth > 0 && this.#intervalMs === 0)) return;
-    this.#isScheduled = true;
-    if (this.#intervalMs === 0) queueMicrotask(this.#run);
-    else this.#timer = this.#clock.setTimer(this.#run, this.#intervalMs);
+    if (this.#last === undefined) this.#first = queue;
+    else this.#last.nextDue = queue;
+    this.#last = queue;
+    if (this.#turnDepth === 0 || this.#intervalMs > 0) this.#schedule();
   }
 
   /** Begins a turn: what is sent until `leaveTurn()` goes out there. */
@@ -43,7 +52,9 @@ export class FlushScheduler {
 
   /** Ends a turn. */
   leaveTurn(): void {
-    if (--this.#turnDepth === 0 && this.#due.length > 0 && this.#intervalMs === 0) this.flush();
+    if (--this.#turnDepth > 0 || this.#first === undefined || this.#intervalMs > 0) return;
+    if (this.#isInStep) this.#schedule();
+    else this.flush();
   }
 
   /** Flushes all that is due. */
@@ -51,12 +62,21 @@ export class FlushScheduler {
     this.#isScheduled = false;
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
-    const due = this.#due;
+    let queue = this.#first;
     // A flush may fill other queues (the in-memory transport): those are for the next round.
-    this.#due = this.#spare ?? [];
-    this.#spare = undefined;
-    for (let index = 0; index < due.length; index++) due[index].handleFlush();
-    due.length = 0;
-    this.#spare = due;
+    this.#first = this.#last = undefined;
+    while (queue !== undefined) {
+      const next: Flushable | undefined = queue.nextDue;
+      queue.nextDue = undefined;
+      queue.handleFlush();
+      queue = next;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    if (this.#intervalMs === 0) queueMicrotask(this.#run);
+    else this.#timer = this.#clock.setTimer(this.#run, this.#intervalMs);
   }
 }

@@ -3,7 +3,6 @@
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
-import type { FrameEncoder } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -23,10 +22,13 @@ export class OutboundBlock {
   rented: RentedBuffer | undefined = undefined;
 }
 
+/** What a segment on the free list has for a block. */
+const NO_BLOCK = new OutboundBlock();
+
 /** A run of whole frames in a block: one piece of a session's queue. */
 export class OutboundSegment {
   /** The block that the bytes are in. */
-  block: OutboundBlock | undefined = undefined;
+  block: OutboundBlock = NO_BLOCK;
   /** Where the first unsent byte is. */
   start = 0;
   /** Behind the last byte. */
@@ -40,29 +42,16 @@ export class OutboundSegment {
 }
 
 /**
- * Encodes a payload behind what the block holds. A wrong count from the encoder would spoil all that follows, so it is
- * checked.
+ * Checks what an encoder said it wrote: a wrong count would spoil all that follows.
  *
- * @returns The bytes written.
- * @throws {FrameError} if the encoder says it wrote less than nothing or more than it asked room for.
+ * @throws {FrameError} if that is less than nothing or more than it asked room for.
  */
-export function encodeInto(
-  block: OutboundBlock,
-  encoder: FrameEncoder,
-  payload: Uint8Array,
-  offset: number,
-  length: number,
-  roomBytes: number,
-): number {
-  const written = encoder.encode(payload, offset, length, block.bytes, block.end);
-  if (!(written >= 0 && written <= roomBytes && Number.isInteger(written))) {
-    throw new FrameError(
-      "codec-fault",
-      `Cannot encode frame as the encoder must write 0 to ${roomBytes} bytes: current value is ${written}`,
-    );
-  }
-  block.end += written;
-  return written;
+export function checkWritten(written: number, roomBytes: number): void {
+  if (written >= 0 && written <= roomBytes && Number.isInteger(written)) return;
+  throw new FrameError(
+    "codec-fault",
+    `Cannot encode frame as the encoder must write 0 to ${roomBytes} bytes: current value is ${written}`,
+  );
 }
 
 /** Where the blocks and segments of a service come from; nothing is allocated once it is warm. */
@@ -109,8 +98,9 @@ export class OutboundBlocks {
 
   /** Takes a segment back, and lets its block go. */
   dropSegment(segment: OutboundSegment): void {
-    if (segment.block !== undefined) this.dropBlock(segment.block);
-    segment.block = segment.next = undefined;
+    this.dropBlock(segment.block);
+    segment.block = NO_BLOCK;
+    segment.next = undefined;
     segment.start = segment.end = segment.frames = 0;
     if (this.#freeSegments.length < MOST_FREE_OBJECTS) this.#freeSegments.push(segment);
   }

@@ -7,7 +7,7 @@ import type { Connection } from "../transport/transport.ts";
 import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
-import { encodeInto, type OutboundBlock, type OutboundBlocks, type OutboundSegment } from "./outbound_blocks.ts";
+import { checkWritten, type OutboundBlock, type OutboundBlocks, type OutboundSegment } from "./outbound_blocks.ts";
 
 /** A block grows up to this and is then followed by another: four 64 KiB frames with their headers fit. */
 const LARGEST_BLOCK_BYTES = 266_240;
@@ -62,9 +62,11 @@ export class SendQueue implements Flushable {
   sentBytes = 0;
   /** Frames taken by the connection so far. */
   sentFrames = 0;
+  nextDue: Flushable | undefined = undefined;
   #reportedBytes = 0;
   #reportedFrames = 0;
   readonly #context: SendQueueContext;
+  readonly #limits: ResolvedSessionLimits;
   readonly #connection: Connection;
   readonly #encoder: FrameEncoder;
   readonly #owner: SendQueueOwner;
@@ -81,6 +83,7 @@ export class SendQueue implements Flushable {
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
     this.#context = context;
+    this.#limits = context.limits;
     this.#connection = connection;
     this.#encoder = encoder;
     this.#owner = owner;
@@ -98,13 +101,15 @@ export class SendQueue implements Flushable {
 
   /** Encodes a payload and queues its frame. */
   push(payload: Uint8Array, offset: number, length: number): SendResult {
-    if (length > this.#encoder.maxPayloadBytes) return "too-large";
-    const roomBytes = this.#encoder.frameBytes(length);
+    const encoder = this.#encoder;
+    if (length > encoder.maxPayloadBytes) return "too-large";
+    const roomBytes = encoder.frameBytes(length);
     if (this.#isFullFor(roomBytes)) return "full";
     const segment = this.#openSegment(roomBytes);
-    const block = segment.block as OutboundBlock; // A segment in the queue has a block.
-    const written = encodeInto(block, this.#encoder, payload, offset, length, roomBytes);
-    segment.end = block.end;
+    const block = segment.block;
+    const written = encoder.encode(payload, offset, length, block.bytes, block.end);
+    checkWritten(written, roomBytes);
+    segment.end = block.end += written;
     segment.frames++;
     return this.#accept(written);
   }
@@ -119,7 +124,7 @@ export class SendQueue implements Flushable {
       tail.frames++;
     } else if (tail !== undefined && tail.isOwn && bytes <= LARGEST_GATHERED_BYTES) {
       const segment = this.#openSegment(bytes);
-      const own = segment.block as OutboundBlock; // As in push().
+      const own = segment.block;
       copyBytes(block.bytes, start, own.bytes, own.end, bytes);
       own.end += bytes;
       segment.end = own.end;
@@ -175,7 +180,7 @@ export class SendQueue implements Flushable {
   }
 
   #isFullFor(bytes: number): boolean {
-    const { maxQueuedBytes, maxQueuedFrames } = this.#context.limits;
+    const { maxQueuedBytes, maxQueuedFrames } = this.#limits;
     if (this.queuedBytes + bytes <= maxQueuedBytes && this.queuedFrames < maxQueuedFrames) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
     return this.queuedBytes + bytes > maxQueuedBytes || this.queuedFrames >= maxQueuedFrames;
@@ -184,24 +189,29 @@ export class SendQueue implements Flushable {
   #accept(bytes: number): SendResult {
     this.queuedBytes += bytes;
     this.queuedFrames++;
-    const { highWaterMarkBytes } = this.#context.limits;
-    if (this.queuedBytes > highWaterMarkBytes) {
-      this.flush();
-      if (this.queuedBytes > highWaterMarkBytes) return "congested";
-      if (this.queuedBytes === 0) return "sent";
-    }
-    if (!this.#isScheduled && !this.#isWriting) {
-      this.#isScheduled = true;
-      this.#context.scheduler.add(this);
-    }
+    if (this.queuedBytes > this.#limits.highWaterMarkBytes) return this.#acceptCongested();
+    if (!this.#isScheduled && !this.#isWriting) this.#schedule();
     return "queued";
+  }
+
+  #acceptCongested(): SendResult {
+    this.flush();
+    if (this.queuedBytes > this.#limits.highWaterMarkBytes) return "congested";
+    if (this.queuedBytes === 0) return "sent";
+    if (!this.#isScheduled && !this.#isWriting) this.#schedule();
+    return "queued";
+  }
+
+  #schedule(): void {
+    this.#isScheduled = true;
+    this.#context.scheduler.add(this);
   }
 
   /** Gives the segment that the next frame of `roomBytes` goes into. */
   #openSegment(roomBytes: number): OutboundSegment {
     const tail = this.#tail;
     if (tail !== undefined && tail.isOwn) {
-      const block = tail.block as OutboundBlock; // As in push().
+      const { block } = tail;
       if (block.bytes.length - block.end >= roomBytes) return tail;
       const isOnLoan = this.#isWriting && tail === this.#head;
       if (!isOnLoan && tail.end - tail.start + roomBytes <= LARGEST_BLOCK_BYTES) return this.#growTail(tail, roomBytes);
@@ -212,7 +222,7 @@ export class SendQueue implements Flushable {
 
   #growTail(tail: OutboundSegment, roomBytes: number): OutboundSegment {
     const { blocks } = this.#context;
-    const old = tail.block as OutboundBlock; // As in push().
+    const old = tail.block;
     const usedBytes = tail.end - tail.start;
     const larger = blocks.takeBlock(Math.min(LARGEST_BLOCK_BYTES, Math.max(usedBytes + roomBytes, 4 * usedBytes)));
     copyBytes(old.bytes, tail.start, larger.bytes, 0, usedBytes);
@@ -238,8 +248,7 @@ export class SendQueue implements Flushable {
       // A frame larger than a block leaves in pieces: each that the peer takes is a sign of life. It counts with the last.
       const bytes = Math.min(head.end - head.start, LARGEST_BLOCK_BYTES);
       const frames = bytes === head.end - head.start ? head.frames : 0;
-      const block = head.block as OutboundBlock; // As in push().
-      if (bytes > 0 && !this.#connection.write(block.bytes, head.start, bytes)) {
+      if (bytes > 0 && !this.#connection.write(head.block.bytes, head.start, bytes)) {
         this.#isWriting = true;
         this.#writingBytes = bytes;
         this.#writingFrames = frames;
@@ -280,8 +289,7 @@ export class SendQueue implements Flushable {
     while (segment !== undefined) {
       const bytes = segment.end - segment.start;
       if (bytes > LARGEST_GATHERED_BYTES || block.end + bytes > block.bytes.length) break;
-      const source = segment.block as OutboundBlock; // As in push().
-      copyBytes(source.bytes, segment.start, block.bytes, block.end, bytes);
+      copyBytes(segment.block.bytes, segment.start, block.bytes, block.end, bytes);
       block.end += bytes;
       gathered.frames += segment.frames;
       const next: OutboundSegment | undefined = segment.next;

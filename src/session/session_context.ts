@@ -4,6 +4,7 @@ import type { Codec } from "../codec/codec.ts";
 import type { Logger } from "../logger.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { SessionHandlers } from "./handlers.ts";
+import type { IdleWatch } from "./idle_watch.ts";
 import type { InboxContext } from "./inbox.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import type { SendQueueContext } from "./send_queue.ts";
@@ -20,8 +21,8 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   readonly codec: Codec;
   /** The application. */
   readonly handlers: SessionHandlers<Data>;
-  /** The timeouts of silent peers; absent if `idleTimeoutMs` is 0. */
-  readonly idleTimeouts: TimeoutQueue | undefined;
+  /** Who finds silent peers. */
+  readonly idleWatch: IdleWatch;
   /** The timeouts of orderly ends. */
   readonly closeTimeouts: TimeoutQueue;
   /** Makes a session's data. */

@@ -5,13 +5,14 @@ import { SessionClosedError } from "../errors.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
 import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
+import type { Watched } from "./idle_watch.ts";
 import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
 import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
 import { SendQueue, type SendQueueOwner, type SendResult } from "./send_queue.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
-import { RefusalCounters, type SessionStats } from "./session_stats.ts";
+import { isRefusal, NO_REFUSALS, type Refusal, RefusalCounters, type SessionStats } from "./session_stats.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { TimeoutEntry, type TimeoutOwner } from "./timeout_queue.ts";
 
@@ -25,7 +26,7 @@ const MOST_CLOSE_TIMEOUTS = 12;
  * timeout has passed); nothing is called after it.
  */
 export class SessionCore<Data>
-  implements ConnectionHandler, InboxOwner, SendQueueOwner, MessageStreamOwner, TimeoutOwner {
+  implements ConnectionHandler, InboxOwner, SendQueueOwner, MessageStreamOwner, TimeoutOwner, Watched {
   /** The face of this session. */
   readonly session: Session<Data>;
   /** The session's number. */
@@ -38,11 +39,11 @@ export class SessionCore<Data>
   state: SessionState = "opening";
   /** Bytes received, framing included. */
   receivedBytes = 0;
-  /** Sends that were refused. */
-  readonly refusals = new RefusalCounters();
+  lastTick = 0;
+  /** Sends that were refused; undefined before the first. */
+  refusals: RefusalCounters | undefined = undefined;
   readonly #context: SessionContext<Data>;
   readonly #hasHandler: boolean;
-  readonly #idleEntry: TimeoutEntry | undefined;
   #closeEntry: TimeoutEntry | undefined = undefined;
   /** When an orderly end is over, signs of life or not. */
   #closeDeadlineMs = 0;
@@ -73,7 +74,6 @@ export class SessionCore<Data>
     this.connection = connection;
     this.queue = new SendQueue(context, connection, context.codec.createEncoder(), this);
     this.inbox = new Inbox(context, this, context.codec.createDecoder());
-    this.#idleEntry = context.idleTimeouts === undefined ? undefined : new TimeoutEntry(this);
   }
 
   /** Resolves once the connection is gone. */
@@ -88,7 +88,7 @@ export class SessionCore<Data>
   /** Wires all up, opens the session and tells the application. */
   open(): void {
     this.state = nextState(this.state, "open");
-    this.#armIdle();
+    this.#context.idleWatch.enter(this);
     this.connection.start(this);
     const { handlers: { onOpen }, scheduler } = this.#context;
     if (onOpen === undefined) return;
@@ -104,7 +104,7 @@ export class SessionCore<Data>
     this.#reason = reason;
     this.#error = error;
     this.state = nextState(this.state, "closing");
-    this.#disarmIdle();
+    this.#context.idleWatch.leave(this);
     this.#armCloseTimeout();
     this.connection.discardInput();
     if (!this.inbox.isBusy) this.inbox.close();
@@ -117,7 +117,7 @@ export class SessionCore<Data>
     if (this.state === "open") {
       this.#reason = "local-abort";
       this.state = nextState(this.state, "closing");
-      this.#disarmIdle();
+      this.#context.idleWatch.leave(this);
     }
     if (this.state === "closing") this.connection.abort();
   }
@@ -132,14 +132,14 @@ export class SessionCore<Data>
         this.handleFault("encode-error", error);
       }
     }
-    if (result !== "queued") this.refusals.count(result);
+    if (result !== "queued" && isRefusal(result)) this.#countRefusal(result);
     return result;
   }
 
   /** Queues a frame that a broadcast has encoded. */
   sendShared(block: OutboundBlock, start: number, end: number): SendResult {
     const result = this.state === "open" ? this.queue.pushShared(block, start, end) : "closed";
-    if (result !== "queued") this.refusals.count(result);
+    if (result !== "queued" && isRefusal(result)) this.#countRefusal(result);
     return result;
   }
 
@@ -153,7 +153,7 @@ export class SessionCore<Data>
       sentBytes: queue.sentBytes,
       queuedFrames: queue.queuedFrames,
       queuedBytes: queue.queuedBytes,
-      refused: this.refusals.snapshot(),
+      refused: (this.refusals ?? NO_REFUSALS).snapshot(),
     };
   }
 
@@ -182,7 +182,7 @@ export class SessionCore<Data>
   onData(chunk: Uint8Array): void {
     if (this.state !== "open") return;
     this.receivedBytes += chunk.length;
-    this.#armIdle();
+    this.lastTick = this.#context.idleWatch.tick;
     const { onReceive } = this.#context.handlers;
     if (onReceive !== undefined) this.#call(() => onReceive(this.session, chunk));
     if (this.state === "open") this.inbox.receive(chunk);
@@ -210,7 +210,7 @@ export class SessionCore<Data>
     if (this.#reason === undefined) this.#reason = this.#reasonOf(error);
     this.#error ??= error;
     this.state = nextState(this.state, "closed");
-    this.#disarmIdle();
+    this.#context.idleWatch.leave(this);
     this.#event = {
       reason: this.#reason,
       error: this.#error,
@@ -251,7 +251,7 @@ export class SessionCore<Data>
   resumeInput(): void {
     if (!this.#isInputPaused || this.state !== "open") return;
     this.#isInputPaused = false;
-    this.#armIdle();
+    this.lastTick = this.#context.idleWatch.tick;
     this.connection.resume();
   }
 
@@ -281,8 +281,7 @@ export class SessionCore<Data>
     if (!isAwaited) this.#takeOver();
   }
 
-  handleTimeout(entry: TimeoutEntry): void {
-    if (entry === this.#idleEntry) return this.#handleSilence();
+  handleTimeout(): void {
     this.#isOverdue = true;
     if (this.state === "closed") this.#finish();
     // All was given to the system, which goes on delivering it after a close in order, but not after a reset.
@@ -291,10 +290,10 @@ export class SessionCore<Data>
   }
 
   /** The peer sent nothing for the idle timeout; or was not listened to, and then must at least have read something. */
-  #handleSilence(): void {
+  handleSilence(): void {
     const isExcused = this.#isInputPaused && !(this.queue.isWriting && this.queue.sentBytes === this.#sentAtLastCheck);
     this.#sentAtLastCheck = this.queue.sentBytes;
-    if (isExcused) this.#armIdle();
+    if (isExcused) this.lastTick = this.#context.idleWatch.tick;
     else this.close("idle-timeout");
   }
 
@@ -324,6 +323,11 @@ export class SessionCore<Data>
       this.#logCloseFault(error);
     }
     this.#context.handleSessionOver(this, event, done);
+  }
+
+  #countRefusal(result: Refusal): void {
+    this.refusals ??= new RefusalCounters();
+    this.refusals.count(result);
   }
 
   #reportSent(): void {
@@ -378,14 +382,6 @@ export class SessionCore<Data>
 
   #logCloseFault(error: unknown): void {
     this.#context.logger.error("The onClose handler of session {id} failed: {error}", { id: this.id, error });
-  }
-
-  #armIdle(): void {
-    if (this.#idleEntry !== undefined) this.#context.idleTimeouts?.arm(this.#idleEntry);
-  }
-
-  #disarmIdle(): void {
-    if (this.#idleEntry !== undefined) this.#context.idleTimeouts?.disarm(this.#idleEntry);
   }
 
   /** Starts the close timeout, or puts it off. */

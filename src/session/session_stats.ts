@@ -20,21 +20,28 @@ export interface SessionStats {
   readonly refused: { readonly "closed": number; readonly "too-large": number; readonly "full": number };
 }
 
+/** An answer that means that a payload was not taken. */
+export type Refusal = "closed" | "too-large" | "full";
+
 /** Counts the sends that were refused. */
 export class RefusalCounters {
-  #closed = 0;
-  #tooLarge = 0;
-  #full = 0;
+  readonly #counts: Record<Refusal, number> = { "closed": 0, "too-large": 0, "full": 0 };
 
   /** Counts one. */
-  count(result: SendResult): void {
-    if (result === "closed") this.#closed++;
-    else if (result === "too-large") this.#tooLarge++;
-    else if (result === "full") this.#full++;
+  count(refusal: Refusal): void {
+    this.#counts[refusal]++;
   }
 
   /** Gives the counts. */
   snapshot(): SessionStats["refused"] {
-    return { "closed": this.#closed, "too-large": this.#tooLarge, "full": this.#full };
+    return { ...this.#counts };
   }
+}
+
+/** The counts of a session that refused nothing. */
+export const NO_REFUSALS = new RefusalCounters();
+
+/** Whether an answer means that a payload was not taken. */
+export function isRefusal(result: SendResult): result is Refusal {
+  return result === "full" || result === "closed" || result === "too-large";
 }

@@ -2,7 +2,7 @@
 // nor timed. Bun only.
 
 import { ConnectionError, ListenError } from "../errors.ts";
-import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { type Address, formatAddress, type TcpAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { connectNode, resolveHost } from "./node.ts";
@@ -70,6 +70,7 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
     const where = address.kind === "tcp"
       ? { hostname: await resolveHost(address.hostname, formatAddress(address)), port: address.port }
       : { unix: address.path };
+    let likelyLocal = address;
     const server = bun.listen({
       ...where,
       allowHalfOpen: true,
@@ -77,7 +78,8 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
         open(socket) {
           // Reset while it waited in the queue: the system has forgotten whose it was.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
-          const connection = new BunConnection(socket, address);
+          const connection = new BunConnection(socket, likelyLocal);
+          if (connection.localAddress.kind === "tcp") likelyLocal = connection.localAddress;
           socket.data = connection;
           handler.onConnection(connection);
           connection.holdUntilStarted();
@@ -106,23 +108,22 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
   }
 }
 
-class BunConnection implements Connection {
+class BunConnection extends Delivery implements Connection {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
   readonly #socket: BunSocket;
-  readonly #delivery = new Delivery();
   /** What a partial write left over: sent on from `drain`. */
   #rest: Uint8Array | undefined = undefined;
   #restOffset = 0;
   #restBytes = 0;
-  #isPaused = false;
-  #isStarted = false;
   #hasShutDown = false;
 
-  constructor(socket: BunSocket, address: Address) {
+  /** Wraps a socket; `likelyLocal` is used as its own address if it is that. */
+  constructor(socket: BunSocket, likelyLocal: Address) {
+    super();
     this.#socket = socket;
-    const isUnix = address.kind === "unix";
-    this.localAddress = isUnix ? address : tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
+    const isUnix = likelyLocal.kind === "unix";
+    this.localAddress = isUnix ? likelyLocal : shareAddress(likelyLocal, socket.localAddress, socket.localPort);
     this.remoteAddress = isUnix
       ? { kind: "unix", path: "" }
       : tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
@@ -130,17 +131,16 @@ class BunConnection implements Connection {
 
   /** Starts paused: called once Bun has opened the socket. */
   holdUntilStarted(): void {
-    if (!this.#isStarted && !this.#delivery.isOver) this.#socket.pause();
+    if (!this.isStarted && !this.isOver) this.#socket.pause();
   }
 
-  start(handler: ConnectionHandler): void {
-    this.#isStarted = true;
-    this.#delivery.start(handler);
-    if (!this.#isPaused && !this.#delivery.isOver) this.#socket.resume();
+  override start(handler: ConnectionHandler): void {
+    super.start(handler);
+    if (!this.isPaused && !this.isOver) this.#socket.resume();
   }
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (this.#hasShutDown || this.#delivery.isOver) return false;
+    if (this.#hasShutDown || this.isOver) return false;
     const count = this.#socket.write(bytes, offset, length);
     if (count === length) return true;
     if (count < 0) return false; // Broken: `close` follows.
@@ -150,43 +150,37 @@ class BunConnection implements Connection {
     return false;
   }
 
-  pause(): void {
-    this.#isPaused = true;
-    this.#delivery.pause();
-    if (!this.#delivery.isOver) this.#socket.pause();
+  override pause(): void {
+    super.pause();
+    if (!this.isOver) this.#socket.pause();
   }
 
-  resume(): void {
-    this.#isPaused = false;
-    this.#delivery.resume();
-    if (this.#isStarted && !this.#delivery.isOver) this.#socket.resume();
+  override resume(): void {
+    super.resume();
+    if (this.isStarted && !this.isOver) this.#socket.resume();
   }
 
   discardInput(): void {
-    this.#delivery.discard();
+    this.discard();
     this.resume();
   }
 
   shutdown(): void {
-    if (this.#hasShutDown || this.#delivery.isOver) return;
+    if (this.#hasShutDown || this.isOver) return;
     this.#hasShutDown = true;
     this.#socket.shutdown();
   }
 
   close(): void {
-    if (this.#delivery.isOver) return;
-    this.#delivery.finish();
+    if (this.isOver) return;
+    this.finish();
     this.#socket.end();
   }
 
   abort(): void {
-    if (this.#delivery.isOver) return;
-    this.#delivery.finish();
+    if (this.isOver) return;
+    this.finish();
     this.#socket.terminate();
-  }
-
-  handleData(chunk: Uint8Array): void {
-    this.#delivery.handleData(chunk);
   }
 
   handleDrain(): void {
@@ -198,21 +192,23 @@ class BunConnection implements Connection {
     this.#restBytes -= count;
     if (this.#restBytes > 0) return;
     this.#rest = undefined;
-    this.#delivery.handleDrain();
-  }
-
-  handleEnd(): void {
-    this.#delivery.handleEnd();
+    this.handleTaken();
   }
 
   handleClose(cause: Error | undefined): void {
     this.#rest = undefined;
-    if (cause) this.#delivery.handleClose({ error: toConnectionError(cause) });
-    else if (!this.#hasShutDown) this.#delivery.handleClose({ error: new ConnectionError("reset") }); // A write failed.
+    if (cause) this.handleGone({ error: toConnectionError(cause) });
+    else if (!this.#hasShutDown) this.handleGone({ error: new ConnectionError("reset") }); // A write failed.
     else {
       // Once both sides have ended Bun closes by itself, and if the peer was the second, says nothing of its end.
-      this.#delivery.handleEnd();
-      this.#delivery.handleClose({});
+      this.handleEnd();
+      this.handleGone({});
     }
   }
+}
+
+/** Gives `likely` if it says the same: thousands of sessions have one local address. */
+function shareAddress(likely: TcpAddress, hostname = "", port = 0): TcpAddress {
+  const address = tcpAddress(hostname, port);
+  return address.hostname === likely.hostname && address.port === likely.port ? likely : address;
 }

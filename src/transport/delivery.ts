@@ -1,24 +1,26 @@
 // Hands what a runtime reports of a connection to its handler, in the order and at the times that the contract in
-// transport.ts promises. Owns no socket. Runtime neutral.
+// transport.ts promises. What the adapters have in common. Runtime neutral.
 
 import type { ConnectionEnd, ConnectionHandler } from "./transport.ts";
 
 /**
- * Stands between a runtime's events and a {@linkcode ConnectionHandler}.
+ * Stands between a runtime's events and a {@linkcode ConnectionHandler}; the base of the adapters' connections.
  *
  * Holds back what comes while paused, or before `start()`: runtimes report an end, a close, and even data then. A close
  * with an error waits for nothing and drops what is held, as a reset does. After `finish()` nothing comes but the close.
  *
- * Invariant: data is handed over before the end, the end before the close, the close once and last.
+ * Invariant: data is handed over before the end, the end before the close, the close once and last; `#isDirect` says that
+ * there is a handler, and nothing that keeps a chunk from it.
  */
 export class Delivery {
   #handler: ConnectionHandler | undefined = undefined;
+  #isDirect = false;
   #isPaused = false;
   #isDiscarding = false;
   /** Whether this side called `close()` or `abort()`. */
   #isFinished = false;
   /** Chunks that came while paused, from `#heldIndex` on. */
-  #held: Uint8Array[] = [];
+  #held: Uint8Array[] | undefined = undefined;
   #heldIndex = 0;
   #isEndDue = false;
   #hasEnded = false;
@@ -31,14 +33,19 @@ export class Delivery {
     return this.#isFinished || this.#close !== undefined;
   }
 
+  /** Whether there was a `start()`. */
+  get isStarted(): boolean {
+    return this.#handler !== undefined;
+  }
+
   /** Whether the peer's end came, handed over or not. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Whether bytes would reach the handler at once. */
+  /** Whether bytes would reach the handler at once, or be dropped. */
   get isFlowing(): boolean {
-    return this.#handler !== undefined && ((!this.#isPaused && this.#held.length === 0) || this.#isDiscarding);
+    return this.#isDirect || (this.#handler !== undefined && this.#isDiscarding);
   }
 
   /** Whether a chunk may be on loan to the handler. */
@@ -54,24 +61,28 @@ export class Delivery {
   /** Sets the handler, which is called from the next microtask on. */
   start(handler: ConnectionHandler): void {
     this.#handler = handler;
+    this.#look();
     this.#handOverSoon();
   }
 
   /** Holds bytes and end back. */
   pause(): void {
     this.#isPaused = true;
+    this.#isDirect = false;
   }
 
   /** Lets them go, from the next microtask on. */
   resume(): void {
     this.#isPaused = false;
+    this.#look();
     this.#handOverSoon();
   }
 
   /** Drops what is held and what comes; the end is still handed over. */
   discard(): void {
     this.#isDiscarding = true;
-    this.#held = [];
+    this.#isDirect = false;
+    this.#held = undefined;
     this.#heldIndex = 0;
     this.#handOverSoon();
   }
@@ -79,14 +90,17 @@ export class Delivery {
   /** Lets nothing through any more but the close, which is this side's own. */
   finish(): void {
     this.#isFinished = true;
+    this.#isDirect = false;
   }
 
   /** Bytes came. Unless `isFlowing`, the chunk must belong to the connection alone, for it is held. */
   handleData(chunk: Uint8Array): void {
-    if (this.#isFinished) return;
-    if (this.#isDiscarding) this.#handler?.onDiscard?.();
-    else if (this.isFlowing) this.#handler?.onData(chunk);
+    if (this.#isDirect) this.#handler?.onData(chunk);
+    else if (this.#isFinished) return;
+    else if (this.#isDiscarding) this.#handler?.onDiscard?.();
+    else if (this.#held === undefined) this.#held = [chunk];
     else this.#held.push(chunk);
+    if (this.#held !== undefined) this.#isDirect = false;
   }
 
   /** The peer's end came. Not from inside a call of the handler's. */
@@ -98,19 +112,25 @@ export class Delivery {
   }
 
   /** What was on loan is taken. */
-  handleDrain(): void {
+  handleTaken(): void {
     if (!this.isOver) this.#handler?.onDrain();
   }
 
   /** The connection is gone; the handler hears it in a microtask, since runtimes say so inside calls of the handler's. */
-  handleClose(end: ConnectionEnd): void {
+  handleGone(end: ConnectionEnd): void {
     if (this.#close !== undefined) return;
     this.#close = this.#isFinished ? {} : end;
     this.#handOverSoon();
   }
 
+  /** Sets `#isDirect`. */
+  #look(): void {
+    const isHeldUp = this.#isPaused || this.#isDiscarding || this.#isFinished || this.#held !== undefined;
+    this.#isDirect = this.#handler !== undefined && !isHeldUp;
+  }
+
   #handOverSoon(): void {
-    const hasNothing = this.#held.length === 0 && !this.#isEndDue && this.#close === undefined;
+    const hasNothing = this.#held === undefined && !this.#isEndDue && this.#close === undefined;
     if (hasNothing || this.#isHandOverDue) return;
     this.#isHandOverDue = true;
     queueMicrotask(() => {
@@ -122,9 +142,9 @@ export class Delivery {
   #handOver(): void {
     const handler = this.#handler;
     if (handler === undefined) return;
-    while (this.#held.length > 0 && !this.#isBroken()) {
+    while (this.#held !== undefined && !this.#isBroken()) {
       if (this.#isPaused) return;
-      handler.onData(this.#takeHeld());
+      handler.onData(this.#takeHeld(this.#held));
     }
     if (this.#isEndDue && !this.#isBroken()) {
       if (this.#isPaused && !this.#isDiscarding) return;
@@ -141,12 +161,12 @@ export class Delivery {
     return this.#isFinished || this.#close?.error !== undefined;
   }
 
-  #takeHeld(): Uint8Array {
-    const chunk = this.#held[this.#heldIndex++];
-    if (this.#heldIndex === this.#held.length) {
-      this.#held = [];
-      this.#heldIndex = 0;
-    }
+  #takeHeld(held: Uint8Array[]): Uint8Array {
+    const chunk = held[this.#heldIndex++];
+    if (this.#heldIndex < held.length) return chunk;
+    this.#held = undefined;
+    this.#heldIndex = 0;
+    this.#look();
     return chunk;
   }
 }

@@ -1,6 +1,7 @@
 // The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, with a read loop a connection. Deno only.
 
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { BulkPacer, deferTurn } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadBufferPool } from "./deno_read_buffer.ts";
 import { ReadGovernor } from "./deno_read_governor.ts";
@@ -19,7 +20,7 @@ import type {
 /** The default backlog, as Deno's own. */
 const DEFAULT_BACKLOG = 511;
 /** A read with data waiting resolves without a trip through the event loop: after this many, others get a turn. */
-const READS_PER_TURN = 8;
+const READS_PER_TURN = 16;
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
 const SHORTEST_BACK_OFF_MS = 5;
 const LONGEST_BACK_OFF_MS = 1_000;
@@ -28,6 +29,7 @@ const LONGEST_BACK_OFF_MS = 1_000;
 interface SharedReads {
   readonly buffers: ReadBufferPool;
   readonly governor: ReadGovernor;
+  readonly pacer: BulkPacer;
 }
 
 /** What the adapter uses of a `Deno.Addr`. */
@@ -80,9 +82,10 @@ interface DenoRuntime {
 export function denoTransport(): Transport {
   const { Deno: deno } = globalThis as unknown as { Deno?: DenoRuntime };
   if (deno === undefined) throw new TypeError("Cannot create transport as the runtime must be Deno: Deno is undefined");
-  const reads: SharedReads = { buffers: new ReadBufferPool(), governor: new ReadGovernor() };
+  const reads: SharedReads = { buffers: new ReadBufferPool(), governor: new ReadGovernor(), pacer: new BulkPacer() };
   return {
     name: "deno",
+    isInStep: true,
     listen: (address, handler, options) => listenDeno(deno, reads, address, handler, options),
     connect: (address, options) => connectDeno(deno, reads, address, options),
   };
@@ -201,16 +204,16 @@ function toAddress(address: DenoAddress): Address {
   return tcpAddress(address.hostname, address.port);
 }
 
-class DenoConnection implements Connection {
+class DenoConnection extends Delivery implements Connection {
   readonly #socket: DenoSocket;
   readonly #reads: SharedReads;
-  readonly #delivery = new Delivery();
   #hasShutDown = false;
   #isClosed = false;
   /** Lets the read loop go on after a pause. */
-  #endPause: () => void = () => {};
+  #endPause: (() => void) | undefined = undefined;
 
   constructor(socket: DenoSocket, reads: SharedReads) {
+    super();
     this.#socket = socket;
     this.#reads = reads;
     socket.setNoDelay?.(true);
@@ -224,34 +227,30 @@ class DenoConnection implements Connection {
     return toAddress(this.#socket.remoteAddr);
   }
 
-  start(handler: ConnectionHandler): void {
-    this.#delivery.start(handler);
-    if (!this.#delivery.isOver) this.#readLoop();
+  override start(handler: ConnectionHandler): void {
+    super.start(handler);
+    if (!this.isOver) this.#readLoop();
   }
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (this.#hasShutDown || this.#delivery.isOver) return false;
+    if (this.#hasShutDown || this.isOver) return false;
     const isWhole = offset === 0 && length === bytes.length;
     this.#writeAll(isWhole ? bytes : bytes.subarray(offset, offset + length));
     return false;
   }
 
-  pause(): void {
-    this.#delivery.pause();
-  }
-
-  resume(): void {
-    this.#delivery.resume();
-    this.#endPause();
+  override resume(): void {
+    super.resume();
+    this.#endPause?.();
   }
 
   discardInput(): void {
-    this.#delivery.discard();
-    this.#endPause();
+    this.discard();
+    this.#endPause?.();
   }
 
   shutdown(): void {
-    if (this.#hasShutDown || this.#delivery.isOver) return;
+    if (this.#hasShutDown || this.isOver) return;
     this.#hasShutDown = true;
     this.#socket.closeWrite().catch(() => {
       // The peer has reset the connection: the read loop says so.
@@ -259,8 +258,8 @@ class DenoConnection implements Connection {
   }
 
   close(): void {
-    if (this.#delivery.isOver) return;
-    this.#delivery.finish();
+    if (this.isOver) return;
+    this.finish();
     this.#finish({});
   }
 
@@ -269,24 +268,24 @@ class DenoConnection implements Connection {
   }
 
   async #readLoop(): Promise<void> {
-    const { buffers, governor } = this.#reads;
+    const { buffers, governor, pacer } = this.#reads;
     const buffer = buffers.open();
     governor.enter();
     try {
       for (let reads = 1;; reads++) {
-        const isDiscarding = this.#delivery.isDiscarding;
+        const isDiscarding = this.isDiscarding;
         const count = await this.#socket.read(isDiscarding ? buffers.dropped : buffer.bytes);
-        if (!this.#delivery.isFlowing) await this.#flowing();
-        if (this.#delivery.isOver) break;
+        if (!this.isFlowing) await this.#flowing();
+        if (this.isOver) break;
         if (count === null) {
-          this.#delivery.handleEnd();
+          this.handleEnd();
           break;
         }
-        this.#delivery.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
-        if (!this.#delivery.isFlowing) await this.#flowing();
-        if (this.#delivery.isOver) break;
-        if (!this.#delivery.isDiscarding) buffer.adapt(count);
-        const turn = governor.admit();
+        this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
+        if (!this.isFlowing) await this.#flowing();
+        if (this.isOver) break;
+        if (!this.isDiscarding) buffer.adapt(count);
+        const turn = pacer.take(count, governor.connections === 1) ?? governor.take(buffer);
         if (turn !== undefined) await turn;
         else if (reads % READS_PER_TURN === 0) await yieldToLoop();
       }
@@ -295,14 +294,13 @@ class DenoConnection implements Connection {
     } finally {
       governor.leave();
       // Paused, a handler may still look at the last chunk.
-      if (this.#delivery.isPaused) buffer.abandon();
-      else buffer.close();
+      buffer.close(this.isPaused);
     }
   }
 
   /** Waits while paused: until then the buffer belongs to the handler, or to the delivery that holds it back. */
   async #flowing(): Promise<void> {
-    while (!this.#delivery.isFlowing && !this.#delivery.isOver) {
+    while (!this.isFlowing && !this.isOver) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#endPause = resolve;
       await promise;
@@ -321,7 +319,7 @@ class DenoConnection implements Connection {
       this.#finish({ error: toConnectionError(cause) });
       return;
     }
-    this.#delivery.handleDrain();
+    this.handleTaken();
   }
 
   /** Closes the socket. The first call says how it ended: later ones come from what the close itself interrupted. */
@@ -329,13 +327,11 @@ class DenoConnection implements Connection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#socket.close();
-    this.#delivery.handleClose(end);
-    this.#endPause();
+    this.handleGone(end);
+    this.#endPause?.();
   }
 }
 
 function yieldToLoop(): Promise<void> {
-  // No type library of the web platform declares `setImmediate`.
-  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise(deferTurn);
 }

@@ -1,88 +1,117 @@
 // The read buffers of the Deno adapter: small while a connection is quiet, large while its reads fill them. A pending
 // read keeps its whole buffer resident, so an idle player would cost what the largest buffer does. Runtime neutral.
 
-/** What an idle connection holds: two small messages. Less saves little beside the 8 KB that Deno itself takes. */
-const SMALL_BYTES = 1_024;
-/** The first large buffer, and the largest: throughput with 64 KiB frames goes up 1.7 times from one to the other. */
-const LARGE_BYTES = 65_536;
-const LARGEST_BYTES = 262_144;
-/** A read that fills less than this share of a large buffer ends its use. */
-const LEAST_SHARE = 1 / 16;
-/** Large buffers kept for the next reader. */
-const MOST_FREE_PER_SIZE = 16;
-/** All large buffers together; past it a connection stays small. Bounds what connections hold that fell silent. */
-const LARGE_BUDGET_BYTES = 16_777_216;
+import { type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
+
+/** What an idle connection holds, and what is lent on top: throughput with 64 KiB frames rises 1.7 times from the third to the last. */
+const SIZES: readonly number[] = [256, 4_096, 16_384, 65_536, 262_144];
+/** So many times in a row the smallest was not enough, and the connection is busy: it keeps a larger one while it waits. */
+const BUSY_BURSTS = 4;
+/** So many reads in a row for which the smallest would do, and it is quiet. */
+const QUIET_READS = 4;
+/** All larger buffers together, lent or not; past it a connection stays small. Bounds what busy ones hold that fell silent. */
+const BUDGET_BYTES = 16_777_216;
+/** The smallest are parts of larger arrays: an array of its own takes another 300 bytes. */
+const SLAB_BYTES = 16_384;
 
 /** Lends read buffers to the connections of one transport. */
 export class ReadBufferPool {
-  readonly #free = new Map<number, Uint8Array[]>([[LARGE_BYTES, []], [LARGEST_BYTES, []]]);
-  #largeBytes = 0;
+  readonly #free: readonly Uint8Array[][] = SIZES.map(() => []);
+  #slab = new Uint8Array(0);
+  #slabOffset = 0;
+  /** Bytes of the larger buffers that were made. */
+  #madeBytes = 0;
   #dropped: Uint8Array | undefined = undefined;
 
   /** Where connections read to whose input is dropped: one array for all, as nobody looks at it. */
   get dropped(): Uint8Array {
-    this.#dropped ??= new Uint8Array(LARGE_BYTES);
+    this.#dropped ??= new Uint8Array(65_536);
     return this.#dropped;
   }
 
   /** Makes the buffer of one connection. */
   open(): ReadBuffer {
-    return new ReadBuffer(this);
+    return new ReadBuffer(this, this.#free[0].pop() ?? this.#cutSmallest());
   }
 
-  /** Lends a large buffer, unless the budget is used up. */
-  takeLarge(bytes: number): Uint8Array | undefined {
-    if (this.#largeBytes + bytes > LARGE_BUDGET_BYTES) return undefined;
-    this.#largeBytes += bytes;
-    return this.#free.get(bytes)?.pop() ?? new Uint8Array(bytes);
+  /** Lends a larger buffer, unless the budget is used up. */
+  take(level: number): Uint8Array | undefined {
+    const free = this.#free[level].pop();
+    const bytes = SIZES[level];
+    if (free !== undefined || this.#madeBytes + bytes > BUDGET_BYTES) return free;
+    this.#madeBytes += bytes;
+    return new Uint8Array(bytes);
   }
 
-  /** Takes a large buffer back, to be lent again unless somebody may still look at it. */
-  giveLarge(buffer: Uint8Array, isInUse: boolean): void {
-    this.#largeBytes -= buffer.length;
-    const free = this.#free.get(buffer.length);
-    if (!isInUse && free !== undefined && free.length < MOST_FREE_PER_SIZE) free.push(buffer);
+  /** Takes a buffer back, to be lent again unless somebody may still look at it. */
+  give(buffer: Uint8Array, level: number, isInUse: boolean): void {
+    if (!isInUse) this.#free[level].push(buffer);
+    else if (level > 0) this.#madeBytes -= buffer.length;
+  }
+
+  #cutSmallest(): Uint8Array {
+    if (this.#slabOffset === this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_BYTES);
+      this.#slabOffset = 0;
+    }
+    this.#slabOffset += SIZES[0];
+    return this.#slab.subarray(this.#slabOffset - SIZES[0], this.#slabOffset);
   }
 }
 
-/** The buffer that one connection reads into. */
-export class ReadBuffer {
-  readonly #pool: ReadBufferPool;
-  readonly #small = new Uint8Array(SMALL_BYTES);
+/** The buffer that one connection reads into, and its share of the reads. */
+export class ReadBuffer implements ReadQuota {
   /** Where the next read goes. */
-  bytes: Uint8Array = this.#small;
+  bytes: Uint8Array;
+  left = READS_A_TURN;
+  isLate = false;
+  readonly #pool: ReadBufferPool;
+  readonly #smallest: Uint8Array;
+  #level = 0;
+  /** How many bursts in a row did not fit, up to the number that makes the connection busy. */
+  #bursts = 0;
+  #quietReads = 0;
 
   /** Makes a small buffer. */
-  constructor(pool: ReadBufferPool) {
+  constructor(pool: ReadBufferPool, smallest: Uint8Array) {
     this.#pool = pool;
+    this.#smallest = smallest;
+    this.bytes = smallest;
   }
 
   /** Chooses the buffer of the next read by what the last one brought. The bytes of the last read are spent by now. */
   adapt(count: number): void {
-    const size = this.bytes.length;
-    if (count === size && size < LARGEST_BYTES) this.#grow(size === SMALL_BYTES ? LARGE_BYTES : LARGEST_BYTES);
-    else if (this.bytes !== this.#small && count < size * LEAST_SHARE) this.#shrink(false);
+    if (count === this.bytes.length) return this.#grow();
+    // There is no more for now: the next read waits, perhaps for hours.
+    if (this.#level === 0) this.#bursts = 0;
+    else if (this.#bursts < BUSY_BURSTS) this.#shrink(false);
+    else if (count > SIZES[0]) this.#quietReads = 0;
+    else if (++this.#quietReads === QUIET_READS) {
+      this.#bursts = 0;
+      this.#shrink(false);
+    }
   }
 
-  /** Gives the memory back. */
-  close(): void {
-    this.#shrink(false);
+  /** Gives the memory back; to the garbage collector if a handler may still look at it. */
+  close(isInUse: boolean): void {
+    this.#shrink(isInUse);
+    this.#pool.give(this.#smallest, 0, isInUse);
   }
 
-  /** Gives the memory up to the garbage collector, for a handler may still look at it. */
-  abandon(): void {
-    this.#shrink(true);
-  }
-
-  #grow(size: number): void {
-    const larger = this.#pool.takeLarge(size);
+  #grow(): void {
+    if (this.#level === 0 && this.#bursts < BUSY_BURSTS) this.#bursts++;
+    const level = this.#level + 1;
+    const larger = level < SIZES.length ? this.#pool.take(level) : undefined;
     if (larger === undefined) return;
     this.#shrink(false);
     this.bytes = larger;
+    this.#level = level;
+    this.#quietReads = 0;
   }
 
   #shrink(isInUse: boolean): void {
-    if (this.bytes !== this.#small) this.#pool.giveLarge(this.bytes, isInUse);
-    this.bytes = this.#small;
+    if (this.#level > 0) this.#pool.give(this.bytes, this.#level, isInUse);
+    this.bytes = this.#smallest;
+    this.#level = 0;
   }
 }

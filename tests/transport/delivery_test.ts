@@ -33,7 +33,7 @@ test("Delivery hands over data, end and close in order after start()", async () 
   delivery.handleData(new Uint8Array(1));
   delivery.handleData(new Uint8Array(2));
   delivery.handleEnd();
-  delivery.handleClose({});
+  delivery.handleGone({});
   const { calls, handler } = recorder();
   delivery.start(handler);
   assertEquals(calls, []);
@@ -49,7 +49,7 @@ test("Delivery stops between two held chunks if the handler pauses", async () =>
   delivery.handleData(new Uint8Array(1));
   delivery.handleData(new Uint8Array(2));
   delivery.handleEnd();
-  delivery.handleClose({});
+  delivery.handleGone({});
   for (const expected of [["data 1"], ["data 1", "data 2"], ["data 1", "data 2", "end", "close undefined"]]) {
     delivery.resume();
     await Promise.resolve();
@@ -64,8 +64,8 @@ test("Delivery lets a close with an error pass a pause, and drops what is held",
   delivery.pause();
   delivery.handleData(new Uint8Array(1));
   delivery.handleEnd();
-  delivery.handleClose(RESET);
-  delivery.handleClose({});
+  delivery.handleGone(RESET);
+  delivery.handleGone({});
   await Promise.resolve();
   delivery.resume();
   await Promise.resolve();
@@ -79,8 +79,8 @@ test("Delivery lets nothing but the close pass after finish(), and takes no erro
   delivery.finish();
   delivery.handleData(new Uint8Array(1));
   delivery.handleEnd();
-  delivery.handleDrain();
-  delivery.handleClose(RESET);
+  delivery.handleTaken();
+  delivery.handleGone(RESET);
   await Promise.resolve();
   assertEquals(calls, ["close undefined"]);
 });
