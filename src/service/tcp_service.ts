@@ -112,6 +112,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       blocks: new OutboundBlocks(this.#pool),
       scheduler: new FlushScheduler(clock, limits.flushIntervalMs, this.#transport.isInStep),
       frame: new Frame(),
+      traffic: { lightChunks: 0 },
       logger: guardLogger(options.logger ?? consoleLogger()),
       handlers: options,
       idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, () => this.#registry.values()),

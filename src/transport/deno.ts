@@ -1,9 +1,9 @@
 // The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, with a read loop a connection. Deno only.
 
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
-import { BulkPacer, deferTurn } from "./deno_bulk_pacer.ts";
+import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
-import { ReadBufferPool } from "./deno_read_buffer.ts";
+import { type ReadBuffer, ReadBufferPool } from "./deno_read_buffer.ts";
 import { ReadGovernor } from "./deno_read_governor.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
 import type {
@@ -19,8 +19,6 @@ import type {
 
 /** The default backlog, as Deno's own. */
 const DEFAULT_BACKLOG = 511;
-/** A read with data waiting resolves without a trip through the event loop: after this many, others get a turn. */
-const READS_PER_TURN = 16;
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
 const SHORTEST_BACK_OFF_MS = 5;
 const LONGEST_BACK_OFF_MS = 1_000;
@@ -204,13 +202,27 @@ function toAddress(address: DenoAddress): Address {
   return tcpAddress(address.hostname, address.port);
 }
 
-class DenoConnection extends Delivery implements Connection {
+/** What the connection waits for. */
+type ReadStage = "nothing" | "read" | "flow-before" | "flow-after" | "turn";
+
+class DenoConnection extends Delivery implements Connection, TurnTaker {
   readonly #socket: DenoSocket;
   readonly #reads: SharedReads;
   #hasShutDown = false;
   #isClosed = false;
-  /** Lets the read loop go on after a pause. */
-  #endPause: (() => void) | undefined = undefined;
+  #stage: ReadStage = "nothing";
+  /** What the next read goes to; set while the connection reads. */
+  #buffer: ReadBuffer | undefined = undefined;
+  /** What the last read brought; null is the peer's end. */
+  #count: number | null = 0;
+  /** What is being written, and on loan. */
+  #writing: Uint8Array | undefined = undefined;
+  // Callbacks and not an async loop: its frames would take another 300 bytes of each idle connection.
+  readonly #onWritten = (count: number) => this.#handleWritten(count);
+  readonly #onRead = (count: number | null) => this.#handleRead(count);
+  readonly #onReadFault = (cause: unknown) => this.#handleReadFault(cause);
+  // While a read is pending its buffer is the runtime's: it ends with the socket.
+  readonly #onWriteFault = (cause: unknown) => this.#finish({ error: toConnectionError(cause) });
 
   constructor(socket: DenoSocket, reads: SharedReads) {
     super();
@@ -229,31 +241,34 @@ class DenoConnection extends Delivery implements Connection {
 
   override start(handler: ConnectionHandler): void {
     super.start(handler);
-    if (!this.isOver) this.#readLoop();
+    if (this.isOver) return;
+    this.#buffer = this.#reads.buffers.open();
+    this.#reads.governor.enter();
+    this.#read(this.#buffer);
   }
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#hasShutDown || this.isOver) return false;
     const isWhole = offset === 0 && length === bytes.length;
-    this.#writeAll(isWhole ? bytes : bytes.subarray(offset, offset + length));
+    this.#write(isWhole ? bytes : bytes.subarray(offset, offset + length));
     return false;
   }
 
   override resume(): void {
     super.resume();
-    this.#endPause?.();
+    this.#goOnSoon();
   }
 
   discardInput(): void {
     this.discard();
-    this.#endPause?.();
+    this.#goOnSoon();
   }
 
   shutdown(): void {
     if (this.#hasShutDown || this.isOver) return;
     this.#hasShutDown = true;
     this.#socket.closeWrite().catch(() => {
-      // The peer has reset the connection: the read loop says so.
+      // The peer has reset the connection: a read says so.
     });
   }
 
@@ -267,58 +282,74 @@ class DenoConnection extends Delivery implements Connection {
     this.close(); // Deno has no way to send a reset; with unread input the system sends one by itself.
   }
 
-  async #readLoop(): Promise<void> {
-    const { buffers, governor, pacer } = this.#reads;
-    const buffer = buffers.open();
-    governor.enter();
-    try {
-      for (let reads = 1;; reads++) {
-        const isDiscarding = this.isDiscarding;
-        const count = await this.#socket.read(isDiscarding ? buffers.dropped : buffer.bytes);
-        if (!this.isFlowing) await this.#flowing();
-        if (this.isOver) break;
-        if (count === null) {
-          this.handleEnd();
-          break;
-        }
-        this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
-        if (!this.isFlowing) await this.#flowing();
-        if (this.isOver) break;
-        if (!this.isDiscarding) buffer.adapt(count);
-        const turn = pacer.take(count, governor.connections === 1) ?? governor.take(buffer);
-        if (turn !== undefined) await turn;
-        else if (reads % READS_PER_TURN === 0) await yieldToLoop();
-      }
-    } catch (cause) {
-      this.#finish({ error: toConnectionError(cause) });
-    } finally {
-      governor.leave();
-      // Paused, a handler may still look at the last chunk.
-      buffer.close(this.isPaused);
-    }
+  #read(buffer: ReadBuffer): void {
+    this.#stage = "read";
+    const bytes = this.isDiscarding ? this.#reads.buffers.dropped : buffer.bytes;
+    this.#socket.read(bytes).then(this.#onRead, this.#onReadFault);
   }
 
-  /** Waits while paused: until then the buffer belongs to the handler, or to the delivery that holds it back. */
-  async #flowing(): Promise<void> {
-    while (!this.isFlowing && !this.isOver) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#endPause = resolve;
-      await promise;
-    }
+  #handleRead(count: number | null): void {
+    this.#count = count;
+    this.#stage = "flow-before";
+    this.#goOn();
   }
 
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    let rest = bytes;
-    try {
-      for (;;) {
-        const count = await this.#socket.write(rest);
-        if (count === rest.length) break;
-        rest = rest.subarray(count);
-      }
-    } catch (cause) {
-      this.#finish({ error: toConnectionError(cause) });
-      return;
+  /** A read failed, perhaps as this side closed. */
+  #handleReadFault(cause: unknown): void {
+    this.#finish({ error: toConnectionError(cause) });
+    this.#stopReading();
+  }
+
+  /** Does what comes next, unless that has to wait: paused, the buffer belongs to the handler, or to what holds it back. */
+  #goOn(): void {
+    const buffer = this.#buffer;
+    if (buffer === undefined || this.#stage === "read" || this.#stage === "turn") return;
+    if (this.isOver) return this.#stopReading();
+    if (!this.isFlowing) return;
+    const count = this.#count;
+    if (count === null) {
+      this.#stopReading();
+      return this.handleEnd();
     }
+    if (this.#stage === "flow-before") {
+      this.#stage = "flow-after";
+      this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
+      if (this.isOver) return this.#stopReading();
+      if (!this.isFlowing) return;
+    }
+    if (!this.isDiscarding) buffer.adapt(count);
+    const { governor, pacer } = this.#reads;
+    this.#stage = "turn";
+    if (!pacer.holds(count, governor.connections === 1, this) && !governor.holds(buffer, this)) this.#read(buffer);
+  }
+
+  handleTurn(): void {
+    if (this.#buffer === undefined || this.isOver) this.#stopReading();
+    else this.#read(this.#buffer);
+  }
+
+  #goOnSoon(): void {
+    if (this.#stage === "flow-before" || this.#stage === "flow-after") queueMicrotask(() => this.#goOn());
+  }
+
+  #stopReading(): void {
+    if (this.#buffer === undefined) return;
+    // Paused, a handler may still look at the last chunk.
+    this.#buffer.close(this.isPaused);
+    this.#buffer = undefined;
+    this.#reads.governor.leave();
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#writing = bytes;
+    this.#socket.write(bytes).then(this.#onWritten, this.#onWriteFault);
+  }
+
+  #handleWritten(count: number): void {
+    const bytes = this.#writing;
+    if (bytes === undefined) return;
+    if (count < bytes.length) return this.#write(bytes.subarray(count));
+    this.#writing = undefined;
     this.handleTaken();
   }
 
@@ -328,10 +359,6 @@ class DenoConnection extends Delivery implements Connection {
     this.#isClosed = true;
     this.#socket.close();
     this.handleGone(end);
-    this.#endPause?.();
+    this.#goOnSoon();
   }
-}
-
-function yieldToLoop(): Promise<void> {
-  return new Promise(deferTurn);
 }

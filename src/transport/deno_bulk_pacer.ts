@@ -9,6 +9,12 @@ const BYTES_ALONE = 16_777_216;
 /** While something is always ready, Deno looks for other sockets every 61 turns; a turn with nothing to do takes 1 us. */
 const TURNS = 64;
 
+/** Who waits with the next read. */
+export interface TurnTaker {
+  /** The next read may begin. */
+  handleTurn(): void;
+}
+
 /**
  * A read for which data waits completes without a trip through the event loop, so a connection that is sent more than it can
  * take would never let Deno look at the other sockets. After so many bytes all such readers wait until it has looked.
@@ -16,20 +22,19 @@ const TURNS = 64;
 export class BulkPacer {
   #bytes = 0;
   #turnsLeft = 0;
-  #waiting: (() => void)[] = [];
+  #waiting: TurnTaker[] = [];
   readonly #turn = () => this.#handleTurn();
 
-  /** A read brought `bytes`; the promise, if any, resolves when the next may begin. */
-  take(bytes: number, isAlone: boolean): Promise<void> | undefined {
-    if (bytes < BULK_BYTES) return undefined;
+  /** A read brought `bytes`: says whether the next has to wait; if so, `taker` is told when it may begin. */
+  holds(bytes: number, isAlone: boolean, taker: TurnTaker): boolean {
+    if (bytes < BULK_BYTES) return false;
     this.#bytes += bytes;
-    if (this.#bytes < (isAlone ? BYTES_ALONE : BYTES_A_TURN)) return undefined;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    if (this.#turnsLeft > 0) return promise;
+    if (this.#bytes < (isAlone ? BYTES_ALONE : BYTES_A_TURN)) return false;
+    this.#waiting.push(taker);
+    if (this.#turnsLeft > 0) return true;
     this.#turnsLeft = TURNS;
     deferTurn(this.#turn);
-    return promise;
+    return true;
   }
 
   #handleTurn(): void {
@@ -37,7 +42,7 @@ export class BulkPacer {
     this.#bytes = 0;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    for (const taker of waiting) taker.handleTurn();
   }
 }
 

@@ -3,8 +3,10 @@
 
 import { type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
 
-/** What an idle connection holds, and what is lent on top: throughput with 64 KiB frames rises 1.7 times from the third to the last. */
+/** What an idle connection holds, and what is lent on top: throughput with 64 KiB frames rises 1.7 times with the last. */
 const SIZES: readonly number[] = [256, 4_096, 16_384, 65_536, 262_144];
+/** What follows a read that filled the smallest: it takes most of what waits, and is given back at once. */
+const BURST_LEVEL = 3;
 /** So many times in a row the smallest was not enough, and the connection is busy: it keeps a larger one while it waits. */
 const BUSY_BURSTS = 4;
 /** So many reads in a row for which the smallest would do, and it is quiet. */
@@ -71,6 +73,8 @@ export class ReadBuffer implements ReadQuota {
   /** How many bursts in a row did not fit, up to the number that makes the connection busy. */
   #bursts = 0;
   #quietReads = 0;
+  /** Whether the buffer at hand was chosen for what waits, and not for what usually comes. */
+  #isBurst = false;
 
   /** Makes a small buffer. */
   constructor(pool: ReadBufferPool, smallest: Uint8Array) {
@@ -84,34 +88,46 @@ export class ReadBuffer implements ReadQuota {
     if (count === this.bytes.length) return this.#grow();
     // There is no more for now: the next read waits, perhaps for hours.
     if (this.#level === 0) this.#bursts = 0;
-    else if (this.#bursts < BUSY_BURSTS) this.#shrink(false);
+    else if (this.#bursts < BUSY_BURSTS) this.#change(0);
+    else if (this.#isBurst) this.#change(levelFor(count));
     else if (count > SIZES[0]) this.#quietReads = 0;
     else if (++this.#quietReads === QUIET_READS) {
       this.#bursts = 0;
-      this.#shrink(false);
+      this.#change(0);
     }
+    this.#isBurst = false;
   }
 
   /** Gives the memory back; to the garbage collector if a handler may still look at it. */
   close(isInUse: boolean): void {
-    this.#shrink(isInUse);
+    this.#giveBack(isInUse);
     this.#pool.give(this.#smallest, 0, isInUse);
   }
 
   #grow(): void {
     if (this.#level === 0 && this.#bursts < BUSY_BURSTS) this.#bursts++;
-    const level = this.#level + 1;
-    const larger = level < SIZES.length ? this.#pool.take(level) : undefined;
-    if (larger === undefined) return;
-    this.#shrink(false);
-    this.bytes = larger;
+    this.#change(Math.min(Math.max(this.#level + 1, BURST_LEVEL), SIZES.length - 1));
+    this.#isBurst = true;
+  }
+
+  /** Changes to a buffer of another size, if there is one left. */
+  #change(level: number): void {
+    if (level === this.#level) return;
+    const next = level > 0 ? this.#pool.take(level) : this.#smallest;
+    if (next === undefined) return;
+    this.#giveBack(false);
+    this.bytes = next;
     this.#level = level;
     this.#quietReads = 0;
   }
 
-  #shrink(isInUse: boolean): void {
+  #giveBack(isInUse: boolean): void {
     if (this.#level > 0) this.#pool.give(this.bytes, this.#level, isInUse);
-    this.bytes = this.#smallest;
-    this.#level = 0;
   }
+}
+
+/** The level whose reads of `count` bytes leave room for twice as much, or the largest. */
+function levelFor(count: number): number {
+  const level = SIZES.findIndex((bytes) => bytes > 2 * count);
+  return level < 0 ? SIZES.length - 1 : level;
 }

@@ -1,5 +1,7 @@
 // ReadGovernor: keeps reads fair under Deno when more connections are ready than it serves in a turn. Deno only.
 
+import { deferTurn, type TurnTaker } from "./deno_bulk_pacer.ts";
+
 /**
  * Deno completes at most 128 operations in a turn and begins the next turn with those it put off last. With more connections
  * ready, those just served are served again while others wait for seconds; with fewer, all is fair.
@@ -9,8 +11,12 @@ const MOST_FAIR_CONNECTIONS = 120;
 const MOST_FAIR_READS = 112;
 /** How many connections are served side by side while others wait their turn. */
 const SERVED_AT_ONCE = 96;
-/** How many reads a connection has before others get their turn: the more, the warmer the caches, and the longer the wait. */
-export const READS_A_TURN = 6;
+/**
+ * How many reads a connection has before others get their turn. With data waiting a read completes without a trip through
+ * the event loop, so even alone it must make way at times. In a crowd: the more, the warmer the caches, and the longer the
+ * wait.
+ */
+export const READS_A_TURN = 8;
 /** A batch below this has room for some of those who wait. */
 const ROOMY_READS = 32;
 /** How long nobody at the front may say anything until others are let in. */
@@ -39,7 +45,8 @@ export class ReadGovernor {
   #batchReads = 0;
   #isSilent = false;
   #isCrowded = false;
-  #waiting: (() => void)[] = [];
+  #isLooking = false;
+  #waiting: TurnTaker[] = [];
   #next = 0;
   readonly #endBatch = () => this.#handleBatchEnd();
   readonly #look = () => this.#handleLook();
@@ -62,21 +69,24 @@ export class ReadGovernor {
     this.#admit(1);
   }
 
-  /** A connection was served; the promise, if any, resolves when it may read again. */
-  take(quota: ReadQuota): Promise<void> | undefined {
-    if (this.#connections <= MOST_FAIR_CONNECTIONS && !this.#isCrowded) return undefined;
+  /** A connection was served: says whether its next read has to wait; if so, `taker` is told when it may begin. */
+  holds(quota: ReadQuota, taker: TurnTaker): boolean {
+    if (this.#connections > MOST_FAIR_CONNECTIONS || this.#isCrowded) this.#count(quota);
+    if (--quota.left > 0) return false;
+    quota.left = READS_A_TURN;
+    if (this.#isCrowded) {
+      quota.isLate = true;
+      this.#waiting.push(taker);
+      this.#served--;
+      this.#admit(1);
+    } else deferTurn(() => taker.handleTurn());
+    return true;
+  }
+
+  #count(quota: ReadQuota): void {
     if (!quota.isLate && this.#batchReads++ === 0) queueMicrotask(this.#endBatch);
     quota.isLate = false;
-    if (!this.#isCrowded) return undefined;
     this.#isSilent = false;
-    if (--quota.left > 0) return undefined;
-    quota.isLate = true;
-    quota.left = READS_A_TURN;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.push(resolve);
-    this.#served--;
-    this.#admit(1);
-    return promise;
   }
 
   /** Those that completed together are all counted by now: their microtasks keep step. */
@@ -85,34 +95,40 @@ export class ReadGovernor {
     this.#batchReads = 0;
     if (reads >= MOST_FAIR_READS) {
       // Who is silent counts too, until a small batch shows how many are not.
-      this.#served = this.#connections - this.#count;
-      if (!this.#isCrowded) setTimeout(this.#look, SILENCE_MS);
+      this.#served = this.#connections - this.#queued;
       this.#isCrowded = true;
+      this.#lookLater();
     } else if (reads < ROOMY_READS && this.#isCrowded) this.#letIn(reads);
   }
 
+  #lookLater(): void {
+    if (!this.#isLooking) setTimeout(this.#look, SILENCE_MS);
+    this.#isLooking = true;
+  }
+
   #handleLook(): void {
+    this.#isLooking = false;
     if (this.#isSilent) this.#letIn(0);
     this.#isSilent = true;
-    if (this.#isCrowded) setTimeout(this.#look, SILENCE_MS);
+    if (this.#isCrowded) this.#lookLater();
   }
 
   /** Fills the front up, as only `reads` of those there said something. */
   #letIn(reads: number): void {
-    if (this.#count === 0) this.#isCrowded = false;
+    if (this.#queued === 0) this.#isCrowded = false;
     this.#served = Math.min(this.#served, reads);
     this.#admit(SERVED_AT_ONCE);
   }
 
-  get #count(): number {
+  get #queued(): number {
     return this.#waiting.length - this.#next;
   }
 
   /** Lets those in that wait longest, as far as there is room at the front. */
   #admit(most: number): void {
-    for (let count = Math.min(most, this.#count); count > 0 && this.#served < SERVED_AT_ONCE; count--) {
+    for (let count = most; count > 0 && this.#queued > 0 && this.#served < SERVED_AT_ONCE; count--) {
       this.#served++;
-      this.#waiting[this.#next++]();
+      this.#waiting[this.#next++].handleTurn();
     }
     if (this.#next < this.#waiting.length / 2) return;
     this.#waiting = this.#waiting.slice(this.#next);

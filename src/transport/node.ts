@@ -160,6 +160,19 @@ function abortError(): Error {
   return new DOMException("The dial was aborted", "AbortError");
 }
 
+let lastBytes: Uint8Array = NOTHING;
+let lastOffset = 0;
+let lastView: Buffer = NOTHING;
+
+/** Makes a `Buffer`, since a stream makes one of any other array; a broadcast gets the same one for all. */
+function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
+  if (bytes === lastBytes && offset === lastOffset && length === lastView.length) return lastView;
+  lastBytes = bytes;
+  lastOffset = offset;
+  lastView = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, length);
+  return lastView;
+}
+
 class NodeConnection extends Delivery implements Connection {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
@@ -195,8 +208,7 @@ class NodeConnection extends Delivery implements Connection {
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#hasShutDown || this.isOver || this.#socket.destroyed) return false;
-    // A `Buffer`, since a stream makes one of any other array.
-    this.#socket.write(Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, length));
+    this.#socket.write(viewOf(bytes, offset, length));
     // Zero if the system took all at once.
     if (this.#socket.writableLength === 0) return true;
     // Nothing, behind the rest: its callback says when all before it is gone. A callback for every write costs a tenth.
