@@ -4,7 +4,9 @@
 import type { Clock } from "../clock.ts";
 
 /** Ticks in an idle timeout: the more, the less late, and the more often all sessions are looked at. */
-const TICKS = 16;
+const MOST_TICKS = 64;
+/** No tick is shorter, unless the timeout is. */
+const SHORTEST_TICK_MS = 10;
 /** The tick of who is not watched. */
 const NEVER = 2 ** 30;
 
@@ -17,14 +19,16 @@ export interface Watched {
 }
 
 /**
- * Calls `handleSilence` of whoever showed no sign of life for `timeoutMs`: never early, and at most two sixteenths of it
- * late. The one timer runs only while somebody is watched.
+ * Calls `handleSilence` of whoever showed no sign of life for `timeoutMs`: never early, and late by two ticks at most. The one
+ * timer runs only while somebody is watched.
  */
 export class IdleWatch {
   /** Counts the time; read it for a sign of life. */
   tick = 0;
   readonly #clock: Clock;
-  readonly #timeoutMs: number;
+  readonly #tickMs: number;
+  /** Ticks that have to pass, the one of the last sign of life not counted. */
+  readonly #ticks: number;
   readonly #candidates: () => Iterable<Watched>;
   #count = 0;
   #timer: unknown = undefined;
@@ -39,7 +43,8 @@ export class IdleWatch {
    */
   constructor(clock: Clock, timeoutMs: number, candidates: () => Iterable<Watched>) {
     this.#clock = clock;
-    this.#timeoutMs = timeoutMs;
+    this.#tickMs = Math.ceil(Math.max(timeoutMs / MOST_TICKS, Math.min(timeoutMs, SHORTEST_TICK_MS)));
+    this.#ticks = timeoutMs === 0 ? Infinity : Math.ceil(timeoutMs / this.#tickMs);
     this.#candidates = candidates;
   }
 
@@ -51,7 +56,7 @@ export class IdleWatch {
   /** Watches somebody from now on. */
   enter(watched: Watched): void {
     watched.lastTick = this.tick;
-    if (this.#timeoutMs === 0) return;
+    if (this.#ticks === Infinity) return;
     this.#count++;
     if (this.#timer === undefined) this.#setTimer();
   }
@@ -60,7 +65,7 @@ export class IdleWatch {
   leave(watched: Watched): void {
     if (watched.lastTick === NEVER) return;
     watched.lastTick = NEVER;
-    if (this.#timeoutMs === 0) return;
+    if (this.#ticks === Infinity) return;
     this.#count--;
     if (this.#count > 0 || this.#timer === undefined) return;
     this.#clock.clearTimer(this.#timer);
@@ -68,14 +73,14 @@ export class IdleWatch {
   }
 
   #setTimer(): void {
-    this.#timer = this.#clock.setTimer(this.#onTick, Math.ceil(this.#timeoutMs / TICKS));
+    this.#timer = this.#clock.setTimer(this.#onTick, this.#tickMs);
   }
 
   #look(): void {
     this.#timer = undefined;
     this.tick++;
     // A sign of life in the course of a tick is as old as the tick's start at the most.
-    const latest = this.tick - TICKS - 1;
+    const latest = this.tick - this.#ticks - 1;
     for (const watched of this.#candidates()) {
       if (watched.lastTick <= latest) watched.handleSilence();
     }

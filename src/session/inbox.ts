@@ -76,6 +76,8 @@ export class Inbox {
   /** Whether there is such a loop: then it, and not the handler that may run it, sets the pace. */
   #isStreaming = false;
   #isYielding = false;
+  /** Whether something happened in a handler that may end the turn. */
+  #isInterrupted = false;
   #isClosed = false;
 
   /** Makes an inbox. */
@@ -106,6 +108,7 @@ export class Inbox {
   /** Holds all messages back until the promise of a handler settles. */
   holdForHandler(promise: PromiseLike<unknown>): void {
     this.#isHandlerHeld = true;
+    this.#isInterrupted = true;
     if (this.#isHeld) this.#owner.pauseInput();
     // Not every thenable calls back later, and once.
     Promise.resolve(promise).then(() => this.#releaseHandler(), (error: unknown) => {
@@ -117,6 +120,7 @@ export class Inbox {
   /** Holds all messages back until a loop has taken the last one. */
   holdForStream(taken: PromiseLike<unknown>): void {
     this.#streamHold = taken;
+    this.#isInterrupted = true;
     this.#owner.pauseInput();
     taken.then(() => {
       // Another message may wait by now.
@@ -129,12 +133,19 @@ export class Inbox {
   /** Says whether a loop over the messages runs; a handler that waits for it does not hold it up. */
   setStreaming(isStreaming: boolean): void {
     this.#isStreaming = isStreaming;
+    this.#isInterrupted = true;
     if (this.#isHeld) this.#owner.pauseInput();
     else if (!this.#isInHandler) this.#continue();
   }
 
+  /** The session takes no more messages: the turn ends after the one at hand. */
+  stop(): void {
+    this.#isInterrupted = true;
+  }
+
   /** Gives the memory back. */
   close(): void {
+    this.#isInterrupted = true;
     this.#isClosed = true;
     this.#reader.close();
   }
@@ -184,15 +195,18 @@ export class Inbox {
     const frame = reader.frame;
     try {
       while (reader.next()) {
+        const { length } = frame;
         this.frames++;
         this.#isInHandler = true;
-        const { length } = frame;
         const result = owner.consume(frame.buffer, frame.offset, length);
         this.#isInHandler = false;
         this.#budget--;
         this.#bytesLeft -= length;
+        const hasBudget = this.#budget > 0 && this.#bytesLeft > 0;
+        if (hasBudget && result === undefined && !this.#isInterrupted) continue;
         if (isThenable(result)) this.holdForHandler(result);
         if (this.#isHeld) return;
+        this.#isInterrupted = false;
         if (!owner.isReceiving()) return;
         if (this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
         if (this.#bytesLeft <= 0 && this.#mustMakeWay()) return this.#yieldTurn();

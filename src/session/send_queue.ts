@@ -67,6 +67,8 @@ export class SendQueue implements Flushable {
   #reportedFrames = 0;
   readonly #context: SendQueueContext;
   readonly #limits: ResolvedSessionLimits;
+  /** Up to so many queued bytes a send is neither refused nor congested. */
+  readonly #easyBytes: number;
   readonly #connection: Connection;
   readonly #encoder: FrameEncoder;
   readonly #owner: SendQueueOwner;
@@ -84,6 +86,7 @@ export class SendQueue implements Flushable {
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
     this.#context = context;
     this.#limits = context.limits;
+    this.#easyBytes = Math.min(context.limits.highWaterMarkBytes, context.limits.maxQueuedBytes);
     this.#connection = connection;
     this.#encoder = encoder;
     this.#owner = owner;
@@ -104,14 +107,21 @@ export class SendQueue implements Flushable {
     const encoder = this.#encoder;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
-    if (this.#isFullFor(roomBytes)) return "full";
-    const segment = this.#openSegment(roomBytes);
-    const block = segment.block;
+    const tail = this.#tail;
+    const isEasy = tail !== undefined && tail.isOwn && tail.block.bytes.length - tail.block.end >= roomBytes &&
+      this.queuedBytes + roomBytes <= this.#easyBytes && this.queuedFrames < this.#limits.maxQueuedFrames;
+    if (!isEasy && this.#isFullFor(roomBytes)) return "full";
+    const segment = isEasy ? tail : this.#openSegment(roomBytes);
+    const { block } = segment;
     const written = encoder.encode(payload, offset, length, block.bytes, block.end);
-    checkWritten(written, roomBytes);
+    if (written !== roomBytes) checkWritten(written, roomBytes);
     segment.end = block.end += written;
     segment.frames++;
-    return this.#accept(written);
+    if (!isEasy) return this.#accept(written);
+    // Behind others, in the last block, and far from any limit: all is arranged for.
+    this.queuedBytes += written;
+    this.queuedFrames++;
+    return "queued";
   }
 
   /** Queues a frame that stands encoded in a shared block; a run of them costs one segment. */

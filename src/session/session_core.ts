@@ -104,7 +104,7 @@ export class SessionCore<Data>
     this.#reason = reason;
     this.#error = error;
     this.state = nextState(this.state, "closing");
-    this.#context.idleWatch.leave(this);
+    this.#leaveOpen();
     this.#armCloseTimeout();
     this.connection.discardInput();
     if (!this.inbox.isBusy) this.inbox.close();
@@ -117,7 +117,7 @@ export class SessionCore<Data>
     if (this.state === "open") {
       this.#reason = "local-abort";
       this.state = nextState(this.state, "closing");
-      this.#context.idleWatch.leave(this);
+      this.#leaveOpen();
     }
     if (this.state === "closing") this.connection.abort();
   }
@@ -210,7 +210,7 @@ export class SessionCore<Data>
     if (this.#reason === undefined) this.#reason = this.#reasonOf(error);
     this.#error ??= error;
     this.state = nextState(this.state, "closed");
-    this.#context.idleWatch.leave(this);
+    this.#leaveOpen();
     this.#event = {
       reason: this.#reason,
       error: this.#error,
@@ -295,6 +295,11 @@ export class SessionCore<Data>
     this.#sentAtLastCheck = this.queue.sentBytes;
     if (isExcused) this.lastTick = this.#context.idleWatch.tick;
     else this.close("idle-timeout");
+  }
+
+  #leaveOpen(): void {
+    this.#context.idleWatch.leave(this);
+    this.inbox.stop();
   }
 
   /** Takes the next step of an orderly end, if it is due. */
