@@ -7,6 +7,9 @@ import { FrameError } from "../errors.ts";
 
 const EMPTY = new Uint8Array(0);
 
+/** The service's own block: the answers to a chunk of most games fit. */
+const OWN_BYTES = 16_384;
+
 /** Free objects kept for the next turn; the buffers themselves are the pool's. */
 const MOST_FREE_OBJECTS = 4_096;
 
@@ -18,7 +21,7 @@ export class OutboundBlock {
   end = 0;
   /** How many hold the block: segments, and a broadcaster that may still add to it. */
   holders = 0;
-  /** The handle to give back. */
+  /** The handle to give back; undefined for the service's own block. */
   rented: RentedBuffer | undefined = undefined;
 }
 
@@ -58,15 +61,27 @@ export function checkWritten(written: number, roomBytes: number): void {
 export class OutboundBlocks {
   readonly #pool: BufferPool;
   readonly #freeBlocks: OutboundBlock[] = [];
+  /**
+   * A block that is not rented: where a write is over at once, as on Bun and Node, all sessions take it in turn, which is
+   * cheaper than renting. Undefined while somebody has it.
+   */
+  #own: OutboundBlock | undefined = undefined;
   readonly #freeSegments: OutboundSegment[] = [];
 
   /** Makes an empty store over a pool. */
   constructor(pool: BufferPool) {
     this.#pool = pool;
+    this.#own = new OutboundBlock();
+    this.#own.bytes = new Uint8Array(OWN_BYTES);
   }
 
   /** Takes a block of at least `bytes`, held by nobody yet. */
   takeBlock(bytes: number): OutboundBlock {
+    const own = this.#own;
+    if (own !== undefined && bytes <= OWN_BYTES) {
+      this.#own = undefined;
+      return own;
+    }
     const block = this.#freeBlocks.pop() ?? new OutboundBlock();
     const rented = this.#pool.rent(bytes);
     block.rented = rented;
@@ -77,11 +92,15 @@ export class OutboundBlocks {
   /** Lets one holder go; the last one's leaving gives the memory back. */
   dropBlock(block: OutboundBlock): void {
     if (--block.holders > 0) return;
-    block.rented?.release();
-    block.rented = undefined;
-    block.bytes = EMPTY;
     block.end = 0;
     block.holders = 0;
+    if (block.rented === undefined) {
+      this.#own = block;
+      return;
+    }
+    block.rented.release();
+    block.rented = undefined;
+    block.bytes = EMPTY;
     if (this.#freeBlocks.length < MOST_FREE_OBJECTS) this.#freeBlocks.push(block);
   }
 
