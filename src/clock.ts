@@ -7,6 +7,13 @@
  * `FakeClock` of `@laster/net/testing` is the other implementation.
  */
 export interface Clock {
+  /**
+   * Whether `now()` costs next to nothing. If not, sessions do not ask for the time at each chunk, and an idle timeout may be
+   * late by a thirty-second of its length, or 20 ms.
+   *
+   * @default {false}
+   */
+  readonly isCheap?: boolean;
   /** Returns monotonic milliseconds since an arbitrary start; never goes back. */
   now(): number;
   /** Calls `callback` once after `delayMs`, and returns a handle for {@linkcode Clock.clearTimer}. */

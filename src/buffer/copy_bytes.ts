@@ -17,15 +17,15 @@ type Copy = (
 
 interface Globals {
   readonly Buffer?: { readonly prototype: { readonly copy: Copy } };
-  readonly Deno?: unknown;
-  readonly Bun?: unknown;
+  readonly navigator?: { readonly userAgent?: string };
 }
 
-const { Buffer: buffer, Deno: deno, Bun: bun } = globalThis as unknown as Globals;
+const { Buffer: buffer, navigator } = globalThis as unknown as Globals;
+const runtime = navigator?.userAgent ?? "";
 /** Deno's makes a view inside, and costs more than one made here. */
-const copyNatively = deno === undefined ? buffer?.prototype.copy : undefined;
+const copyNatively = /^(Node|Bun)/.test(runtime) ? buffer?.prototype.copy : undefined;
 /** JavaScriptCore allocates an object for each 64-bit integer. */
-const hasWords = bun === undefined;
+const hasWords = !runtime.startsWith("Bun");
 
 /** The arrays of the last copy, and once two in a row had the same, views on them: one chunk holds many small frames. */
 let lastSource: Uint8Array | undefined;

@@ -1,50 +1,51 @@
-// IdleWatch: finds the sessions whose peer is silent. A sign of life is one store, so time is told in ticks, and all
-// sessions are looked at once a tick. Runtime neutral.
+// IdleWatch: finds the sessions whose peer is silent. A sign of life is one store, and all sessions are looked at now and
+// then. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 
-/** Ticks in an idle timeout: the more, the less late, and the more often all sessions are looked at. */
-const MOST_TICKS = 64;
-/** No tick is shorter, unless the timeout is. */
-const SHORTEST_TICK_MS = 10;
-/** The tick of who is not watched. */
-const NEVER = 2 ** 30;
+/** Looks in an idle timeout: the more, the less late. */
+const MOST_LOOKS = 64;
+/** Looks are not closer together, unless the timeout is shorter. */
+const SHORTEST_STEP_MS = 10;
+/** The last sign of life of who is not watched. */
+const NEVER = Infinity;
 
 /** Who is watched. */
 export interface Watched {
-  /** The tick of the last sign of life. Set it to `IdleWatch.tick`. */
-  lastTick: number;
+  /** When the last sign of life came. Set it to `IdleWatch.nowMs`. */
+  lastSignMs: number;
   /** The timeout is up; still watched. */
   handleSilence(): void;
 }
 
 /**
- * Calls `handleSilence` of whoever showed no sign of life for `timeoutMs`: never early, and late by two ticks at most. The one
- * timer runs only while somebody is watched.
+ * Calls `handleSilence` of whoever showed no sign of life for `timeoutMs`: never early. With a clock that is slow to read,
+ * time stands still between two looks, so that a sign of life does not cost a look at the clock: it is then late by two
+ * sixty-fourths of the timeout, or 20 ms. The one timer runs only while somebody is watched.
  */
 export class IdleWatch {
-  /** Counts the time; read it for a sign of life. */
-  tick = 0;
   readonly #clock: Clock;
-  readonly #tickMs: number;
-  /** Ticks that have to pass, the one of the last sign of life not counted. */
-  readonly #ticks: number;
+  readonly #timeoutMs: number;
+  /** How far the time that is told may lie behind. */
+  readonly #stepMs: number;
   readonly #candidates: () => Iterable<Watched>;
+  #toldMs = 0;
   #count = 0;
   #timer: unknown = undefined;
-  readonly #onTick = () => this.#look();
+  readonly #onTimer = () => this.#look();
 
   /**
    * Makes a watch.
    *
-   * @param clock Whose timer to use.
+   * @param clock Whose time to take.
    * @param timeoutMs How long a silence may be; 0 for ever.
    * @param candidates All that are watched, others too: no list of its own is kept.
    */
   constructor(clock: Clock, timeoutMs: number, candidates: () => Iterable<Watched>) {
     this.#clock = clock;
-    this.#tickMs = Math.ceil(Math.max(timeoutMs / MOST_TICKS, Math.min(timeoutMs, SHORTEST_TICK_MS)));
-    this.#ticks = timeoutMs === 0 ? Infinity : Math.ceil(timeoutMs / this.#tickMs);
+    this.#timeoutMs = timeoutMs;
+    const stepMs = Math.ceil(Math.max(timeoutMs / MOST_LOOKS, Math.min(timeoutMs, SHORTEST_STEP_MS)));
+    this.#stepMs = clock.isCheap ? 0 : stepMs;
     this.#candidates = candidates;
   }
 
@@ -53,37 +54,43 @@ export class IdleWatch {
     return this.#count;
   }
 
+  /** The time of a sign of life: behind the clock by a step at the most, never before it. */
+  get nowMs(): number {
+    return this.#stepMs === 0 ? this.#clock.now() : this.#toldMs;
+  }
+
   /** Watches somebody from now on. */
   enter(watched: Watched): void {
-    watched.lastTick = this.tick;
-    if (this.#ticks === Infinity) return;
-    this.#count++;
-    if (this.#timer === undefined) this.#setTimer();
+    if (this.#timeoutMs === 0) return;
+    if (this.#count++ === 0) this.#toldMs = this.#clock.now();
+    watched.lastSignMs = this.nowMs;
+    if (this.#timer === undefined) this.#setTimer(this.#stepMs === 0 ? this.#timeoutMs : this.#stepMs);
   }
 
   /** Watches somebody no more; does nothing if that was so before. */
   leave(watched: Watched): void {
-    if (watched.lastTick === NEVER) return;
-    watched.lastTick = NEVER;
-    if (this.#ticks === Infinity) return;
+    if (this.#timeoutMs === 0 || watched.lastSignMs === NEVER) return;
+    watched.lastSignMs = NEVER;
     this.#count--;
     if (this.#count > 0 || this.#timer === undefined) return;
     this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
   }
 
-  #setTimer(): void {
-    this.#timer = this.#clock.setTimer(this.#onTick, this.#tickMs);
+  #setTimer(delayMs: number): void {
+    this.#timer = this.#clock.setTimer(this.#onTimer, delayMs);
   }
 
   #look(): void {
     this.#timer = undefined;
-    this.tick++;
-    // A sign of life in the course of a tick is as old as the tick's start at the most.
-    const latest = this.tick - this.#ticks - 1;
+    this.#toldMs = this.#clock.now();
+    const latestMs = this.#toldMs - this.#timeoutMs - this.#stepMs;
+    let earliestMs = NEVER;
     for (const watched of this.#candidates()) {
-      if (watched.lastTick <= latest) watched.handleSilence();
+      if (watched.lastSignMs <= latestMs) watched.handleSilence();
+      if (watched.lastSignMs < earliestMs) earliestMs = watched.lastSignMs;
     }
-    if (this.#count > 0 && this.#timer === undefined) this.#setTimer();
+    if (this.#count === 0 || this.#timer !== undefined) return;
+    this.#setTimer(this.#stepMs === 0 ? Math.max(1, Math.ceil(earliestMs - latestMs)) : this.#stepMs);
   }
 }

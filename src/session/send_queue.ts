@@ -54,6 +54,7 @@ export interface SendQueueOwner {
  * `#isWriting`, the first `#writingBytes` of `#head` are on loan to the connection.
  */
 export class SendQueue implements Flushable {
+  // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
   /** Bytes that the connection has not taken yet. */
   queuedBytes = 0;
   /** Frames that the connection has not wholly taken yet. */
@@ -62,25 +63,25 @@ export class SendQueue implements Flushable {
   sentBytes = 0;
   /** Frames taken by the connection so far. */
   sentFrames = 0;
-  nextDue: Flushable | undefined = undefined;
-  #reportedBytes = 0;
-  #reportedFrames = 0;
-  readonly #context: SendQueueContext;
-  readonly #limits: ResolvedSessionLimits;
-  /** Up to so many queued bytes a send is neither refused nor congested. */
-  readonly #easyBytes: number;
-  readonly #connection: Connection;
-  readonly #encoder: FrameEncoder;
-  readonly #owner: SendQueueOwner;
   #head: OutboundSegment | undefined = undefined;
   #tail: OutboundSegment | undefined = undefined;
   #isWriting = false;
-  #writingBytes = 0;
-  #writingFrames = 0;
   #isScheduled = false;
   #isDisposed = false;
+  nextDue: Flushable | undefined = undefined;
   /** What the last own block held when it left: the size of the next. */
   #blockBytes = FIRST_BLOCK_BYTES;
+  readonly #connection: Connection;
+  readonly #encoder: FrameEncoder;
+  readonly #context: SendQueueContext;
+  readonly #owner: SendQueueOwner;
+  readonly #limits: ResolvedSessionLimits;
+  /** Up to so many queued bytes a send is neither refused nor congested. */
+  readonly #easyBytes: number;
+  #writingBytes = 0;
+  #writingFrames = 0;
+  #reportedBytes = 0;
+  #reportedFrames = 0;
 
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {

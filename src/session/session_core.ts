@@ -12,7 +12,8 @@ import type { OutboundBlock } from "./outbound_blocks.ts";
 import { SendQueue, type SendQueueOwner, type SendResult } from "./send_queue.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
-import { isRefusal, NO_REFUSALS, type Refusal, RefusalCounters, type SessionStats } from "./session_stats.ts";
+import { isRefusal, NO_REFUSALS, RefusalCounters, type SessionStats } from "./session_stats.ts";
+import { NO_ENDING, SessionEnding } from "./session_ending.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { TimeoutEntry, type TimeoutOwner } from "./timeout_queue.ts";
 
@@ -27,40 +28,31 @@ const MOST_CLOSE_TIMEOUTS = 12;
  */
 export class SessionCore<Data>
   implements ConnectionHandler, InboxOwner, SendQueueOwner, MessageStreamOwner, TimeoutOwner, Watched {
+  // What each message touches comes first.
+  state: SessionState = "opening";
+  /** Bytes received, framing included. */
+  receivedBytes = 0;
+  lastSignMs = 0;
+  /** Whether messages go to `#stream`, and not to a handler. */
+  #isStreaming = false;
+  readonly #context: SessionContext<Data>;
+  readonly inbox: Inbox;
+  readonly queue: SendQueue;
   /** The face of this session. */
   readonly session: Session<Data>;
+  readonly connection: Connection;
+  #drainWaiters: DrainWaiters | undefined = undefined;
   /** The session's number. */
   readonly id: number;
   /** Where the session comes from. */
   readonly origin: SessionOrigin;
-  readonly connection: Connection;
-  readonly queue: SendQueue;
-  readonly inbox: Inbox;
-  state: SessionState = "opening";
-  /** Bytes received, framing included. */
-  receivedBytes = 0;
-  lastTick = 0;
   /** Sends that were refused; undefined before the first. */
   refusals: RefusalCounters | undefined = undefined;
-  readonly #context: SessionContext<Data>;
   readonly #hasHandler: boolean;
-  #closeEntry: TimeoutEntry | undefined = undefined;
-  /** When an orderly end is over, signs of life or not. */
-  #closeDeadlineMs = 0;
-  #reason: CloseReason | undefined = undefined;
-  #error: Error | undefined = undefined;
-  #event: CloseEvent | undefined = undefined;
+  #ending: SessionEnding = NO_ENDING;
   #closed: PromiseWithResolvers<CloseEvent> | undefined = undefined;
-  #drainWaiters: DrainWaiters | undefined = undefined;
   #stream: MessageStream | undefined = undefined;
-  /** Whether messages go to `#stream`, and not to a handler. */
-  #isStreaming = false;
-  #hasShutDown = false;
-  #hasPeerEnded = false;
   #isInputPaused = false;
-  #isConfirmed = false;
-  #isOverdue = false;
-  #isFinished = false;
   #isReportDue = false;
   #sentAtLastCheck = -1;
 
@@ -78,10 +70,8 @@ export class SessionCore<Data>
 
   /** Resolves once the connection is gone. */
   get closed(): Promise<CloseEvent> {
-    if (this.#closed === undefined) {
-      this.#closed = Promise.withResolvers();
-      if (this.#event !== undefined) this.#closed.resolve(this.#event);
-    }
+    this.#closed ??= Promise.withResolvers();
+    if (this.#ending.event !== undefined) this.#closed.resolve(this.#ending.event);
     return this.#closed.promise;
   }
 
@@ -101,8 +91,9 @@ export class SessionCore<Data>
   /** Begins an orderly end; does nothing if one has begun. */
   close(reason: CloseReason, error?: Error): void {
     if (this.state !== "open") return;
-    this.#reason = reason;
-    this.#error = error;
+    this.#beginEnding();
+    this.#ending.reason = reason;
+    this.#ending.error = error;
     this.state = nextState(this.state, "closing");
     this.#leaveOpen();
     this.#armCloseTimeout();
@@ -115,7 +106,8 @@ export class SessionCore<Data>
   /** Ends at once. */
   abort(): void {
     if (this.state === "open") {
-      this.#reason = "local-abort";
+      this.#beginEnding();
+      this.#ending.reason = "local-abort";
       this.state = nextState(this.state, "closing");
       this.#leaveOpen();
     }
@@ -132,14 +124,14 @@ export class SessionCore<Data>
         this.handleFault("encode-error", error);
       }
     }
-    if (result !== "queued" && isRefusal(result)) this.#countRefusal(result);
+    if (result !== "queued") this.#countRefusal(result);
     return result;
   }
 
   /** Queues a frame that a broadcast has encoded. */
   sendShared(block: OutboundBlock, start: number, end: number): SendResult {
     const result = this.state === "open" ? this.queue.pushShared(block, start, end) : "closed";
-    if (result !== "queued" && isRefusal(result)) this.#countRefusal(result);
+    if (result !== "queued") this.#countRefusal(result);
     return result;
   }
 
@@ -182,7 +174,7 @@ export class SessionCore<Data>
   onData(chunk: Uint8Array): void {
     if (this.state !== "open") return;
     this.receivedBytes += chunk.length;
-    this.lastTick = this.#context.idleWatch.tick;
+    this.lastSignMs = this.#context.idleWatch.nowMs;
     const { onReceive } = this.#context.handlers;
     if (onReceive !== undefined) this.#call(() => onReceive(this.session, chunk));
     if (this.state === "open") this.inbox.receive(chunk);
@@ -193,12 +185,13 @@ export class SessionCore<Data>
   }
 
   onEnd(): void {
-    this.#hasPeerEnded = true;
+    this.#beginEnding();
+    this.#ending.hasPeerEnded = true;
     if (this.state === "open") {
       this.close(this.inbox.isInsideFrame ? "truncated" : "remote-closing");
       return;
     }
-    this.#isConfirmed = this.#hasShutDown;
+    this.#ending.isConfirmed = this.#ending.hasShutDown;
     this.#advanceClose();
   }
 
@@ -207,21 +200,22 @@ export class SessionCore<Data>
   }
 
   onClose({ error }: ConnectionEnd): void {
-    if (this.#reason === undefined) this.#reason = this.#reasonOf(error);
-    this.#error ??= error;
+    this.#beginEnding();
+    if (this.#ending.reason === undefined) this.#ending.reason = this.#reasonOf(error);
+    this.#ending.error ??= error;
     this.state = nextState(this.state, "closed");
     this.#leaveOpen();
-    this.#event = {
-      reason: this.#reason,
-      error: this.#error,
+    this.#ending.event = {
+      reason: this.#ending.reason,
+      error: this.#ending.error,
       unsentFrames: this.queue.queuedFrames,
       unsentBytes: this.queue.queuedBytes,
-      isConfirmed: this.#isConfirmed && this.queue.queuedFrames === 0,
+      isConfirmed: this.#ending.isConfirmed && this.queue.queuedFrames === 0,
     };
     this.queue.dispose();
     this.#drainWaiters?.reject(this.#closedError());
-    this.#stream?.end(isOrderly(this.#reason) ? undefined : this.#closedError());
-    this.#closed?.resolve(this.#event);
+    this.#stream?.end(isOrderly(this.#ending.reason) ? undefined : this.#closedError());
+    this.#closed?.resolve(this.#ending.event);
     if (this.inbox.isBusy) this.#armCloseTimeout();
     queueMicrotask(() => this.#finish()); // Later, for a handler may be running.
   }
@@ -251,7 +245,7 @@ export class SessionCore<Data>
   resumeInput(): void {
     if (!this.#isInputPaused || this.state !== "open") return;
     this.#isInputPaused = false;
-    this.lastTick = this.#context.idleWatch.tick;
+    this.lastSignMs = this.#context.idleWatch.nowMs;
     this.connection.resume();
   }
 
@@ -282,10 +276,10 @@ export class SessionCore<Data>
   }
 
   handleTimeout(): void {
-    this.#isOverdue = true;
+    this.#ending.isOverdue = true;
     if (this.state === "closed") this.#finish();
     // All was given to the system, which goes on delivering it after a close in order, but not after a reset.
-    else if (this.#hasShutDown) this.connection.close();
+    else if (this.#ending.hasShutDown) this.connection.close();
     else this.connection.abort();
   }
 
@@ -293,8 +287,12 @@ export class SessionCore<Data>
   handleSilence(): void {
     const isExcused = this.#isInputPaused && !(this.queue.isWriting && this.queue.sentBytes === this.#sentAtLastCheck);
     this.#sentAtLastCheck = this.queue.sentBytes;
-    if (isExcused) this.lastTick = this.#context.idleWatch.tick;
+    if (isExcused) this.lastSignMs = this.#context.idleWatch.nowMs;
     else this.close("idle-timeout");
+  }
+
+  #beginEnding(): void {
+    if (this.#ending === NO_ENDING) this.#ending = new SessionEnding();
   }
 
   #leaveOpen(): void {
@@ -305,19 +303,19 @@ export class SessionCore<Data>
   /** Takes the next step of an orderly end, if it is due. */
   #advanceClose(): void {
     if (this.state !== "closing" || this.queue.queuedFrames > 0) return;
-    if (!this.#hasShutDown) {
-      this.#hasShutDown = true;
+    if (!this.#ending.hasShutDown) {
+      this.#ending.hasShutDown = true;
       this.connection.shutdown();
     }
-    if (this.#hasPeerEnded) this.connection.close();
+    if (this.#ending.hasPeerEnded) this.connection.close();
   }
 
   /** Calls `onClose` and lets the service forget the session, once that may be. */
   #finish(): void {
-    const event = this.#event;
-    if (event === undefined || this.#isFinished || (this.inbox.isBusy && !this.#isOverdue)) return;
-    this.#isFinished = true;
-    if (this.#closeEntry !== undefined) this.#context.closeTimeouts.disarm(this.#closeEntry);
+    const event = this.#ending.event;
+    if (event === undefined || this.#ending.isFinished || (this.inbox.isBusy && !this.#ending.isOverdue)) return;
+    this.#ending.isFinished = true;
+    if (this.#ending.timeout !== undefined) this.#context.closeTimeouts.disarm(this.#ending.timeout);
     this.inbox.close();
     this.#reportSent();
     let done: PromiseLike<unknown> | undefined;
@@ -330,9 +328,8 @@ export class SessionCore<Data>
     this.#context.handleSessionOver(this, event, done);
   }
 
-  #countRefusal(result: Refusal): void {
-    this.refusals ??= new RefusalCounters();
-    this.refusals.count(result);
+  #countRefusal(result: SendResult): void {
+    if (isRefusal(result)) (this.refusals ??= new RefusalCounters()).count(result);
   }
 
   #reportSent(): void {
@@ -371,7 +368,9 @@ export class SessionCore<Data>
   #openStream(): MessageStream {
     if (this.#stream === undefined) {
       this.#stream = new MessageStream(this);
-      if (this.#event !== undefined) this.#stream.end(isOrderly(this.#event.reason) ? undefined : this.#closedError());
+      if (this.#ending.event !== undefined) {
+        this.#stream.end(isOrderly(this.#ending.event.reason) ? undefined : this.#closedError());
+      }
     }
     return this.#stream;
   }
@@ -382,7 +381,7 @@ export class SessionCore<Data>
   }
 
   #closedError(): SessionClosedError {
-    return new SessionClosedError(this.id, this.#reason ?? "local-closing", { cause: this.#error });
+    return new SessionClosedError(this.id, this.#ending.reason ?? "local-closing", { cause: this.#ending.error });
   }
 
   #logCloseFault(error: unknown): void {
@@ -392,10 +391,10 @@ export class SessionCore<Data>
   /** Starts the close timeout, or puts it off. */
   #armCloseTimeout(): void {
     const { clock, closeTimeouts, limits } = this.#context;
-    if (this.#closeEntry === undefined) {
-      this.#closeEntry = new TimeoutEntry(this);
-      this.#closeDeadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
-    } else if (this.#isOverdue || clock.now() > this.#closeDeadlineMs) return;
-    closeTimeouts.arm(this.#closeEntry);
+    if (this.#ending.timeout === undefined) {
+      this.#ending.timeout = new TimeoutEntry(this);
+      this.#ending.deadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
+    } else if (this.#ending.isOverdue || clock.now() > this.#ending.deadlineMs) return;
+    closeTimeouts.arm(this.#ending.timeout);
   }
 }

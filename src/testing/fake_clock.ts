@@ -36,6 +36,8 @@ interface FakeTimer {
  * ```
  */
 export class FakeClock implements Clock {
+  /** Idle timeouts are exact on a fake clock. */
+  readonly isCheap: boolean = true;
   #nowMs = 0;
   readonly #timers = new Set<FakeTimer>();
 

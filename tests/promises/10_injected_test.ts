@@ -43,7 +43,7 @@ async function run(): Promise<readonly string[]> {
 
 test("TcpService runs on a fake clock and in memory, the same every time", async () => {
   const first = await run();
-  assertEquals(first, ["10000 timeout", "10000 open", "10000 hello", "10000 echo hello", "15135 idle-timeout"]);
+  assertEquals(first, ["10000 timeout", "10000 open", "10000 hello", "10000 echo hello", "15000 idle-timeout"]);
   assertEquals(await run(), first);
 });
 

@@ -3,13 +3,14 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "@laster/net/testing";
-import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { type Flushable, FlushScheduler } from "../../src/session/flush_scheduler.ts";
 
-function setUp(intervalMs: number) {
+function setUp(intervalMs: number, isInStep = false) {
   const clock = new FakeClock();
-  const scheduler = new FlushScheduler(clock, intervalMs);
+  const scheduler = new FlushScheduler(clock, intervalMs, isInStep);
   const log: string[] = [];
-  const queue = (name: string, then = () => {}) => ({
+  const queue = (name: string, then = () => {}): Flushable => ({
+    nextDue: undefined,
     handleFlush() {
       log.push(name);
       then();
@@ -98,4 +99,20 @@ test("FlushScheduler.flush() stops the timer of the interval", async () => {
   scheduler.add(queue("two"));
   await clock.advance(50);
   assertEquals(log, ["one", "two"]);
+});
+
+test("FlushScheduler in step flushes what several turns sent together, behind the last", async () => {
+  const { scheduler, log, queue } = setUp(0, true);
+  for (const name of ["one", "two"]) {
+    queueMicrotask(() => {
+      scheduler.enterTurn();
+      scheduler.add(queue(name));
+      scheduler.leaveTurn();
+      log.push(`end of ${name}`);
+    });
+  }
+  await undefined;
+  await undefined;
+  await undefined;
+  assertEquals(log, ["end of one", "end of two", "one", "two"]);
 });

@@ -27,10 +27,11 @@ function framesOf(...words: readonly string[]): Uint8Array {
   return new Uint8Array(out);
 }
 
-function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simpleBinary()) {
+function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simpleBinary(), framesPerTurn = BUDGET) {
   const clock = new SteppedClock();
   const pool = new BufferPool();
   const log: string[] = [];
+  const traffic = { lightChunks: 0 };
   const owner = {
     isOpen: true,
     isPaused: false,
@@ -49,11 +50,18 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
     handleIdle: () => log.push("idle"),
   };
   const inbox = new Inbox(
-    { clock, pool, scheduler: new FlushScheduler(clock, 0), frame: new Frame(), limits: { framesPerTurn: BUDGET } },
+    {
+      clock,
+      pool,
+      scheduler: new FlushScheduler(clock, 0),
+      frame: new Frame(),
+      limits: { framesPerTurn },
+      traffic,
+    },
     owner,
     codec.createDecoder(),
   );
-  return { clock, pool, log, owner, inbox };
+  return { clock, pool, log, traffic, owner, inbox };
 }
 
 test("Inbox.receive() hands over the whole frames of a chunk, and keeps the rest", () => {
@@ -159,7 +167,9 @@ test("Inbox reports what a handler throws, what it rejects with, and what the de
 
 test("Inbox hands nothing over once the session stopped receiving in a handler", () => {
   const fixture = setUp((word) => {
-    if (word === "two") fixture.owner.isOpen = false;
+    if (word !== "two") return;
+    fixture.owner.isOpen = false;
+    fixture.inbox.stop();
   });
   fixture.inbox.receive(framesOf("one", "two", "three"));
   assertEquals(fixture.log, ["one", "two", "idle"]);
@@ -231,4 +241,23 @@ test("Inbox keeps the hold of the last message when the one before is taken late
 test("isThenable() takes promises and whatever has a then(), and nothing else", () => {
   for (const value of [Promise.resolve(), { then: () => {} }]) assert(isThenable(value));
   for (const value of [undefined, null, 0, "then", {}, { then: 1 }, () => {}]) assertEquals(isThenable(value), false);
+});
+
+test("Inbox makes way after 128 KiB of messages as long as light talkers come, and gives up when none do", () => {
+  const payload = new Uint8Array(60_000);
+  const codec = simpleBinary();
+  const frame = new Uint8Array(60_004);
+  codec.createEncoder().encode(payload, 0, payload.length, frame, 0);
+  const chunk = new Uint8Array(30 * frame.length);
+  for (let count = 0; count < 30; count++) chunk.set(frame, count * frame.length);
+  for (const [lights, expected] of [[0, 3], [4, 8], [100, 10]]) {
+    const { inbox, log, traffic, clock } = setUp(() => {}, codec, 1_000);
+    let turns = 0;
+    inbox.receive(chunk);
+    for (let next = clock.deferred.shift(); next !== undefined; next = clock.deferred.shift()) {
+      if (turns++ < lights) traffic.lightChunks++;
+      next();
+    }
+    assertEquals([log.length, turns], [30, expected]);
+  }
 });

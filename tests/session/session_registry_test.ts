@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { memoryTransport } from "@laster/net/testing";
-import { RefusalCounters } from "../../src/session/session_stats.ts";
+import { isRefusal, RefusalCounters } from "../../src/session/session_stats.ts";
 import { bytes, pattern, startPair, until } from "../support.ts";
 
 test("TcpService.stats() sums over the sessions there are and those that are over", async () => {
@@ -44,10 +44,10 @@ test("TcpService.sessions() may be gone through while sessions close", async () 
   await until(() => pair.server.sessionCount === 3, "two to end");
 });
 
-test("RefusalCounters.count() counts refusals by kind, and answers that are none not at all", () => {
+test("RefusalCounters.count() counts refusals by kind; isRefusal() tells them from other answers", () => {
   const counters = new RefusalCounters();
   for (const answer of ["closed", "full", "full", "too-large", "sent", "queued", "congested"] as const) {
-    counters.count(answer);
+    if (isRefusal(answer)) counters.count(answer);
   }
   const snapshot = counters.snapshot();
   counters.count("closed");

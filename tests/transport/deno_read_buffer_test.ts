@@ -1,34 +1,70 @@
+// The read buffers of the Deno adapter, without Deno.
+
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { ReadBufferPool } from "../../src/transport/deno_read_buffer.ts";
 
-test("ReadBuffer grows while reads fill it, and shrinks when they do not", () => {
-  const buffer = new ReadBufferPool().open();
+/** The sizes of the buffer before each read of so many bytes, and behind the last. */
+function sizesOf(reads: readonly number[], pool = new ReadBufferPool()): number[] {
+  const buffer = pool.open();
   const sizes = [buffer.bytes.length];
-  for (const read of [1_024, 65_536, 262_144, 20_000, 16_000, 500]) {
+  for (const read of reads) {
     buffer.adapt(read);
     sizes.push(buffer.bytes.length);
   }
-  assertEquals(sizes, [1_024, 65_536, 262_144, 262_144, 262_144, 1_024, 1_024]);
-  buffer.close();
+  buffer.close(false);
+  return sizes;
+}
+
+test("ReadBuffer is large for the rest of a burst, and small again while it waits", () => {
+  assertEquals(sizesOf([64, 256, 60_000, 64]), [256, 256, 65_536, 256, 256]);
 });
 
-test("ReadBufferPool keeps large buffers within its budget, and takes them back", () => {
+test("ReadBuffer grows while reads fill it", () => {
+  assertEquals(sizesOf([256, 65_536, 262_144, 262_144]), [256, 65_536, 262_144, 262_144, 262_144]);
+});
+
+test("ReadBuffer of a busy connection keeps the size that its reads need, until some are small", () => {
+  const bursts = Array.from({ length: 3 }, () => [256, 4_352]).flat();
+  assertEquals(sizesOf([...bursts, 256, 4_352]).slice(-3), [256, 65_536, 16_384]);
+  const busy = [...bursts, 256, 4_352];
+  assertEquals(sizesOf([...busy, 4_352, 1_000, 9_000]).at(-1), 16_384);
+  assertEquals(sizesOf([...busy, 64, 64, 64]).at(-1), 16_384);
+  assertEquals(sizesOf([...busy, 64, 64, 64, 64]).at(-1), 256);
+});
+
+test("ReadBuffer stays as large as can be for what fills half of that", () => {
+  const bursts = Array.from({ length: 4 }, () => [256, 65_536, 200_000]).flat();
+  assertEquals(sizesOf([...bursts, 262_144, 150_000]).slice(-3), [262_144, 262_144, 262_144]);
+});
+
+test("ReadBufferPool makes no more than its budget, and lends again what came back", () => {
   const pool = new ReadBufferPool();
   const buffers = Array.from({ length: 300 }, () => pool.open());
-  for (const buffer of buffers) buffer.adapt(1_024);
+  for (const buffer of buffers) buffer.adapt(256);
   assertEquals(buffers.filter((buffer) => buffer.bytes.length === 65_536).length, 256);
-  for (const buffer of buffers) buffer.close();
-  const again = pool.open();
-  again.adapt(1_024);
-  assertEquals(again.bytes.length, 65_536);
-  again.close();
+  for (const buffer of buffers) buffer.close(false);
+  assertEquals(sizesOf([256], pool), [256, 65_536]);
 });
 
-test("ReadBufferPool gives no array to two buffers", () => {
+test("ReadBufferPool makes another for one that a handler may still look at", () => {
+  const pool = new ReadBufferPool();
+  const buffers = Array.from({ length: 256 }, () => pool.open());
+  for (const buffer of buffers) buffer.adapt(256);
+  const lent = new Set(buffers.map(({ bytes }) => bytes));
+  for (const buffer of buffers) buffer.close(true);
+  const again = pool.open();
+  again.adapt(256);
+  assertEquals([again.bytes.length, lent.has(again.bytes)], [65_536, false]);
+});
+
+test("ReadBufferPool gives no memory to two buffers", () => {
   const pool = new ReadBufferPool();
   const buffers = Array.from({ length: 600 }, () => pool.open());
-  for (const [index, buffer] of buffers.entries()) buffer.bytes.fill(index % 251);
+  for (const [index, buffer] of buffers.entries()) {
+    if (index % 2 === 0) buffer.adapt(256);
+    buffer.bytes.fill(index % 251);
+  }
   assert(buffers.every((buffer, index) => buffer.bytes.every((byte) => byte === index % 251)));
-  for (const buffer of buffers) buffer.close();
+  for (const buffer of buffers) buffer.close(false);
 });

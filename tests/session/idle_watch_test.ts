@@ -1,0 +1,77 @@
+// IdleWatch: who was silent for the idle timeout.
+
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { FakeClock } from "@laster/net/testing";
+import { IdleWatch, type Watched } from "../../src/session/idle_watch.ts";
+
+class Peer implements Watched {
+  lastSignMs = 0;
+  silences = 0;
+
+  handleSilence(): void {
+    this.silences++;
+  }
+}
+
+/** A fake clock that is as slow to read as a real one. */
+class SlowClock extends FakeClock {
+  override readonly isCheap: boolean = false;
+}
+
+function setUp(timeoutMs: number, clock: FakeClock, count = 1) {
+  const peers = Array.from({ length: count }, () => new Peer());
+  const watch = new IdleWatch(clock, timeoutMs, () => peers);
+  return { peers, watch };
+}
+
+for (const timeoutMs of [1, 10, 30, 100, 999, 1_000, 120_000]) {
+  const stepMs = Math.ceil(Math.max(timeoutMs / 64, Math.min(timeoutMs, 10)));
+  for (
+    const { makeClock, lateMs } of [
+      { makeClock: () => new FakeClock(), lateMs: 0 },
+      { makeClock: () => new SlowClock(), lateMs: 2 * stepMs },
+    ]
+  ) {
+    test(`IdleWatch finds a silence of ${timeoutMs} ms, never early and at most ${lateMs} ms late`, async () => {
+      for (let lifeMs = 0; lifeMs < 3 * stepMs; lifeMs += Math.ceil(stepMs / 3)) {
+        const clock = makeClock();
+        await clock.advance(12_345);
+        const { peers: [peer], watch } = setUp(timeoutMs, clock);
+        watch.enter(peer);
+        await clock.advance(lifeMs);
+        peer.lastSignMs = watch.nowMs;
+        peer.silences = 0;
+        await clock.advance(timeoutMs - 1);
+        assertEquals(peer.silences, 0, "early");
+        await clock.advance(lateMs + 1);
+        assert(peer.silences > 0, "late");
+      }
+    });
+  }
+}
+
+test("IdleWatch runs its timer only while somebody is watched", async () => {
+  const clock = new FakeClock();
+  const { peers, watch } = setUp(1_000, clock, 2);
+  assertEquals(clock.timerCount, 0);
+  for (const peer of peers) watch.enter(peer);
+  assertEquals([watch.count, clock.timerCount], [2, 1]);
+  watch.leave(peers[0]);
+  watch.leave(peers[0]);
+  assertEquals([watch.count, clock.timerCount], [1, 1]);
+  await clock.advance(999);
+  watch.leave(peers[1]);
+  assertEquals([watch.count, clock.timerCount], [0, 0]);
+  await clock.advance(5_000);
+  assertEquals(peers.map(({ silences }) => silences), [0, 0]);
+});
+
+test("IdleWatch with a timeout of 0 never finds anybody, and needs no timer", async () => {
+  const clock = new FakeClock();
+  const { peers: [peer], watch } = setUp(0, clock);
+  watch.enter(peer);
+  assertEquals(clock.timerCount, 0);
+  await clock.advance(1_000_000);
+  assertEquals(peer.silences, 0);
+});

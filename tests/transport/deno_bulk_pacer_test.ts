@@ -1,0 +1,35 @@
+// The pacer of Deno's heavy talkers, without Deno.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { BulkPacer, deferTurn } from "../../src/transport/deno_bulk_pacer.ts";
+import { until } from "../support.ts";
+
+function setUp() {
+  const log: string[] = [];
+  const taker = (name: string) => ({ handleTurn: () => log.push(name) });
+  return { pacer: new BulkPacer(), log, taker };
+}
+
+test("BulkPacer lets light talkers go on whatever comes", () => {
+  const { pacer, taker } = setUp();
+  for (let count = 0; count < 1_000; count++) assertEquals(pacer.holds(16_383, false, taker("light")), false);
+});
+
+test("BulkPacer holds heavy talkers after 512 KiB in all, for 64 turns of the event loop, and lets them go in order", async () => {
+  const { pacer, log, taker } = setUp();
+  for (const held of [false, true]) assertEquals(pacer.holds(262_144, false, taker("first")), held);
+  assertEquals(pacer.holds(262_144, false, taker("second")), true);
+  assertEquals(pacer.holds(100, false, taker("light")), false);
+  for (let count = 0; count < 32; count++) await new Promise<void>(deferTurn);
+  assertEquals(log, []);
+  await until(() => log.length === 2, "the end of the pause");
+  assertEquals(log, ["first", "second"]);
+  assertEquals(pacer.holds(262_144, false, taker("first")), false);
+});
+
+test("BulkPacer lets one that is alone read 16 MiB", () => {
+  const { pacer, taker } = setUp();
+  for (let count = 1; count < 64; count++) assertEquals(pacer.holds(262_144, true, taker("alone")), false);
+  assertEquals(pacer.holds(262_144, true, taker("alone")), true);
+});
