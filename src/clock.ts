@@ -9,7 +9,7 @@
 export interface Clock {
   /**
    * Whether `now()` costs next to nothing. If not, sessions do not ask for the time at each chunk, and an idle timeout may be
-   * late by a thirty-second of its length, or 20 ms.
+   * late by a twentieth of its length, or 30 ms.
    *
    * @default {false}
    */

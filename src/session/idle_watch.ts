@@ -20,16 +20,21 @@ export interface Watched {
 
 /**
  * Calls `handleSilence` of whoever showed no sign of life for `timeoutMs`: never early. With a clock that is slow to read,
- * time stands still between two looks, so that a sign of life does not cost a look at the clock: it is then late by two
- * sixty-fourths of the timeout, or 20 ms. The one timer runs only while somebody is watched.
+ * time stands still between two looks, so that a sign of life does not cost a look at the clock: it is then late by up to
+ * three sixty-fourths of the timeout, or 30 ms. The one timer runs only while somebody is watched.
+ *
+ * Invariant: the time that is told goes on by two steps at most from one look to the next. What an event loop stood still
+ * beyond that is nobody's silence: signs of life may have waited just as long.
  */
 export class IdleWatch {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  /** How far the time that is told may lie behind. */
+  /** From one look to the next; 0 with a clock that is cheap. */
   readonly #stepMs: number;
   readonly #candidates: () => Iterable<Watched>;
   #toldMs = 0;
+  /** The clock at the last look. */
+  #lookedMs = 0;
   #count = 0;
   #timer: unknown = undefined;
   readonly #onTimer = () => this.#look();
@@ -54,7 +59,7 @@ export class IdleWatch {
     return this.#count;
   }
 
-  /** The time of a sign of life: behind the clock by a step at the most, never before it. */
+  /** The time of a sign of life. */
   get nowMs(): number {
     return this.#stepMs === 0 ? this.#clock.now() : this.#toldMs;
   }
@@ -62,7 +67,7 @@ export class IdleWatch {
   /** Watches somebody from now on. */
   enter(watched: Watched): void {
     if (this.#timeoutMs === 0) return;
-    if (this.#count++ === 0) this.#toldMs = this.#clock.now();
+    if (this.#count++ === 0) this.#toldMs = this.#lookedMs = this.#clock.now();
     watched.lastSignMs = this.nowMs;
     if (this.#timer === undefined) this.#setTimer(this.#stepMs === 0 ? this.#timeoutMs : this.#stepMs);
   }
@@ -83,8 +88,11 @@ export class IdleWatch {
 
   #look(): void {
     this.#timer = undefined;
-    this.#toldMs = this.#clock.now();
-    const latestMs = this.#toldMs - this.#timeoutMs - this.#stepMs;
+    const nowMs = this.#clock.now();
+    const mostMs = 2 * this.#stepMs;
+    this.#toldMs = this.#stepMs === 0 ? nowMs : this.#toldMs + Math.min(nowMs - this.#lookedMs, mostMs);
+    this.#lookedMs = nowMs;
+    const latestMs = this.#toldMs - this.#timeoutMs - mostMs;
     let earliestMs = NEVER;
     for (const watched of this.#candidates()) {
       if (watched.lastSignMs <= latestMs) watched.handleSilence();

@@ -43,7 +43,8 @@ export interface SessionLimits {
    */
   readonly maxQueuedFrames?: number;
   /**
-   * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1.
+   * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. It is never
+   * early, and on the clock of the machine late by a twentieth, or 30 ms.
    *
    * @default {120000}
    */

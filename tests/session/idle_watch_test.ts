@@ -14,9 +14,14 @@ class Peer implements Watched {
   }
 }
 
-/** A fake clock that is as slow to read as a real one. */
+/** A fake clock that is as slow to read as a real one, of an event loop that may stand still. */
 class SlowClock extends FakeClock {
   override readonly isCheap: boolean = false;
+  stoodStillMs = 0;
+
+  override now(): number {
+    return super.now() + this.stoodStillMs;
+  }
 }
 
 function setUp(timeoutMs: number, clock: FakeClock, count = 1) {
@@ -30,7 +35,7 @@ for (const timeoutMs of [1, 10, 30, 100, 999, 1_000, 120_000]) {
   for (
     const { makeClock, lateMs } of [
       { makeClock: () => new FakeClock(), lateMs: 0 },
-      { makeClock: () => new SlowClock(), lateMs: 2 * stepMs },
+      { makeClock: () => new SlowClock(), lateMs: 3 * stepMs },
     ]
   ) {
     test(`IdleWatch finds a silence of ${timeoutMs} ms, never early and at most ${lateMs} ms late`, async () => {
@@ -50,6 +55,20 @@ for (const timeoutMs of [1, 10, 30, 100, 999, 1_000, 120_000]) {
     });
   }
 }
+
+test("IdleWatch does not take for silence that the event loop stood still", async () => {
+  const clock = new SlowClock();
+  const { peers: [peer], watch } = setUp(500, clock);
+  watch.enter(peer);
+  for (let count = 0; count < 100; count++) {
+    clock.stoodStillMs += 10_000;
+    peer.lastSignMs = watch.nowMs; // It waited all the while, and is handled before the timer.
+    await clock.advance(10);
+  }
+  assertEquals(peer.silences, 0);
+  await clock.advance(600);
+  assert(peer.silences > 0, "but a silence it finds");
+});
 
 test("IdleWatch runs its timer only while somebody is watched", async () => {
   const clock = new FakeClock();
