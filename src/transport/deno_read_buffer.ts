@@ -39,8 +39,12 @@ export class ReadBufferPool {
   /** Lends a larger buffer, unless the budget is used up. */
   take(level: number): Uint8Array | undefined {
     const free = this.#free[level].pop();
+    if (free !== undefined) return free;
     const bytes = SIZES[level];
-    if (free !== undefined || this.#madeBytes + bytes > BUDGET_BYTES) return free;
+    for (let other = SIZES.length - 1; other > 0 && this.#madeBytes + bytes > BUDGET_BYTES; other--) {
+      this.#drop(other, this.#madeBytes + bytes - BUDGET_BYTES);
+    }
+    if (this.#madeBytes + bytes > BUDGET_BYTES) return undefined;
     this.#madeBytes += bytes;
     return new Uint8Array(bytes);
   }
@@ -49,6 +53,13 @@ export class ReadBufferPool {
   give(buffer: Uint8Array, level: number, isInUse: boolean): void {
     if (!isInUse) this.#free[level].push(buffer);
     else if (level > 0) this.#madeBytes -= buffer.length;
+  }
+
+  /** Leaves free buffers of a size to the garbage collector, `bytes` or a little more in all, as far as there are any. */
+  #drop(level: number, bytes: number): void {
+    const free = this.#free[level];
+    const dropped = free.splice(0, Math.ceil(bytes / SIZES[level]));
+    this.#madeBytes -= dropped.length * SIZES[level];
   }
 
   #cutSmallest(): Uint8Array {

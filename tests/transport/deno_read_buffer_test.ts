@@ -47,6 +47,14 @@ test("ReadBufferPool makes no more than its budget, and lends again what came ba
   assertEquals(sizesOf([256], pool), [256, 65_536]);
 });
 
+test("ReadBufferPool gives up free buffers of one size when another is asked for", () => {
+  const pool = new ReadBufferPool();
+  const buffers = Array.from({ length: 256 }, () => pool.open());
+  for (const buffer of buffers) buffer.adapt(256);
+  for (const buffer of buffers) buffer.close(false);
+  assertEquals(sizesOf([256, 65_536], pool).at(-1), 262_144, "the budget lay free in buffers of 64 KiB");
+});
+
 test("ReadBufferPool makes another for one that a handler may still look at", () => {
   const pool = new ReadBufferPool();
   const buffers = Array.from({ length: 256 }, () => pool.open());
