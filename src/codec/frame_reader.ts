@@ -101,7 +101,7 @@ export class FrameReader {
     if (start < end) {
       this.frame.needBytes = 0;
       const used = this.#decoder.decode(chunk, start, end, this.frame);
-      if (used > 0 && used <= end - start && (used | 0) === used) {
+      if (used > 0 && used <= end - start && Number.isInteger(used)) {
         this.#position = start + used;
         return true;
       }

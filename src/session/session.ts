@@ -143,8 +143,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
     checkPayload(buffer);
-    const areWhole = offset >>> 0 === offset && length >>> 0 === length; // No array is longer than 2^32 - 1 bytes here.
-    if (!areWhole || offset + length > buffer.length) {
+    const areWhole = Number.isInteger(offset) && Number.isInteger(length);
+    if (!(areWhole && offset >= 0 && length >= 0 && offset + length <= buffer.length)) {
       throw new RangeError(
         `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
       );

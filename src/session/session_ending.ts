@@ -28,4 +28,4 @@ export class SessionEnding {
 }
 
 /** The ending of all sessions that are open; never written to. */
-export const NO_ENDING: Readonly<SessionEnding> = new SessionEnding();
+export const NO_ENDING: Readonly<SessionEnding> = Object.freeze(new SessionEnding());

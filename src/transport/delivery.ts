@@ -100,7 +100,6 @@ export class Delivery {
     else if (this.#isDiscarding) this.#handler?.onDiscard?.();
     else if (this.#held === undefined) this.#held = [chunk];
     else this.#held.push(chunk);
-    if (this.#held !== undefined) this.#isDirect = false;
   }
 
   /** The peer's end came. Not from inside a call of the handler's. */

@@ -1,4 +1,4 @@
-// The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, with a read loop a connection. Deno only.
+// The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, one read at a time for each connection. Deno only.
 
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";

@@ -1,5 +1,7 @@
 // BulkPacer: makes heavy talkers pause under Deno, so that others are heard. Deno only.
 
+import { deferTurn } from "./defer_turn.ts";
+
 /** A read of this much may be one of many for which the data waits already. */
 const BULK_BYTES = 16_384;
 /** What heavy talkers may read until they pause: a fifth of a millisecond's work. */
@@ -44,11 +46,4 @@ export class BulkPacer {
     this.#waiting = [];
     for (const taker of waiting) taker.handleTurn();
   }
-}
-
-/** Calls back in the next turn of the event loop. */
-export function deferTurn(callback: () => void): void {
-  // No type library of the web platform declares `setImmediate`.
-  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
-  setImmediate(callback);
 }

@@ -3,6 +3,7 @@
 import { RingBuffer } from "../buffer/ring_buffer.ts";
 import { ConnectionError } from "../errors.ts";
 import type { Address } from "./address.ts";
+import { deferTurn } from "./defer_turn.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "./transport.ts";
 
 /** What a receiving end holds before the sender must wait, as a socket's buffers do. */
@@ -177,7 +178,7 @@ export class MemoryConnection implements Connection {
       this.#deliver();
     };
     // Microtasks alone would let two ends that answer each other for ever keep the event loop to themselves.
-    if (++this.#deliveries % DELIVERIES_PER_TURN === 0) nextTurn(deliver);
+    if (++this.#deliveries % DELIVERIES_PER_TURN === 0) deferTurn(deliver);
     else queueMicrotask(deliver);
   }
 
@@ -217,10 +218,4 @@ export class MemoryConnection implements Connection {
     const handler = this.#handler;
     if (handler !== undefined) queueMicrotask(() => handler.onClose(end));
   }
-}
-
-function nextTurn(callback: () => void): void {
-  // No type library of the web platform declares `setImmediate`.
-  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
-  setImmediate(callback);
 }

@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import type { CloseReason, Session, TcpServiceOptions } from "@laster/net";
-import { bytes, startPair, text, transportsHere, until, within } from "../support.ts";
+import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 const BAD = "bad";
 
@@ -21,7 +21,7 @@ const FAULTS: readonly Fault[] = [
     name: "rejects after a turn",
     reason: "handler-error",
     async handle() {
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await turn();
       fail();
     },
   },

@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { type CloseReason, rawCodec, type Session, type TcpServiceOptions } from "@laster/net";
-import { bytes, type Pair, startPair, text, transportsHere, until, within } from "../support.ts";
+import { bytes, type Pair, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 /** The first bytes of a frame of 65,536 bytes, the limit. */
 const HEADER = new Uint8Array([0, 0, 1, 0]);
@@ -130,7 +130,7 @@ for (const { name: transportName, make } of transportsHere()) {
     await using pair = await startPair(make(), {
       codec: rawCodec({ maxPayloadBytes: answer.length }),
       async onMessage(session) {
-        await new Promise((resolve) => setTimeout(resolve, 0));
+        await turn();
         session.send(answer);
       },
     }, { codec: rawCodec() });

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { SendResult } from "@laster/net";
 import { memoryPair } from "@laster/net/testing";
-import { pattern, startPair, transportsHere, until, within } from "../support.ts";
+import { pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
 
 const FRAME_BYTES = 8_192;
 /** Far more than the buffers of a system hold. */
@@ -38,7 +38,7 @@ for (const { name, make } of transportsHere()) {
       answers.set(answer, (answers.get(answer) ?? 0) + 1);
       if (answer === "sent" || answer === "queued" || answer === "congested") accepted++;
       // A turn now and then, so that runtimes whose writes are promises get to write.
-      if (answer === "congested") await new Promise((resolve) => setTimeout(resolve, 0));
+      if (answer === "congested") await turn();
     }
     assertEquals(answers.get("full"), 1, "the queue has a limit");
     assert((answers.get("congested") ?? 0) > 0, "the high-water mark was told");
@@ -74,5 +74,5 @@ test("memoryPair() peers that never read fill the queue and no more", async () =
   assertEquals(near.write(new Uint8Array(1_024), 0, 1_024), true);
   assertEquals(near.write(new Uint8Array(1), 0, 1), false);
   near.abort();
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await turn();
 });

@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { SessionClosedError } from "@laster/net";
-import { bytes, startPair, text, transportsHere, until, within } from "../support.ts";
+import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 const WORDS = ["one", "two", "three", "four"];
 
@@ -91,7 +91,7 @@ for (const { name, make } of transportsHere()) {
     });
     const near = await pair.client.connect({ port: pair.port });
     await until(() => near.stats.receivedFrames > 0, "the first message");
-    for (let count = 0; count < 5; count++) await new Promise((resolve) => setTimeout(resolve, 0));
+    for (let count = 0; count < 5; count++) await turn();
     const heard: string[] = [];
     for await (const payload of near) {
       heard.push(text(payload));

@@ -2,7 +2,8 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { BulkPacer, deferTurn } from "../../src/transport/deno_bulk_pacer.ts";
+import { deferTurn } from "../../src/transport/defer_turn.ts";
+import { BulkPacer } from "../../src/transport/deno_bulk_pacer.ts";
 import { until } from "../support.ts";
 
 function setUp() {

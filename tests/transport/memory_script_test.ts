@@ -5,6 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DialError } from "../../src/errors.ts";
 import { memoryPair, memoryTransport } from "../../src/transport/memory.ts";
 import type { MemoryConnection, MemoryScript } from "../../src/transport/memory_connection.ts";
+import { turn } from "../support.ts";
 import { patternBytes, Probe } from "./conformance/probe.ts";
 
 interface Pair {
@@ -26,11 +27,6 @@ async function endPair({ sender, receiver }: Pair): Promise<void> {
   receiver.abort();
   await Promise.all([sender.closed(), receiver.closed()]);
   assertEquals([...sender.violations, ...receiver.violations], []);
-}
-
-/** Lets every microtask that is due run. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
 test("memoryPair() hands over chunks of chunkBytes, byte by byte with 1", async () => {
