@@ -7,6 +7,7 @@ import { Frame } from "../codec/codec.ts";
 import { rawCodec } from "../codec/raw.ts";
 import { DialError, ServiceStateError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
+import { BroadcastRun } from "../session/broadcast_run.ts";
 import { Broadcaster, type BroadcastResult } from "../session/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { IdleWatch } from "../session/idle_watch.ts";
@@ -14,7 +15,7 @@ import { isThenable } from "../session/inbox.ts";
 import { FlushScheduler } from "../session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import { OutboundBlocks } from "../session/outbound_blocks.ts";
-import type { SendResult } from "../session/send_queue.ts";
+import type { SendResult } from "../session/send_result.ts";
 import type { Session, SessionOrigin } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { SessionCore } from "../session/session_core.ts";
@@ -70,7 +71,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #connector: Connector;
   readonly #pool: BufferPool;
   readonly #context: SessionContext<Data>;
-  readonly #broadcaster: Broadcaster;
+  readonly #broadcaster: Broadcaster<Data>;
   readonly #registry = new SessionRegistry<Data>();
   readonly #listeners = new Set<Listener>();
   /** What `stop()` waits for: dials under way, and `onClose` handlers that returned a promise. */
@@ -111,6 +112,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       pool: this.#pool,
       blocks: new OutboundBlocks(this.#pool),
       scheduler: new FlushScheduler(clock, limits.flushIntervalMs, this.#transport.isInStep),
+      run: new BroadcastRun(),
       frame: new Frame(),
       traffic: { lightChunks: 0 },
       logger: guardLogger(options.logger ?? consoleLogger()),
@@ -251,10 +253,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
    */
   broadcast(payload: Uint8Array, options: BroadcastOptions<Data> = {}): BroadcastResult {
-    const { except } = options;
-    if (except === undefined) return this.#broadcaster.broadcast(payload, this.#registry.values(), undefined);
-    const excepted = new Set(Array.isArray(except) ? except as readonly Session<Data>[] : [except as Session<Data>]);
-    return this.#broadcaster.broadcast(payload, this.#registry.values(), (core) => excepted.has(core.session));
+    return this.#broadcaster.broadcast(payload, this.#registry, this.#coresOf(options.except));
   }
 
   /** Takes a snapshot of the counters; costs a walk over the sessions. */
@@ -277,6 +276,16 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   /** Writes the counters as a few lines of text, for people. */
   dump(): string {
     return formatServiceStats(this.stats(), this.#pool.dump());
+  }
+
+  #coresOf(except: BroadcastOptions<Data>["except"]): Set<SessionCore<Data>> | undefined {
+    if (except === undefined) return undefined;
+    const cores = new Set<SessionCore<Data>>();
+    for (const session of Array.isArray(except) ? except as readonly Session<Data>[] : [except as Session<Data>]) {
+      const core = this.#registry.get(session.id);
+      if (core?.session === session) cores.add(core);
+    }
+    return cores;
   }
 
   async #start(): Promise<void> {

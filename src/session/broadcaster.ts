@@ -1,13 +1,13 @@
-// Broadcaster: encodes a message once and queues the same bytes for many sessions. Runtime neutral.
+// Broadcaster: encodes a message once for many sessions, and has them take the broadcasts of a turn together. Runtime
+// neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
-import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
+import type { Audience, BroadcastRun } from "./broadcast_run.ts";
 import type { Flushable } from "./flush_scheduler.ts";
-import { checkPayload, type SendQueueContext, type SendResult } from "./send_queue.ts";
+import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
+import type { SendQueueContext } from "./send_queue.ts";
+import { checkPayload, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
-
-/** A shared block holds the broadcasts of one turn: a thousand small ones. */
-const SHARED_BLOCK_BYTES = 65_536;
 
 /** What became of a broadcast: how many sessions took it, and how many refused. */
 export interface BroadcastResult {
@@ -19,83 +19,173 @@ export interface BroadcastResult {
   readonly refused: number;
 }
 
+/** Sessions that get the same broadcasts. */
+export interface Receivers<Data> extends Audience {
+  /** All of them. */
+  values(): Iterable<SessionCore<Data>>;
+}
+
+/** The counts of a broadcast, as they are found. */
+type Tally = { -readonly [Count in keyof BroadcastResult]: number };
+
+function count(tally: Tally, result: SendResult): void {
+  if (result === "congested") tally.congested++;
+  if (result === "congested" || result === "queued" || result === "sent") tally.accepted++;
+  else tally.refused++;
+}
+
 /**
- * Encodes broadcasts one behind the other into a shared block, so that a session that takes several in a turn holds them
- * as one run and sends them in one write.
+ * Encodes broadcasts one behind the other into the block of the service's run. Sessions with room to spare are not even
+ * looked at: they take the run at the end of the turn. The others are asked one by one, each time.
  *
- * Invariant: while `#block` is set, this broadcaster is one of its holders, and is down for the next flush.
+ * Invariant: while `#isScheduled`, this broadcaster holds the run's block, and is down for the next flush.
  */
-export class Broadcaster implements Flushable {
+export class Broadcaster<Data> implements Flushable {
   nextDue: Flushable | undefined = undefined;
   readonly #context: SendQueueContext;
+  readonly #run: BroadcastRun;
   readonly #encoder: FrameEncoder;
-  #block: OutboundBlock | undefined = undefined;
+  #receivers: Receivers<Data> | undefined = undefined;
+  /** How many take the run. */
+  #takers = 0;
+  /** Who is asked one by one. */
+  #others: SessionCore<Data>[] = [];
   #isScheduled = false;
 
   /** Makes a broadcaster; sessions whose encoder is another object get their own encoding. */
   constructor(context: SendQueueContext, encoder: FrameEncoder) {
     this.#context = context;
+    this.#run = context.run;
     this.#encoder = encoder;
   }
 
-  /** Queues a message for all of `cores` but those whose session `isExcepted`. */
-  broadcast<Data>(
+  /** Queues a message for all of `receivers` but those in `excepted`. */
+  broadcast(
     payload: Uint8Array,
-    cores: Iterable<SessionCore<Data>>,
-    isExcepted: ((core: SessionCore<Data>) => boolean) | undefined,
+    receivers: Receivers<Data>,
+    excepted: ReadonlySet<SessionCore<Data>> | undefined,
   ): BroadcastResult {
     checkPayload(payload);
+    const tally: Tally = { accepted: 0, congested: 0, refused: 0 };
     const encoder = this.#encoder;
     const isTooLarge = payload.length > encoder.maxPayloadBytes;
-    let shared: { readonly block: OutboundBlock; readonly start: number; readonly end: number } | undefined;
-    let accepted = 0;
-    let congested = 0;
-    let refused = 0;
-    for (const core of cores) {
-      if (isExcepted?.(core)) continue;
-      let result: SendResult;
-      if (isTooLarge || core.queue.encoder !== encoder) result = core.send(payload, 0, payload.length);
-      else {
-        shared ??= this.#encode(payload);
-        result = core.sendShared(shared.block, shared.start, shared.end);
-      }
-      if (result === "queued" || result === "sent") accepted++;
-      else if (result === "congested") {
-        accepted++;
-        congested++;
-      } else refused++;
+    const roomBytes = isTooLarge ? 0 : encoder.frameBytes(payload.length);
+    if (isTooLarge || roomBytes > this.#run.limits.bytes || !this.#hasTakers(roomBytes, receivers)) {
+      this.#sendApart(payload, roomBytes, receivers.values(), excepted, tally);
+      return tally;
     }
-    return { accepted, congested, refused };
+    this.#makeRoom(roomBytes);
+    this.#passBy(excepted, tally);
+    const { block } = this.#run;
+    const start = block.end;
+    const written = encoder.encode(payload, 0, payload.length, block.bytes, start);
+    checkWritten(written, roomBytes);
+    block.end += written;
+    this.#run.add(start);
+    if (excepted !== undefined) { for (const core of excepted) core.queue.skipRun(); }
+    tally.accepted += this.#takers;
+    for (const core of this.#others) {
+      if (excepted?.has(core)) continue;
+      const isShared = core.queue.encoder === encoder;
+      core.queue.skipRun();
+      count(tally, isShared ? core.sendShared(block, start, block.end) : core.send(payload, 0, payload.length));
+    }
+    return tally;
   }
 
   handleFlush(): void {
+    const run = this.#run;
+    if (run.frames > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.flushRun(); }
+    run.clear();
     this.#isScheduled = false;
-    this.#dropBlock();
+    this.#context.blocks.dropBlock(run.block);
   }
 
-  /** Lets the block go; the sessions hold it as long as they need it. */
-  #dropBlock(): void {
-    if (this.#block !== undefined) this.#context.blocks.dropBlock(this.#block);
-    this.#block = undefined;
+  /** Has everybody take what was broadcast so far: before it changes who they are. */
+  handOver(): void {
+    const run = this.#run;
+    if (run.frames > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.takeRun(); }
+    run.clear();
   }
 
-  #encode(payload: Uint8Array): { block: OutboundBlock; start: number; end: number } {
-    const roomBytes = this.#encoder.frameBytes(payload.length);
-    if (this.#block !== undefined && this.#block.bytes.length - this.#block.end < roomBytes) this.#dropBlock();
-    const block = this.#block ?? this.#openBlock(roomBytes);
-    const start = block.end;
-    const written = this.#encoder.encode(payload, 0, payload.length, block.bytes, start);
-    checkWritten(written, roomBytes);
-    block.end += written;
-    return { block, start, end: block.end };
+  /** Whether anybody takes the run; finds out who does. */
+  #hasTakers(roomBytes: number, receivers: Receivers<Data>): boolean {
+    const run = this.#run;
+    if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.handOver();
+    if (!run.isCounted) {
+      this.#receivers = run.audience = receivers;
+      this.#count(receivers);
+    }
+    return this.#takers > 0;
   }
 
-  #openBlock(roomBytes: number): OutboundBlock {
-    const block = this.#context.blocks.takeBlock(Math.max(roomBytes, SHARED_BLOCK_BYTES));
+  #isFullFor(roomBytes: number): boolean {
+    const { block, frames, limits } = this.#run;
+    return this.#isScheduled && (block.bytes.length - block.end < roomBytes || frames >= limits.frames);
+  }
+
+  /** Sees to it that the run has a block with room for one more broadcast. */
+  #makeRoom(roomBytes: number): void {
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      this.#context.scheduler.add(this);
+    } else if (this.#isFullFor(roomBytes)) this.#context.blocks.dropBlock(this.#run.block);
+    else return;
+    const block = this.#context.blocks.takeBlock(this.#run.limits.bytes);
     block.holders = 1;
-    this.#block = block;
-    if (!this.#isScheduled) this.#context.scheduler.add(this);
-    this.#isScheduled = true;
+    this.#run.block = block;
+  }
+
+  #count(receivers: Receivers<Data>): void {
+    this.#takers = 0;
+    this.#others = [];
+    for (const core of receivers.values()) {
+      if (core.state === "open" && core.queue.prepareForRun(this.#encoder)) this.#takers++;
+      else {
+        core.queue.takeRun();
+        this.#others.push(core);
+      }
+    }
+    this.#run.isCounted = true;
+  }
+
+  /** Has those who are excepted take what came before, so that they can pass the next one by. */
+  #passBy(excepted: ReadonlySet<SessionCore<Data>> | undefined, tally: Tally): void {
+    if (excepted === undefined) return;
+    for (const core of excepted) {
+      if (!this.#receivers?.has(core)) continue;
+      core.queue.takeRun();
+      if (core.state === "open" && core.queue.isInRun) tally.accepted--;
+    }
+  }
+
+  /** Sends what is no matter for a run: to each by itself, encoded once all the same. */
+  #sendApart(
+    payload: Uint8Array,
+    roomBytes: number,
+    cores: Iterable<SessionCore<Data>>,
+    excepted: ReadonlySet<SessionCore<Data>> | undefined,
+    tally: Tally,
+  ): void {
+    const { blocks } = this.#context;
+    let block: OutboundBlock | undefined;
+    for (const core of cores) {
+      if (excepted?.has(core)) continue;
+      if (roomBytes === 0 || core.queue.encoder !== this.#encoder) count(tally, core.send(payload, 0, payload.length));
+      else {
+        block ??= this.#encodeApart(payload, roomBytes);
+        count(tally, core.sendShared(block, 0, block.end));
+      }
+    }
+    if (block !== undefined) blocks.dropBlock(block);
+  }
+
+  #encodeApart(payload: Uint8Array, roomBytes: number): OutboundBlock {
+    const block = this.#context.blocks.takeBlock(roomBytes);
+    block.holders = 1;
+    const written = this.#encoder.encode(payload, 0, payload.length, block.bytes, 0);
+    checkWritten(written, roomBytes);
+    block.end = written;
     return block;
   }
 }

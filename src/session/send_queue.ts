@@ -7,29 +7,22 @@ import type { Connection } from "../transport/transport.ts";
 import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
-import { checkWritten, type OutboundBlock, type OutboundBlocks, type OutboundSegment } from "./outbound_blocks.ts";
+import type { BroadcastRun } from "./broadcast_run.ts";
+import {
+  checkWritten,
+  gatherSegments,
+  growSegment,
+  LARGEST_BLOCK_BYTES,
+  LARGEST_GATHERED_BYTES,
+  type OutboundBlock,
+  type OutboundBlocks,
+  type OutboundSegment,
+} from "./outbound_blocks.ts";
+import type { SendResult } from "./send_result.ts";
 
-/** A block grows up to this and is then followed by another: four 64 KiB frames with their headers fit. */
-const LARGEST_BLOCK_BYTES = 266_240;
 /** The first block of a session that has not sent before. */
 const FIRST_BLOCK_BYTES = 256;
-/** Segments up to this size are copied together into one write: a write costs 6 us, copying 4 KiB a tenth of that. */
-const LARGEST_GATHERED_BYTES = 4_096;
-
-/** What became of a payload given to `send`. See `Session.send`. */
-export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "full";
-
-/**
- * Refuses what is no array of bytes: a text has a length too, and would go out as zeros.
- *
- * @param payload What is to be sent.
- * @throws {TypeError} if it is not a `Uint8Array`.
- */
-export function checkPayload(payload: Uint8Array): void {
-  // Not `instanceof`: test runners and `node:vm` have more than one `Uint8Array`.
-  if (payload?.BYTES_PER_ELEMENT === 1) return;
-  throw new TypeError(`Cannot send payload as it must be a Uint8Array: current value is ${payload}`);
-}
+const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** What a queue shares with the others of its service. */
 export interface SendQueueContext {
@@ -39,6 +32,8 @@ export interface SendQueueContext {
   readonly scheduler: FlushScheduler;
   /** The limits. */
   readonly limits: ResolvedSessionLimits;
+  /** The broadcasts that queues have still to take. */
+  readonly run: BroadcastRun;
 }
 
 /** The session behind a queue. */
@@ -50,15 +45,29 @@ export interface SendQueueOwner {
 /**
  * The outgoing side of a session.
  *
- * Invariant: `queuedBytes` and `queuedFrames` are the sums over the segments from `#head` to `#tail`; while
- * `#isWriting`, the first `#writingBytes` of `#head` are on loan to the connection.
+ * Invariant: `#bytes` and `#frames` are the sums over the segments from `#head` to `#tail`; while `#isWriting`, the first
+ * `#writingBytes` of `#head` are on loan to the connection. Frames that follow each other in one own block, far from any
+ * limit, go down a lane: they lie between `#laneStart` and `#laneEnd` behind the last segment until `#settle` adds them to
+ * it. While the lane is open there is no broadcast that this queue has still to take.
  */
 export class SendQueue implements Flushable {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
-  /** Bytes that the connection has not taken yet. */
-  queuedBytes = 0;
-  /** Frames that the connection has not wholly taken yet. */
-  queuedFrames = 0;
+  readonly #encoder: FrameEncoder;
+  /** The block of the lane, or nothing. */
+  #laneBytes = EMPTY;
+  /** Where its next frame goes. */
+  #laneEnd = 0;
+  /** Bytes and frames that it still takes. */
+  #laneRoom = 0;
+  #laneFramesLeft = 0;
+  #laneStart = 0;
+  #laneFrames = 0;
+  #bytes = 0;
+  #frames = 0;
+  /** The last broadcast that was taken, or passed by. */
+  #seen: number;
+  /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
+  isInRun = false;
   /** Bytes taken by the connection so far. */
   sentBytes = 0;
   /** Frames taken by the connection so far. */
@@ -72,8 +81,8 @@ export class SendQueue implements Flushable {
   /** What the last own block held when it left: the size of the next. */
   #blockBytes = FIRST_BLOCK_BYTES;
   readonly #connection: Connection;
-  readonly #encoder: FrameEncoder;
   readonly #context: SendQueueContext;
+  readonly #run: BroadcastRun;
   readonly #owner: SendQueueOwner;
   readonly #limits: ResolvedSessionLimits;
   /** Up to so many queued bytes a send is neither refused nor congested. */
@@ -87,6 +96,9 @@ export class SendQueue implements Flushable {
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
     this.#context = context;
     this.#limits = context.limits;
+    this.#run = context.run;
+    this.#seen = context.run.serial;
+    this.#run.isCounted = false;
     this.#easyBytes = Math.min(context.limits.highWaterMarkBytes, context.limits.maxQueuedBytes);
     this.#connection = connection;
     this.#encoder = encoder;
@@ -96,6 +108,18 @@ export class SendQueue implements Flushable {
   /** The encoder that frames are made with. */
   get encoder(): FrameEncoder {
     return this.#encoder;
+  }
+
+  /** Bytes that the connection has not taken yet. */
+  get queuedBytes(): number {
+    this.takeRun();
+    return this.#bytes + this.#laneEnd - this.#laneStart;
+  }
+
+  /** Frames that the connection has not wholly taken yet. */
+  get queuedFrames(): number {
+    this.takeRun();
+    return this.#frames + this.#laneFrames - this.#laneFramesLeft;
   }
 
   /** Whether a write waits for the peer. */
@@ -108,44 +132,108 @@ export class SendQueue implements Flushable {
     const encoder = this.#encoder;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
-    const tail = this.#tail;
-    const isEasy = tail !== undefined && tail.isOwn && tail.block.bytes.length - tail.block.end >= roomBytes &&
-      this.queuedBytes + roomBytes <= this.#easyBytes && this.queuedFrames < this.#limits.maxQueuedFrames;
-    if (!isEasy && this.#isFullFor(roomBytes)) return "full";
-    const segment = isEasy ? tail : this.#openSegment(roomBytes);
+    if (roomBytes <= this.#laneRoom && this.#laneFramesLeft > 0) {
+      const written = encoder.encode(payload, offset, length, this.#laneBytes, this.#laneEnd);
+      if (written !== roomBytes) checkWritten(written, roomBytes);
+      this.#laneEnd += written;
+      this.#laneRoom -= written;
+      this.#laneFramesLeft--;
+      return "queued";
+    }
+    this.#step();
+    if (this.#isFullFor(roomBytes)) return "full";
+    const segment = this.#openSegment(roomBytes);
     const { block } = segment;
     const written = encoder.encode(payload, offset, length, block.bytes, block.end);
     if (written !== roomBytes) checkWritten(written, roomBytes);
     segment.end = block.end += written;
     segment.frames++;
-    if (!isEasy) return this.#accept(written);
-    // Behind others, in the last block, and far from any limit: all is arranged for.
-    this.queuedBytes += written;
-    this.queuedFrames++;
-    return "queued";
+    const result = this.#accept(written, 1);
+    if (this.#tail === segment) this.#openLane(segment.block);
+    return result;
   }
 
-  /** Queues a frame that stands encoded in a shared block; a run of them costs one segment. */
+  /** Queues a frame that stands encoded in a shared block. */
   pushShared(block: OutboundBlock, start: number, end: number): SendResult {
+    this.#step();
     const bytes = end - start;
     if (this.#isFullFor(bytes)) return "full";
+    this.#addShared(block, start, end, 1);
+    return this.#accept(bytes, 1);
+  }
+
+  /**
+   * Says whether the next broadcasts can be taken without a look at the limits, up to what a run of them may hold.
+   *
+   * @param encoder What the broadcasts are encoded with.
+   */
+  prepareForRun(encoder: FrameEncoder): boolean {
+    this.#settle();
+    const { frames, bytes } = this.#run.limits;
+    return this.isInRun = encoder === this.#encoder && this.#bytes + bytes <= this.#easyBytes &&
+      this.#frames + frames <= this.#limits.maxQueuedFrames;
+  }
+
+  /** Takes the broadcasts of the run that came since the last call. */
+  takeRun(): void {
+    const run = this.#run;
+    if (this.#seen >= run.serial) return;
+    const first = run.findStart(this.#seen);
+    const frames = run.serial - Math.max(this.#seen, run.startSerial);
+    this.#seen = run.serial;
+    if (frames === 0 || !run.audience.has(this.#owner)) return;
+    this.#addShared(run.block, first, run.block.end, frames);
+    this.#accept(run.block.end - first, frames);
+  }
+
+  /** Passes the last broadcast by. Those before must be taken. */
+  skipRun(): void {
+    this.#seen = this.#run.serial;
+  }
+
+  /** Takes what is left of the run and hands all that is queued to the connection: in one write, if that takes it. */
+  flushRun(): void {
+    const run = this.#run;
+    const start = run.findStart(this.#seen);
+    const bytes = run.block.end - start;
+    if (this.#head !== undefined || this.#seen >= run.serial || bytes === 0) return this.flush();
+    const frames = run.serial - Math.max(this.#seen, run.startSerial);
+    if (this.#connection.write(run.block.bytes, start, bytes)) {
+      this.#seen = run.serial;
+      this.sentBytes += bytes;
+      this.sentFrames += frames;
+    } else {
+      this.#startWriting(bytes, frames);
+      this.takeRun();
+    }
+    this.#owner.handleProgress();
+  }
+
+  /** Takes the last broadcasts that are this session's: no more are. */
+  seal(): void {
+    this.takeRun();
+    this.#seen = Infinity;
+    this.#run.isCounted = false;
+  }
+
+  #addShared(block: OutboundBlock, start: number, end: number, frames: number): void {
+    const bytes = end - start;
     const tail = this.#tail;
     if (tail !== undefined && tail.block === block && tail.end === start) {
       tail.end = end;
-      tail.frames++;
+      tail.frames += frames;
     } else if (tail !== undefined && tail.isOwn && bytes <= LARGEST_GATHERED_BYTES) {
       const segment = this.#openSegment(bytes);
       const own = segment.block;
       copyBytes(block.bytes, start, own.bytes, own.end, bytes);
       own.end += bytes;
       segment.end = own.end;
-      segment.frames++;
+      segment.frames += frames;
     } else {
       const segment = this.#context.blocks.takeSegment(block, start, end, false);
-      segment.frames = 1;
+      segment.frames = frames;
       this.#append(segment);
     }
-    return this.#accept(bytes);
   }
 
   handleFlush(): void {
@@ -155,6 +243,8 @@ export class SendQueue implements Flushable {
 
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
+    this.#settle();
+    this.takeRun();
     if (this.#isWriting || this.#head === undefined) return;
     this.#writeAll();
     this.#owner.handleProgress();
@@ -163,6 +253,7 @@ export class SendQueue implements Flushable {
   /** The connection has taken what it had on loan. */
   handleDrain(): void {
     if (!this.#isWriting) return;
+    this.#settle();
     this.#isWriting = false;
     this.#retire(this.#writingBytes, this.#writingFrames);
     this.#writeAll();
@@ -181,6 +272,7 @@ export class SendQueue implements Flushable {
 
   /** Gives all memory back; what is queued is lost. The connection must be closed. */
   dispose(): void {
+    this.#settle();
     this.#isDisposed = true;
     this.#isWriting = false;
     for (let segment = this.#head; segment !== undefined; segment = this.#head) {
@@ -190,25 +282,54 @@ export class SendQueue implements Flushable {
     this.#tail = undefined;
   }
 
-  #isFullFor(bytes: number): boolean {
-    const { maxQueuedBytes, maxQueuedFrames } = this.#limits;
-    if (this.queuedBytes + bytes <= maxQueuedBytes && this.queuedFrames < maxQueuedFrames) return false;
-    this.flush(); // A turn that sends a lot may have filled the queue before its end.
-    return this.queuedBytes + bytes > maxQueuedBytes || this.queuedFrames >= maxQueuedFrames;
+  /** Lets frames follow in `block`, as long as nothing but their place has to be looked after. */
+  #openLane(block: OutboundBlock): void {
+    this.#laneBytes = block.bytes;
+    this.#laneStart = this.#laneEnd = block.end;
+    this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.#bytes);
+    this.#laneFrames = this.#laneFramesLeft = this.#limits.maxQueuedFrames - this.#frames;
   }
 
-  #accept(bytes: number): SendResult {
-    this.queuedBytes += bytes;
-    this.queuedFrames++;
-    if (this.queuedBytes > this.#limits.highWaterMarkBytes) return this.#acceptCongested();
+  /** Before a frame goes anywhere but down the lane: it comes behind those before it, and may use up room. */
+  #step(): void {
+    this.#settle();
+    this.takeRun();
+    if (this.isInRun) this.#run.isCounted = false;
+  }
+
+  /** Adds what went down the lane to the last segment, and closes the lane. */
+  #settle(): void {
+    const tail = this.#tail;
+    if (tail === undefined || this.#laneBytes === EMPTY) return;
+    const bytes = this.#laneEnd - this.#laneStart;
+    const frames = this.#laneFrames - this.#laneFramesLeft;
+    tail.end = tail.block.end = this.#laneEnd;
+    tail.frames += frames;
+    this.#bytes += bytes;
+    this.#frames += frames;
+    this.#laneBytes = EMPTY;
+    this.#laneStart = this.#laneEnd = this.#laneRoom = this.#laneFrames = this.#laneFramesLeft = 0;
+  }
+
+  #isFullFor(bytes: number): boolean {
+    const { maxQueuedBytes, maxQueuedFrames } = this.#limits;
+    if (this.#bytes + bytes <= maxQueuedBytes && this.#frames < maxQueuedFrames) return false;
+    this.flush(); // A turn that sends a lot may have filled the queue before its end.
+    return this.#bytes + bytes > maxQueuedBytes || this.#frames >= maxQueuedFrames;
+  }
+
+  #accept(bytes: number, frames: number): SendResult {
+    this.#bytes += bytes;
+    this.#frames += frames;
+    if (this.#bytes > this.#limits.highWaterMarkBytes) return this.#acceptCongested();
     if (!this.#isScheduled && !this.#isWriting) this.#schedule();
     return "queued";
   }
 
   #acceptCongested(): SendResult {
     this.flush();
-    if (this.queuedBytes > this.#limits.highWaterMarkBytes) return "congested";
-    if (this.queuedBytes === 0) return "sent";
+    if (this.#bytes > this.#limits.highWaterMarkBytes) return "congested";
+    if (this.#bytes === 0) return "sent";
     if (!this.#isScheduled && !this.#isWriting) this.#schedule();
     return "queued";
   }
@@ -225,25 +346,12 @@ export class SendQueue implements Flushable {
       const { block } = tail;
       if (block.bytes.length - block.end >= roomBytes) return tail;
       const isOnLoan = this.#isWriting && tail === this.#head;
-      if (!isOnLoan && tail.end - tail.start + roomBytes <= LARGEST_BLOCK_BYTES) return this.#growTail(tail, roomBytes);
+      if (!isOnLoan && tail.end - tail.start + roomBytes <= LARGEST_BLOCK_BYTES) {
+        return growSegment(this.#context.blocks, tail, roomBytes);
+      }
     }
     const block = this.#context.blocks.takeBlock(Math.max(roomBytes, this.#blockBytes));
     return this.#append(this.#context.blocks.takeSegment(block, 0, 0, true));
-  }
-
-  #growTail(tail: OutboundSegment, roomBytes: number): OutboundSegment {
-    const { blocks } = this.#context;
-    const old = tail.block;
-    const usedBytes = tail.end - tail.start;
-    const larger = blocks.takeBlock(Math.min(LARGEST_BLOCK_BYTES, Math.max(usedBytes + roomBytes, 4 * usedBytes)));
-    copyBytes(old.bytes, tail.start, larger.bytes, 0, usedBytes);
-    larger.end = usedBytes;
-    larger.holders = 1;
-    tail.block = larger;
-    tail.start = 0;
-    tail.end = usedBytes;
-    blocks.dropBlock(old);
-    return tail;
   }
 
   #append(segment: OutboundSegment): OutboundSegment {
@@ -255,18 +363,22 @@ export class SendQueue implements Flushable {
 
   #writeAll(): void {
     for (let head = this.#head; head !== undefined && !this.#isDisposed; head = this.#head) {
-      if (head.next !== undefined) head = this.#gather(head, head.next);
+      if (head.next !== undefined) head = this.#gather(head);
       // A frame larger than a block leaves in pieces: each that the peer takes is a sign of life. It counts with the last.
       const bytes = Math.min(head.end - head.start, LARGEST_BLOCK_BYTES);
       const frames = bytes === head.end - head.start ? head.frames : 0;
       if (bytes > 0 && !this.#connection.write(head.block.bytes, head.start, bytes)) {
-        this.#isWriting = true;
-        this.#writingBytes = bytes;
-        this.#writingFrames = frames;
-        return;
+        return this.#startWriting(bytes, frames);
       }
       this.#retire(bytes, frames);
     }
+  }
+
+  /** The first bytes of the head are on loan to the connection. */
+  #startWriting(bytes: number, frames: number): void {
+    this.#isWriting = true;
+    this.#writingBytes = bytes;
+    this.#writingFrames = frames;
   }
 
   /** Counts what the connection took off the head, and drops the head if that was all of it. */
@@ -275,8 +387,8 @@ export class SendQueue implements Flushable {
     if (head === undefined) return;
     // Frames of no bytes may have come behind those that were on loan: they leave with the last byte.
     const retired = head.start + bytes === head.end ? head.frames : frames;
-    this.queuedBytes -= bytes;
-    this.queuedFrames -= retired;
+    this.#bytes -= bytes;
+    this.#frames -= retired;
     this.sentBytes += bytes;
     this.sentFrames += retired;
     head.start += bytes;
@@ -288,29 +400,11 @@ export class SendQueue implements Flushable {
     this.#context.blocks.dropSegment(head);
   }
 
-  /** Copies the small segments at the head into one block, so that they leave in one write. */
-  #gather(head: OutboundSegment, second: OutboundSegment): OutboundSegment {
-    if (head.end - head.start > LARGEST_GATHERED_BYTES || second.end - second.start > LARGEST_GATHERED_BYTES) {
-      return head;
-    }
-    const { blocks } = this.#context;
-    const block = blocks.takeBlock(LARGEST_GATHERED_BYTES * 4);
-    const gathered = blocks.takeSegment(block, 0, 0, true);
-    let segment: OutboundSegment | undefined = head;
-    while (segment !== undefined) {
-      const bytes = segment.end - segment.start;
-      if (bytes > LARGEST_GATHERED_BYTES || block.end + bytes > block.bytes.length) break;
-      copyBytes(segment.block.bytes, segment.start, block.bytes, block.end, bytes);
-      block.end += bytes;
-      gathered.frames += segment.frames;
-      const next: OutboundSegment | undefined = segment.next;
-      blocks.dropSegment(segment);
-      segment = next;
-    }
-    gathered.end = block.end;
-    gathered.next = segment;
+  /** Puts the small segments at the head into one. */
+  #gather(head: OutboundSegment): OutboundSegment {
+    const gathered = gatherSegments(this.#context.blocks, head);
     this.#head = gathered;
-    if (segment === undefined) this.#tail = gathered;
+    if (gathered.next === undefined) this.#tail = gathered;
     return gathered;
   }
 }

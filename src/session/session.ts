@@ -2,7 +2,7 @@
 
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
-import { checkPayload, type SendResult } from "./send_queue.ts";
+import { checkPayload, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import type { SessionStats } from "./session_stats.ts";

@@ -9,7 +9,8 @@ import type { Watched } from "./idle_watch.ts";
 import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
 import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
-import { SendQueue, type SendQueueOwner, type SendResult } from "./send_queue.ts";
+import { SendQueue, type SendQueueOwner } from "./send_queue.ts";
+import type { SendResult } from "./send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
 import { isRefusal, NO_REFUSALS, RefusalCounters, type SessionStats } from "./session_stats.ts";
@@ -297,6 +298,7 @@ export class SessionCore<Data>
 
   #leaveOpen(): void {
     this.#context.idleWatch.leave(this);
+    this.queue.seal();
     this.inbox.stop();
   }
 

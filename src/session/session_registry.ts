@@ -53,6 +53,11 @@ export class SessionRegistry<Data> {
     this.#totals = addUp(this.#totals, core);
   }
 
+  /** Whether a session is one of them. */
+  has(core: object): boolean {
+    return this.#cores.get((core as SessionCore<Data>).id) === core; // Whatever else has an id is not in the map.
+  }
+
   /** All sessions, in the order of their ids. */
   values(): MapIterator<SessionCore<Data>> {
     return this.#cores.values();

@@ -1,6 +1,6 @@
 // The counters of one session. Runtime neutral.
 
-import type { SendResult } from "./send_queue.ts";
+import type { SendResult } from "./send_result.ts";
 
 /** A snapshot of a session's counters, all since it opened. */
 export interface SessionStats {

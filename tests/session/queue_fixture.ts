@@ -4,6 +4,7 @@ import { BufferPool } from "@laster/net/buffer";
 import { type Codec, rawCodec, type SessionLimits } from "@laster/net";
 import type { Connection } from "@laster/net/transport";
 import { FakeClock } from "@laster/net/testing";
+import { BroadcastRun } from "../../src/session/broadcast_run.ts";
 import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
 import { type OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
@@ -70,6 +71,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     blocks: new OutboundBlocks(pool),
     scheduler: new FlushScheduler(clock, 0),
     limits: resolveSessionLimits(limits, encoder),
+    run: new BroadcastRun(),
   };
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);

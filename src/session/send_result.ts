@@ -1,0 +1,16 @@
+// What a send answers, and what it takes. Runtime neutral.
+
+/** What became of a payload given to `send`. See `Session.send`. */
+export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "full";
+
+/**
+ * Refuses what is no array of bytes: a text has a length too, and would go out as zeros.
+ *
+ * @param payload What is to be sent.
+ * @throws {TypeError} if it is not a `Uint8Array`.
+ */
+export function checkPayload(payload: Uint8Array): void {
+  // Not `instanceof`: test runners and `node:vm` have more than one `Uint8Array`.
+  if (payload?.BYTES_PER_ELEMENT === 1) return;
+  throw new TypeError(`Cannot send payload as it must be a Uint8Array: current value is ${payload}`);
+}
