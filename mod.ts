@@ -38,7 +38,7 @@ export type { BroadcastResult } from "./src/session/broadcaster.ts";
 export type { CloseEvent, CloseReason } from "./src/session/close_reason.ts";
 export type { SentEvent, SessionHandlers } from "./src/session/handlers.ts";
 export type { SessionLimits } from "./src/session/limits.ts";
-export type { SendResult } from "./src/session/send_queue.ts";
+export type { SendResult } from "./src/session/send_result.ts";
 export { type SendOptions, Session, type SessionOrigin } from "./src/session/session.ts";
 export type { SessionState } from "./src/session/session_state.ts";
 export type { SessionStats } from "./src/session/session_stats.ts";
