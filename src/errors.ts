@@ -2,12 +2,22 @@
 // RangeError instead. Runtime neutral.
 
 /** What was wrong with a frame: the `code` of a {@linkcode FrameError}. */
-export type FrameErrorCode = "negative-length" | "too-large" | "malformed" | "codec-fault";
+export type FrameErrorCode =
+  | "negative-length"
+  | "too-large"
+  | "malformed"
+  | "codec-fault"
+  | "incomplete"
+  | "checksum-mismatch"
+  | "tampered"
+  | "replayed"
+  | "inflated-too-large";
 
 /**
  * A stream of bytes that the codec cannot cut into frames, or a payload that it cannot make a frame of.
  *
- * Ends the session with the reason `"decode-error"` or `"encode-error"`; the error is in the close event.
+ * Ends the session with the reason `"decode-error"` or `"encode-error"`; what stages find wrong with a frame (the last five
+ * codes) is a reason of its own. The error is in the close event.
  *
  * @example Refuse a frame in a decoder
  * ```ts
@@ -38,10 +48,11 @@ export class FrameError extends Error {
 }
 
 /** What was wrong with a returned buffer: the `code` of a {@linkcode PoolError}. */
-export type PoolErrorCode = "double-release" | "foreign-buffer";
+export type PoolErrorCode = "double-release" | "foreign-buffer" | "over-budget";
 
 /**
- * A buffer that was given back twice, or to a pool that it does not come from. Always a bug in the calling code.
+ * A buffer that was given back twice, or to a pool that it does not come from: always a bug in the calling code. Or a buffer
+ * that the pool's budget has no room for (`"over-budget"`).
  *
  * @example Read the code
  * ```ts

@@ -1,7 +1,8 @@
-// Buffers of a few size classes, lent out and taken back. Does not zero them, and does not limit how many are out.
+// Buffers of a few size classes, lent out and taken back. Does not zero them.
 // Runtime neutral.
 
 import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
+import { PoolError } from "../errors.ts";
 import { formatPoolStats } from "./pool_stats.ts";
 import { PooledBuffer } from "./pooled_buffer.ts";
 import type { BufferPoolStats } from "./pool_stats.ts";
@@ -16,6 +17,12 @@ const DEFAULT_MAX_FREE_PER_CLASS = 1024;
 
 /** All default classes, each full to the default count, hold 5.4 MiB: the cap matters for larger classes. */
 const DEFAULT_MAX_FREE_BYTES = 8 * 1024 * 1024;
+
+/** What a class keeps free at first; it doubles while renters go short, and halves while buffers lie about. */
+const FIRST_LIMIT = 64;
+
+/** A class that had to make more than this part of what was rented grows. */
+const HIGH_MISS_RATE = 0.1;
 
 /** Powers of two from 1 byte to 1 GiB are 31 classes; twice that leaves room for one between each two. */
 const MAX_CLASSES = 64;
@@ -41,7 +48,8 @@ export interface BufferPoolOptions {
    */
   readonly classes?: readonly number[];
   /**
-   * Most free buffers kept in one class, 0 or more. A buffer released above it is dropped to the garbage collector.
+   * Most free buffers kept in one class, 0 or more. A buffer released above it is dropped to the garbage collector. A class
+   * begins with at most 64, and takes more while its hit rate is below nine in ten.
    *
    * @default {1024}
    */
@@ -52,6 +60,13 @@ export interface BufferPoolOptions {
    * @default {8388608}
    */
   readonly maxFreeBytes?: number;
+  /**
+   * Most bytes free and out together, 1 or more: `rent` drops free buffers of other classes to stay below it, and throws when
+   * that is not enough.
+   *
+   * @default {Infinity}
+   */
+  readonly maxBytes?: number;
   /**
    * Whether a handle is kept with its buffer and lent again, so that renting allocates nothing in the steady state.
    *
@@ -67,12 +82,13 @@ export interface BufferPoolOptions {
  * Lends buffers of a few size classes and keeps the returned ones for the next renter.
  *
  * A request is served from the smallest class that holds it; one above the largest class gets an array of exactly its
- * size, which is never kept. What is kept free is bounded by count and by bytes. What is out is not: it is bounded by
- * those who rent, and told by `outstanding`. Both calls are O(1) but for a scan of the classes of one binary order, and
+ * size, which is never kept. What is kept free is bounded by count and by bytes, and all together by `maxBytes`. What is kept
+ * adapts: a class whose renters go short may keep more, at the cost of classes whose buffers lie about, and `adapt()`, called
+ * now and then, drops half of what nobody has needed since. Both calls are O(1) but for a scan of the classes of one binary order, and
  * allocate one handle, or nothing with `recycleHandles`. Buffers are not zeroed.
  *
  * Invariant: `freeBytes` is the sum of the kept buffers' sizes and at most `maxFreeBytes`; each class keeps at most
- * `maxFreePerClass`; a kept handle is released.
+ * `maxFreePerClass`; free and out together are at most `maxBytes`; a kept handle is released.
  *
  * @example The second renter gets the first one's buffer
  * ```ts
@@ -95,9 +111,10 @@ export class BufferPool {
   readonly #classes: readonly SizeClass[];
   /** By the bit length of a request, the index of the first class that holds the smallest such request. */
   readonly #firstIndexByBits: Uint8Array;
-  readonly #oversize: SizeClass = makeSizeClass(0);
+  readonly #oversize: SizeClass = makeSizeClass(0, 0);
   readonly #maxFreePerClass: number;
   readonly #maxFreeBytes: number;
+  readonly #maxBytes: number;
   readonly #recycleHandles: boolean;
   #outstanding = 0;
   #outstandingBytes = 0;
@@ -117,7 +134,10 @@ export class BufferPool {
     requireClasses(classes);
     requireInteger("create BufferPool", "maxFreePerClass", maxFreePerClass, 0, Number.MAX_SAFE_INTEGER);
     requireInteger("create BufferPool", "maxFreeBytes", maxFreeBytes, 0, Number.MAX_SAFE_INTEGER);
-    this.#classes = classes.map(makeSizeClass);
+    const maxBytes = options.maxBytes ?? Infinity;
+    if (maxBytes !== Infinity) requireInteger("create BufferPool", "maxBytes", maxBytes, 1, Number.MAX_SAFE_INTEGER);
+    this.#maxBytes = maxBytes;
+    this.#classes = classes.map((bytes) => makeSizeClass(bytes, Math.min(FIRST_LIMIT, maxFreePerClass)));
     this.#firstIndexByBits = indexClasses(classes);
     this.#maxFreePerClass = maxFreePerClass;
     this.#maxFreeBytes = maxFreeBytes;
@@ -135,6 +155,7 @@ export class BufferPool {
    * @param minimumBytes Bytes needed, an integer from 0 to 1 GiB.
    * @returns A handle on the buffer, whose contents are not zeroed.
    * @throws {RangeError} if `minimumBytes` is outside its range, or the runtime has no memory for it.
+   * @throws {PoolError} with code `"over-budget"` if there would be more than `maxBytes`.
    */
   rent(minimumBytes: number): RentedBuffer {
     requireInteger("rent buffer", "minimumBytes", minimumBytes, 0, MAX_BUFFER_BYTES);
@@ -142,6 +163,7 @@ export class BufferPool {
     const kept = sizeClass.free.pop();
     if (kept === undefined) return this.#allocate(sizeClass, minimumBytes);
     sizeClass.hits++;
+    if (sizeClass.free.length < sizeClass.leastFree) sizeClass.leastFree = sizeClass.free.length;
     this.#freeBytes -= sizeClass.bytes;
     this.#countOut(sizeClass, sizeClass.bytes);
     return this.#recycleHandles ? PooledBuffer.reopen(kept) : PooledBuffer.succeed(kept);
@@ -161,7 +183,7 @@ export class BufferPool {
     this.#outstanding--;
     this.#outstandingBytes -= capacity;
     if (sizeClass === this.#oversize) return;
-    if (sizeClass.free.length >= this.#maxFreePerClass || this.#freeBytes + capacity > this.#maxFreeBytes) {
+    if (!this.#isWanted(sizeClass)) {
       this.#dropped++;
       return;
     }
@@ -180,9 +202,41 @@ export class BufferPool {
    */
   trim(): number {
     const trimmedBytes = this.#freeBytes;
-    for (const sizeClass of this.#classes) sizeClass.free.length = 0;
+    for (const sizeClass of this.#classes) sizeClass.free.length = sizeClass.leastFree = 0;
     this.#freeBytes = 0;
     return trimmedBytes;
+  }
+
+  /**
+   * Drops half of the free buffers that nobody needed since the last call, class by class, and lets such classes keep less.
+   * Call it every few seconds: what a burst left behind is then gone within a minute. O(classes and what is dropped).
+   *
+   * @returns The bytes dropped. They do not count as `dropped`.
+   */
+  adapt(): number {
+    const before = this.#freeBytes;
+    for (const sizeClass of this.#classes) {
+      const { free, leastFree, hits, misses } = sizeClass;
+      if (2 * leastFree >= sizeClass.limit) {
+        sizeClass.limit = Math.max(Math.min(FIRST_LIMIT, this.#maxFreePerClass), sizeClass.limit >>> 1);
+      }
+      this.#dropFree(sizeClass, Math.ceil(leastFree / 2));
+      sizeClass.leastFree = free.length;
+      sizeClass.hitsBefore = hits;
+      sizeClass.missesBefore = misses;
+    }
+    return before - this.#freeBytes;
+  }
+
+  /**
+   * Says whether `rent` would not be refused for the budget.
+   *
+   * @param minimumBytes Bytes needed.
+   */
+  canRent(minimumBytes: number): boolean {
+    const sizeClass = this.#classFor(minimumBytes);
+    const bytes = sizeClass === this.#oversize ? minimumBytes : sizeClass.bytes;
+    return sizeClass.free.length > 0 || this.#outstandingBytes + bytes <= this.#maxBytes;
   }
 
   /**
@@ -223,10 +277,53 @@ export class BufferPool {
   }
 
   #allocate(sizeClass: SizeClass, minimumBytes: number): RentedBuffer {
-    const bytes = new Uint8Array(sizeClass === this.#oversize ? minimumBytes : sizeClass.bytes);
+    const size = sizeClass === this.#oversize ? minimumBytes : sizeClass.bytes;
+    if (this.#outstandingBytes + this.#freeBytes + size > this.#maxBytes) this.#makeRoom(size);
+    const bytes = new Uint8Array(size);
     sizeClass.misses++;
     this.#countOut(sizeClass, bytes.length);
     return new PooledBuffer(this, sizeClass, bytes);
+  }
+
+  /** Drops free buffers so that one of `bytes` more is within the budget. */
+  #makeRoom(bytes: number): void {
+    const wanted = this.#maxBytes - bytes - this.#outstandingBytes;
+    if (wanted < 0) {
+      throw new PoolError(
+        "over-budget",
+        `Cannot rent buffer of ${bytes} bytes as free and out are at most ${this.#maxBytes} bytes: ` +
+          `current value is ${this.#outstandingBytes} out`,
+      );
+    }
+    for (let index = this.#classes.length - 1; index >= 0 && this.#freeBytes > wanted; index--) {
+      const sizeClass = this.#classes[index];
+      this.#dropFree(sizeClass, Math.ceil((this.#freeBytes - wanted) / sizeClass.bytes));
+    }
+  }
+
+  /** Leaves up to `count` free buffers to the garbage collector. */
+  #dropFree(sizeClass: SizeClass, count: number): void {
+    const dropped = Math.min(count, sizeClass.free.length);
+    sizeClass.free.length -= dropped;
+    sizeClass.leastFree = Math.min(sizeClass.leastFree, sizeClass.free.length);
+    this.#freeBytes -= dropped * sizeClass.bytes;
+  }
+
+  /** Whether a buffer that comes back is to be kept: makes room for it, if its class needs that more than another. */
+  #isWanted(sizeClass: SizeClass): boolean {
+    if (sizeClass.free.length >= sizeClass.limit) {
+      if (sizeClass.limit >= this.#maxFreePerClass || !isShort(sizeClass)) return false;
+      sizeClass.limit = Math.min(2 * sizeClass.limit, this.#maxFreePerClass);
+    }
+    const overBytes = this.#freeBytes + sizeClass.bytes - this.#maxFreeBytes;
+    if (overBytes <= 0) return true;
+    if (!isShort(sizeClass)) return false;
+    for (const other of this.#classes) {
+      if (other === sizeClass || other.leastFree * other.bytes < overBytes) continue;
+      this.#dropFree(other, Math.ceil(overBytes / other.bytes));
+      return true;
+    }
+    return false;
   }
 
   #countOut(sizeClass: SizeClass, bytes: number): void {
@@ -246,8 +343,24 @@ export class BufferPool {
   }
 }
 
-function makeSizeClass(bytes: number): SizeClass {
-  return { bytes, free: [], hits: 0, misses: 0, outstanding: 0 };
+function makeSizeClass(bytes: number, limit: number): SizeClass {
+  return {
+    bytes,
+    free: [],
+    hits: 0,
+    misses: 0,
+    outstanding: 0,
+    limit,
+    leastFree: 0,
+    hitsBefore: 0,
+    missesBefore: 0,
+  };
+}
+
+/** Whether a class had to make too many of the buffers that were rented since the last adaption. */
+function isShort({ hits, misses, hitsBefore, missesBefore }: SizeClass): boolean {
+  const made = misses - missesBefore;
+  return made > HIGH_MISS_RATE * (made + hits - hitsBefore);
 }
 
 function requireClasses(classes: readonly number[]): void {

@@ -14,6 +14,13 @@ export interface SizeClass {
   hits: number;
   misses: number;
   outstanding: number;
+  /** Most that are kept free; adapts. */
+  limit: number;
+  /** The fewest that were free since the last adaption: so many nobody needed. */
+  leastFree: number;
+  /** Hits and misses at the last adaption. */
+  hitsBefore: number;
+  missesBefore: number;
 }
 
 /** What a handle needs of its pool. */

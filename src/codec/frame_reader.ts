@@ -37,7 +37,7 @@ const FIRST_LOOK_BYTES = 32;
 export class FrameReader {
   /** Where `next()` says what it found. */
   readonly frame: Frame;
-  readonly #decoder: FrameDecoder;
+  #decoder: FrameDecoder;
   readonly #pool: BufferPool;
   #chunk: Uint8Array | undefined = undefined;
   #position = 0;
@@ -110,6 +110,24 @@ export class FrameReader {
     }
     this.#chunk = undefined;
     return false;
+  }
+
+  /**
+   * Has the frames that come next cut by another decoder. A frame that has begun is begun again by it.
+   *
+   * @param decoder The other decoder.
+   */
+  switchDecoder(decoder: FrameDecoder): void {
+    this.#decoder = decoder;
+    if (!this.isInsideFrame) return;
+    const tail = this.#tail as RentedBuffer; // `isInsideFrame` says so.
+    const rest = new Uint8Array(this.#tailBytes + this.#end - this.#position);
+    copyBytes(tail.bytes, 0, rest, 0, this.#tailBytes);
+    if (this.#chunk !== undefined) {
+      copyBytes(this.#chunk, this.#position, rest, this.#tailBytes, this.#end - this.#position);
+    }
+    this.#dropTail();
+    this.feed(rest);
   }
 
   /** Gives the memory back. The reader takes no more after this. */

@@ -20,6 +20,8 @@
  */
 
 export { type Codec, Frame, type FrameDecoder, type FrameEncoder } from "./codec.ts";
+export { delimited, type DelimitedOptions } from "./delimited.ts";
+export { fixedLength, type FixedLengthOptions } from "./fixed_length.ts";
 export { FrameReader } from "./frame_reader.ts";
 export type { ByteOrder, LengthWidth } from "./length_field.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./length_prefixed.ts";

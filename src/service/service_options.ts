@@ -16,6 +16,7 @@ import type { ListenerOptions } from "./listener.ts";
 /** Well below the 20,000 descriptors that systems commonly give a server. */
 const DEFAULT_MAX_CONNECTIONS = 10_000;
 const DEFAULT_MAX_DIALS = 1_024;
+const DEFAULT_MAX_GROUPS = 65_536;
 const LARGEST_COUNT = 2 ** 31 - 1;
 
 /**
@@ -25,6 +26,8 @@ const LARGEST_COUNT = 2 ** 31 - 1;
 const POOL_CLASSES: readonly number[] = [256, 1_024, 4_096, 16_384, 66_560, 266_240];
 /** What the pool keeps of what is not rented. */
 const POOL_MAX_FREE_BYTES = 67_108_864;
+/** All buffers of a service together: a thousand peers that do not read, each with a full queue of the default size. */
+const POOL_MAX_BYTES = 1_073_741_824;
 
 /** A dial that did not become a session. */
 export interface ConnectFailedEvent {
@@ -67,9 +70,16 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    */
   readonly maxDials?: number;
   /**
-   * The buffer pool.
+   * Groups that have members at the same time, 1 to 2^31 - 1. Joining one more throws a `RangeError`.
    *
-   * @default {six classes from 256 bytes to 260 KiB, at most 64 MiB kept}
+   * @default {65536}
+   */
+  readonly maxGroups?: number;
+  /**
+   * The buffer pool; `maxBytes` bounds what all sessions together have queued and half received. Past it `send` answers
+   * `"full"`, and a session whose unfinished frame finds no room closes with `"over-budget"`.
+   *
+   * @default {six classes from 256 bytes to 260 KiB, at most 64 MiB kept, at most 1 GiB in all}
    */
   readonly pool?: BufferPoolOptions;
   /**
@@ -113,10 +123,12 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   createData: true,
   maxConnections: true,
   maxDials: true,
+  maxGroups: true,
   highWaterMarkBytes: true,
   lowWaterMarkBytes: true,
   maxQueuedBytes: true,
   maxQueuedFrames: true,
+  whenFull: true,
   idleTimeoutMs: true,
   closeTimeoutMs: true,
   framesPerTurn: true,
@@ -154,6 +166,7 @@ const POOL_NAMES: Record<keyof BufferPoolOptions, true> = {
   classes: true,
   maxFreePerClass: true,
   maxFreeBytes: true,
+  maxBytes: true,
   recycleHandles: true,
 };
 
@@ -163,6 +176,8 @@ export interface ResolvedServiceOptions {
   readonly maxConnections: number;
   /** Dials at the same time. */
   readonly maxDials: number;
+  /** Groups at the same time. */
+  readonly maxGroups: number;
   /** The pool's options. */
   readonly pool: BufferPoolOptions;
 }
@@ -183,10 +198,18 @@ export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): R
   }
   const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
   const maxDials = options.maxDials ?? DEFAULT_MAX_DIALS;
+  const maxGroups = options.maxGroups ?? DEFAULT_MAX_GROUPS;
   checkRange("maxConnections", maxConnections, 1, LARGEST_COUNT);
   checkRange("maxDials", maxDials, 1, LARGEST_COUNT);
-  const pool = { classes: POOL_CLASSES, maxFreeBytes: POOL_MAX_FREE_BYTES, recycleHandles: true, ...options.pool };
-  return { maxConnections, maxDials, pool };
+  checkRange("maxGroups", maxGroups, 1, LARGEST_COUNT);
+  const pool = {
+    classes: POOL_CLASSES,
+    maxFreeBytes: POOL_MAX_FREE_BYTES,
+    maxBytes: POOL_MAX_BYTES,
+    recycleHandles: true,
+    ...options.pool,
+  };
+  return { maxConnections, maxDials, maxGroups, pool };
 }
 
 function checkTypes<Data>(options: TcpServiceOptions<Data>): void {

@@ -49,7 +49,8 @@ export function formatServiceStats(stats: ServiceStats, poolDump: string): strin
     `closed    ${closed || "none"}`,
     `dials     ${stats.dials} (failed ${stats.failedDials})`,
     `received  ${stats.receivedFrames} frames, ${stats.receivedBytes} bytes`,
-    `sent      ${stats.sentFrames} frames, ${stats.sentBytes} bytes, refused ${stats.refusedSends}`,
+    `sent      ${stats.sentFrames} frames, ${stats.sentBytes} bytes, refused ${stats.refusedSends}, ` +
+    `dropped ${stats.droppedSends}`,
     `accept errors ${stats.acceptErrors}`,
     "pool",
     ...poolDump.split("\n").map((line) => `  ${line}`),

@@ -8,7 +8,7 @@ import { rawCodec } from "../codec/raw.ts";
 import { DialError, ServiceStateError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { BroadcastRun } from "../session/broadcast_run.ts";
-import { Broadcaster, type BroadcastResult } from "../session/broadcaster.ts";
+import type { BroadcastResult } from "../session/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { IdleWatch } from "../session/idle_watch.ts";
 import { isThenable } from "../session/inbox.ts";
@@ -25,17 +25,14 @@ import { type Address, formatAddress } from "../transport/address.ts";
 import { defaultTransport } from "../transport/default.ts";
 import type { AcceptHandler, Connection, Transport } from "../transport/transport.ts";
 import { type ConnectOptions, Connector, type Dial, resolveDial } from "./connector.ts";
+import { Group } from "./group.ts";
 import { guardLogger } from "./guarded_logger.ts";
 import { checkListenerOptions, Listener, type ListenerOptions, openListener } from "./listener.ts";
+import { type BroadcastOptions, Messaging } from "./messaging.ts";
+import { PoolKeeper } from "./pool_keeper.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
 import { StartStop } from "./start_stop.ts";
-
-/** Options of {@linkcode TcpService.broadcast}. */
-export interface BroadcastOptions<Data> {
-  /** Sessions that do not get the message. */
-  readonly except?: Session<Data> | readonly Session<Data>[];
-}
 
 /**
  * A TCP service: listeners, dials, and the sessions that come of them.
@@ -71,7 +68,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #connector: Connector;
   readonly #pool: BufferPool;
   readonly #context: SessionContext<Data>;
-  readonly #broadcaster: Broadcaster<Data>;
+  readonly #messaging: Messaging<Data>;
+  readonly #poolKeeper: PoolKeeper;
   readonly #registry = new SessionRegistry<Data>();
   readonly #listeners = new Set<Listener>();
   /** What `stop()` waits for: dials under way, and `onClose` handlers that returned a promise. */
@@ -121,9 +119,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       closeTimeouts: new TimeoutQueue(clock, limits.closeTimeoutMs),
       // Without `createData` the type parameter is `undefined`, its default.
       createData: options.createData ?? (() => undefined as Data),
+      leaveGroups: (core) => this.#messaging.groups.leaveAll(core),
       handleSessionOver: (core, event, done) => this.#handleSessionOver(core, event, done),
     };
-    this.#broadcaster = new Broadcaster(this.#context, encoder);
+    this.#messaging = new Messaging(this.#registry, this.#context, encoder, this.#resolved.maxGroups);
+    this.#poolKeeper = new PoolKeeper(this.#pool, clock);
   }
 
   /** Where the service is in its life. */
@@ -253,7 +253,22 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
    */
   broadcast(payload: Uint8Array, options: BroadcastOptions<Data> = {}): BroadcastResult {
-    return this.#broadcaster.broadcast(payload, this.#registry, this.#coresOf(options.except));
+    return this.#messaging.broadcastToAll(payload, options);
+  }
+
+  /**
+   * Gives the group of a name, to join sessions to it and send to all of them. It need not have members yet.
+   *
+   * @param name Any text.
+   * @returns The group; another object each time, of the same group.
+   */
+  group(name: string): Group<Data> {
+    return new Group(name, this.#messaging);
+  }
+
+  /** The names of the groups that have members. */
+  groupNames(): IterableIterator<string> {
+    return this.#messaging.groups.names();
   }
 
   /** Takes a snapshot of the counters; costs a walk over the sessions. */
@@ -276,16 +291,6 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   /** Writes the counters as a few lines of text, for people. */
   dump(): string {
     return formatServiceStats(this.stats(), this.#pool.dump());
-  }
-
-  #coresOf(except: BroadcastOptions<Data>["except"]): Set<SessionCore<Data>> | undefined {
-    if (except === undefined) return undefined;
-    const cores = new Set<SessionCore<Data>>();
-    for (const session of Array.isArray(except) ? except as readonly Session<Data>[] : [except as Session<Data>]) {
-      const core = this.#registry.get(session.id);
-      if (core?.session === session) cores.add(core);
-    }
-    return cores;
   }
 
   async #start(): Promise<void> {
@@ -313,7 +318,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     if (this.#registry.count > 0) await new Promise<void>((resolve) => this.#onEmpty = resolve);
     await this.#settlePending();
     this.#context.scheduler.flush();
-    this.#pool.trim();
+    this.#poolKeeper.stop();
     this.#state = "stopped";
   }
 
@@ -368,6 +373,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       throw error;
     }
     this.#registry.add(core);
+    this.#poolKeeper.start();
     core.open();
     return core.session;
   }
@@ -391,6 +397,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     this.#registry.remove(core, event.reason);
     if (done !== undefined) this.#track(Promise.resolve(done));
     if (this.#registry.count > 0) return;
+    this.#poolKeeper.stop();
     this.#onEmpty?.();
     this.#onEmpty = undefined;
   }

@@ -25,6 +25,14 @@ export interface Receivers<Data> extends Audience {
   values(): Iterable<SessionCore<Data>>;
 }
 
+/** Who does not get a broadcast, and what it may take the place of. */
+export interface BroadcastDetails<Data> {
+  /** Sessions that do not get it. */
+  readonly excepted?: ReadonlySet<SessionCore<Data>>;
+  /** See `SendOptions.key`. */
+  readonly key?: unknown;
+}
+
 /** The counts of a broadcast, as they are found. */
 type Tally = { -readonly [Count in keyof BroadcastResult]: number };
 
@@ -63,7 +71,7 @@ export class Broadcaster<Data> implements Flushable {
   broadcast(
     payload: Uint8Array,
     receivers: Receivers<Data>,
-    excepted: ReadonlySet<SessionCore<Data>> | undefined,
+    { excepted, key }: BroadcastDetails<Data> = {},
   ): BroadcastResult {
     checkPayload(payload);
     const tally: Tally = { accepted: 0, congested: 0, refused: 0 };
@@ -71,7 +79,11 @@ export class Broadcaster<Data> implements Flushable {
     const isTooLarge = payload.length > encoder.maxPayloadBytes;
     const roomBytes = isTooLarge ? 0 : encoder.frameBytes(payload.length);
     if (isTooLarge || roomBytes > this.#run.limits.bytes || !this.#hasTakers(roomBytes, receivers)) {
-      this.#sendApart(payload, roomBytes, receivers.values(), excepted, tally);
+      this.#sendApart(payload, roomBytes, receivers.values(), { excepted, key }, tally);
+      return tally;
+    }
+    if (!this.#context.blocks.canTake(this.#run.limits.bytes)) { // The budget of the service is used up.
+      for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core.refuse("full"));
       return tally;
     }
     this.#makeRoom(roomBytes);
@@ -88,7 +100,10 @@ export class Broadcaster<Data> implements Flushable {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
       core.queue.skipRun();
-      count(tally, isShared ? core.sendShared(block, start, block.end) : core.send(payload, 0, payload.length));
+      count(
+        tally,
+        isShared ? core.sendShared(block, start, block.end, payload, key) : core.send(payload, 0, payload.length, key),
+      );
     }
     return tally;
   }
@@ -101,8 +116,12 @@ export class Broadcaster<Data> implements Flushable {
     this.#context.blocks.dropBlock(run.block);
   }
 
-  /** Has everybody take what was broadcast so far: before it changes who they are. */
-  handOver(): void {
+  /** Who `receivers` are is about to change: they take what was broadcast so far. */
+  handleChange(receivers: Receivers<Data>): void {
+    if (receivers === this.#receivers) this.#handOver();
+  }
+
+  #handOver(): void {
     const run = this.#run;
     if (run.frames > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.takeRun(); }
     run.clear();
@@ -111,7 +130,7 @@ export class Broadcaster<Data> implements Flushable {
   /** Whether anybody takes the run; finds out who does. */
   #hasTakers(roomBytes: number, receivers: Receivers<Data>): boolean {
     const run = this.#run;
-    if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.handOver();
+    if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.#handOver();
     if (!run.isCounted) {
       this.#receivers = run.audience = receivers;
       this.#count(receivers);
@@ -164,17 +183,19 @@ export class Broadcaster<Data> implements Flushable {
     payload: Uint8Array,
     roomBytes: number,
     cores: Iterable<SessionCore<Data>>,
-    excepted: ReadonlySet<SessionCore<Data>> | undefined,
+    { excepted, key }: BroadcastDetails<Data>,
     tally: Tally,
   ): void {
     const { blocks } = this.#context;
     let block: OutboundBlock | undefined;
     for (const core of cores) {
       if (excepted?.has(core)) continue;
-      if (roomBytes === 0 || core.queue.encoder !== this.#encoder) count(tally, core.send(payload, 0, payload.length));
+      if (roomBytes === 0 || core.queue.encoder !== this.#encoder) {
+        count(tally, core.send(payload, 0, payload.length, key));
+      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core.refuse("full"));
       else {
         block ??= this.#encodeApart(payload, roomBytes);
-        count(tally, core.sendShared(block, 0, block.end));
+        count(tally, core.sendShared(block, 0, block.end, payload, key));
       }
     }
     if (block !== undefined) blocks.dropBlock(block);
@@ -183,9 +204,13 @@ export class Broadcaster<Data> implements Flushable {
   #encodeApart(payload: Uint8Array, roomBytes: number): OutboundBlock {
     const block = this.#context.blocks.takeBlock(roomBytes);
     block.holders = 1;
-    const written = this.#encoder.encode(payload, 0, payload.length, block.bytes, 0);
-    checkWritten(written, roomBytes);
-    block.end = written;
-    return block;
+    try {
+      block.end = this.#encoder.encode(payload, 0, payload.length, block.bytes, 0);
+      checkWritten(block.end, roomBytes);
+      return block;
+    } catch (error) {
+      this.#context.blocks.dropBlock(block);
+      throw error;
+    }
   }
 }

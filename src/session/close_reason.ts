@@ -1,5 +1,7 @@
 // Why a session ended, and what its end says. Runtime neutral.
 
+import type { FrameError, PoolError } from "../errors.ts";
+
 /**
  * Why a session ended; the first cause counts.
  *
@@ -12,6 +14,13 @@
  * - `"shutdown"`: the service stopped.
  * - `"socket-error"`: the network or the runtime gave up on the connection.
  * - `"decode-error"`: the bytes received are not frames of the codec.
+ * - `"incomplete"`: a frame is shorter than a stage (compression, encryption, checksum) makes it.
+ * - `"checksum-mismatch"`: the checksum of a frame is wrong.
+ * - `"tampered"`: an encrypted frame was changed, or is under other keys.
+ * - `"replayed"`: an encrypted frame came again, or out of its turn.
+ * - `"inflated-too-large"`: a compressed frame would inflate to more than the limit.
+ * - `"slow-consumer"`: the peer does not read, and the queue is full, under `whenFull: "close"`.
+ * - `"over-budget"`: a frame came in pieces, and the service's pool had no room left to keep them.
  * - `"encode-error"`: the codec could not make a frame of a payload.
  * - `"handler-error"`: a handler threw or rejected.
  */
@@ -25,8 +34,28 @@ export type CloseReason =
   | "shutdown"
   | "socket-error"
   | "decode-error"
+  | FrameFault
+  | "slow-consumer"
+  | "over-budget"
   | "encode-error"
   | "handler-error";
+
+/** What stages find wrong with a frame. */
+export type FrameFault = "incomplete" | "checksum-mismatch" | "tampered" | "replayed" | "inflated-too-large";
+
+const FRAME_FAULTS: Readonly<Record<FrameFault, true>> = {
+  "incomplete": true,
+  "checksum-mismatch": true,
+  "tampered": true,
+  "replayed": true,
+  "inflated-too-large": true,
+};
+
+/** The reason by which a frame that could not be decoded, or kept until it is whole, is to close a session. */
+export function reasonOfFrame({ code }: FrameError | PoolError): CloseReason {
+  if (code === "over-budget") return code;
+  return Object.hasOwn(FRAME_FAULTS, code) ? code as FrameFault : "decode-error"; // It is a key of FRAME_FAULTS.
+}
 
 /**
  * Says whether an end is no fault: a loop over the messages then just ends.

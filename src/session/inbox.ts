@@ -5,8 +5,8 @@ import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import { FrameReader } from "../codec/frame_reader.ts";
 import type { Clock } from "../clock.ts";
-import { FrameError } from "../errors.ts";
-import type { CloseReason } from "./close_reason.ts";
+import { FrameError, PoolError } from "../errors.ts";
+import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
 import type { FlushScheduler } from "./flush_scheduler.ts";
 
 /** So many bytes of messages, and light talkers get a turn, if there are any: two 64 KiB frames take 60 us. */
@@ -52,7 +52,7 @@ export interface InboxOwner {
  * The incoming side of a session.
  *
  * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
- * budget is used up) the input is paused, and the reader keeps the chunk.
+ * budget is used up) the reader keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
  */
 export class Inbox {
   /** Frames handed over so far. */
@@ -71,7 +71,7 @@ export class Inbox {
   #isInHandler = false;
   /** Whether the promise of a handler is open. */
   #isHandlerHeld = false;
-  /** Resolves once a loop over the messages has taken the last one; undefined if it has. */
+  /** Resolves once a loop over the messages asks for the next one; undefined if it does. */
   #streamHold: PromiseLike<unknown> | undefined = undefined;
   /** Whether there is such a loop: then it, and not the handler that may run it, sets the pace. */
   #isStreaming = false;
@@ -102,6 +102,7 @@ export class Inbox {
     this.#reader.feed(chunk);
     if (chunk.length < LIGHT_BYTES) this.#context.traffic.lightChunks++;
     this.#budget = this.#context.limits.framesPerTurn;
+    if (this.#isHeld) return this.#owner.pauseInput();
     this.#runTurn();
   }
 
@@ -117,11 +118,11 @@ export class Inbox {
     });
   }
 
-  /** Holds all messages back until a loop has taken the last one. */
+  /** Holds all messages back until a loop asks for the next one. The socket is read on until there is something to hold. */
   holdForStream(taken: PromiseLike<unknown>): void {
     this.#streamHold = taken;
     this.#isInterrupted = true;
-    this.#owner.pauseInput();
+    if (this.#reader.hasInput) this.#owner.pauseInput();
     taken.then(() => {
       // Another message may wait by now.
       if (this.#streamHold !== taken) return;
@@ -136,6 +137,12 @@ export class Inbox {
     this.#isInterrupted = true;
     if (this.#isHeld) this.#owner.pauseInput();
     else if (!this.#isInHandler) this.#continue();
+  }
+
+  /** Has what comes next cut by another decoder; what is left of the chunk is seen to in a microtask, if nobody does before. */
+  switchDecoder(decoder: FrameDecoder): void {
+    this.#reader.switchDecoder(decoder);
+    if (!this.isBusy) queueMicrotask(() => this.#continue());
   }
 
   /** The session takes no more messages: the turn ends after the one at hand. */
@@ -214,8 +221,9 @@ export class Inbox {
     } catch (error) {
       const isHandlerFault = this.#isInHandler;
       this.#isInHandler = false;
-      const reason = isHandlerFault ? "handler-error" : "decode-error";
-      owner.handleFault(reason, isHandlerFault || error instanceof FrameError ? error : toFrameError(error));
+      if (isHandlerFault) return owner.handleFault("handler-error", error);
+      const fault = error instanceof FrameError || error instanceof PoolError ? error : toFrameError(error);
+      owner.handleFault(reasonOfFrame(fault), fault);
     }
   }
 

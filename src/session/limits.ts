@@ -16,6 +16,11 @@ const DEFAULT_FRAMES_PER_TURN = 1_024;
 const LARGEST_TIMER_MS = 2_147_483_647;
 const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
 
+/** What happens to a message that is sent when the queue is full. See `SessionLimits.whenFull`. */
+export type FullPolicy = "refuse" | "drop-oldest" | "latest-per-key" | "close";
+
+const FULL_POLICIES: readonly FullPolicy[] = ["refuse", "drop-oldest", "latest-per-key", "close"];
+
 /** The limits of each session of a service. */
 export interface SessionLimits {
   /**
@@ -42,6 +47,19 @@ export interface SessionLimits {
    * @default {65536}
    */
   readonly maxQueuedFrames?: number;
+  /**
+   * What happens to a message when the queue is at `maxQueuedBytes` or `maxQueuedFrames`, for the peer does not read:
+   * - `"refuse"`: `send` answers `"full"`.
+   * - `"drop-oldest"`: the oldest messages that are not on their way yet make room.
+   * - `"latest-per-key"`: a message takes the place of the one with the same `key` that still waits, full or not; if there is
+   *   none and no room, `send` answers `"full"`. For what is outdated by the next, such as positions.
+   * - `"close"`: `send` answers `"full"`, and the session is cut with the reason `"slow-consumer"`.
+   *
+   * What was dropped is counted in `session.stats.dropped`.
+   *
+   * @default {"refuse"}
+   */
+  readonly whenFull?: FullPolicy;
   /**
    * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. It is never
    * early, and on the clock of the machine late by a twentieth, or 30 ms.
@@ -93,6 +111,7 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
     lowWaterMarkBytes: limits.lowWaterMarkBytes ?? Math.floor(highWaterMarkBytes / 2),
     maxQueuedBytes: limits.maxQueuedBytes ?? Math.max(QUEUE_MARKS * highWaterMarkBytes, leastQueuedBytes),
     maxQueuedFrames: limits.maxQueuedFrames ?? DEFAULT_MAX_QUEUED_FRAMES,
+    whenFull: limits.whenFull ?? "refuse",
     idleTimeoutMs: limits.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     closeTimeoutMs: limits.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
     framesPerTurn: limits.framesPerTurn ?? DEFAULT_FRAMES_PER_TURN,
@@ -101,11 +120,37 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
   checkRange("lowWaterMarkBytes", resolved.lowWaterMarkBytes, 0, highWaterMarkBytes);
   checkRange("maxQueuedBytes", resolved.maxQueuedBytes, leastQueuedBytes, Number.MAX_SAFE_INTEGER);
   checkRange("maxQueuedFrames", resolved.maxQueuedFrames, 1, LARGEST_QUEUE_BYTES);
+  if (!FULL_POLICIES.includes(resolved.whenFull)) {
+    throw new TypeError(
+      `Cannot create service as whenFull must be one of ${
+        FULL_POLICIES.join(", ")
+      }: current value is ${resolved.whenFull}`,
+    );
+  }
   checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("closeTimeoutMs", resolved.closeTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("framesPerTurn", resolved.framesPerTurn, 1, LARGEST_QUEUE_BYTES);
   checkRange("flushIntervalMs", resolved.flushIntervalMs, 0, LARGEST_TIMER_MS);
   return resolved;
+}
+
+/**
+ * Checks that a queue takes the longest frame of an encoder on top of the high-water mark.
+ *
+ * @param encoder The encoder.
+ * @param limits The limits of the queue.
+ * @throws {RangeError} if it does not.
+ */
+export function checkQueueTakes(
+  encoder: FrameEncoder,
+  { maxQueuedBytes, highWaterMarkBytes }: ResolvedSessionLimits,
+): void {
+  const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
+  if (highWaterMarkBytes + longestFrameBytes <= maxQueuedBytes) return;
+  throw new RangeError(
+    `Cannot switch codec as its longest frame must fit in ${maxQueuedBytes - highWaterMarkBytes} bytes ` +
+      `(maxQueuedBytes less highWaterMarkBytes): current value is ${longestFrameBytes}`,
+  );
 }
 
 /**

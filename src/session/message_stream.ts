@@ -12,9 +12,10 @@ export class MessageStream {
   readonly #owner: MessageStreamOwner;
   /** The loop, while it waits for a message. */
   #consumer: PromiseWithResolvers<Uint8Array | undefined> | undefined = undefined;
-  /** A message that waits for a loop, and who waits for it to be taken. */
+  /** A message that waits for a loop. */
   #waiting: Uint8Array | undefined = undefined;
-  #taken: PromiseWithResolvers<void> | undefined = undefined;
+  /** Who waits for the loop to ask for the next message: until then the last one may switch the codec. */
+  #asked: PromiseWithResolvers<void> | undefined = undefined;
   #isLooping = false;
   #isEnded = false;
   #error: Error | undefined = undefined;
@@ -29,24 +30,20 @@ export class MessageStream {
     return this.#isLooping;
   }
 
-  /** Gives a message of the stream's own; the promise, if any, resolves once somebody has taken it. */
-  push(payload: Uint8Array): Promise<void> | undefined {
-    if (this.#consumer !== undefined) {
-      this.#consumer.resolve(payload);
-      this.#consumer = undefined;
-      return undefined;
-    }
-    this.#waiting = payload;
-    this.#taken = Promise.withResolvers();
-    return this.#taken.promise;
+  /** Gives a message of the stream's own; the promise resolves once the loop asks for the next. */
+  push(payload: Uint8Array): Promise<void> {
+    if (this.#consumer === undefined) this.#waiting = payload;
+    this.#consumer?.resolve(payload);
+    this.#consumer = undefined;
+    this.#asked = Promise.withResolvers();
+    return this.#asked.promise;
   }
 
-  /** Takes the message that waits. */
+  /** Takes the message that waits, for others than a loop. */
   takeWaiting(): Uint8Array | undefined {
     const payload = this.#waiting;
     this.#waiting = undefined;
-    this.#taken?.resolve();
-    this.#taken = undefined;
+    this.#askForNext();
     return payload;
   }
 
@@ -68,16 +65,24 @@ export class MessageStream {
       for (let payload = await this.#next(); payload !== undefined; payload = await this.#next()) yield payload;
     } finally {
       this.#isLooping = false;
+      if (this.#waiting === undefined) this.#askForNext();
       this.#owner.handleLoop(false);
     }
   }
 
   #next(): Promise<Uint8Array | undefined> {
-    const payload = this.takeWaiting();
+    const payload = this.#waiting;
+    this.#waiting = undefined;
     if (payload !== undefined) return Promise.resolve(payload);
+    this.#askForNext();
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#isEnded) return Promise.resolve(undefined);
     this.#consumer = Promise.withResolvers();
     return this.#consumer.promise;
+  }
+
+  #askForNext(): void {
+    this.#asked?.resolve();
+    this.#asked = undefined;
   }
 }

@@ -80,6 +80,11 @@ export class OutboundBlocks {
     this.#own.bytes = new Uint8Array(OWN_BYTES);
   }
 
+  /** Whether there is room for a block of `bytes`. */
+  canTake(bytes: number): boolean {
+    return this.#pool.canRent(bytes);
+  }
+
   /** Takes a block of at least `bytes`, held by nobody yet. */
   takeBlock(bytes: number): OutboundBlock {
     const own = this.#own;
@@ -154,12 +159,13 @@ export function growSegment(blocks: OutboundBlocks, segment: OutboundSegment, ro
  *
  * @param blocks Where the block comes from.
  * @param head The first of at least two.
- * @returns The new head, or the old one if the first two are not both small.
+ * @returns The new head, or the old one if the first two are not both small, or there is no block to be had.
  */
 export function gatherSegments(blocks: OutboundBlocks, head: OutboundSegment): OutboundSegment {
   const second = head.next;
   const isSmall = (segment: OutboundSegment) => segment.end - segment.start <= LARGEST_GATHERED_BYTES;
   if (second === undefined || !isSmall(head) || !isSmall(second)) return head;
+  if (!blocks.canTake(LARGEST_GATHERED_BYTES * 4)) return head;
   const block = blocks.takeBlock(LARGEST_GATHERED_BYTES * 4);
   const gathered = blocks.takeSegment(block, 0, 0, true);
   let segment: OutboundSegment | undefined = head;

@@ -2,11 +2,13 @@
 // writes as they fit in. Knows nothing of the session's life. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
+import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
+import { Backlog, type DropCounts } from "./backlog.ts";
 import type { BroadcastRun } from "./broadcast_run.ts";
 import {
   checkWritten,
@@ -22,6 +24,8 @@ import type { SendResult } from "./send_result.ts";
 
 /** The first block of a session that has not sent before. */
 const FIRST_BLOCK_BYTES = 256;
+/** What has waited is encoded in portions of this. */
+const REFILL_BYTES = 65_536;
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** What a queue shares with the others of its service. */
@@ -32,6 +36,8 @@ export interface SendQueueContext {
   readonly scheduler: FlushScheduler;
   /** The limits. */
   readonly limits: ResolvedSessionLimits;
+  /** Where what waits under a policy that may drop it is kept. */
+  readonly pool: BufferPool;
   /** The broadcasts that queues have still to take. */
   readonly run: BroadcastRun;
 }
@@ -40,6 +46,8 @@ export interface SendQueueContext {
 export interface SendQueueOwner {
   /** The connection took something, or all; runs inside `send` at times, so it must not call the application. */
   handleProgress(): void;
+  /** The queue is full, and the policy is to close. */
+  handleOverflow(): void;
 }
 
 /**
@@ -52,7 +60,7 @@ export interface SendQueueOwner {
  */
 export class SendQueue implements Flushable {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
-  readonly #encoder: FrameEncoder;
+  #encoder: FrameEncoder;
   /** The block of the lane, or nothing. */
   #laneBytes = EMPTY;
   /** Where its next frame goes. */
@@ -87,6 +95,10 @@ export class SendQueue implements Flushable {
   readonly #limits: ResolvedSessionLimits;
   /** Up to so many queued bytes a send is neither refused nor congested. */
   readonly #easyBytes: number;
+  /** What waits behind the write under way, under a policy that may drop some of it; made when first needed. */
+  #backlog: Backlog | undefined = undefined;
+  /** What the policy dropped; undefined if nothing. */
+  drops: { -readonly [Count in keyof DropCounts]: number } | undefined = undefined;
   #writingBytes = 0;
   #writingFrames = 0;
   #reportedBytes = 0;
@@ -113,13 +125,20 @@ export class SendQueue implements Flushable {
   /** Bytes that the connection has not taken yet. */
   get queuedBytes(): number {
     this.takeRun();
-    return this.#bytes + this.#laneEnd - this.#laneStart;
+    return this.#bytes + this.#laneEnd - this.#laneStart + (this.#backlog?.bytes ?? 0);
   }
 
   /** Frames that the connection has not wholly taken yet. */
   get queuedFrames(): number {
     this.takeRun();
-    return this.#frames + this.#laneFrames - this.#laneFramesLeft;
+    return this.#frames + this.#laneFrames - this.#laneFramesLeft + (this.#backlog?.frames ?? 0);
+  }
+
+  /** Has the frames that come next made by another encoder. */
+  switchEncoder(encoder: FrameEncoder): void {
+    this.#step();
+    this.#encoder = encoder;
+    this.#run.isCounted = false;
   }
 
   /** Whether a write waits for the peer. */
@@ -127,8 +146,8 @@ export class SendQueue implements Flushable {
     return this.#isWriting;
   }
 
-  /** Encodes a payload and queues its frame. */
-  push(payload: Uint8Array, offset: number, length: number): SendResult {
+  /** Encodes a payload and queues its frame; `key` says which one it may take the place of, if the policy is that. */
+  push(payload: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
     const encoder = this.#encoder;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
@@ -141,23 +160,25 @@ export class SendQueue implements Flushable {
       return "queued";
     }
     this.#step();
-    if (this.#isFullFor(roomBytes)) return "full";
-    const segment = this.#openSegment(roomBytes);
-    const { block } = segment;
-    const written = encoder.encode(payload, offset, length, block.bytes, block.end);
-    if (written !== roomBytes) checkWritten(written, roomBytes);
-    segment.end = block.end += written;
-    segment.frames++;
-    const result = this.#accept(written, 1);
-    if (this.#tail === segment) this.#openLane(segment.block);
+    const isFull = this.#isFullFor(roomBytes);
+    if (this.#mayDrop) return this.#pushLater(payload, offset, length, roomBytes, key);
+    if (isFull) return this.#refuse();
+    const result = this.#accept(this.#encode(payload, offset, length, roomBytes), 1);
+    if (this.#tail !== undefined && this.#tail.isOwn) this.#openLane(this.#tail.block);
     return result;
   }
 
-  /** Queues a frame that stands encoded in a shared block. */
-  pushShared(block: OutboundBlock, start: number, end: number): SendResult {
+  /**
+   * Queues a frame that stands encoded in a shared block.
+   *
+   * @param payload What it was made of, for a queue that may have to drop it.
+   */
+  pushShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key?: unknown): SendResult {
     this.#step();
     const bytes = end - start;
-    if (this.#isFullFor(bytes)) return "full";
+    const isFull = this.#isFullFor(bytes);
+    if (this.#mayDrop) return this.#pushLater(payload, 0, payload.length, bytes, key);
+    if (isFull) return this.#refuse();
     this.#addShared(block, start, end, 1);
     return this.#accept(bytes, 1);
   }
@@ -170,7 +191,7 @@ export class SendQueue implements Flushable {
   prepareForRun(encoder: FrameEncoder): boolean {
     this.#settle();
     const { frames, bytes } = this.#run.limits;
-    return this.isInRun = encoder === this.#encoder && this.#bytes + bytes <= this.#easyBytes &&
+    return this.isInRun = encoder === this.#encoder && !this.#mayDrop && this.#bytes + bytes <= this.#easyBytes &&
       this.#frames + frames <= this.#limits.maxQueuedFrames;
   }
 
@@ -222,7 +243,10 @@ export class SendQueue implements Flushable {
     if (tail !== undefined && tail.block === block && tail.end === start) {
       tail.end = end;
       tail.frames += frames;
-    } else if (tail !== undefined && tail.isOwn && bytes <= LARGEST_GATHERED_BYTES) {
+    } else if (
+      tail !== undefined && tail.isOwn && bytes <= LARGEST_GATHERED_BYTES &&
+      this.#context.blocks.canTake(LARGEST_BLOCK_BYTES)
+    ) {
       const segment = this.#openSegment(bytes);
       const own = segment.block;
       copyBytes(block.bytes, start, own.bytes, own.end, bytes);
@@ -257,6 +281,10 @@ export class SendQueue implements Flushable {
     this.#isWriting = false;
     this.#retire(this.#writingBytes, this.#writingFrames);
     this.#writeAll();
+    while (!this.#isWriting && this.#backlog !== undefined && this.#backlog.frames > 0) {
+      this.#refill(this.#backlog);
+      this.#writeAll();
+    }
     this.#owner.handleProgress();
   }
 
@@ -280,10 +308,60 @@ export class SendQueue implements Flushable {
       this.#context.blocks.dropSegment(segment);
     }
     this.#tail = undefined;
+    this.#backlog?.clear();
+  }
+
+  /** Whether what comes now may be dropped later: the peer has not taken what was written before. */
+  get #mayDrop(): boolean {
+    const { whenFull } = this.#limits;
+    return this.#isWriting && (whenFull === "drop-oldest" || whenFull === "latest-per-key");
+  }
+
+  #refuse(): SendResult {
+    if (this.#limits.whenFull === "close") this.#owner.handleOverflow();
+    return "full";
+  }
+
+  /** Puts a payload behind the write under way, and drops another if there is no room. */
+  #pushLater(payload: Uint8Array, offset: number, length: number, roomBytes: number, key: unknown): SendResult {
+    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes } = this.#limits;
+    const backlog = this.#backlog ??= new Backlog(this.#context.pool, maxQueuedBytes);
+    const drops = this.drops ??= { oldest: 0, superseded: 0 };
+    if (whenFull === "latest-per-key" && backlog.supersede(key)) drops.superseded++;
+    const isOver = () => (
+      this.#bytes + backlog.bytes + roomBytes > maxQueuedBytes || this.#frames + backlog.frames >= maxQueuedFrames
+    );
+    while (isOver()) {
+      if (whenFull !== "drop-oldest" || !backlog.dropOldest()) return "full";
+      drops.oldest++;
+    }
+    backlog.push(payload, offset, length, roomBytes, key);
+    return this.#bytes + backlog.bytes > highWaterMarkBytes ? "congested" : "queued";
+  }
+
+  /** Encodes what has waited, as much as makes a good write. */
+  #refill(backlog: Backlog): void {
+    const encode = (payload: Uint8Array, offset: number, length: number) => {
+      this.#bytes += this.#encode(payload, offset, length, this.#encoder.frameBytes(length));
+      this.#frames++;
+    };
+    while (this.#bytes < REFILL_BYTES && backlog.shift(encode));
+  }
+
+  /** Encodes a payload behind all that is queued. */
+  #encode(payload: Uint8Array, offset: number, length: number, roomBytes: number): number {
+    const segment = this.#openSegment(roomBytes);
+    const { block } = segment;
+    const written = this.#encoder.encode(payload, offset, length, block.bytes, block.end);
+    if (written !== roomBytes) checkWritten(written, roomBytes);
+    segment.end = block.end += written;
+    segment.frames++;
+    return written;
   }
 
   /** Lets frames follow in `block`, as long as nothing but their place has to be looked after. */
   #openLane(block: OutboundBlock): void {
+    if (this.#mayDrop) return;
     this.#laneBytes = block.bytes;
     this.#laneStart = this.#laneEnd = block.end;
     this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.#bytes);
@@ -308,7 +386,12 @@ export class SendQueue implements Flushable {
     this.#bytes += bytes;
     this.#frames += frames;
     this.#laneBytes = EMPTY;
-    this.#laneStart = this.#laneEnd = this.#laneRoom = this.#laneFrames = this.#laneFramesLeft = 0;
+    this.#laneStart =
+      this.#laneEnd =
+      this.#laneRoom =
+      this.#laneFrames =
+      this.#laneFramesLeft =
+        0;
   }
 
   #isFullFor(bytes: number): boolean {

@@ -1,5 +1,6 @@
 // Session: what applications see of a session. Its life is in session_core.ts. Runtime neutral.
 
+import type { Codec } from "../codec/codec.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import { checkPayload, type SendResult } from "./send_result.ts";
@@ -23,6 +24,13 @@ export interface SendOptions {
    * @default {"batch"}
    */
   readonly flush?: "batch" | "now";
+  /**
+   * What the message is about, under `whenFull: "latest-per-key"`: it takes the place of a message with the same key (as of a
+   * `Map`) that still waits for the peer. Ignored under other policies.
+   *
+   * @default {undefined, which is no key}
+   */
+  readonly key?: unknown;
 }
 
 /** Set by the class, for its constructor is nobody else's business. */
@@ -125,7 +133,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
     checkPayload(payload);
-    const result = this.#core.send(payload, 0, payload.length);
+    const result = this.#core.send(payload, 0, payload.length, options?.key);
     if (options?.flush !== "now") return result;
     this.#core.queue.flush();
     return result === "queued" && this.#core.queue.queuedBytes === 0 ? "sent" : result;
@@ -150,6 +158,19 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
       );
     }
     return this.#core.send(buffer, offset, length);
+  }
+
+  /**
+   * Has the frames that come next cut and made by another codec: after a handshake, say. What was sent before goes out as it
+   * was encoded; what was received behind the message at hand is cut by the new codec already. So call it in the handler, or
+   * in the loop, of the last message of the old codec; the peer does the same where its own message order says so.
+   *
+   * @param codec The other codec. One with state of a session, as `encryption` has, is made for this session alone.
+   * @throws {SessionClosedError} if the session is not open.
+   * @throws {RangeError} if the queue's limits do not take the codec's longest frame.
+   */
+  switchCodec(codec: Codec): void {
+    this.#core.switchCodec(codec);
   }
 
   /** Hands all that is queued to the system now, as far as it takes it. */

@@ -25,6 +25,8 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   readonly idleWatch: IdleWatch;
   /** The timeouts of orderly ends. */
   readonly closeTimeouts: TimeoutQueue;
+  /** A session that is in groups begins to close. */
+  readonly leaveGroups: (core: SessionCore<Data>) => void;
   /** Makes a session's data. */
   readonly createData: () => Data;
   /** A session is over, and its `onClose` has been called; `done` is what that returned, if it was a promise. */

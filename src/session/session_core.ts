@@ -1,19 +1,21 @@
 // SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
 // receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
 
-import { SessionClosedError } from "../errors.ts";
+import type { Codec } from "../codec/codec.ts";
+import { PoolError, SessionClosedError } from "../errors.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
 import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
 import type { Watched } from "./idle_watch.ts";
 import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
+import { checkQueueTakes } from "./limits.ts";
 import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
 import { SendQueue, type SendQueueOwner } from "./send_queue.ts";
 import type { SendResult } from "./send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
-import { isRefusal, NO_REFUSALS, RefusalCounters, type SessionStats } from "./session_stats.ts";
+import { isRefusal, NO_DROPS, NO_REFUSALS, type Refusal, RefusalCounters, type SessionStats } from "./session_stats.ts";
 import { NO_ENDING, SessionEnding } from "./session_ending.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { TimeoutEntry, type TimeoutOwner } from "./timeout_queue.ts";
@@ -43,6 +45,8 @@ export class SessionCore<Data>
   readonly session: Session<Data>;
   readonly connection: Connection;
   #drainWaiters: DrainWaiters | undefined = undefined;
+  /** The names of its groups; undefined before the first. */
+  groups: Set<string> | undefined = undefined;
   /** The session's number. */
   readonly id: number;
   /** Where the session comes from. */
@@ -105,24 +109,25 @@ export class SessionCore<Data>
   }
 
   /** Ends at once. */
-  abort(): void {
+  abort(reason: CloseReason = "local-abort"): void {
     if (this.state === "open") {
       this.#beginEnding();
-      this.#ending.reason = "local-abort";
+      this.#ending.reason = reason;
       this.state = nextState(this.state, "closing");
       this.#leaveOpen();
     }
     if (this.state === "closing") this.connection.abort();
   }
 
-  /** Encodes and queues a message. */
-  send(buffer: Uint8Array, offset: number, length: number): SendResult {
+  /** Encodes and queues a message; see `SendQueue.push`. */
+  send(buffer: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
     let result: SendResult = "closed";
     if (this.state === "open") {
       try {
-        result = this.queue.push(buffer, offset, length);
+        result = this.queue.push(buffer, offset, length, key);
       } catch (error) {
-        this.handleFault("encode-error", error);
+        if (error instanceof PoolError) result = "full"; // The budget of the service is used up.
+        else this.handleFault("encode-error", error);
       }
     }
     if (result !== "queued") this.#countRefusal(result);
@@ -130,10 +135,16 @@ export class SessionCore<Data>
   }
 
   /** Queues a frame that a broadcast has encoded. */
-  sendShared(block: OutboundBlock, start: number, end: number): SendResult {
-    const result = this.state === "open" ? this.queue.pushShared(block, start, end) : "closed";
+  sendShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key: unknown): SendResult {
+    const result = this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed";
     if (result !== "queued") this.#countRefusal(result);
     return result;
+  }
+
+  /** Counts a message that was refused before it came here. */
+  refuse(refusal: Refusal): SendResult {
+    this.#countRefusal(refusal);
+    return refusal;
   }
 
   /** Gives the counters. */
@@ -146,6 +157,7 @@ export class SessionCore<Data>
       sentBytes: queue.sentBytes,
       queuedFrames: queue.queuedFrames,
       queuedBytes: queue.queuedBytes,
+      dropped: { ...(queue.drops ?? NO_DROPS) },
       refused: (this.refusals ?? NO_REFUSALS).snapshot(),
     };
   }
@@ -170,6 +182,16 @@ export class SessionCore<Data>
   /** The messages as a loop. */
   messages(): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#openStream().loop();
+  }
+
+  /** Has the frames that come next cut, and made, by another codec. */
+  switchCodec(codec: Codec): void {
+    if (this.state !== "open") throw this.#closedError();
+    const encoder = codec.createEncoder();
+    checkQueueTakes(encoder, this.#context.limits);
+    const decoder = codec.createDecoder();
+    this.queue.switchEncoder(encoder);
+    this.inbox.switchDecoder(decoder);
   }
 
   onData(chunk: Uint8Array): void {
@@ -197,7 +219,12 @@ export class SessionCore<Data>
   }
 
   onDrain(): void {
-    this.queue.handleDrain();
+    try {
+      this.queue.handleDrain();
+    } catch (error) {
+      // Of a message that has waited.
+      this.handleFault(error instanceof PoolError ? "over-budget" : "encode-error", error);
+    }
   }
 
   onClose({ error }: ConnectionEnd): void {
@@ -268,6 +295,10 @@ export class SessionCore<Data>
     this.#advanceClose();
   }
 
+  handleOverflow(): void {
+    this.abort("slow-consumer");
+  }
+
   handleLoop(isRunning: boolean): void {
     if (isRunning) this.#isStreaming = true;
     // A handler that has left a loop and runs on is waited for: `handleIdle` tells of its end.
@@ -299,6 +330,7 @@ export class SessionCore<Data>
   #leaveOpen(): void {
     this.#context.idleWatch.leave(this);
     this.queue.seal();
+    if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();
   }
 
@@ -363,8 +395,7 @@ export class SessionCore<Data>
   }
 
   #pushToStream(buffer: Uint8Array, offset: number, length: number): void {
-    const taken = this.#openStream().push(buffer.slice(offset, offset + length));
-    if (taken !== undefined) this.inbox.holdForStream(taken);
+    this.inbox.holdForStream(this.#openStream().push(buffer.slice(offset, offset + length)));
   }
 
   #openStream(): MessageStream {

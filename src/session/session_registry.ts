@@ -13,6 +13,8 @@ export interface SessionTotals {
   readonly sentFrames: number;
   /** Bytes that the system took. */
   readonly sentBytes: number;
+  /** Messages that were accepted and then dropped, by the policy of `whenFull`. */
+  readonly droppedSends: number;
   /** Sends that were refused. */
   readonly refusedSends: number;
 }
@@ -23,7 +25,14 @@ export class SessionRegistry<Data> {
   opened = 0;
   readonly #cores = new Map<number, SessionCore<Data>>();
   readonly #closed = new Map<CloseReason, number>();
-  #totals: SessionTotals = { receivedFrames: 0, receivedBytes: 0, sentFrames: 0, sentBytes: 0, refusedSends: 0 };
+  #totals: SessionTotals = {
+    receivedFrames: 0,
+    receivedBytes: 0,
+    sentFrames: 0,
+    sentBytes: 0,
+    droppedSends: 0,
+    refusedSends: 0,
+  };
 
   /** How many sessions there are. */
   get count(): number {
@@ -73,12 +82,13 @@ export class SessionRegistry<Data> {
 
 function addUp<Data>(totals: SessionTotals, core: SessionCore<Data>): SessionTotals {
   const stats = core.stats();
-  const { refused } = stats;
+  const { refused, dropped } = stats;
   return {
     receivedFrames: totals.receivedFrames + stats.receivedFrames,
     receivedBytes: totals.receivedBytes + stats.receivedBytes,
     sentFrames: totals.sentFrames + stats.sentFrames,
     sentBytes: totals.sentBytes + stats.sentBytes,
+    droppedSends: totals.droppedSends + dropped.oldest + dropped.superseded,
     refusedSends: totals.refusedSends + refused.closed + refused.full + refused["too-large"],
   };
 }

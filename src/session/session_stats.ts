@@ -1,5 +1,6 @@
 // The counters of one session. Runtime neutral.
 
+import type { DropCounts } from "./backlog.ts";
 import type { SendResult } from "./send_result.ts";
 
 /** A snapshot of a session's counters, all since it opened. */
@@ -16,6 +17,8 @@ export interface SessionStats {
   readonly queuedFrames: number;
   /** Bytes of those. */
   readonly queuedBytes: number;
+  /** Messages that were accepted and then dropped, by the policy of `whenFull`. */
+  readonly dropped: DropCounts;
   /** Sends refused, by their answer. */
   readonly refused: { readonly "closed": number; readonly "too-large": number; readonly "full": number };
 }
@@ -40,6 +43,9 @@ export class RefusalCounters {
 
 /** The counts of a session that refused nothing. */
 export const NO_REFUSALS = new RefusalCounters();
+
+/** The counts of a session that dropped nothing. */
+export const NO_DROPS: DropCounts = { oldest: 0, superseded: 0 };
 
 /** Whether an answer means that a payload was not taken. */
 export function isRefusal(result: SendResult): result is Refusal {

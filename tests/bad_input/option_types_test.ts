@@ -31,6 +31,8 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   lowWaterMarkBytes: ["x", {}, "5"],
   maxQueuedBytes: ["x", {}, "5"],
   maxQueuedFrames: ["x", {}, "5"],
+  whenFull: [5, {}, "drop"],
+  maxGroups: ["x", {}, "5"],
   idleTimeoutMs: ["x", {}, "5"],
   closeTimeoutMs: ["x", {}, "5"],
   framesPerTurn: ["x", {}, "5"],

@@ -19,6 +19,7 @@ const EMPTY: ServiceStats = {
   receivedBytes: 0,
   sentFrames: 0,
   sentBytes: 0,
+  droppedSends: 0,
   refusedSends: 0,
   pool: new BufferPool().stats(),
 };
@@ -31,7 +32,7 @@ test("formatServiceStats() says none where there is none", () => {
     "closed    none",
     "dials     0 (failed 0)",
     "received  0 frames, 0 bytes",
-    "sent      0 frames, 0 bytes, refused 0",
+    "sent      0 frames, 0 bytes, refused 0, dropped 0",
     "accept errors 0",
     "pool",
     "  a table",

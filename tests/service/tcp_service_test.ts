@@ -203,6 +203,7 @@ test("TcpService.stats() and dump() tell what happened", async () => {
     receivedBytes: 12,
     sentFrames: 1,
     sentBytes: 12,
+    droppedSends: 0,
     refusedSends: 0,
   });
   assertEquals([listeners.length, pool.outstanding], [1, 0]);

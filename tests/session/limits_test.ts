@@ -18,6 +18,7 @@ test("resolveSessionLimits() fills in the defaults that the docs name", () => {
     closeTimeoutMs: 5_000,
     framesPerTurn: 1_024,
     flushIntervalMs: 0,
+    whenFull: "refuse",
   });
 });
 

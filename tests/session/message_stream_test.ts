@@ -13,28 +13,36 @@ function setUp() {
   return { stream: new MessageStream({ handleLoop: (isRunning) => log.push(isRunning) }), log };
 }
 
-test("MessageStream.push() gives a loop that waits its message at once", async () => {
+test("MessageStream.push() gives a loop that waits its message at once, and tells when it asks for the next", async () => {
   const { stream, log } = setUp();
   const loop = stream.loop();
   assertEquals([stream.isLooping, log], [false, []], "a loop begins when it is asked for something");
   const next = loop.next();
   assertEquals([stream.isLooping, log], [true, [true]]);
-  assertEquals(stream.push(ONE), undefined);
+  let isAsked = false;
+  stream.push(ONE).then(() => isAsked = true);
   assertEquals(await next, { value: ONE, done: false });
+  await turn();
+  assertEquals(isAsked, false, "the loop's body may run on for long, and switch the codec");
   await loop.return();
+  await turn();
+  assertEquals(isAsked, true);
   assertEquals([stream.isLooping, log], [false, [true, false]]);
 });
 
-test("MessageStream.push() keeps a message that nobody waits for, and tells when it is taken", async () => {
+test("MessageStream.push() keeps a message that nobody waits for, and tells when the next is asked for", async () => {
   const { stream } = setUp();
-  let isTaken = false;
-  stream.push(ONE)?.then(() => isTaken = true);
-  await turn();
-  assertEquals(isTaken, false);
+  let isAsked = false;
+  stream.push(ONE).then(() => isAsked = true);
   const loop = stream.loop();
   assertEquals((await loop.next()).value, ONE);
   await turn();
-  assertEquals(isTaken, true);
+  assertEquals(isAsked, false);
+  const next = loop.next();
+  await turn();
+  assertEquals(isAsked, true);
+  stream.push(TWO);
+  assertEquals((await next).value, TWO);
 });
 
 test("MessageStream.takeWaiting() takes the message from the loop, once", async () => {

@@ -72,6 +72,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     scheduler: new FlushScheduler(clock, 0),
     limits: resolveSessionLimits(limits, encoder),
     run: new BroadcastRun(),
+    pool,
   };
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);
@@ -81,7 +82,11 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   };
   const connection = new FakeConnection();
   let progress = 0;
-  const queue = new SendQueue(context, connection, encoder, { handleProgress: () => progress++ });
+  let overflows = 0;
+  const queue = new SendQueue(context, connection, encoder, {
+    handleProgress: () => progress++,
+    handleOverflow: () => overflows++,
+  });
   return {
     pool,
     queue,
@@ -96,6 +101,10 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     drain() {
       connection.release();
       queue.handleDrain();
+    },
+    /** How often the queue was full under the policy to close. */
+    get overflows() {
+      return overflows;
     },
     get progress() {
       return progress;

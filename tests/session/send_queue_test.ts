@@ -14,6 +14,9 @@ function smallQueue(limits = {}) {
   return makeQueue({ ...MARKS, ...limits }, rawCodec({ maxPayloadBytes: 100 }));
 }
 
+/** What a shared frame was made of does not matter to queues that drop nothing. */
+const NOTHING = new Uint8Array(0);
+
 test("SendQueue.push() sends all of a turn in one write, in order", async () => {
   const { queue, connection, push, pool } = makeQueue();
   const frames = [1, 0, 255, 256, 257, 5_000].map((length) => pattern(length, length));
@@ -141,12 +144,12 @@ test("SendQueue.pushShared() extends a run of one shared block, and keeps the or
   const { push, queue, connection, context, pool } = makeQueue();
   const frames = [1, 2, 3, 4, 5].map((seed) => pattern(1_000, seed));
   const { block, ranges } = makeShared(context.blocks, frames);
-  for (const [start, end] of ranges.slice(0, 3)) assertEquals(queue.pushShared(block, start, end), "queued");
+  for (const [start, end] of ranges.slice(0, 3)) assertEquals(queue.pushShared(block, start, end, NOTHING), "queued");
   assertEquals(block.holders, 2, "one segment for the run");
   push(pattern(10, 9));
-  queue.pushShared(block, ...ranges[3]);
+  queue.pushShared(block, ...ranges[3], NOTHING);
   assertEquals(block.holders, 2, "a small one is copied behind own frames");
-  queue.pushShared(block, ...ranges[4]);
+  queue.pushShared(block, ...ranges[4], NOTHING);
   assertEquals([queue.queuedFrames, queue.queuedBytes], [6, 5_010]);
   context.blocks.dropBlock(block);
   await undefined;
@@ -160,9 +163,9 @@ test("SendQueue.pushShared() extends the run that is on loan, and leaves the blo
   const { queue, connection, context, drain, pool } = makeQueue();
   const { block, ranges } = makeShared(context.blocks, [pattern(500, 1), pattern(500, 2)]);
   connection.isTaking = false;
-  queue.pushShared(block, ...ranges[0]);
+  queue.pushShared(block, ...ranges[0], NOTHING);
   await undefined;
-  queue.pushShared(block, ...ranges[1]);
+  queue.pushShared(block, ...ranges[1], NOTHING);
   context.blocks.dropBlock(block);
   drain();
   assertEquals([connection.writes, pool.outstanding], [[500, 500], 1]);
@@ -176,7 +179,7 @@ test("SendQueue.pushShared() does not copy a large frame, and gathers up to 4 Ki
     const { queue, connection, context, pool } = makeQueue();
     for (const seed of [1, 2]) {
       const { block, ranges } = makeShared(context.blocks, [pattern(length, seed)]);
-      queue.pushShared(block, ...ranges[0]);
+      queue.pushShared(block, ...ranges[0], NOTHING);
       context.blocks.dropBlock(block);
     }
     queue.flush();
@@ -190,7 +193,7 @@ test("SendQueue.pushShared() answers congested and full at the same marks as pus
   const { queue, connection, context } = smallQueue();
   const { block, ranges } = makeShared(context.blocks, [100, 100, 1, 99, 1].map((length) => pattern(length)));
   connection.isTaking = false;
-  const answers = ranges.map(([start, end]) => queue.pushShared(block, start, end));
+  const answers = ranges.map(([start, end]) => queue.pushShared(block, start, end, NOTHING));
   assertEquals(answers, ["queued", "queued", "congested", "congested", "full"]);
   assertEquals([queue.queuedBytes, queue.queuedFrames], [300, 4]);
 });
@@ -253,7 +256,7 @@ test("SendQueue.dispose() gives all memory back, on loan or not, and may be foll
   queue.flush();
   push(pattern(100));
   const { block, ranges } = makeShared(context.blocks, [pattern(60_000)]);
-  queue.pushShared(block, ...ranges[0]);
+  queue.pushShared(block, ...ranges[0], NOTHING);
   context.blocks.dropBlock(block);
   queue.dispose();
   assertEquals(pool.outstanding, 0);
@@ -305,7 +308,7 @@ test("SendQueue delivers every byte in order, and counts them, whatever the conn
           const start = shared.block.end;
           shared.block.bytes.set(payload, start);
           shared.block.end += length;
-          answer = queue.pushShared(shared.block, start, start + length);
+          answer = queue.pushShared(shared.block, start, start + length, NOTHING);
         }
         if (answer === "full") continue;
         frames++;

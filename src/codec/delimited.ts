@@ -1,0 +1,177 @@
+// delimited(): frames that end with a delimiter, such as lines. Runtime neutral.
+
+import { copyBytes } from "../buffer/copy_bytes.ts";
+import { FrameError } from "../errors.ts";
+import { checkKeys } from "../options.ts";
+import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
+import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
+
+/** Longer delimiters are no delimiters. */
+const LONGEST_DELIMITER_BYTES = 255;
+
+/** Options of {@linkcode delimited}. */
+export interface DelimitedOptions {
+  /**
+   * What ends a frame: a text, sent as UTF-8, or any 1 to 255 bytes. Copied.
+   *
+   * @default {"\n"}
+   */
+  readonly delimiter?: string | Uint8Array;
+  /**
+   * Whether the payload includes its delimiter. `send` then takes payloads that end with it; else it adds it.
+   *
+   * @default {false}
+   */
+  readonly keepDelimiter?: boolean;
+  /**
+   * The longest payload, in bytes, inclusive, without its delimiter, 0 to 2^31 - 1.
+   *
+   * @default {65536}
+   */
+  readonly maxPayloadBytes?: number;
+}
+
+const NAMES: Record<keyof DelimitedOptions, true> = { delimiter: true, keepDelimiter: true, maxPayloadBytes: true };
+
+/**
+ * Makes the codec of frames that end with a delimiter: lines, or records of any protocol whose payloads cannot have the
+ * delimiter in them.
+ *
+ * ```text
+ * +------------------+-----------+------------------+-----------+-- - -
+ * | payload          | delimiter | payload          | delimiter |
+ * +------------------+-----------+------------------+-----------+-- - -
+ * ```
+ *
+ * A payload with a delimiter inside would arrive as two: `send` closes the session with `"encode-error"` and sends nothing of
+ * it. A frame that is longer than the limit closes with `"decode-error"`, as soon as that many bytes came without a delimiter.
+ * What came before is looked at once, however many chunks the frame comes in.
+ *
+ * @param options The delimiter and the limit.
+ * @returns A codec; each session's decoder remembers how far it has looked.
+ * @throws {RangeError} if an option is out of range.
+ * @throws {TypeError} if there is an option of another name or type.
+ *
+ * @example Lines
+ * ```ts
+ * import { delimited, Frame } from "@laster/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const input = new TextEncoder().encode("hello\r\nwor");
+ * const frame = new Frame();
+ * const used = delimited({ delimiter: "\r\n" }).createDecoder().decode(input, 0, input.length, frame);
+ * assertEquals([used, frame.offset, frame.length], [7, 0, 5]);
+ * ```
+ */
+export function delimited(options: DelimitedOptions = {}): Codec {
+  checkKeys("codec", options, NAMES);
+  const { keepDelimiter = false, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = options;
+  if (typeof keepDelimiter !== "boolean") {
+    throw new TypeError(`Cannot create codec as keepDelimiter must be a boolean: current value is ${keepDelimiter}`);
+  }
+  checkMaxPayloadBytes(maxPayloadBytes, 0);
+  const delimiter = toBytes(options.delimiter ?? "\n");
+  const encoder = new DelimitedEncoder(delimiter, keepDelimiter, maxPayloadBytes);
+  return {
+    name: "delimited",
+    createDecoder: () => new DelimitedDecoder(delimiter, keepDelimiter, maxPayloadBytes),
+    createEncoder: () => encoder,
+  };
+}
+
+/**
+ * Invariant: the first `#lookedBytes` bytes of the frame that has begun hold no whole delimiter, and no begun one either but
+ * in their last `delimiter.length - 1` bytes, which are looked at again.
+ */
+class DelimitedDecoder implements FrameDecoder {
+  readonly maxFrameBytes: number;
+  readonly #delimiter: Uint8Array;
+  readonly #keptBytes: number;
+  readonly #maxPayloadBytes: number;
+  #lookedBytes = 0;
+
+  constructor(delimiter: Uint8Array, keepDelimiter: boolean, maxPayloadBytes: number) {
+    this.#delimiter = delimiter;
+    this.#keptBytes = keepDelimiter ? delimiter.length : 0;
+    this.#maxPayloadBytes = maxPayloadBytes;
+    this.maxFrameBytes = maxPayloadBytes + delimiter.length;
+  }
+
+  decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
+    const limit = Math.min(end, start + this.maxFrameBytes);
+    const at = findBytes(input, start + this.#lookedBytes, limit, this.#delimiter);
+    if (at < 0) {
+      if (end - start >= this.maxFrameBytes) {
+        throw new FrameError(
+          "too-large",
+          `Cannot decode frame as it must end within ${this.#maxPayloadBytes} bytes: current value is more`,
+        );
+      }
+      this.#lookedBytes = Math.max(0, end - start - this.#delimiter.length + 1);
+      return 0;
+    }
+    this.#lookedBytes = 0;
+    frame.set(input, start, at - start + this.#keptBytes);
+    return at - start + this.#delimiter.length;
+  }
+}
+
+class DelimitedEncoder implements FrameEncoder {
+  readonly maxPayloadBytes: number;
+  readonly #delimiter: Uint8Array;
+  readonly #isKept: boolean;
+
+  constructor(delimiter: Uint8Array, keepDelimiter: boolean, maxPayloadBytes: number) {
+    this.#delimiter = delimiter;
+    this.#isKept = keepDelimiter;
+    this.maxPayloadBytes = maxPayloadBytes + (keepDelimiter ? delimiter.length : 0);
+  }
+
+  frameBytes(length: number): number {
+    return this.#isKept ? length : length + this.#delimiter.length;
+  }
+
+  encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number {
+    const delimiter = this.#delimiter;
+    const frameBytes = this.frameBytes(length);
+    copyBytes(payload, offset, output, outputOffset, length);
+    const end = outputOffset + frameBytes;
+    if (!this.#isKept) copyBytes(delimiter, 0, output, outputOffset + length, delimiter.length);
+    // Also one that is made of the payload's end and the delimiter's begin, as "\n" + "\n\n" is.
+    const first = findBytes(output, outputOffset, end, delimiter);
+    if (first === end - delimiter.length) return frameBytes;
+    throw new FrameError(
+      "malformed",
+      first < 0
+        ? "Cannot encode payload as it must end with the delimiter: it does not"
+        : `Cannot encode payload as it must have no delimiter before its end: there is one at ${first - outputOffset}`,
+    );
+  }
+}
+
+/** Where `sought` first lies whole in `bytes[from]` up to `bytes[end - 1]`, or -1. */
+function findBytes(bytes: Uint8Array, from: number, end: number, sought: Uint8Array): number {
+  const first = sought[0];
+  const last = end - sought.length;
+  for (let at = bytes.indexOf(first, from); at >= 0 && at <= last; at = bytes.indexOf(first, at + 1)) {
+    let count = 1;
+    while (count < sought.length && bytes[at + count] === sought[count]) count++;
+    if (count === sought.length) return at;
+  }
+  return -1;
+}
+
+function toBytes(delimiter: string | Uint8Array): Uint8Array {
+  const bytes = typeof delimiter === "string" ? new TextEncoder().encode(delimiter) : delimiter;
+  if (bytes?.BYTES_PER_ELEMENT !== 1) {
+    throw new TypeError(
+      `Cannot create codec as delimiter must be a text or a Uint8Array: current value is ${delimiter}`,
+    );
+  }
+  if (bytes.length === 0 || bytes.length > LONGEST_DELIMITER_BYTES) {
+    throw new RangeError(
+      `Cannot create codec as delimiter must have 1 to ${LONGEST_DELIMITER_BYTES} bytes: current value has ${bytes.length}`,
+    );
+  }
+  return bytes.slice();
+}

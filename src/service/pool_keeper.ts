@@ -1,0 +1,37 @@
+// PoolKeeper: has the pool of a service give back what nobody needs. Runtime neutral.
+
+import type { BufferPool } from "../buffer/buffer_pool.ts";
+import type { Clock } from "../clock.ts";
+
+/** What a burst leaves behind halves this often: it is gone within a minute or two, and a game's rhythm is shorter. */
+const PERIOD_MS = 10_000;
+
+/** Calls `adapt()` of a pool now and then, while there are sessions. */
+export class PoolKeeper {
+  readonly #pool: BufferPool;
+  readonly #clock: Clock;
+  #timer: unknown = undefined;
+  readonly #onTimer = () => {
+    this.#timer = undefined;
+    this.#pool.adapt();
+    this.start();
+  };
+
+  /** Makes a keeper that sleeps. */
+  constructor(pool: BufferPool, clock: Clock) {
+    this.#pool = pool;
+    this.#clock = clock;
+  }
+
+  /** There are sessions. Does nothing if it was told before. */
+  start(): void {
+    this.#timer ??= this.#clock.setTimer(this.#onTimer, PERIOD_MS);
+  }
+
+  /** The last session is gone: nothing free is kept. */
+  stop(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#pool.trim();
+  }
+}

@@ -1,0 +1,158 @@
+// Backlog: what a peer that does not read has still to get, under a policy that may drop some of it. Holds payloads, not
+// frames: an encoder may number its frames, so one that was made must be sent. Runtime neutral.
+
+import { copyBytes } from "../buffer/copy_bytes.ts";
+import type { BufferPool } from "../buffer/buffer_pool.ts";
+import type { RentedBuffer } from "../buffer/rented_buffer.ts";
+
+/** The store grows by doubling from here. */
+const FIRST_BYTES = 1_024;
+/** Once dropped payloads take as large a part of the store, the others are moved together. */
+const MOST_WASTE = 0.2;
+
+/** Where one payload lies; absent ones were dropped. */
+interface Entry {
+  readonly key: unknown;
+  readonly start: number;
+  readonly length: number;
+  /** What its frame may take. */
+  readonly frameBytes: number;
+}
+
+/** What was dropped, and why. */
+export interface DropCounts {
+  /** Messages that made way for newer ones, under `"drop-oldest"`. */
+  readonly oldest: number;
+  /** Messages in whose stead a newer one with the same key went out, under `"latest-per-key"`. */
+  readonly superseded: number;
+}
+
+/**
+ * A queue of payloads, oldest first, in one rented array.
+ *
+ * Invariant: `bytes` and `frames` are the sums over the entries from `#head` on that are there; each of them lies in the store
+ * before `#end`, in their order.
+ */
+export class Backlog {
+  /** What the frames may take, in bytes. */
+  bytes = 0;
+  /** How many payloads there are. */
+  frames = 0;
+  readonly #pool: BufferPool;
+  readonly #mostBytes: number;
+  #store: RentedBuffer | undefined = undefined;
+  #end = 0;
+  #liveBytes = 0;
+  #entries: (Entry | undefined)[] = [];
+  #head = 0;
+  /** Where the last payload of each key stands in `#entries`. */
+  readonly #latest = new Map<unknown, number>();
+
+  /** Makes an empty backlog whose store is no larger than it takes for `mostBytes` of payloads, and a quarter more. */
+  constructor(pool: BufferPool, mostBytes: number) {
+    this.#pool = pool;
+    this.#mostBytes = mostBytes;
+  }
+
+  /** Adds a copy of a payload. */
+  push(payload: Uint8Array, offset: number, length: number, frameBytes: number, key: unknown): void {
+    const bytes = this.#reserve(length);
+    copyBytes(payload, offset, bytes, this.#end, length);
+    if (key !== undefined) this.#latest.set(key, this.#entries.length);
+    this.#entries.push({ key, start: this.#end, length, frameBytes });
+    this.#end += length;
+    this.#liveBytes += length;
+    this.bytes += frameBytes;
+    this.frames++;
+  }
+
+  /** Drops the payload with this key; says whether there was one. */
+  supersede(key: unknown): boolean {
+    const index = key === undefined ? undefined : this.#latest.get(key);
+    if (index === undefined) return false;
+    this.#remove(index);
+    return true;
+  }
+
+  /** Hands the oldest payload to `take`, then drops it. Gives false if there is none. */
+  shift(take: (payload: Uint8Array, offset: number, length: number) => void): boolean {
+    const entry = this.#skip();
+    if (entry === undefined || this.#store === undefined) return false;
+    const index = this.#head;
+    take(this.#store.bytes, entry.start, entry.length);
+    this.#remove(index);
+    if (this.frames === 0) this.clear();
+    return true;
+  }
+
+  /** Drops the oldest payload; says whether there was one. */
+  dropOldest(): boolean {
+    if (this.#skip() === undefined) return false;
+    this.#remove(this.#head);
+    return true;
+  }
+
+  /** Drops everything and gives the memory back. */
+  clear(): void {
+    this.#store?.release();
+    this.#store = undefined;
+    this.#entries = [];
+    this.#latest.clear();
+    this.#head =
+      this.#end =
+      this.#liveBytes =
+      this.bytes =
+      this.frames =
+        0;
+  }
+
+  /** Goes to the oldest that is there. */
+  #skip(): Entry | undefined {
+    while (this.#head < this.#entries.length && this.#entries[this.#head] === undefined) this.#head++;
+    return this.#entries[this.#head];
+  }
+
+  #remove(index: number): void {
+    const entry = this.#entries[index];
+    if (entry === undefined) return;
+    this.#entries[index] = undefined;
+    if (entry.key !== undefined && this.#latest.get(entry.key) === index) this.#latest.delete(entry.key);
+    this.#liveBytes -= entry.length;
+    this.bytes -= entry.frameBytes;
+    this.frames--;
+  }
+
+  /** Makes room for `length` bytes at the end of the store, and gives it. */
+  #reserve(length: number): Uint8Array {
+    const store = this.#store;
+    const capacity = store?.bytes.length ?? 0;
+    const isWasteful = this.#entries.length > 2 * this.frames + 64;
+    if (store !== undefined && this.#end + length <= capacity && !isWasteful) return store.bytes;
+    const needed = this.#liveBytes + length;
+    const isLarge = needed > capacity * (1 - MOST_WASTE);
+    if (store !== undefined && !isLarge) return this.#moveTo(store);
+    const mostBytes = Math.ceil(Math.max(needed, this.#mostBytes) / (1 - MOST_WASTE));
+    return this.#moveTo(this.#pool.rent(Math.min(Math.max(FIRST_BYTES, 2 * needed), mostBytes)));
+  }
+
+  /** Moves all that is there to the front of `target`, which may be the store. */
+  #moveTo(target: RentedBuffer): Uint8Array {
+    const source = this.#store;
+    const entries: Entry[] = [];
+    this.#latest.clear();
+    this.#end = 0;
+    for (const entry of this.#entries) {
+      if (entry === undefined || source === undefined) continue;
+      if (source === target) target.bytes.copyWithin(this.#end, entry.start, entry.start + entry.length);
+      else copyBytes(source.bytes, entry.start, target.bytes, this.#end, entry.length);
+      if (entry.key !== undefined) this.#latest.set(entry.key, entries.length);
+      entries.push({ ...entry, start: this.#end });
+      this.#end += entry.length;
+    }
+    if (source !== undefined && source !== target) source.release();
+    this.#store = target;
+    this.#entries = entries;
+    this.#head = 0;
+    return target.bytes;
+  }
+}

@@ -1,0 +1,106 @@
+// GroupTable: which sessions are in which named group. Knows nothing of sending. Runtime neutral.
+
+import type { Receivers } from "./broadcaster.ts";
+import type { SessionCore } from "./session_core.ts";
+
+/** The sessions of one group. */
+export class GroupMembers<Data> implements Receivers<Data> {
+  readonly #cores = new Set<SessionCore<Data>>();
+  readonly #onChange: (members: GroupMembers<Data>) => void;
+
+  /** Makes an empty group; `onChange` is called before each change. */
+  constructor(onChange: (members: GroupMembers<Data>) => void) {
+    this.#onChange = onChange;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#cores.size;
+  }
+
+  has(core: object): boolean {
+    return this.#cores.has(core as SessionCore<Data>); // Whatever else is asked for is not in the set.
+  }
+
+  values(): Iterable<SessionCore<Data>> {
+    return this.#cores.values();
+  }
+
+  /** Adds a session that is not there. */
+  add(core: SessionCore<Data>): void {
+    this.#onChange(this);
+    this.#cores.add(core);
+  }
+
+  /** Takes a session out that is there. */
+  delete(core: SessionCore<Data>): void {
+    this.#onChange(this);
+    this.#cores.delete(core);
+  }
+}
+
+/**
+ * The groups of a service, by name. A group is there while it has members.
+ *
+ * Invariant: a session is among the members of a group if and only if that is among the session's groups.
+ */
+export class GroupTable<Data> {
+  readonly #groups = new Map<string, GroupMembers<Data>>();
+  readonly #maxGroups: number;
+  readonly #onChange: (members: GroupMembers<Data>) => void;
+
+  /** Makes an empty table; `onChange` is called before each change of a group's members. */
+  constructor(maxGroups: number, onChange: (members: GroupMembers<Data>) => void) {
+    this.#maxGroups = maxGroups;
+    this.#onChange = onChange;
+  }
+
+  /** How many groups have members. */
+  get count(): number {
+    return this.#groups.size;
+  }
+
+  /** The names of the groups that have members. */
+  names(): IterableIterator<string> {
+    return this.#groups.keys();
+  }
+
+  /** The members of a group; undefined if it has none. */
+  members(name: string): GroupMembers<Data> | undefined {
+    return this.#groups.get(name);
+  }
+
+  /** Adds an open session to a group; says whether it was not there. */
+  join(name: string, core: SessionCore<Data>): boolean {
+    let members = this.#groups.get(name);
+    if (members?.has(core)) return false;
+    if (members === undefined) {
+      if (this.#groups.size >= this.#maxGroups) {
+        throw new RangeError(
+          `Cannot join group as there may be ${this.#maxGroups} groups at the same time: current value is ${name}`,
+        );
+      }
+      members = new GroupMembers(this.#onChange);
+      this.#groups.set(name, members);
+    }
+    members.add(core);
+    core.groups ??= new Set();
+    core.groups.add(name);
+    return true;
+  }
+
+  /** Takes a session out of a group; says whether it was there. */
+  leave(name: string, core: SessionCore<Data>): boolean {
+    const members = this.#groups.get(name);
+    if (members === undefined || !members.has(core)) return false;
+    members.delete(core);
+    core.groups?.delete(name);
+    if (members.count === 0) this.#groups.delete(name);
+    return true;
+  }
+
+  /** Takes a session out of all its groups. */
+  leaveAll(core: SessionCore<Data>): void {
+    for (const name of core.groups ?? []) this.leave(name, core);
+  }
+}
