@@ -18,7 +18,7 @@ const DEFAULT_MAX_FREE_PER_CLASS = 1024;
 /** All default classes, each full to the default count, hold 5.4 MiB: the cap matters for larger classes. */
 const DEFAULT_MAX_FREE_BYTES = 8 * 1024 * 1024;
 
-/** What a class keeps free at first; it doubles while renters go short, and halves while buffers lie about. */
+/** What a class keeps free at first; it doubles while renters go short. */
 const FIRST_LIMIT = 64;
 
 /** A class that had to make more than this part of what was rented grows. */
@@ -217,10 +217,9 @@ export class BufferPool {
     const before = this.#freeBytes;
     for (const sizeClass of this.#classes) {
       const { free, leastFree, hits, misses } = sizeClass;
-      if (2 * leastFree >= sizeClass.limit) {
-        sizeClass.limit = Math.max(Math.min(FIRST_LIMIT, this.#maxFreePerClass), sizeClass.limit >>> 1);
-      }
       this.#dropFree(sizeClass, Math.ceil(leastFree / 2));
+      const leastLimit = Math.max(FIRST_LIMIT, free.length + sizeClass.outstanding);
+      if (leastFree > 0) sizeClass.limit = Math.min(sizeClass.limit, leastLimit);
       sizeClass.leastFree = free.length;
       sizeClass.hitsBefore = hits;
       sizeClass.missesBefore = misses;

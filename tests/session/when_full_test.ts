@@ -1,0 +1,185 @@
+// What happens at a full queue, policy by policy: on the queue itself, and with peers that stop reading on real sockets.
+
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import type { CloseEvent, FullPolicy, Session } from "@laster/net";
+import { bytes, pattern, socketTransportsHere, startPair, text, transportsHere, until, within } from "../support.ts";
+import { makeQueue, makeShared } from "./queue_fixture.ts";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+/** What `utf8("last")` reads as. */
+const LAST = 0x6c617374;
+const received = ({ connection }: ReturnType<typeof makeQueue>) => text(Uint8Array.from(connection.received));
+
+/** A queue whose connection has not taken its first write. */
+function stalled(whenFull: FullPolicy, maxQueuedFrames: number): ReturnType<typeof makeQueue> {
+  const fixture = makeQueue({ whenFull, maxQueuedFrames });
+  fixture.connection.isTaking = false;
+  fixture.push(utf8("first "));
+  fixture.queue.flush();
+  return fixture;
+}
+
+function pushKeyed({ queue }: ReturnType<typeof makeQueue>, payload: string, key?: unknown) {
+  const encoded = utf8(payload);
+  return queue.push(encoded, 0, encoded.length, key);
+}
+
+test("SendQueue drops the oldest that are not on their way under drop-oldest, and counts them", () => {
+  const fixture = stalled("drop-oldest", 4);
+  for (let index = 0; index < 10; index++) assertEquals(fixture.push(utf8(`${index} `)), "queued");
+  assertEquals([fixture.queue.queuedFrames, fixture.queue.drops], [4, { oldest: 7, superseded: 0 }]);
+  fixture.connection.isTaking = true;
+  fixture.drain();
+  assertEquals(received(fixture), "first 7 8 9 ");
+  assertEquals([fixture.queue.queuedFrames, fixture.queue.queuedBytes, fixture.pool.outstanding], [0, 0, 0]);
+});
+
+test("SendQueue refuses under drop-oldest only when what is on its way fills it alone", () => {
+  const fixture = stalled("drop-oldest", 1);
+  assertEquals([fixture.push(utf8("second")), fixture.queue.drops], ["full", { oldest: 0, superseded: 0 }]);
+});
+
+test("SendQueue keeps the latest of each key under latest-per-key, in the order of the last", () => {
+  const fixture = stalled("latest-per-key", 4);
+  for (const [payload, key] of [["a1 ", "a"], ["b1 ", "b"], ["a2 ", "a"], ["x ", undefined], ["a3 ", "a"]] as const) {
+    assertEquals(pushKeyed(fixture, payload, key), "queued");
+  }
+  assertEquals(fixture.queue.drops, { oldest: 0, superseded: 2 });
+  assertEquals(pushKeyed(fixture, "y "), "full");
+  assertEquals(pushKeyed(fixture, "c1 ", "c"), "full");
+  assertEquals(pushKeyed(fixture, "b2 ", "b"), "queued");
+  fixture.connection.isTaking = true;
+  fixture.drain();
+  assertEquals(received(fixture), "first x a3 b2 ");
+  assertEquals(fixture.pool.outstanding, 0);
+});
+
+test("SendQueue tells its owner to close under close, and refuses under refuse", () => {
+  const closing = stalled("close", 2);
+  assertEquals([closing.push(utf8("a")), closing.overflows], ["queued", 0]);
+  assertEquals([closing.push(utf8("b")), closing.overflows], ["full", 1]);
+  const refusing = stalled("refuse", 2);
+  assertEquals([refusing.push(utf8("a")), refusing.push(utf8("b")), refusing.overflows], ["queued", "full", 0]);
+});
+
+test("SendQueue holds what a stalled peer has to get within its limit, and a quarter, whatever was dropped", () => {
+  const limit = 400_000;
+  for (const whenFull of ["drop-oldest", "latest-per-key"] as const) {
+    const fixture = makeQueue({ whenFull, maxQueuedBytes: 262_144 + 1_000_000 + limit });
+    fixture.connection.isTaking = false;
+    fixture.push(utf8("first"));
+    fixture.queue.flush();
+    const payload = new Uint8Array(12);
+    let most = 0;
+    for (let index = 0; index < 300_000; index++) {
+      fixture.queue.push(payload, 0, 12, index % 100);
+      most = Math.max(most, fixture.pool.stats().outstandingBytes);
+    }
+    assert(most <= 1.25 * (262_144 + 1_000_000 + limit) + 266_240, `${whenFull}: ${most} bytes`);
+    fixture.queue.dispose();
+    assertEquals(fixture.pool.outstanding, 0);
+  }
+});
+
+test("SendQueue drops shared frames like its own, and takes what waited before what comes later", () => {
+  const fixture = stalled("drop-oldest", 3);
+  const payloads = ["s1 ", "s2 ", "s3 "].map(utf8);
+  const { block, ranges } = makeShared(fixture.context.blocks, payloads);
+  ranges.forEach(([start, end], index) => fixture.queue.pushShared(block, start, end, payloads[index]));
+  fixture.connection.isTaking = true;
+  fixture.drain();
+  fixture.push(utf8("later"));
+  fixture.queue.flush();
+  assertEquals(received(fixture), "first s2 s3 later");
+});
+
+/** Sends numbered messages to a peer that reads nothing until `isReading`, then says what it got. */
+async function overfill(
+  make: () => ReturnType<ReturnType<typeof transportsHere>[number]["make"]>,
+  whenFull: FullPolicy,
+) {
+  const heard: number[] = [];
+  const closes: CloseEvent[] = [];
+  const gate = Promise.withResolvers<void>();
+  const sent: string[] = [];
+  await using pair = await startPair(make(), {
+    whenFull,
+    highWaterMarkBytes: 65_536,
+    maxQueuedBytes: 262_144,
+    onClose: (_session, event) => closes.push(event),
+  }, {
+    onMessage(_session, payload) {
+      heard.push(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
+      return heard.length === 1 ? gate.promise : undefined;
+    },
+  });
+  const { far } = await pair.connect();
+  const payload = pattern(10_000);
+  for (let number = 0; number < 3_000 && far.state === "open"; number++) {
+    new DataView(payload.buffer).setUint32(0, number);
+    sent.push(far.send(payload, { key: number % 10 }));
+    if (number % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  const { stats } = far;
+  gate.resolve();
+  if (far.state === "open") {
+    await until(() => far.queuedBytes === 0, "the queue is empty");
+    far.send(utf8("last"));
+    await until(() => heard.at(-1) === LAST, "the last message");
+  }
+  return { heard: heard.slice(0, -1), sent, stats, closes, session: far as Session };
+}
+
+for (const { name, make } of socketTransportsHere()) {
+  test(`Session under drop-oldest goes on with the newest once its peer reads again, on ${name}`, async () => {
+    const { heard, sent, stats } = await overfill(make, "drop-oldest");
+    assert(stats.dropped.oldest > 100, `${stats.dropped.oldest} dropped`);
+    assertEquals(sent.filter((answer) => answer === "full").length, 0);
+    assertEquals(heard.length + stats.dropped.oldest, 3_000);
+    assertEquals(heard, [...heard].sort((left, right) => left - right));
+    assertEquals(heard.slice(-10), Array.from({ length: 10 }, (_, index) => 2_990 + index));
+  });
+
+  test(`Session under latest-per-key has the last of each key for a peer that reads again, on ${name}`, async () => {
+    const { heard, stats } = await overfill(make, "latest-per-key");
+    assert(stats.dropped.superseded > 100, `${stats.dropped.superseded} superseded`);
+    assertEquals(heard.length + stats.dropped.superseded, 3_000);
+    assertEquals(heard, [...heard].sort((left, right) => left - right));
+    assertEquals(heard.slice(-10), Array.from({ length: 10 }, (_, index) => 2_990 + index));
+  });
+
+  test(`Session under close is cut with slow-consumer, on ${name}`, async () => {
+    const { sent, closes, session } = await overfill(make, "close");
+    assertEquals([sent.at(-1), session.state], ["full", "closed"]);
+    assertEquals(closes.map(({ reason }) => reason), ["slow-consumer"]);
+    assert(closes[0].unsentFrames > 0);
+  });
+
+  test(`Session under refuse says full, and loses nothing it took, on ${name}`, async () => {
+    const { heard, sent, stats } = await overfill(make, "refuse");
+    assert(stats.refused.full > 100);
+    assertEquals(heard, [...sent.keys()].filter((number) => sent[number] !== "full"));
+  });
+}
+
+test("Session refuses when the service's budget is used up, and another's peer is not the worse for it", async () => {
+  const [{ make }] = transportsHere();
+  await using pair = await startPair(make(), { pool: { maxBytes: 600_000 }, maxQueuedBytes: 10_000_000 }, {
+    onMessage: (session) => session.id === 1 ? new Promise<void>((resolve) => setTimeout(resolve, 300)) : undefined,
+  });
+  const slow = await pair.connect();
+  const fast = await pair.connect();
+  let full = 0;
+  for (let count = 0; count < 2_000 && full < 10; count++) {
+    if (slow.far.send(pattern(60_000)) === "full") full++;
+    if (count % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assertEquals(full, 10);
+  assert(pair.server.stats().pool.outstandingBytes <= 600_000);
+  assertEquals(slow.far.state, "open");
+  slow.far.abort();
+  await within(slow.far.closed, "the end of the slow one");
+  assert(["queued", "sent"].includes(fast.far.send(bytes("fine"))));
+  await until(() => fast.near.stats.receivedFrames === 1, "the message");
+});
