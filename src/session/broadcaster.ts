@@ -95,11 +95,12 @@ export class Broadcaster<Data> implements Flushable {
     block.end += written;
     this.#run.add(start);
     if (excepted !== undefined) { for (const core of excepted) core.queue.skipRun(); }
+    // All of them first: one that is cut for its full queue has the run handed over.
+    for (const core of this.#others) core.queue.skipRun();
     tally.accepted += this.#takers;
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
-      core.queue.skipRun();
       count(
         tally,
         isShared ? core.sendShared(block, start, block.end, payload, key) : core.send(payload, 0, payload.length, key),

@@ -230,10 +230,9 @@ export class SendQueue implements Flushable {
     this.#owner.handleProgress();
   }
 
-  /** Takes the last broadcasts that are this session's: no more are. */
+  /** The session closes: takes the last broadcasts that are its own. */
   seal(): void {
     this.takeRun();
-    this.#seen = Infinity;
     this.#run.isCounted = false;
   }
 

@@ -11,7 +11,10 @@ const BURST_LEVEL = 3;
 const BUSY_BURSTS = 4;
 /** So many reads in a row for which the smallest would do, and it is quiet. */
 const QUIET_READS = 4;
-/** All larger buffers together, lent or not; past it a connection stays small. Bounds what busy ones hold that fell silent. */
+/**
+ * All larger buffers together, lent or not; past it connections make do with the second smallest, of which there is one for
+ * each. Bounds what busy ones hold that fell silent.
+ */
 const BUDGET_BYTES = 16_777_216;
 /** The smallest are parts of larger arrays: an array of its own takes another 300 bytes. */
 const SLAB_BYTES = 16_384;
@@ -36,7 +39,7 @@ export class ReadBufferPool {
     return new ReadBuffer(this, this.#free[0].pop() ?? this.#cutSmallest());
   }
 
-  /** Lends a larger buffer, unless the budget is used up. */
+  /** Lends a larger buffer; beyond the second smallest unless the budget is used up. */
   take(level: number): Uint8Array | undefined {
     const free = this.#free[level].pop();
     if (free !== undefined) return free;
@@ -44,7 +47,7 @@ export class ReadBufferPool {
     for (let other = SIZES.length - 1; other > 0 && this.#madeBytes + bytes > BUDGET_BYTES; other--) {
       this.#drop(other, this.#madeBytes + bytes - BUDGET_BYTES);
     }
-    if (this.#madeBytes + bytes > BUDGET_BYTES) return undefined;
+    if (this.#madeBytes + bytes > BUDGET_BYTES && level > 1) return undefined;
     this.#madeBytes += bytes;
     return new Uint8Array(bytes);
   }
@@ -121,10 +124,14 @@ export class ReadBuffer implements ReadQuota {
     this.#isBurst = true;
   }
 
-  /** Changes to a buffer of another size, if there is one left. */
-  #change(level: number): void {
-    if (level === this.#level) return;
-    const next = level > 0 ? this.#pool.take(level) : this.#smallest;
+  /** Changes to a buffer of another size, or the next smaller one that is left. */
+  #change(mostLevel: number): void {
+    let level = mostLevel;
+    let next: Uint8Array | undefined;
+    while (level !== this.#level && next === undefined) {
+      next = level > 0 ? this.#pool.take(level) : this.#smallest;
+      if (next === undefined) level--;
+    }
     if (next === undefined) return;
     this.#giveBack(false);
     this.bytes = next;

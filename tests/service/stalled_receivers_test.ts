@@ -1,0 +1,90 @@
+// 500 receivers of which 5 stop reading: the others get every frame in order, and the service keeps within its budget, under
+// each policy. On real sockets.
+
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import type { FullPolicy, Session } from "@laster/net";
+import { socketTransportsHere, startPair, until } from "../support.ts";
+
+const RECEIVERS = 500;
+const STALLED = 5;
+const MESSAGES = 300;
+const PAYLOAD_BYTES = 16_000;
+const QUEUE_BYTES = 524_288;
+/** All sessions together: what the stalled may hold and what is on its way to the others. */
+const BUDGET_BYTES = 16_777_216;
+
+/** What a stalled receiver made of it. */
+interface Stalled {
+  readonly session: Session;
+  readonly numbers: readonly number[];
+}
+
+for (const { name, make } of socketTransportsHere()) {
+  for (const whenFull of ["refuse", "drop-oldest", "latest-per-key", "close"] as const) {
+    test(`Group.broadcast() to 500 of whom 5 read nothing delays nobody, under ${whenFull} on ${name}`, async () => {
+      await broadcastToMany(make, whenFull);
+    });
+  }
+}
+
+async function broadcastToMany(make: ReturnType<typeof socketTransportsHere>[number]["make"], whenFull: FullPolicy) {
+  const heard = new Map<number, number[]>();
+  const gate = Promise.withResolvers<void>();
+  await using pair = await startPair(make(), {
+    whenFull,
+    highWaterMarkBytes: 131_072,
+    maxQueuedBytes: QUEUE_BYTES,
+    pool: { maxBytes: BUDGET_BYTES },
+    closeTimeoutMs: 10_000,
+  }, {
+    onOpen: (session) => heard.set(session.id, []),
+    onMessage(session, payload) {
+      heard.get(session.id)?.push(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
+      return session.id <= STALLED ? gate.promise : undefined;
+    },
+  });
+  for (let count = 0; count < RECEIVERS; count++) await pair.client.connect({ port: pair.port });
+  await until(() => pair.server.sessionCount === RECEIVERS, "all sessions");
+  const group = pair.server.group("world");
+  const far = [...pair.server.sessions()];
+  for (const session of far) group.join(session);
+  const all = Array.from({ length: MESSAGES }, (_, number) => number);
+  const isDone = (count: number) => [...heard].every(([id, numbers]) => id <= STALLED || numbers.length >= count);
+  let mostBytes = 0;
+  for (const number of all) {
+    const payload = new Uint8Array(PAYLOAD_BYTES).fill(number);
+    new DataView(payload.buffer).setUint32(0, number);
+    group.broadcast(payload, { key: number % 4 });
+    const { outstandingBytes, freeBytes } = pair.server.stats().pool;
+    mostBytes = Math.max(mostBytes, outstandingBytes + freeBytes);
+    // As a game does: the next tick comes when the last is through, for all that read.
+    if (number % 4 === 3) await until(() => isDone(number + 1), `tick ${number}`);
+  }
+  assert(mostBytes <= BUDGET_BYTES, `${mostBytes} bytes`);
+  for (const [id, numbers] of heard) if (id > STALLED) assertEquals(numbers, all);
+  const stalled = far.slice(0, STALLED).map((session) => ({ session, numbers: heard.get(session.id) ?? [] }));
+  for (const { session } of stalled) assert(session.queuedBytes <= QUEUE_BYTES, `${session.queuedBytes} bytes queued`);
+  gate.resolve();
+  const hasAll = ({ session, numbers }: Stalled) => (
+    session.queuedBytes === 0 && numbers.length === session.stats.sentFrames
+  );
+  if (whenFull !== "close") await until(() => stalled.every(hasAll), "the stalled have caught up");
+  for (const one of stalled) assertPolicy(whenFull, one);
+}
+
+function assertPolicy(whenFull: FullPolicy, { session, numbers }: Stalled): void {
+  const { dropped, refused } = session.stats;
+  if (whenFull !== "close") assertEquals(numbers, [...numbers].sort((left, right) => left - right));
+  if (whenFull === "refuse") {
+    assert(refused.full > 0);
+    assertEquals(numbers, Array.from({ length: MESSAGES - refused.full }, (_, number) => number));
+  } else if (whenFull === "close") {
+    assertEquals(session.state, "closed");
+  } else {
+    assertEquals(numbers.length + dropped.oldest + dropped.superseded, MESSAGES);
+    assert(dropped.oldest + dropped.superseded > 0);
+    assertEquals(dropped[whenFull === "drop-oldest" ? "superseded" : "oldest"], 0);
+    assertEquals(numbers.slice(-4), [MESSAGES - 4, MESSAGES - 3, MESSAGES - 2, MESSAGES - 1]);
+  }
+}
