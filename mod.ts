@@ -35,7 +35,7 @@ export {
 } from "./src/errors.ts";
 export { consoleLogger, type Logger, silentLogger } from "./src/logger.ts";
 export type { BroadcastResult } from "./src/session/broadcaster.ts";
-export type { CloseEvent, CloseReason } from "./src/session/close_reason.ts";
+export type { CloseEvent, CloseReason, FrameFault } from "./src/session/close_reason.ts";
 export type { SentEvent, SessionHandlers } from "./src/session/handlers.ts";
 export type { FullPolicy, SessionLimits } from "./src/session/limits.ts";
 export type { SendResult } from "./src/session/send_result.ts";

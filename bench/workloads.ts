@@ -81,6 +81,7 @@ export const WORKLOADS: readonly Workload[] = [
       WITH_C,
     ),
     isCounted: true,
+    mostRounds: 3,
   },
   {
     ...echo("H", "50 light connections (32 B) beside two heavy ones (64 KiB, 64 outstanding)", "--conns 50 --size 32"),
@@ -91,6 +92,7 @@ export const WORKLOADS: readonly Workload[] = [
   {
     ...echo("R", "open loop: 1,000 connections × 20 messages/s", "--conns 1000 --size 64 --depth 8 --rate 20", WITH_C),
     quickKinds: ["ours"],
+    mostRounds: 3,
   },
 ];
 
@@ -106,5 +108,5 @@ export const CHART_WORKLOADS: readonly Workload[] = [
 ];
 
 function chart(id: string, load: string): Workload {
-  return { ...echo(id, id, load, WITH_C), mostRounds: 3, secs: 1, maxPayloadBytes: 1_048_576 };
+  return { ...echo(id, id, load, WITH_C), mostRounds: 1, secs: 1, maxPayloadBytes: 1_048_576 };
 }

@@ -21,7 +21,10 @@ const EXAMPLES: readonly Example[] = [
   { file: "demo.ts", kind: "program", args: ["--seconds", "1"] },
   { file: "custom_codec.ts", kind: "program" },
   { file: "echo_server.ts", kind: "server", client: ["echo_client.ts", "--connections", "20", "--messages", "50"] },
+  { file: "secure_echo_server.ts", kind: "server", client: ["secure_echo_client.ts", "--messages", "50"] },
   { file: "broadcast_server.ts", kind: "server" },
+  { file: "chat_server.ts", kind: "server", client: ["chat_client.ts", "--name", "ann"] },
+  { file: "position_sync.ts", kind: "program", args: ["--seconds", "1", "--bots", "20"] },
 ];
 
 const RUN_FLAGS = { deno: ["run", "--allow-net"], bun: ["run"], node: [] } as const;

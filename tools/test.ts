@@ -35,8 +35,11 @@ async function main({ names, config, parts }: Arguments): Promise<number> {
   const files = findTests("tests").filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
   if (files.length === 0) throw new Error(`no test file has ${parts.join(" or ")} in its path`);
   const sum: Totals = { passed: 0, failed: 0, skipped: 0 };
-  for (const runtime of await prepareRuntimes(names)) {
-    const totals = await runSuite(runtime, files, config);
+  const runtimes = await prepareRuntimes(names);
+  // The tests of examples run a client of their own runtime against a server of each.
+  const env = { NO_COLOR: "1", LASTER_RUNTIMES: JSON.stringify(runtimes) };
+  for (const runtime of runtimes) {
+    const totals = await runSuite(runtime, files, { config, env });
     sum.passed += totals.passed;
     sum.failed += totals.failed;
     sum.skipped += totals.skipped;
@@ -45,12 +48,18 @@ async function main({ names, config, parts }: Arguments): Promise<number> {
   return sum.failed === 0 ? 0 : 1;
 }
 
+/** What a suite is run with. */
+interface SuiteOptions {
+  readonly config: string | undefined;
+  readonly env: Record<string, string>;
+}
+
 /** Runs `files` on `runtime`; shows what its runner said only if something is wrong. */
-async function runSuite(runtime: Runtime, files: readonly string[], config: string | undefined): Promise<Totals> {
+async function runSuite(runtime: Runtime, files: readonly string[], { config, env }: SuiteOptions): Promise<Totals> {
   const folder = await Deno.makeTempDir();
   const report = `${folder}/report.xml`;
   const args = [...runnerArguments(runtime.name, report, config), ...files.map((file) => `./${file}`)];
-  const { code, output, seconds } = await run(runtime.command, args, { env: { NO_COLOR: "1" } });
+  const { code, output, seconds } = await run(runtime.command, args, { env });
   const totals = countCases(await Deno.readTextFile(report).catch(() => ""));
   await Deno.remove(folder, { recursive: true });
 

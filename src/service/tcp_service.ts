@@ -34,6 +34,9 @@ import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOpti
 import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
 import { StartStop } from "./start_stop.ts";
 
+/** On Deno: some hundred positions of a game's tick. */
+const IN_FLIGHT_BYTES = 16_384;
+
 /**
  * A TCP service: listeners, dials, and the sessions that come of them.
  *
@@ -111,6 +114,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       blocks: new OutboundBlocks(this.#pool),
       scheduler: new FlushScheduler(clock, limits.flushIntervalMs, this.#transport.isInStep),
       run: new BroadcastRun(),
+      inFlightBytes: this.#transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
       frame: new Frame(),
       traffic: { lightChunks: 0 },
       logger: guardLogger(options.logger ?? consoleLogger()),

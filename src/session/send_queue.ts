@@ -36,6 +36,8 @@ export interface SendQueueContext {
   readonly scheduler: FlushScheduler;
   /** The limits. */
   readonly limits: ResolvedSessionLimits;
+  /** So much may wait behind a write under way and is sent in any case; -1 for nothing. Some, where every write is under way. */
+  readonly inFlightBytes: number;
   /** Where what waits under a policy that may drop it is kept. */
   readonly pool: BufferPool;
   /** The broadcasts that queues have still to take. */
@@ -312,8 +314,13 @@ export class SendQueue implements Flushable {
 
   /** Whether what comes now may be dropped later: the peer has not taken what was written before. */
   get #mayDrop(): boolean {
+    return this.#isWriting && this.#isDropping &&
+      (this.#bytes - this.#writingBytes > this.#context.inFlightBytes || (this.#backlog?.frames ?? 0) > 0);
+  }
+
+  get #isDropping(): boolean {
     const { whenFull } = this.#limits;
-    return this.#isWriting && (whenFull === "drop-oldest" || whenFull === "latest-per-key");
+    return whenFull === "drop-oldest" || whenFull === "latest-per-key";
   }
 
   #refuse(): SendResult {
@@ -360,7 +367,7 @@ export class SendQueue implements Flushable {
 
   /** Lets frames follow in `block`, as long as nothing but their place has to be looked after. */
   #openLane(block: OutboundBlock): void {
-    if (this.#mayDrop) return;
+    if (this.#isWriting && this.#isDropping) return;
     this.#laneBytes = block.bytes;
     this.#laneStart = this.#laneEnd = block.end;
     this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.#bytes);

@@ -7,6 +7,7 @@ import type { Frame } from "../codec/codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "../codec/limits.ts";
 import { FrameError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
+import { asPlain } from "./plain_bytes.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 /** Deflate gains nothing on shorter payloads, and a call of it takes 10 us and more. */
@@ -129,7 +130,7 @@ function makeDecoder(maxInflatedBytes: number): StageDecoder {
 
 function inflate(deflated: Uint8Array, maxInflatedBytes: number): Uint8Array {
   try {
-    return inflateRawSync(deflated, { maxOutputLength: maxInflatedBytes });
+    return asPlain(inflateRawSync(deflated, { maxOutputLength: maxInflatedBytes }));
   } catch (cause) {
     const { code } = cause as { code?: unknown };
     if (code === "ERR_BUFFER_TOO_LARGE") refuseInflated(maxInflatedBytes, cause);

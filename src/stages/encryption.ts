@@ -5,6 +5,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { Frame } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
+import { asPlain } from "./plain_bytes.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 const HEADER_BYTES = 8;
@@ -85,13 +86,15 @@ export function encryption(keys: SessionKeys): Stage {
   };
 }
 
-class Encryptor implements StageEncoder {
+/** Encrypts; the number of its first frame is another than 0 in tests only, which cannot wait for 2^32 frames. */
+export class Encryptor implements StageEncoder {
   readonly #key: Uint8Array;
   readonly #algorithm: "aes-128-gcm" | "aes-256-gcm";
   readonly #nonce = new Uint8Array(NONCE_BYTES);
-  #number = 0;
+  #number: number;
 
-  constructor(key: Uint8Array) {
+  constructor(key: Uint8Array, firstNumber: number = 0) {
+    this.#number = firstNumber;
     this.#key = key;
     this.#algorithm = algorithmOf(key);
   }
@@ -114,13 +117,15 @@ class Encryptor implements StageEncoder {
   }
 }
 
-class Decryptor implements StageDecoder {
+/** Decrypts; see `Encryptor`. */
+export class Decryptor implements StageDecoder {
   readonly #key: Uint8Array;
   readonly #algorithm: "aes-128-gcm" | "aes-256-gcm";
   readonly #nonce = new Uint8Array(NONCE_BYTES);
-  #number = 0;
+  #number: number;
 
-  constructor(key: Uint8Array) {
+  constructor(key: Uint8Array, firstNumber: number = 0) {
+    this.#number = firstNumber;
     this.#key = key;
     this.#algorithm = algorithmOf(key);
   }
@@ -162,7 +167,7 @@ class Decryptor implements StageDecoder {
         cause,
       });
     }
-    return payload;
+    return asPlain(payload);
   }
 }
 
@@ -177,7 +182,7 @@ function takeOnce(made: { encoder: boolean; decoder: boolean }, what: "encoder" 
 }
 
 function copyKey(name: string, key: Uint8Array): Uint8Array {
-  if (key?.BYTES_PER_ELEMENT === 1 && (key.length === 16 || key.length === 32)) return key.slice();
+  if (key?.BYTES_PER_ELEMENT === 1 && (key.length === 16 || key.length === 32)) return new Uint8Array(key); // Not `slice()`: that of a Buffer copies nothing.
   throw new RangeError(
     `Cannot create encryption as ${name} must be a Uint8Array of 16 or 32 bytes: current value has ${key?.length}`,
   );

@@ -84,6 +84,7 @@ export function denoTransport(): Transport {
   return {
     name: "deno",
     isInStep: true,
+    isWriteDeferred: true,
     listen: (address, handler, options) => listenDeno(deno, reads, address, handler, options),
     connect: (address, options) => connectDeno(deno, reads, address, options),
   };

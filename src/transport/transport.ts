@@ -120,6 +120,12 @@ export interface Transport {
    */
   readonly isInStep?: boolean;
   /**
+   * Whether `write` answers false even when the peer keeps up, as on Deno, where every write is over a moment later.
+   *
+   * @default {false}
+   */
+  readonly isWriteDeferred?: boolean;
+  /**
    * Opens a listener.
    *
    * @param address Where; port 0 lets the system choose.

@@ -73,6 +73,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     limits: resolveSessionLimits(limits, encoder),
     run: new BroadcastRun(),
     pool,
+    inFlightBytes: -1,
   };
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);

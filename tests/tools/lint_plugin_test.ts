@@ -59,6 +59,26 @@ test("layers: the core imports nothing from outside", { skip }, () => {
   assertBroken(undefined, 'import { Counter } from "prom-client";', "src/metrics/mod.ts");
 });
 
+test("layers: config imports fast-xml-parser and node:fs/promises, and nobody else the parser", { skip }, () => {
+  const path = "src/config/a.ts";
+  const parser = 'import { XMLParser } from "fast-xml-parser";';
+  assertBroken(undefined, parser, path, "tests/config/a_test.ts");
+  assertBroken(undefined, 'import { open } from "node:fs/promises";', path);
+  assertBroken(undefined, 'import { x } from "../service/x.ts";', path);
+  assertBroken("layers", parser, "src/service/a.ts", "src/metrics/mod.ts", "src/testing/mod.ts", "mod.ts");
+  assertBroken("layers", 'import { open } from "node:fs/promises";', "src/service/a.ts", "src/transport/deno.ts");
+  assertBroken("layers", 'import { readFileSync } from "node:fs";', path);
+  assertBroken("layers", 'import { Counter } from "prom-client";', path);
+  assertBroken("layers", 'import { x } from "../metrics/x.ts";', path);
+  assertBroken(
+    "layers",
+    'import { x } from "../config/x.ts";',
+    "src/service/a.ts",
+    "src/metrics/mod.ts",
+    "src/testing/mod.ts",
+  );
+});
+
 test("layers: node: modules are the Node adapter's", { skip }, () => {
   const source = 'import { connect } from "node:net";';
   assertBroken(undefined, source, "src/transport/node.ts", "tests/a_test.ts", "examples/a.ts");

@@ -7,6 +7,7 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ["transport", 2],
   ["session", 3],
   ["service", 4],
+  ["config", 5],
   ["testing", 5],
 ]);
 
@@ -15,8 +16,16 @@ const INTEGRATION_LAYER = 5;
 /** `mod.ts` in the root stands above all. */
 const ENTRY_LAYER = 6;
 
-/** The one file that may import `node:` modules; packages of others are imported by integrations only. */
+/** The one file of the core that may import `node:` modules; packages of others are for integrations only. */
 const NODE_ADAPTER = "src/transport/node.ts";
+
+/**
+ * All that an integration may import from outside, for those that say so. A package that is listed here is theirs alone;
+ * `node:` modules are not.
+ */
+const OUTSIDE: ReadonlyMap<string, readonly string[]> = new Map([
+  ["config", ["fast-xml-parser", "node:fs/promises"]],
+]);
 
 /** A folder of src, or what stands for one. */
 interface Unit {
@@ -42,11 +51,22 @@ export function checkImport(from: string, specifier: string): string | undefined
 }
 
 function checkOutsideImport(from: string, unit: Unit, specifier: string): string | undefined {
-  if (unit.layer === INTEGRATION_LAYER && unit.name !== "testing") return undefined;
+  if (unit.layer === INTEGRATION_LAYER && unit.name !== "testing") return checkIntegrationImport(unit, specifier);
   if (specifier.startsWith("node:")) {
     return from === NODE_ADAPTER ? undefined : `${specifier} may be imported in ${NODE_ADAPTER} only`;
   }
   return `${from} may not import ${specifier}: the core imports nothing from outside`;
+}
+
+function checkIntegrationImport(unit: Unit, specifier: string): string | undefined {
+  const allowed = OUTSIDE.get(unit.name);
+  if (allowed !== undefined) {
+    if (allowed.includes(specifier)) return undefined;
+    return `src/${unit.name} may import ${allowed.join(" and ")} from outside only, not ${specifier}`;
+  }
+  const owner = [...OUTSIDE].find(([, specifiers]) => specifiers.includes(specifier))?.[0];
+  if (owner === undefined || specifier.startsWith("node:")) return undefined;
+  return `${specifier} may be imported in src/${owner} only`;
 }
 
 /** The folder of src that a file is in, or src itself; undefined outside the package. */

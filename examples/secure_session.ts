@@ -1,0 +1,117 @@
+// What the secure echo server and client share: a handshake in plain frames, after which all frames are encrypted.
+//
+// Each side sends a fresh X25519 public key, mixes the Diffie-Hellman result with the secret that both know, derives keys for
+// this session alone, switches the codec, and says "ready" in the first encrypted frame: whoever cannot read it has another
+// secret, and its session ends by "tampered".
+//
+// What this protects against: reading along, and changing, replaying, reordering or cutting out frames. The secret says who
+// the peer is; without it, anybody in the middle could shake hands with both sides. As the X25519 keys are thrown away, what
+// was recorded stays secret even if the secret gets out later. What it does not protect against: a secret that can be
+// guessed, since who once spoke with a side can try out guesses at home (take 128 random bits, not a word); peers that know
+// the secret and pretend to be another; reading the number, the times and the sizes of frames, which compression makes tell
+// more than they would; and cutting the connection, at the end of a frame too: say "that was all" in a message of your own.
+
+import { Buffer } from "node:buffer";
+import { createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
+import { type Codec, type Session, simpleBinary } from "@laster/net";
+import { checksum, compression, deriveSessionKeys, encryption, staged } from "@laster/net/stages";
+
+/** The longest message, before compression and encryption. */
+export const MAX_MESSAGE_BYTES = 65_536;
+
+/** Secrets shorter than this are guessed. */
+export const LEAST_SECRET_LENGTH = 16;
+
+/** How long a peer may take to say hello: two round trips to the other side of the world, and a slow start. */
+export const HELLO_DEADLINE_MS = 5_000;
+
+const HELLO_BYTES = 32;
+/** What the three stages add, as the codec's limit counts it too. */
+const STAGE_BYTES = 29;
+const READY = new TextEncoder().encode("ready");
+
+/** The codec of the handshake: nobody can have more than a hello kept for him before it is done. */
+export const HANDSHAKE_CODEC: Codec = simpleBinary({ maxPayloadBytes: HELLO_BYTES });
+
+/** Where a session is: its hello is on its way, its peer's "ready" is, or all is done. */
+type HandshakeState = "hello" | "ready" | "done";
+
+/** The handshake of one session; keep it in the session's `data`. */
+export class Handshake {
+  readonly #secret: Uint8Array;
+  readonly #deadlineMs: number;
+  #state: HandshakeState = "hello";
+  #privateKey: KeyObject | undefined = undefined;
+  #ownHello: Uint8Array = new Uint8Array(0);
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+
+  constructor(secret: string, deadlineMs: number = HELLO_DEADLINE_MS) {
+    this.#secret = new TextEncoder().encode(secret);
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** Whether messages may be sent, and are the peer's. */
+  get isDone(): boolean {
+    return this.#state === "done";
+  }
+
+  /** Says hello; to be called in `onOpen`. */
+  begin(session: Session<Handshake>): void {
+    const { privateKey, publicKey } = generateKeyPairSync("x25519");
+    this.#privateKey = privateKey;
+    this.#ownHello = encodePublicKey(publicKey);
+    session.send(this.#ownHello);
+    this.#timer = setTimeout(() => session.abort(), this.#deadlineMs);
+  }
+
+  /**
+   * Takes a message for as long as `isDone` is false; to be called in the message handler.
+   *
+   * @throws {Error} if the peer's hello or "ready" is none: a handler that lets it through ends the session.
+   */
+  advance(session: Session<Handshake>, payload: Uint8Array): void {
+    if (this.#state === "hello") {
+      this.#switchTo(session, payload);
+      this.#state = "ready";
+      return;
+    }
+    if (new TextDecoder().decode(payload) !== "ready") throw new Error("Cannot begin session as the peer is not ready");
+    this.#state = "done";
+    this.end();
+  }
+
+  /** Stops the clock; to be called in `onClose`. */
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #switchTo(session: Session<Handshake>, peerHello: Uint8Array): void {
+    if (this.#privateKey === undefined) throw new Error("Cannot take hello as the handshake has not begun");
+    const shared = diffieHellman({ privateKey: this.#privateKey, publicKey: decodePublicKey(peerHello) });
+    this.#privateKey = undefined;
+    const secret = new Uint8Array(hkdfSync("sha256", shared, this.#secret, "laster-net secure echo", 32));
+    const keys = deriveSessionKeys({ secret, ownHello: this.#ownHello, peerHello });
+    session.switchCodec(makeCodec(keys));
+    session.send(READY);
+  }
+}
+
+function makeCodec(keys: ReturnType<typeof deriveSessionKeys>): Codec {
+  const framing = simpleBinary({ maxPayloadBytes: MAX_MESSAGE_BYTES + STAGE_BYTES });
+  // The sum is there to be seen: the tag of the encryption finds all that it finds.
+  const stages = [checksum(), compression({ maxInflatedBytes: MAX_MESSAGE_BYTES + 4 }), encryption(keys)];
+  return staged(framing, stages);
+}
+
+function encodePublicKey(publicKey: KeyObject): Uint8Array {
+  const { x = "" } = publicKey.export({ format: "jwk" });
+  return new Uint8Array(Buffer.from(x, "base64url"));
+}
+
+function decodePublicKey(hello: Uint8Array): KeyObject {
+  if (hello.length !== HELLO_BYTES) {
+    throw new Error(`Cannot take hello as it has ${HELLO_BYTES} bytes: current value is ${hello.length}`);
+  }
+  const x = Buffer.from(hello).toString("base64url");
+  return createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "X25519", x } });
+}

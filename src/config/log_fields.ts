@@ -1,0 +1,36 @@
+// readLogger(): the logger that stands for the original's `Log` and `LogLevel`. Writes no files. Runtime neutral.
+
+import { consoleLogger, type Logger, silentLogger } from "../logger.ts";
+import type { FieldReader } from "./field_reader.ts";
+
+/** The original takes any other word for its null logger; here a mistyped one is refused. */
+const LOGS = ["console", "file", "null", "none"] as const;
+const LEVELS = ["Debug", "Info", "Error"] as const;
+
+/**
+ * Makes the logger of a config.
+ *
+ * The original has no level for warnings and reports as errors what are warnings here, so `Error` writes both.
+ *
+ * @param fields The config's fields.
+ * @param notes Where to say what could not be done.
+ * @returns A logger; without the fields it writes errors to the console, as the original.
+ * @throws {ConfigError} if a field has another word.
+ */
+export function readLogger(fields: FieldReader, notes: string[]): Logger {
+  // An empty word is the null logger too, as in the original.
+  const log = fields.text("Log") === "" ? "null" : fields.word("Log", LOGS) ?? "console";
+  const level = fields.word("LogLevel", LEVELS) ?? "Error";
+  if (log !== "console" && log !== "file") return silentLogger();
+  if (log === "file") {
+    notes.push("Log is console: a log file needs a logger of your own, as the service's logger option");
+  }
+  const base = consoleLogger();
+  // The console logger drops what is below a warning: what the level lets through goes the way of the warnings.
+  return {
+    debug: level === "Debug" ? base.warn : base.debug,
+    info: level === "Error" ? base.info : base.warn,
+    warn: base.warn,
+    error: base.error,
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * The config files of laster40Net, read as they are.
+ *
+ * @example A service from the original's XML
+ * ```ts
+ * import { parseLasterConfig } from "@laster/net/config";
+ * import { TcpService } from "@laster/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { options } = parseLasterConfig(`
+ *   <TcpServiceConfig>
+ *     <MessageFactoryTypeName>NetService.Message.SimpleBinaryMessageFactory</MessageFactoryTypeName>
+ *     <Listeners><Listener ip="127.0.0.1" port="0" /></Listeners>
+ *   </TcpServiceConfig>`);
+ * await using service = new TcpService({ ...options, onMessage: (session, payload) => session.send(payload) });
+ * await service.start();
+ * assertEquals(service.stats().listeners.length, 1);
+ * ```
+ *
+ * @module
+ */
+
+export type { CodecSettings, CodecSource } from "./codec_field.ts";
+export { ConfigError, type ConfigErrorDetails } from "./config_error.ts";
+export {
+  type LasterConfig,
+  type LasterConfigOptions,
+  type LasterServiceOptions,
+  parseLasterConfig,
+} from "./laster_config.ts";
+export { loadLasterConfig } from "./load_config.ts";
+export { startFromXml, type StartFromXmlOptions, type XmlServiceHandlers } from "./start_from_xml.ts";

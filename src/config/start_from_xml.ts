@@ -1,0 +1,71 @@
+// startFromXml(): a running service from a config file of laster40Net, in one call. Runtime neutral.
+
+import type { SessionHandlers } from "../session/handlers.ts";
+import type { TcpServiceOptions } from "../service/service_options.ts";
+import { TcpService } from "../service/tcp_service.ts";
+import type { LasterConfigOptions } from "./laster_config.ts";
+import { loadLasterConfig } from "./load_config.ts";
+
+/** What an application does when something happens: the original's events. */
+export interface XmlServiceHandlers<Data = undefined>
+  extends SessionHandlers<Data>, Readonly<Pick<TcpServiceOptions<Data>, "onConnectFailed">> {}
+
+/** Options of {@linkcode startFromXml}: any of a service takes the place of what the file says. */
+export interface StartFromXmlOptions<Data = undefined>
+  extends LasterConfigOptions, Readonly<Omit<TcpServiceOptions<Data>, keyof XmlServiceHandlers<Data>>> {
+  /**
+   * Is given each note of the config: what of it has no counterpart, or another meaning.
+   *
+   * @default {the notes are dropped}
+   */
+  readonly onNote?: (note: string) => void;
+}
+
+/**
+ * Starts the service of a config file of laster40Net: `new TcpService("SimpleEchoServer.xml")` and `Run()` in one.
+ *
+ * What {@linkcode loadLasterConfig} says of the file holds. The listeners are open when it resolves; dials have begun.
+ *
+ * @param path The config file.
+ * @param handlers What to do when something happens.
+ * @param options What to have otherwise than in the file, such as `listeners` with another port.
+ * @returns The running service.
+ * @throws {ConfigError} if the file cannot be read, or is no such config.
+ * @throws {ListenError} if a listener cannot be opened; nothing runs then.
+ * @throws {TypeError | RangeError} if an option is wrong.
+ *
+ * @example An echo server, on a free port instead of the file's
+ * ```ts
+ * import { startFromXml } from "@laster/net/config";
+ * import { assertEquals } from "@std/assert";
+ * import { mkdtemp, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ *
+ * const path = `${await mkdtemp(`${tmpdir()}/laster-`)}/server.xml`;
+ * await writeFile(
+ *   path,
+ *   `<TcpServiceConfig>
+ *      <MessageFactoryTypeName>NetService.Message.SimpleBinaryMessageFactory</MessageFactoryTypeName>
+ *      <Listeners><Listener><port>11110</port></Listener></Listeners>
+ *    </TcpServiceConfig>`,
+ * );
+ * await using service = await startFromXml(
+ *   path,
+ *   { onMessage: (session, payload) => session.send(payload) },
+ *   { listeners: [{ hostname: "127.0.0.1", port: 0 }] },
+ * );
+ * assertEquals(service.state, "running");
+ * ```
+ */
+export async function startFromXml<Data = undefined>(
+  path: string,
+  handlers: XmlServiceHandlers<Data>,
+  options: StartFromXmlOptions<Data> = {},
+): Promise<TcpService<Data>> {
+  const { codecs, onNote, ...overrides } = options;
+  const config = await loadLasterConfig(path, { codecs });
+  if (onNote !== undefined) { for (const note of config.notes) onNote(note); }
+  const service = new TcpService<Data>({ ...config.options, ...overrides, ...handlers });
+  await service.start();
+  return service;
+}

@@ -1,0 +1,113 @@
+// parseXml(): XML text as a tree of elements, within limits. Knows nothing of what the elements mean. Runtime neutral.
+
+import { XMLParser, XMLValidator } from "fast-xml-parser";
+import { ConfigError } from "./config_error.ts";
+
+/** Two thousand listeners with all their fields; and nothing that keeps the event loop busy for long. */
+export const MAX_CONFIG_BYTES = 262_144;
+
+/** A config has three levels: this only keeps a hostile one from going deep. */
+const MAX_NESTED_ELEMENTS = 16;
+
+/** A declaration such as `<!DOCTYPE` or `<!ENTITY`: what starts with `<!` and is neither a comment nor CDATA. */
+const DECLARATION = /<!(?!--|\[CDATA\[)/;
+
+const TEXT = "#text";
+const ATTRIBUTES = ":@";
+
+/** An element of an XML text. */
+export interface XmlElement {
+  /** Its name, with a prefix if it has one. */
+  readonly name: string;
+  /** What stands in its start tag. */
+  readonly attributes: readonly (readonly [name: string, value: string])[];
+  /** The elements in it, in their order. */
+  readonly children: readonly XmlElement[];
+  /** The text in it, without white space at its ends. */
+  readonly text: string;
+}
+
+/** What the parser makes with `preserveOrder`: what is inside under the name, and the attributes under another key. */
+type ParsedNode = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads XML.
+ *
+ * Entities of its own, and so any DOCTYPE, are refused before anything is parsed: a few lines of them can grow to
+ * gigabytes. Text that is longer than {@linkcode MAX_CONFIG_BYTES} characters is refused too.
+ *
+ * @param xml The text.
+ * @returns The root element.
+ * @throws {ConfigError} if it is too long, has a DOCTYPE, or is not well-formed.
+ */
+export function parseXml(xml: string): XmlElement {
+  checkText(xml);
+  const nodes = parseNodes(xml);
+  const roots = nodes.filter((node) => !(TEXT in node)).map(toElement);
+  if (roots.length === 1) return roots[0];
+  throw new ConfigError("it must have one root element", {
+    field: "",
+    value: roots.map(({ name }) => name).join(", "),
+  });
+}
+
+function checkText(xml: string): void {
+  if (typeof xml !== "string") throw new TypeError(`Cannot read config as it must be a text: current value is ${xml}`);
+  if (xml.length > MAX_CONFIG_BYTES) refuseSize(xml.length);
+  if (xml.trim() === "") throw new ConfigError("it must have a root element", { field: "", value: xml });
+  const declaration = DECLARATION.exec(xml);
+  if (declaration === null) return;
+  const value = xml.slice(declaration.index).split(/[\s>[]/, 1)[0];
+  throw new ConfigError("it may have no DOCTYPE and no entities of its own", { field: "", value });
+}
+
+/**
+ * Refuses a config that is too long.
+ *
+ * @param size How long it is, or how much was read of it.
+ * @throws {ConfigError} always.
+ */
+export function refuseSize(size: number): never {
+  throw new ConfigError(`it may be at most ${MAX_CONFIG_BYTES} bytes long`, { field: "", value: `${size}` });
+}
+
+function parseNodes(xml: string): readonly ParsedNode[] {
+  const validity = XMLValidator.validate(xml);
+  if (validity !== true) {
+    const { msg, line, col } = validity.err;
+    refuseSyntax(`${msg} (line ${line}${col === undefined ? "" : `, column ${col}`})`);
+  }
+  const parser = new XMLParser({
+    preserveOrder: true,
+    ignoreAttributes: false,
+    ignoreDeclaration: true,
+    ignorePiTags: true,
+    attributeNamePrefix: "",
+    textNodeName: TEXT,
+    parseTagValue: false,
+    parseAttributeValue: false,
+    maxNestedTags: MAX_NESTED_ELEMENTS,
+  });
+  try {
+    return parser.parse(xml);
+  } catch (error) {
+    refuseSyntax(error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function refuseSyntax(value: string, cause?: unknown): never {
+  throw new ConfigError("it must be well-formed XML", { field: "", value, cause });
+}
+
+function toElement(node: ParsedNode): XmlElement {
+  const name = Object.keys(node).find((key) => key !== ATTRIBUTES) ?? "";
+  const inside = (node[name] ?? []) as readonly ParsedNode[]; // With `preserveOrder` it is an array.
+  const attributes = Object.entries((node[ATTRIBUTES] ?? {}) as Readonly<Record<string, string>>);
+  const texts = inside.filter((child) => TEXT in child).map((child) => String(child[TEXT]));
+  return {
+    name,
+    attributes,
+    children: inside.filter((child) => !(TEXT in child)).map(toElement),
+    text: texts.join("").trim(),
+  };
+}
