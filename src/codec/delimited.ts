@@ -173,5 +173,5 @@ function toBytes(delimiter: string | Uint8Array): Uint8Array {
       `Cannot create codec as delimiter must have 1 to ${LONGEST_DELIMITER_BYTES} bytes: current value has ${bytes.length}`,
     );
   }
-  return bytes.slice();
+  return Uint8Array.from(bytes); // A Buffer's slice is no copy.
 }
