@@ -35,8 +35,12 @@ export interface GroupOwner<Data> {
  * await using server = new TcpService({
  *   transport,
  *   listeners: [{ port: 1 }],
- *   onOpen: (session) => server.group("lobby").join(session),
- *   onMessage: (session, payload) => server.group("lobby").broadcast(payload, { except: session }),
+ *   onOpen(session): void {
+ *     server.group("lobby").join(session);
+ *   },
+ *   onMessage(session, payload): void {
+ *     server.group("lobby").broadcast(payload, { except: session });
+ *   },
  * });
  * await server.start();
  * await using client = new TcpService({ transport });
