@@ -75,12 +75,12 @@ export class FrameReader {
   /**
    * Takes the next chunk, on loan until `next()` says false.
    *
-   * @param chunk The bytes; the chunk before must be used up.
+   * @param chunk The bytes; the chunk before must be used up, but for what `switchDecoder` has left.
    */
   feed(chunk: Uint8Array): void {
-    this.#chunk = chunk;
+    this.#chunk = this.hasInput ? this.#joinRest(chunk) : chunk;
     this.#position = 0;
-    this.#end = chunk.length;
+    this.#end = this.#chunk.length;
   }
 
   /**
@@ -113,7 +113,8 @@ export class FrameReader {
   }
 
   /**
-   * Has the frames that come next cut by another decoder. A frame that has begun is begun again by it.
+   * Has the frames that come next cut by another decoder. A frame that has begun is begun again by it: call `next()`, or
+   * `feed()` what comes behind it first.
    *
    * @param decoder The other decoder.
    */
@@ -121,13 +122,13 @@ export class FrameReader {
     this.#decoder = decoder;
     if (!this.isInsideFrame) return;
     const tail = this.#tail as RentedBuffer; // `isInsideFrame` says so.
-    const rest = new Uint8Array(this.#tailBytes + this.#end - this.#position);
-    copyBytes(tail.bytes, 0, rest, 0, this.#tailBytes);
-    if (this.#chunk !== undefined) {
-      copyBytes(this.#chunk, this.#position, rest, this.#tailBytes, this.#end - this.#position);
-    }
+    const begun = new Uint8Array(this.#tailBytes);
+    copyBytes(tail.bytes, 0, begun, 0, begun.length);
     this.#dropTail();
-    this.feed(rest);
+    const rest = this.#chunk?.subarray(this.#position, this.#end);
+    this.#position = this.#end = 0;
+    this.feed(begun);
+    if (rest !== undefined && rest.length > 0) this.feed(rest);
   }
 
   /** Gives the memory back. The reader takes no more after this. */
@@ -135,6 +136,16 @@ export class FrameReader {
     if (this.#tail !== undefined) this.#dropTail();
     this.#chunk = undefined;
     this.#position = this.#end = 0;
+  }
+
+  /** Puts a chunk behind what is left of the one before. */
+  #joinRest(chunk: Uint8Array): Uint8Array {
+    const before = this.#chunk as Uint8Array; // There is input.
+    const rest = this.#end - this.#position;
+    const joined = new Uint8Array(rest + chunk.length);
+    copyBytes(before, this.#position, joined, 0, rest);
+    copyBytes(chunk, 0, joined, rest, chunk.length);
+    return joined;
   }
 
   #nextFromTail(): boolean {

@@ -142,7 +142,7 @@ export class Inbox {
   /** Has what comes next cut by another decoder; what is left of the chunk is seen to in a microtask, if nobody does before. */
   switchDecoder(decoder: FrameDecoder): void {
     this.#reader.switchDecoder(decoder);
-    if (!this.isBusy) queueMicrotask(() => this.#continue());
+    if (this.#reader.hasInput) queueMicrotask(() => this.#continue());
   }
 
   /** The session takes no more messages: the turn ends after the one at hand. */

@@ -373,3 +373,92 @@ test("Session.switchCodec() lets a peer that was cut in many ways be understood,
     }
   }
 });
+
+const BIG = lengthPrefixed({ width: 2, byteOrder: "big" });
+/** In the old codec a frame of 16 MB that has only begun. */
+const LINE = "\0\0a line of some length";
+
+/** Sends a frame of the new codec in two pieces; `act` runs between them and may switch. Gives what was heard. */
+async function hearInPieces(
+  transport: Transport,
+  options: TcpServiceOptions,
+  act: (session: Session) => void,
+): Promise<string[]> {
+  const heard: string[] = [];
+  const codec = simpleBinary({ maxPayloadBytes: 2 ** 30 });
+  await using pair = await startPair(transport, {
+    codec,
+    maxQueuedBytes: 2 ** 31,
+    ...options,
+    onMessage: (_session, payload) => heard.push(text(payload)),
+  }, { codec: rawCodec() });
+  const { near, far } = await pair.connect();
+  const whole = frame(BIG.createEncoder(), bytes(LINE));
+  near.send(whole.subarray(0, 10), { flush: "now" });
+  await until(() => far.stats.receivedBytes === 10, "the first piece");
+  act(far);
+  await turn();
+  near.send(whole.subarray(10), { flush: "now" });
+  await until(() => far.stats.receivedBytes === whole.length, "the second piece");
+  await until(() => heard.length > 0, "the frame", 2_000).catch(() => {}); // What is missing is shown by the caller.
+  return heard;
+}
+
+for (const { name, make } of transportsHere()) {
+  test(`Session.switchCodec() in onReceive keeps the frame that has begun on ${name}`, async () => {
+    let chunks = 0;
+    const onReceive = (session: Session) => {
+      if (++chunks === 2) session.switchCodec(BIG);
+    };
+    assertEquals(await hearInPieces(make(), { onReceive }, () => {}), [LINE]);
+  });
+
+  test(`Session.switchCodec() in onSend keeps the frame that has begun on ${name}`, async () => {
+    const onSend = (session: Session) => session.switchCodec(BIG);
+    assertEquals(await hearInPieces(make(), { onSend }, (session) => session.send(bytes("x"))), [LINE]);
+  });
+}
+
+test("Session.switchCodec() in onSend cuts a frame that is whole in the new codec, though nothing more comes", async () => {
+  const heard: string[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    codec: simpleBinary({ maxPayloadBytes: 2 ** 30 }),
+    maxQueuedBytes: 2 ** 31,
+    onSend: (session) => session.switchCodec(BIG),
+    onMessage: (_session, payload) => heard.push(text(payload)),
+  }, { codec: rawCodec() });
+  const { near, far } = await pair.connect();
+  near.send(frame(BIG.createEncoder(), bytes(LINE)));
+  await until(() => far.stats.receivedBytes > 0, "the frame");
+  far.send(bytes("x"));
+  await until(() => heard.length === 1, "the message");
+  assertEquals(heard, [LINE]);
+});
+
+for (const whenFull of ["drop-oldest", "latest-per-key"] as const) {
+  test(`Session.switchCodec() sends what waits under ${whenFull} in the old codec`, async () => {
+    const transport = memoryTransport({ dialScript: { capacityBytes: 4_096 } });
+    let heard = new Uint8Array(0);
+    const gate = Promise.withResolvers<void>();
+    await using pair = await startPair(transport, { whenFull, maxQueuedBytes: 20_000_000, onMessage: () => {} }, {
+      codec: rawCodec(),
+      onMessage(_session, payload) {
+        heard = join([heard, payload]) as Uint8Array<ArrayBuffer>;
+        return gate.promise;
+      },
+    });
+    const { far } = await pair.connect();
+    const payloads = Array.from({ length: 10 }, (_, index) => pattern(5_000, index));
+    payloads.forEach((payload, key) => far.send(payload, { key, flush: "now" }));
+    far.switchCodec(BIG);
+    far.send(bytes("new"));
+    gate.resolve();
+    const encoder = simpleBinary().createEncoder();
+    const expected = join([
+      ...payloads.map((payload) => frame(encoder, payload)),
+      frame(BIG.createEncoder(), bytes("new")),
+    ]);
+    await until(() => heard.length >= expected.length, "all bytes");
+    assertEquals(heard, expected);
+  });
+}

@@ -3,7 +3,17 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { CloseEvent, FullPolicy, Session } from "@laster/net";
-import { bytes, pattern, socketTransportsHere, startPair, text, transportsHere, until, within } from "../support.ts";
+import {
+  bytes,
+  pattern,
+  socketTransportsHere,
+  startPair,
+  text,
+  transportsHere,
+  turn,
+  until,
+  within,
+} from "../support.ts";
 import { makeQueue, makeShared } from "./queue_fixture.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -119,7 +129,7 @@ async function overfill(
   for (let number = 0; number < 3_000 && far.state === "open"; number++) {
     new DataView(payload.buffer).setUint32(0, number);
     sent.push(far.send(payload, { key: number % 10 }));
-    if (number % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (number % 20 === 19) await turn();
   }
   const { stats } = far;
   gate.resolve();
@@ -165,20 +175,22 @@ for (const { name, make } of socketTransportsHere()) {
 
 test("Session refuses when the service's budget is used up, and another's peer is not the worse for it", async () => {
   const [{ make }] = transportsHere();
+  const gate = Promise.withResolvers<void>();
   await using pair = await startPair(make(), { pool: { maxBytes: 600_000 }, maxQueuedBytes: 10_000_000 }, {
-    onMessage: (session) => session.id === 1 ? new Promise<void>((resolve) => setTimeout(resolve, 300)) : undefined,
+    onMessage: (session) => session.id === 1 ? gate.promise : undefined,
   });
   const slow = await pair.connect();
   const fast = await pair.connect();
   let full = 0;
   for (let count = 0; count < 2_000 && full < 10; count++) {
     if (slow.far.send(pattern(60_000)) === "full") full++;
-    if (count % 10 === 9) await new Promise((resolve) => setTimeout(resolve, 0));
+    if (count % 10 === 9) await turn();
   }
   assertEquals(full, 10);
   assert(pair.server.stats().pool.outstandingBytes <= 600_000);
   assertEquals(slow.far.state, "open");
   slow.far.abort();
+  gate.resolve();
   await within(slow.far.closed, "the end of the slow one");
   assert(["queued", "sent"].includes(fast.far.send(bytes("fine"))));
   await until(() => fast.near.stats.receivedFrames === 1, "the message");
