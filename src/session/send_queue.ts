@@ -1,8 +1,6 @@
-// deno-lint-ignore-file laster/file-length -- One concept still; to be split in a commit of its own.
-// SendQueue: what one session has still to send. Frames are encoded straight into its last block, and leave in as few
-// writes as they fit in. Knows nothing of the session's life. Runtime neutral.
+// SendQueue: what one session has still to send: what is taken and refused, and when it is written. Where it lies is in
+// segment_queue.ts. Knows nothing of the session's life. Runtime neutral.
 
-import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -11,20 +9,10 @@ import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
 import type { BroadcastRun } from "./broadcast_run.ts";
-import {
-  checkWritten,
-  gatherSegments,
-  growSegment,
-  LARGEST_BLOCK_BYTES,
-  LARGEST_GATHERED_BYTES,
-  type OutboundBlock,
-  type OutboundBlocks,
-  type OutboundSegment,
-} from "./outbound_blocks.ts";
+import { checkWritten, LARGEST_BLOCK_BYTES, type OutboundBlock, type OutboundBlocks } from "./outbound_blocks.ts";
+import { SegmentQueue } from "./segment_queue.ts";
 import type { SendResult } from "./send_result.ts";
 
-/** The first block of a session that has not sent before. */
-const FIRST_BLOCK_BYTES = 256;
 /** What has waited is encoded in portions of this. */
 const REFILL_BYTES = 65_536;
 const EMPTY: Uint8Array = new Uint8Array(0);
@@ -56,12 +44,11 @@ export interface SendQueueOwner {
 /**
  * The outgoing side of a session.
  *
- * Invariant: `#bytes` and `#frames` are the sums over the segments from `#head` to `#tail`; while `#isWriting`, the first
- * `#writingBytes` of `#head` are on loan to the connection. Frames that follow each other in one own block, far from any
- * limit, go down a lane: they lie between `#laneStart` and `#laneEnd` behind the last segment until `#settle` adds them to
- * it. While the lane is open there is no broadcast that this queue has still to take.
+ * Invariant: frames that follow each other in one own block, far from any limit, go down a lane: they lie between
+ * `#laneStart` and `#laneEnd` behind the last segment until `#settle` adds them to it. While the lane is open there is no
+ * broadcast that this queue has still to take.
  */
-export class SendQueue implements Flushable {
+export class SendQueue extends SegmentQueue implements Flushable {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
   #encoder: FrameEncoder;
   /** The block of the lane, or nothing. */
@@ -73,8 +60,6 @@ export class SendQueue implements Flushable {
   #laneFramesLeft = 0;
   #laneStart = 0;
   #laneFrames = 0;
-  #bytes = 0;
-  #frames = 0;
   /** The last broadcast that was taken, or passed by. */
   #seen: number;
   /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
@@ -83,14 +68,9 @@ export class SendQueue implements Flushable {
   sentBytes = 0;
   /** Frames taken by the connection so far. */
   sentFrames = 0;
-  #head: OutboundSegment | undefined = undefined;
-  #tail: OutboundSegment | undefined = undefined;
-  #isWriting = false;
   #isScheduled = false;
   #isDisposed = false;
   nextDue: Flushable | undefined = undefined;
-  /** What the last own block held when it left: the size of the next. */
-  #blockBytes = FIRST_BLOCK_BYTES;
   readonly #connection: Connection;
   readonly #context: SendQueueContext;
   readonly #run: BroadcastRun;
@@ -102,13 +82,12 @@ export class SendQueue implements Flushable {
   #backlog: Backlog | undefined = undefined;
   /** What the policy dropped; undefined if nothing. */
   drops: { -readonly [Count in keyof DropCounts]: number } | undefined = undefined;
-  #writingBytes = 0;
-  #writingFrames = 0;
   #reportedBytes = 0;
   #reportedFrames = 0;
 
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
+    super(context.blocks);
     this.#context = context;
     this.#limits = context.limits;
     this.#run = context.run;
@@ -128,13 +107,13 @@ export class SendQueue implements Flushable {
   /** Bytes that the connection has not taken yet. */
   get queuedBytes(): number {
     this.takeRun();
-    return this.#bytes + this.#laneEnd - this.#laneStart + (this.#backlog?.bytes ?? 0);
+    return this.bytes + this.#laneEnd - this.#laneStart + (this.#backlog?.bytes ?? 0);
   }
 
   /** Frames that the connection has not wholly taken yet. */
   get queuedFrames(): number {
     this.takeRun();
-    return this.#frames + this.#laneFrames - this.#laneFramesLeft + (this.#backlog?.frames ?? 0);
+    return this.frames + this.#laneFrames - this.#laneFramesLeft + (this.#backlog?.frames ?? 0);
   }
 
   /** Has the frames that come next made by another encoder. */
@@ -144,11 +123,6 @@ export class SendQueue implements Flushable {
     if (this.#backlog !== undefined) this.#refill(this.#backlog, Infinity);
     this.#encoder = encoder;
     this.#run.isCounted = false;
-  }
-
-  /** Whether a write waits for the peer. */
-  get isWriting(): boolean {
-    return this.#isWriting;
   }
 
   /** Encodes a payload and queues its frame; `key` says which one it may take the place of, if the policy is that. */
@@ -168,8 +142,9 @@ export class SendQueue implements Flushable {
     const isFull = this.#isFullFor(roomBytes);
     if (this.#mayDrop) return this.#pushLater(payload, offset, length, roomBytes, key);
     if (isFull) return this.#refuse();
-    const result = this.#accept(this.#encode(payload, offset, length, roomBytes), 1);
-    if (this.#tail !== undefined && this.#tail.isOwn) this.#openLane(this.#tail.block);
+    this.addEncoded(encoder, payload, offset, length, roomBytes);
+    const result = this.#accept();
+    if (this.tail !== undefined && this.tail.isOwn) this.#openLane(this.tail.block);
     return result;
   }
 
@@ -184,8 +159,8 @@ export class SendQueue implements Flushable {
     const isFull = this.#isFullFor(bytes);
     if (this.#mayDrop) return this.#pushLater(payload, 0, payload.length, bytes, key);
     if (isFull) return this.#refuse();
-    this.#addShared(block, start, end, 1);
-    return this.#accept(bytes, 1);
+    this.addShared(block, start, end, 1);
+    return this.#accept();
   }
 
   /**
@@ -196,8 +171,8 @@ export class SendQueue implements Flushable {
   prepareForRun(encoder: FrameEncoder): boolean {
     this.#settle();
     const { frames, bytes } = this.#run.limits;
-    return this.isInRun = encoder === this.#encoder && !this.#mayDrop && this.#bytes + bytes <= this.#easyBytes &&
-      this.#frames + frames <= this.#limits.maxQueuedFrames;
+    return this.isInRun = encoder === this.#encoder && !this.#mayDrop && this.bytes + bytes <= this.#easyBytes &&
+      this.frames + frames <= this.#limits.maxQueuedFrames;
   }
 
   /** Takes the broadcasts of the run that came since the last call. */
@@ -208,8 +183,8 @@ export class SendQueue implements Flushable {
     const frames = run.serial - Math.max(this.#seen, run.startSerial);
     this.#seen = run.serial;
     if (frames === 0 || !run.audience.has(this.#owner)) return;
-    this.#addShared(run.block, first, run.block.end, frames);
-    this.#accept(run.block.end - first, frames);
+    this.addShared(run.block, first, run.block.end, frames);
+    this.#accept();
   }
 
   /** Passes the last broadcast by. Those before must be taken. */
@@ -222,14 +197,14 @@ export class SendQueue implements Flushable {
     const run = this.#run;
     const start = run.findStart(this.#seen);
     const bytes = run.block.end - start;
-    if (this.#head !== undefined || this.#seen >= run.serial || bytes === 0) return this.flush();
+    if (this.head !== undefined || this.#seen >= run.serial || bytes === 0) return this.flush();
     const frames = run.serial - Math.max(this.#seen, run.startSerial);
     if (this.#connection.write(run.block.bytes, start, bytes)) {
       this.#seen = run.serial;
       this.sentBytes += bytes;
       this.sentFrames += frames;
     } else {
-      this.#startWriting(bytes, frames);
+      this.startWriting(bytes, frames);
       this.takeRun();
     }
     this.#owner.handleProgress();
@@ -241,29 +216,6 @@ export class SendQueue implements Flushable {
     this.#run.isCounted = false;
   }
 
-  #addShared(block: OutboundBlock, start: number, end: number, frames: number): void {
-    const bytes = end - start;
-    const tail = this.#tail;
-    if (tail !== undefined && tail.block === block && tail.end === start) {
-      tail.end = end;
-      tail.frames += frames;
-    } else if (
-      tail !== undefined && tail.isOwn && bytes <= LARGEST_GATHERED_BYTES &&
-      this.#context.blocks.canTake(LARGEST_BLOCK_BYTES)
-    ) {
-      const segment = this.#openSegment(bytes);
-      const own = segment.block;
-      copyBytes(block.bytes, start, own.bytes, own.end, bytes);
-      own.end += bytes;
-      segment.end = own.end;
-      segment.frames += frames;
-    } else {
-      const segment = this.#context.blocks.takeSegment(block, start, end, false);
-      segment.frames = frames;
-      this.#append(segment);
-    }
-  }
-
   handleFlush(): void {
     this.#isScheduled = false;
     this.flush();
@@ -273,19 +225,19 @@ export class SendQueue implements Flushable {
   flush(): void {
     this.#settle();
     this.takeRun();
-    if (this.#isWriting || this.#head === undefined) return;
+    if (this.isWriting || this.head === undefined) return;
     this.#writeAll();
     this.#owner.handleProgress();
   }
 
   /** The connection has taken what it had on loan. */
   handleDrain(): void {
-    if (!this.#isWriting) return;
+    if (!this.isWriting) return;
     this.#settle();
-    this.#isWriting = false;
-    this.#retire(this.#writingBytes, this.#writingFrames);
+    this.isWriting = false;
+    this.#retire(this.writingBytes, this.writingFrames);
     this.#writeAll();
-    while (!this.#isWriting && this.#backlog !== undefined && this.#backlog.frames > 0) {
+    while (!this.isWriting && this.#backlog !== undefined && this.#backlog.frames > 0) {
       this.#refill(this.#backlog, REFILL_BYTES);
       this.#writeAll();
     }
@@ -306,19 +258,14 @@ export class SendQueue implements Flushable {
   dispose(): void {
     this.#settle();
     this.#isDisposed = true;
-    this.#isWriting = false;
-    for (let segment = this.#head; segment !== undefined; segment = this.#head) {
-      this.#head = segment.next;
-      this.#context.blocks.dropSegment(segment);
-    }
-    this.#tail = undefined;
+    this.dropAll();
     this.#backlog?.clear();
   }
 
   /** Whether what comes now may be dropped later: the peer has not taken what was written before. */
   get #mayDrop(): boolean {
-    return this.#isWriting && this.#isDropping &&
-      (this.#bytes - this.#writingBytes > this.#context.inFlightBytes || (this.#backlog?.frames ?? 0) > 0);
+    return this.isWriting && this.#isDropping &&
+      (this.bytes - this.writingBytes > this.#context.inFlightBytes || (this.#backlog?.frames ?? 0) > 0);
   }
 
   get #isDropping(): boolean {
@@ -338,43 +285,31 @@ export class SendQueue implements Flushable {
     const drops = this.drops ??= { oldest: 0, superseded: 0 };
     if (whenFull === "latest-per-key" && backlog.supersede(key)) drops.superseded++;
     const isOver = () => (
-      this.#bytes + backlog.bytes + roomBytes > maxQueuedBytes || this.#frames + backlog.frames >= maxQueuedFrames
+      this.bytes + backlog.bytes + roomBytes > maxQueuedBytes || this.frames + backlog.frames >= maxQueuedFrames
     );
     while (isOver()) {
       if (whenFull !== "drop-oldest" || !backlog.dropOldest()) return "full";
       drops.oldest++;
     }
     backlog.push(payload, offset, length, roomBytes, key);
-    return this.#bytes + backlog.bytes > highWaterMarkBytes ? "congested" : "queued";
+    return this.bytes + backlog.bytes > highWaterMarkBytes ? "congested" : "queued";
   }
 
   /** Encodes what has waited, as much as makes a good write. */
   #refill(backlog: Backlog, mostBytes: number): void {
     const encode = (payload: Uint8Array, offset: number, length: number) => {
-      this.#bytes += this.#encode(payload, offset, length, this.#encoder.frameBytes(length));
-      this.#frames++;
+      this.addEncoded(this.#encoder, payload, offset, length, this.#encoder.frameBytes(length));
     };
-    while (this.#bytes < mostBytes && backlog.shift(encode));
-  }
-
-  /** Encodes a payload behind all that is queued. */
-  #encode(payload: Uint8Array, offset: number, length: number, roomBytes: number): number {
-    const segment = this.#openSegment(roomBytes);
-    const { block } = segment;
-    const written = this.#encoder.encode(payload, offset, length, block.bytes, block.end);
-    if (written !== roomBytes) checkWritten(written, roomBytes);
-    segment.end = block.end += written;
-    segment.frames++;
-    return written;
+    while (this.bytes < mostBytes && backlog.shift(encode));
   }
 
   /** Lets frames follow in `block`, as long as nothing but their place has to be looked after. */
   #openLane(block: OutboundBlock): void {
-    if (this.#isWriting && this.#isDropping) return;
+    if (this.isWriting && this.#isDropping) return;
     this.#laneBytes = block.bytes;
     this.#laneStart = this.#laneEnd = block.end;
-    this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.#bytes);
-    this.#laneFrames = this.#laneFramesLeft = this.#limits.maxQueuedFrames - this.#frames;
+    this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.bytes);
+    this.#laneFrames = this.#laneFramesLeft = this.#limits.maxQueuedFrames - this.frames;
   }
 
   /** Before a frame goes anywhere but down the lane: it comes behind those before it, and may use up room. */
@@ -386,14 +321,14 @@ export class SendQueue implements Flushable {
 
   /** Adds what went down the lane to the last segment, and closes the lane. */
   #settle(): void {
-    const tail = this.#tail;
+    const tail = this.tail;
     if (tail === undefined || this.#laneBytes === EMPTY) return;
     const bytes = this.#laneEnd - this.#laneStart;
     const frames = this.#laneFrames - this.#laneFramesLeft;
     tail.end = tail.block.end = this.#laneEnd;
     tail.frames += frames;
-    this.#bytes += bytes;
-    this.#frames += frames;
+    this.bytes += bytes;
+    this.frames += frames;
     this.#laneBytes = EMPTY;
     this.#laneStart =
       this.#laneEnd =
@@ -405,24 +340,22 @@ export class SendQueue implements Flushable {
 
   #isFullFor(bytes: number): boolean {
     const { maxQueuedBytes, maxQueuedFrames } = this.#limits;
-    if (this.#bytes + bytes <= maxQueuedBytes && this.#frames < maxQueuedFrames) return false;
+    if (this.bytes + bytes <= maxQueuedBytes && this.frames < maxQueuedFrames) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
-    return this.#bytes + bytes > maxQueuedBytes || this.#frames >= maxQueuedFrames;
+    return this.bytes + bytes > maxQueuedBytes || this.frames >= maxQueuedFrames;
   }
 
-  #accept(bytes: number, frames: number): SendResult {
-    this.#bytes += bytes;
-    this.#frames += frames;
-    if (this.#bytes > this.#limits.highWaterMarkBytes) return this.#acceptCongested();
-    if (!this.#isScheduled && !this.#isWriting) this.#schedule();
+  #accept(): SendResult {
+    if (this.bytes > this.#limits.highWaterMarkBytes) return this.#acceptCongested();
+    if (!this.#isScheduled && !this.isWriting) this.#schedule();
     return "queued";
   }
 
   #acceptCongested(): SendResult {
     this.flush();
-    if (this.#bytes > this.#limits.highWaterMarkBytes) return "congested";
-    if (this.#bytes === 0) return "sent";
-    if (!this.#isScheduled && !this.#isWriting) this.#schedule();
+    if (this.bytes > this.#limits.highWaterMarkBytes) return "congested";
+    if (this.bytes === 0) return "sent";
+    if (!this.#isScheduled && !this.isWriting) this.#schedule();
     return "queued";
   }
 
@@ -431,72 +364,20 @@ export class SendQueue implements Flushable {
     this.#context.scheduler.add(this);
   }
 
-  /** Gives the segment that the next frame of `roomBytes` goes into. */
-  #openSegment(roomBytes: number): OutboundSegment {
-    const tail = this.#tail;
-    if (tail !== undefined && tail.isOwn) {
-      const { block } = tail;
-      if (block.bytes.length - block.end >= roomBytes) return tail;
-      const isOnLoan = this.#isWriting && tail === this.#head;
-      if (!isOnLoan && tail.end - tail.start + roomBytes <= LARGEST_BLOCK_BYTES) {
-        return growSegment(this.#context.blocks, tail, roomBytes);
-      }
-    }
-    const block = this.#context.blocks.takeBlock(Math.max(roomBytes, this.#blockBytes));
-    return this.#append(this.#context.blocks.takeSegment(block, 0, 0, true));
-  }
-
-  #append(segment: OutboundSegment): OutboundSegment {
-    if (this.#tail === undefined) this.#head = segment;
-    else this.#tail.next = segment;
-    this.#tail = segment;
-    return segment;
-  }
-
   #writeAll(): void {
-    for (let head = this.#head; head !== undefined && !this.#isDisposed; head = this.#head) {
-      if (head.next !== undefined) head = this.#gather(head);
+    for (let head = this.nextToWrite(); head !== undefined && !this.#isDisposed; head = this.nextToWrite()) {
       // A frame larger than a block leaves in pieces: each that the peer takes is a sign of life. It counts with the last.
       const bytes = Math.min(head.end - head.start, LARGEST_BLOCK_BYTES);
       const frames = bytes === head.end - head.start ? head.frames : 0;
       if (bytes > 0 && !this.#connection.write(head.block.bytes, head.start, bytes)) {
-        return this.#startWriting(bytes, frames);
+        return this.startWriting(bytes, frames);
       }
       this.#retire(bytes, frames);
     }
   }
 
-  /** The first bytes of the head are on loan to the connection. */
-  #startWriting(bytes: number, frames: number): void {
-    this.#isWriting = true;
-    this.#writingBytes = bytes;
-    this.#writingFrames = frames;
-  }
-
-  /** Counts what the connection took off the head, and drops the head if that was all of it. */
   #retire(bytes: number, frames: number): void {
-    const head = this.#head;
-    if (head === undefined) return;
-    // Frames of no bytes may have come behind those that were on loan: they leave with the last byte.
-    const retired = head.start + bytes === head.end ? head.frames : frames;
-    this.#bytes -= bytes;
-    this.#frames -= retired;
+    this.sentFrames += this.retire(bytes, frames);
     this.sentBytes += bytes;
-    this.sentFrames += retired;
-    head.start += bytes;
-    head.frames -= retired;
-    if (head.start < head.end) return;
-    if (head.isOwn) this.#blockBytes = Math.min(LARGEST_BLOCK_BYTES, Math.max(bytes, FIRST_BLOCK_BYTES));
-    this.#head = head.next;
-    if (head.next === undefined) this.#tail = undefined;
-    this.#context.blocks.dropSegment(head);
-  }
-
-  /** Puts the small segments at the head into one. */
-  #gather(head: OutboundSegment): OutboundSegment {
-    const gathered = gatherSegments(this.#context.blocks, head);
-    this.#head = gathered;
-    if (gathered.next === undefined) this.#tail = gathered;
-    return gathered;
   }
 }
