@@ -1,4 +1,3 @@
-// deno-lint-ignore-file laster/file-length -- One concept still; to be split in a commit of its own.
 // TcpService: the facade. Starts and stops, listens and dials, and knows its sessions. What a session does is in
 // src/session/. Runtime neutral.
 
@@ -30,6 +29,7 @@ import { Group } from "./group.ts";
 import { guardLogger } from "./guarded_logger.ts";
 import { checkListenerOptions, Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { type BroadcastOptions, Messaging } from "./messaging.ts";
+import { PendingWork } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
@@ -76,8 +76,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #poolKeeper: PoolKeeper;
   readonly #registry = new SessionRegistry<Data>();
   readonly #listeners = new Set<Listener>();
-  /** What `stop()` waits for: dials under way, and `onClose` handlers that returned a promise. */
-  readonly #pending = new Set<PromiseLike<unknown>>();
+  readonly #pending = new PendingWork();
   #state: ServiceState = "stopped";
   readonly #startStop = new StartStop(() => this.#start(), () => this.#shutDown());
   #stopController = new AbortController();
@@ -201,7 +200,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       this.#registry.count + this.#dials >= this.#resolved.maxConnections;
     if (isOverLimit) this.#failDial(dial, new DialError("limit", formatAddress(dial.address)), 0, options.token);
     this.#dials++;
-    const result = await this.#track(this.#connector.dial(dial)).finally(() => this.#dials--);
+    const result = await this.#pending.track(this.#connector.dial(dial)).finally(() => this.#dials--);
     if (result.state === "failed") this.#failDial(dial, result.error, result.attempts, options.token);
     const isFull = this.#registry.count >= this.#resolved.maxConnections;
     if (isFull || this.#state !== "running") {
@@ -321,20 +320,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     await Promise.all([...this.#listeners].map((listener) => listener.close()));
     for (const core of this.#registry.values()) core.close("shutdown");
     if (this.#registry.count > 0) await new Promise<void>((resolve) => this.#onEmpty = resolve);
-    await this.#settlePending();
+    await this.#pending.settle(this.#context.clock, this.#context.limits.closeTimeoutMs);
     this.#context.scheduler.flush();
     this.#poolKeeper.stop();
     this.#state = "stopped";
-  }
-
-  /** Waits for dials and `onClose` promises, the latter no longer than a session may take to close. */
-  async #settlePending(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    const { clock, limits } = this.#context;
-    const timeout = Promise.withResolvers<void>();
-    const timer = clock.setTimer(timeout.resolve, limits.closeTimeoutMs);
-    await Promise.race([Promise.allSettled(this.#pending), timeout.promise]);
-    clock.clearTimer(timer);
   }
 
   async #listen(options: ListenerOptions): Promise<Listener> {
@@ -400,17 +389,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   #handleSessionOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     this.#registry.remove(core, event.reason);
-    if (done !== undefined) this.#track(Promise.resolve(done));
+    if (done !== undefined) this.#pending.track(Promise.resolve(done));
     if (this.#registry.count > 0) return;
     this.#poolKeeper.stop();
     this.#onEmpty?.();
     this.#onEmpty = undefined;
-  }
-
-  #track<Result>(promise: Promise<Result>): Promise<Result> {
-    this.#pending.add(promise);
-    const forget = () => this.#pending.delete(promise);
-    promise.then(forget, forget);
-    return promise;
   }
 }

@@ -83,7 +83,7 @@ export class Broadcaster<Data> implements Flushable {
       return tally;
     }
     if (!this.#context.blocks.canTake(this.#run.limits.bytes)) { // The budget of the service is used up.
-      for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core.refuse("full"));
+      for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core.tally("full"));
       return tally;
     }
     this.#makeRoom(roomBytes);
@@ -193,7 +193,7 @@ export class Broadcaster<Data> implements Flushable {
       if (excepted?.has(core)) continue;
       if (roomBytes === 0 || core.queue.encoder !== this.#encoder) {
         count(tally, core.send(payload, 0, payload.length, key));
-      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core.refuse("full"));
+      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core.tally("full"));
       else {
         block ??= this.#encodeApart(payload, roomBytes);
         count(tally, core.sendShared(block, 0, block.end, payload, key));

@@ -1,6 +1,6 @@
 // Why a session ended, and what its end says. Runtime neutral.
 
-import type { FrameError, PoolError } from "../errors.ts";
+import type { ConnectionError, FrameError, PoolError } from "../errors.ts";
 
 /**
  * Why a session ended; the first cause counts.
@@ -55,6 +55,12 @@ const FRAME_FAULTS: Readonly<Record<FrameFault, true>> = {
 export function reasonOfFrame({ code }: FrameError | PoolError): CloseReason {
   if (code === "over-budget") return code;
   return Object.hasOwn(FRAME_FAULTS, code) ? code as FrameFault : "decode-error"; // It is a key of FRAME_FAULTS.
+}
+
+/** The reason of a connection that is gone without this side's doing. */
+export function reasonOfEnd(error: ConnectionError | undefined, isInsideFrame: boolean): CloseReason {
+  if (error !== undefined) return error.code === "reset" ? "reset" : "socket-error";
+  return isInsideFrame ? "truncated" : "remote-closing";
 }
 
 /**

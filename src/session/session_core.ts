@@ -1,11 +1,10 @@
-// deno-lint-ignore-file laster/file-length -- One concept still; to be split in a commit of its own.
 // SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
 // receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
 import { PoolError, SessionClosedError } from "../errors.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
-import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
+import { type CloseEvent, type CloseReason, isOrderly, reasonOfEnd } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
 import type { Watched } from "./idle_watch.ts";
 import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
@@ -16,13 +15,10 @@ import { SendQueue, type SendQueueOwner } from "./send_queue.ts";
 import type { SendResult } from "./send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
-import { isRefusal, NO_DROPS, NO_REFUSALS, type Refusal, RefusalCounters, type SessionStats } from "./session_stats.ts";
+import { isRefusal, RefusalCounters, type SessionStats, takeStats } from "./session_stats.ts";
 import { NO_ENDING, SessionEnding } from "./session_ending.ts";
 import { nextState, type SessionState } from "./session_state.ts";
-import { TimeoutEntry, type TimeoutOwner } from "./timeout_queue.ts";
-
-/** A peer that shows signs of life may draw an orderly end out to this many close timeouts. */
-const MOST_CLOSE_TIMEOUTS = 12;
+import type { TimeoutOwner } from "./timeout_queue.ts";
 
 /**
  * The life of one session. See `SessionState` for its table.
@@ -131,36 +127,24 @@ export class SessionCore<Data>
         else this.handleFault("encode-error", error);
       }
     }
-    if (result !== "queued") this.#countRefusal(result);
-    return result;
+    return result === "queued" ? result : this.tally(result);
   }
 
   /** Queues a frame that a broadcast has encoded. */
   sendShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key: unknown): SendResult {
     const result = this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed";
-    if (result !== "queued") this.#countRefusal(result);
-    return result;
+    return result === "queued" ? result : this.tally(result);
   }
 
-  /** Counts a message that was refused before it came here. */
-  refuse(refusal: Refusal): SendResult {
-    this.#countRefusal(refusal);
-    return refusal;
+  /** Counts what became of a message, if it was refused. */
+  tally(result: SendResult): SendResult {
+    if (isRefusal(result)) (this.refusals ??= new RefusalCounters()).count(result);
+    return result;
   }
 
   /** Gives the counters. */
   stats(): SessionStats {
-    const { queue, inbox } = this;
-    return {
-      receivedFrames: inbox.frames,
-      receivedBytes: this.receivedBytes,
-      sentFrames: queue.sentFrames,
-      sentBytes: queue.sentBytes,
-      queuedFrames: queue.queuedFrames,
-      queuedBytes: queue.queuedBytes,
-      dropped: { ...(queue.drops ?? NO_DROPS) },
-      refused: (this.refusals ?? NO_REFUSALS).snapshot(),
-    };
+    return takeStats(this);
   }
 
   /** Reports a fault of the codec or a handler, and ends the session by it. */
@@ -230,21 +214,13 @@ export class SessionCore<Data>
 
   onClose({ error }: ConnectionEnd): void {
     this.#beginEnding();
-    if (this.#ending.reason === undefined) this.#ending.reason = this.#reasonOf(error);
-    this.#ending.error ??= error;
     this.state = nextState(this.state, "closed");
     this.#leaveOpen();
-    this.#ending.event = {
-      reason: this.#ending.reason,
-      error: this.#ending.error,
-      unsentFrames: this.queue.queuedFrames,
-      unsentBytes: this.queue.queuedBytes,
-      isConfirmed: this.#ending.isConfirmed && this.queue.queuedFrames === 0,
-    };
+    const event = this.#ending.complete(reasonOfEnd(error, this.inbox.isInsideFrame), error, this.queue);
     this.queue.dispose();
     this.#drainWaiters?.reject(this.#closedError());
-    this.#stream?.end(isOrderly(this.#ending.reason) ? undefined : this.#closedError());
-    this.#closed?.resolve(this.#ending.event);
+    this.#stream?.end(isOrderly(event.reason) ? undefined : this.#closedError());
+    this.#closed?.resolve(event);
     if (this.inbox.isBusy) this.#armCloseTimeout();
     queueMicrotask(() => this.#finish()); // Later, for a handler may be running.
   }
@@ -363,10 +339,6 @@ export class SessionCore<Data>
     this.#context.handleSessionOver(this, event, done);
   }
 
-  #countRefusal(result: SendResult): void {
-    if (isRefusal(result)) (this.refusals ??= new RefusalCounters()).count(result);
-  }
-
   #reportSent(): void {
     this.#isReportDue = false;
     const { onSend } = this.#context.handlers;
@@ -409,11 +381,6 @@ export class SessionCore<Data>
     return this.#stream;
   }
 
-  #reasonOf(error: ConnectionEnd["error"]): CloseReason {
-    if (error !== undefined) return error.code === "reset" ? "reset" : "socket-error";
-    return this.inbox.isInsideFrame ? "truncated" : "remote-closing";
-  }
-
   #closedError(): SessionClosedError {
     return new SessionClosedError(this.id, this.#ending.reason ?? "local-closing", { cause: this.#ending.error });
   }
@@ -424,11 +391,6 @@ export class SessionCore<Data>
 
   /** Starts the close timeout, or puts it off. */
   #armCloseTimeout(): void {
-    const { clock, closeTimeouts, limits } = this.#context;
-    if (this.#ending.timeout === undefined) {
-      this.#ending.timeout = new TimeoutEntry(this);
-      this.#ending.deadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
-    } else if (this.#ending.isOverdue || clock.now() > this.#ending.deadlineMs) return;
-    closeTimeouts.arm(this.#ending.timeout);
+    this.#ending.armTimeout(this, this.#context);
   }
 }

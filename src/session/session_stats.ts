@@ -42,12 +42,40 @@ export class RefusalCounters {
 }
 
 /** The counts of a session that refused nothing. */
-export const NO_REFUSALS = new RefusalCounters();
+const NO_REFUSALS = new RefusalCounters();
 
 /** The counts of a session that dropped nothing. */
-export const NO_DROPS: DropCounts = { oldest: 0, superseded: 0 };
+const NO_DROPS: DropCounts = { oldest: 0, superseded: 0 };
 
 /** Whether an answer means that a payload was not taken. */
 export function isRefusal(result: SendResult): result is Refusal {
   return result === "full" || result === "closed" || result === "too-large";
+}
+
+/** Where the counters of a session are. */
+export interface Counted {
+  /** Bytes received, framing included. */
+  readonly receivedBytes: number;
+  /** Sends that were refused. */
+  readonly refusals: RefusalCounters | undefined;
+  /** Counts the frames that came. */
+  readonly inbox: { readonly frames: number };
+  /** Counts what went out, waits, or was dropped. */
+  readonly queue: Pick<SessionStats, "sentFrames" | "sentBytes" | "queuedFrames" | "queuedBytes"> & {
+    readonly drops: DropCounts | undefined;
+  };
+}
+
+/** Takes a snapshot of a session's counters. */
+export function takeStats({ receivedBytes, refusals, inbox, queue }: Counted): SessionStats {
+  return {
+    receivedFrames: inbox.frames,
+    receivedBytes,
+    sentFrames: queue.sentFrames,
+    sentBytes: queue.sentBytes,
+    queuedFrames: queue.queuedFrames,
+    queuedBytes: queue.queuedBytes,
+    dropped: { ...(queue.drops ?? NO_DROPS) },
+    refused: (refusals ?? NO_REFUSALS).snapshot(),
+  };
 }
