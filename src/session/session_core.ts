@@ -93,11 +93,7 @@ export class SessionCore<Data>
   /** Begins an orderly end; does nothing if one has begun. */
   close(reason: CloseReason, error?: Error): void {
     if (this.state !== "open") return;
-    this.#beginEnding();
-    this.#ending.reason = reason;
-    this.#ending.error = error;
-    this.state = nextState(this.state, "closing");
-    this.#leaveOpen();
+    this.#startClosing(reason, error);
     this.#armCloseTimeout();
     this.connection.discardInput();
     if (!this.inbox.isBusy) this.inbox.close();
@@ -107,12 +103,7 @@ export class SessionCore<Data>
 
   /** Ends at once. */
   abort(reason: CloseReason = "local-abort"): void {
-    if (this.state === "open") {
-      this.#beginEnding();
-      this.#ending.reason = reason;
-      this.state = nextState(this.state, "closing");
-      this.#leaveOpen();
-    }
+    if (this.state === "open") this.#startClosing(reason);
     if (this.state === "closing") this.connection.abort();
   }
 
@@ -227,14 +218,12 @@ export class SessionCore<Data>
 
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
     if (this.#isStreaming) return this.#pushToStream(buffer, offset, length);
-    const { onFrame, onMessage, onReceive } = this.#context.handlers;
-    if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
-    if (onMessage !== undefined) return onMessage(this.session, buffer.subarray(offset, offset + length));
-    if (onReceive !== undefined) return undefined;
-    // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
-    this.#isStreaming = true;
-    this.inbox.setStreaming(true);
-    return this.#pushToStream(buffer, offset, length);
+    const { handlers } = this.#context;
+    if (handlers.onFrame !== undefined) return handlers.onFrame(this.session, buffer, offset, length);
+    if (handlers.onMessage !== undefined) {
+      return handlers.onMessage(this.session, buffer.subarray(offset, offset + length));
+    }
+    return handlers.onReceive === undefined ? this.#beginStream(buffer, offset, length) : undefined;
   }
 
   isReceiving(): boolean {
@@ -304,6 +293,14 @@ export class SessionCore<Data>
     if (this.#ending === NO_ENDING) this.#ending = new SessionEnding();
   }
 
+  #startClosing(reason: CloseReason, error?: Error): void {
+    this.#beginEnding();
+    this.#ending.reason = reason;
+    this.#ending.error = error;
+    this.state = nextState(this.state, "closing");
+    this.#leaveOpen();
+  }
+
   #leaveOpen(): void {
     this.#context.idleWatch.leave(this);
     this.queue.seal();
@@ -365,6 +362,13 @@ export class SessionCore<Data>
     const payload = this.#stream?.takeWaiting();
     if (payload !== undefined) this.#call(() => this.consume(payload, 0, payload.length), { isHolding: true });
     this.inbox.setStreaming(this.#isStreaming);
+  }
+
+  /** Nobody takes messages yet: the first one waits for a loop, and holds the others back. */
+  #beginStream(buffer: Uint8Array, offset: number, length: number): void {
+    this.#isStreaming = true;
+    this.inbox.setStreaming(true);
+    this.#pushToStream(buffer, offset, length);
   }
 
   #pushToStream(buffer: Uint8Array, offset: number, length: number): void {

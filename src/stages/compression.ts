@@ -7,7 +7,7 @@ import type { Frame } from "../codec/codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "../codec/limits.ts";
 import { FrameError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
-import { asPlain } from "./plain_bytes.ts";
+import { asPlain } from "../buffer/plain_bytes.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 /** Deflate gains nothing on shorter payloads, and a call of it takes 10 us and more. */
@@ -53,8 +53,8 @@ const NAMES: Record<keyof CompressionOptions, true> = { maxInflatedBytes: true, 
  * +------+---------------------------+
  * ```
  *
- * A deflated payload that ends too early closes the session with `"incomplete"`, one that is no deflate with
- * `"decode-error"`. Put `encryption` behind it, not before: what is encrypted does not compress.
+ * A deflated payload that ends too early closes the session with `"incomplete"`, one that is no deflate, or has more behind
+ * its end, with `"decode-error"`. Put `encryption` behind it, not before: what is encrypted does not compress.
  *
  * @param options Limits and effort.
  * @returns A stage without state. What was sent as it is is handed on as a view.
@@ -129,8 +129,10 @@ function makeDecoder(maxInflatedBytes: number): StageDecoder {
 }
 
 function inflate(deflated: Uint8Array, maxInflatedBytes: number): Uint8Array {
+  // With `info` it tells how much it has read; Node's types do not know that.
+  let result: unknown;
   try {
-    return asPlain(inflateRawSync(deflated, { maxOutputLength: maxInflatedBytes }));
+    result = inflateRawSync(deflated, { maxOutputLength: maxInflatedBytes, info: true });
   } catch (cause) {
     const { code } = cause as { code?: unknown };
     if (code === "ERR_BUFFER_TOO_LARGE") refuseInflated(maxInflatedBytes, cause);
@@ -141,6 +143,13 @@ function inflate(deflated: Uint8Array, maxInflatedBytes: number): Uint8Array {
       { cause },
     );
   }
+  const { buffer, engine } = result as { buffer: Uint8Array; engine: { bytesWritten: number } };
+  const rest = deflated.length - engine.bytesWritten;
+  if (rest === 0) return asPlain(buffer);
+  throw new FrameError(
+    "malformed",
+    `Cannot decode frame as nothing may stand behind the end of the deflate: current value is ${rest} bytes`,
+  );
 }
 
 function refuseInflated(maxInflatedBytes: number, cause?: unknown): never {

@@ -5,7 +5,7 @@ import { createCipheriv, createDecipheriv } from "node:crypto";
 import type { Frame } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
-import { asPlain } from "./plain_bytes.ts";
+import { asPlain } from "../buffer/plain_bytes.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 const HEADER_BYTES = 8;

@@ -32,6 +32,8 @@ interface BunRuntime {
     unix?: string;
     allowHalfOpen: boolean;
     socket: {
+      /** The class of the chunks: a Buffer by default, whose `slice()` does not copy. */
+      binaryType: "uint8array";
       open(socket: BunSocket): void;
       data(socket: BunSocket, chunk: Uint8Array): void;
       drain(socket: BunSocket): void;
@@ -75,6 +77,7 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
       ...where,
       allowHalfOpen: true,
       socket: {
+        binaryType: "uint8array",
         open(socket) {
           // Reset while it waited in the queue: the system has forgotten whose it was.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();

@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { connect, createServer, isIP } from "node:net";
+import { asPlain } from "../buffer/plain_bytes.ts";
 import type { ConnectionError } from "../errors.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
@@ -193,7 +194,7 @@ class NodeConnection extends Delivery implements Connection {
     }
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
-    socket.on("data", (chunk) => this.handleData(chunk));
+    socket.on("data", (chunk) => this.handleData(asPlain(chunk)));
     socket.on("end", () => this.handleEnd());
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);

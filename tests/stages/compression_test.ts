@@ -109,6 +109,12 @@ test("compression() refuses a payload as malformed when it is no deflate", () =>
   assert(error.cause instanceof Error);
 });
 
+test("compression() refuses a deflated payload as malformed when something stands behind its end", () => {
+  const whole = concat([DEFLATED, deflateRawSync(pattern(300))]);
+  assertEquals(decode(whole), pattern(300));
+  for (const rest of [1, 100]) assertEquals(refuse(concat([whole, new Uint8Array(rest)])).code, "malformed");
+});
+
 test("compression() gives another payload or refuses when a deflated one was changed anywhere", () => {
   const whole = concat([DEFLATED, deflateRawSync(pattern(300))]);
   for (let index = 8; index < 8 * whole.length; index++) {
