@@ -219,11 +219,9 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   /** What is being written, and on loan. */
   #writing: Uint8Array | undefined = undefined;
   // Callbacks and not an async loop: its frames would take another 300 bytes of each idle connection.
-  readonly #onWritten = (count: number) => this.#handleWritten(count);
-  readonly #onRead = (count: number | null) => this.#handleRead(count);
-  readonly #onReadFault = (cause: unknown) => this.#handleReadFault(cause);
-  // While a read is pending its buffer is the runtime's: it ends with the socket.
-  readonly #onWriteFault = (cause: unknown) => this.#finish({ error: toConnectionError(cause) });
+  // One for each operation, however it ends, as each takes another 56 bytes: what it failed with is no number.
+  readonly #onRead = (result: unknown) => this.#handleRead(result);
+  readonly #onWritten = (result: unknown) => this.#handleWritten(result);
 
   constructor(socket: DenoSocket, reads: SharedReads) {
     super();
@@ -286,19 +284,18 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   #read(buffer: ReadBuffer): void {
     this.#stage = "read";
     const bytes = this.isDiscarding ? this.#reads.buffers.dropped : buffer.bytes;
-    this.#socket.read(bytes).then(this.#onRead, this.#onReadFault);
+    this.#socket.read(bytes).then(this.#onRead, this.#onRead);
   }
 
-  #handleRead(count: number | null): void {
-    this.#count = count;
+  /** A read ended: with a count of bytes, with null at the peer's end, or with an error, perhaps as this side closed. */
+  #handleRead(result: unknown): void {
+    if (typeof result !== "number" && result !== null) {
+      this.#finish({ error: toConnectionError(result) });
+      return this.#stopReading();
+    }
+    this.#count = result;
     this.#stage = "flow-before";
     this.#goOn();
-  }
-
-  /** A read failed, perhaps as this side closed. */
-  #handleReadFault(cause: unknown): void {
-    this.#finish({ error: toConnectionError(cause) });
-    this.#stopReading();
   }
 
   /** Does what comes next, unless that has to wait: paused, the buffer belongs to the handler, or to what holds it back. */
@@ -343,12 +340,16 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
 
   #write(bytes: Uint8Array): void {
     this.#writing = bytes;
-    this.#socket.write(bytes).then(this.#onWritten, this.#onWriteFault);
+    this.#socket.write(bytes).then(this.#onWritten, this.#onWritten);
   }
 
-  #handleWritten(count: number): void {
+  /** A write ended: with a count of bytes, or with an error. */
+  #handleWritten(result: unknown): void {
     const bytes = this.#writing;
     if (bytes === undefined) return;
+    // While a read is pending its buffer is the runtime's: it ends with the socket.
+    if (typeof result !== "number") return this.#finish({ error: toConnectionError(result) });
+    const count = result;
     if (count < bytes.length) return this.#write(bytes.subarray(count));
     this.#writing = undefined;
     this.handleTaken();
