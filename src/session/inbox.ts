@@ -211,7 +211,12 @@ export class Inbox {
         this.#bytesLeft -= length;
         const hasBudget = this.#budget > 0 && this.#bytesLeft > 0;
         if (hasBudget && result === undefined && !this.#isInterrupted) continue;
-        if (this.#endsTurn(result)) return;
+        if (isThenable(result)) this.holdForHandler(result);
+        if (this.#isHeld) return;
+        this.#isInterrupted = false;
+        if (!owner.isReceiving()) return;
+        if (this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
+        if (this.#bytesLeft <= 0 && this.#mustMakeWay()) return this.#yieldTurn();
       }
     } catch (error) {
       const isHandlerFault = this.#isInHandler;
@@ -220,18 +225,6 @@ export class Inbox {
       const fault = error instanceof FrameError || error instanceof PoolError ? error : toFrameError(error);
       owner.handleFault(reasonOfFrame(fault), fault);
     }
-  }
-
-  /** Whether the turn ends after a message whose handler returned `result`. */
-  #endsTurn(result: unknown): boolean {
-    if (isThenable(result)) this.holdForHandler(result);
-    if (this.#isHeld) return true;
-    this.#isInterrupted = false;
-    if (!this.#owner.isReceiving()) return true;
-    const isSpent = this.#budget <= 0 && this.#reader.hasInput;
-    if (!isSpent && (this.#bytesLeft > 0 || !this.#mustMakeWay())) return false;
-    this.#yieldTurn();
-    return true;
   }
 
   /** The bytes of the turn are used up: light talkers go first, unless none said anything for a while. */

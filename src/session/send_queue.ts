@@ -55,8 +55,8 @@ export class SendQueue extends SegmentQueue implements Flushable {
   #laneBytes = EMPTY;
   /** Where its next frame goes. */
   #laneEnd = 0;
-  /** Where it ends, and how many frames it still takes. */
-  #laneLimit = 0;
+  /** Bytes and frames that it still takes. */
+  #laneRoom = 0;
   #laneFramesLeft = 0;
   #laneStart = 0;
   #laneFrames = 0;
@@ -125,26 +125,19 @@ export class SendQueue extends SegmentQueue implements Flushable {
     this.#run.isCounted = false;
   }
 
-  // The next two are apart so that the first, which each message takes, is short enough to be inlined.
-
   /** Encodes a payload and queues its frame; `key` says which one it may take the place of, if the policy is that. */
   push(payload: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
     const encoder = this.#encoder;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
-    const end = this.#laneEnd;
-    if (end + roomBytes > this.#laneLimit || this.#laneFramesLeft === 0) {
-      return this.#pushOutside(payload, offset, length, roomBytes, key);
+    if (roomBytes <= this.#laneRoom && this.#laneFramesLeft > 0) {
+      const written = encoder.encode(payload, offset, length, this.#laneBytes, this.#laneEnd);
+      if (written !== roomBytes) checkWritten(written, roomBytes);
+      this.#laneEnd += written;
+      this.#laneRoom -= written;
+      this.#laneFramesLeft--;
+      return "queued";
     }
-    const written = encoder.encode(payload, offset, length, this.#laneBytes, end);
-    if (written !== roomBytes) checkWritten(written, roomBytes);
-    this.#laneEnd = end + written;
-    this.#laneFramesLeft--;
-    return "queued";
-  }
-
-  #pushOutside(payload: Uint8Array, offset: number, length: number, roomBytes: number, key: unknown): SendResult {
-    const encoder = this.#encoder;
     this.#step();
     const isFull = this.#isFullFor(roomBytes);
     if (this.#mayDrop) return this.#pushLater(payload, offset, length, roomBytes, key);
@@ -315,7 +308,7 @@ export class SendQueue extends SegmentQueue implements Flushable {
     if (this.isWriting && this.#isDropping) return;
     this.#laneBytes = block.bytes;
     this.#laneStart = this.#laneEnd = block.end;
-    this.#laneLimit = Math.min(block.bytes.length, block.end + this.#easyBytes - this.bytes);
+    this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.bytes);
     this.#laneFrames = this.#laneFramesLeft = this.#limits.maxQueuedFrames - this.frames;
   }
 
@@ -339,7 +332,7 @@ export class SendQueue extends SegmentQueue implements Flushable {
     this.#laneBytes = EMPTY;
     this.#laneStart =
       this.#laneEnd =
-      this.#laneLimit =
+      this.#laneRoom =
       this.#laneFrames =
       this.#laneFramesLeft =
         0;

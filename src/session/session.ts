@@ -152,7 +152,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
     checkPayload(buffer);
     const areWhole = Number.isInteger(offset) && Number.isInteger(length);
-    if (!areWhole || offset < 0 || length < 0 || offset + length > buffer.length) refuseRange(buffer, offset, length);
+    if (!(areWhole && offset >= 0 && length >= 0 && offset + length <= buffer.length)) {
+      throw new RangeError(
+        `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
+      );
+    }
     return this.#core.send(buffer, offset, length);
   }
 
@@ -219,12 +223,6 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function refuseRange(buffer: Uint8Array, offset: number, length: number): never {
-  throw new RangeError(
-    `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
-  );
 }
 
 /**

@@ -218,12 +218,14 @@ export class SessionCore<Data>
 
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
     if (this.#isStreaming) return this.#pushToStream(buffer, offset, length);
-    const { handlers } = this.#context;
-    if (handlers.onFrame !== undefined) return handlers.onFrame(this.session, buffer, offset, length);
-    if (handlers.onMessage !== undefined) {
-      return handlers.onMessage(this.session, buffer.subarray(offset, offset + length));
-    }
-    return handlers.onReceive === undefined ? this.#beginStream(buffer, offset, length) : undefined;
+    const { onFrame, onMessage, onReceive } = this.#context.handlers;
+    if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
+    if (onMessage !== undefined) return onMessage(this.session, buffer.subarray(offset, offset + length));
+    if (onReceive !== undefined) return undefined;
+    // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
+    this.#isStreaming = true;
+    this.inbox.setStreaming(true);
+    return this.#pushToStream(buffer, offset, length);
   }
 
   isReceiving(): boolean {
@@ -362,13 +364,6 @@ export class SessionCore<Data>
     const payload = this.#stream?.takeWaiting();
     if (payload !== undefined) this.#call(() => this.consume(payload, 0, payload.length), { isHolding: true });
     this.inbox.setStreaming(this.#isStreaming);
-  }
-
-  /** Nobody takes messages yet: the first one waits for a loop, and holds the others back. */
-  #beginStream(buffer: Uint8Array, offset: number, length: number): void {
-    this.#isStreaming = true;
-    this.inbox.setStreaming(true);
-    this.#pushToStream(buffer, offset, length);
   }
 
   #pushToStream(buffer: Uint8Array, offset: number, length: number): void {
