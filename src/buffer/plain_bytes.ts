@@ -1,11 +1,24 @@
-// asPlain(): what `node:` modules make, without the class of theirs. Runtime neutral.
+// Views without the class of whoever made the memory: what `node:` modules and sockets hand out are Buffers, whose `slice()`
+// makes a view where applications copy with it. Runtime neutral.
 
 /**
- * Gives the same memory as a plain array: `slice()` of a Buffer makes a view, where applications copy with it.
+ * Makes a view of a range.
  *
- * @param bytes A Buffer.
- * @returns A Uint8Array over the same bytes.
+ * @param bytes A Uint8Array, or a Buffer.
+ * @param offset Where the range starts.
+ * @param length How long it is; within the array.
+ * @returns A plain Uint8Array over the same memory.
  */
-export function asPlain({ buffer, byteOffset, length }: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, length);
+export function plainView(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length);
+}
+
+/**
+ * Gives the same memory as a plain array.
+ *
+ * @param bytes A Uint8Array, or a Buffer.
+ * @returns A plain Uint8Array over the same memory.
+ */
+export function asPlain(bytes: Uint8Array): Uint8Array {
+  return plainView(bytes, 0, bytes.length);
 }

@@ -14,6 +14,7 @@ import { IdleWatch } from "../session/idle_watch.ts";
 import { isThenable } from "../session/inbox.ts";
 import { FlushScheduler } from "../session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
+import { SendLane } from "../session/send_lane.ts";
 import { OutboundBlocks } from "../session/outbound_blocks.ts";
 import type { SendResult } from "../session/send_result.ts";
 import type { Session, SessionOrigin } from "../session/session.ts";
@@ -114,6 +115,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       blocks: new OutboundBlocks(this.#pool),
       scheduler: new FlushScheduler(clock, limits.flushIntervalMs, this.#transport.isInStep),
       run: new BroadcastRun(),
+      lane: new SendLane(),
       inFlightBytes: this.#transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
       frame: new Frame(),
       traffic: { lightChunks: 0 },

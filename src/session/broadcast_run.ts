@@ -52,9 +52,9 @@ export class BroadcastRun {
     return seen >= this.serial ? this.block.end : this.#starts[Math.max(0, seen - this.startSerial)];
   }
 
-  /** Everybody has taken everything. */
-  clear(): void {
+  /** Everybody has taken everything; `isCounted` says whether who takes the next one is known already. */
+  clear(isCounted: boolean): void {
     this.startSerial = this.serial;
-    this.isCounted = false;
+    this.isCounted = isCounted;
   }
 }

@@ -111,8 +111,12 @@ export class Broadcaster<Data> implements Flushable {
 
   handleFlush(): void {
     const run = this.#run;
-    if (run.frames > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.flushRun(); }
-    run.clear();
+    let isAllSent = this.#others.length === 0;
+    if (run.frames > 0) {
+      for (const core of this.#receivers?.values() ?? []) isAllSent = core.queue.flushRun() && isAllSent;
+    }
+    // Whoever has nothing queued any more takes the next run as well, unless something happens that says otherwise.
+    run.clear(run.isCounted && isAllSent);
     this.#isScheduled = false;
     this.#context.blocks.dropBlock(run.block);
   }
@@ -125,7 +129,7 @@ export class Broadcaster<Data> implements Flushable {
   #handOver(): void {
     const run = this.#run;
     if (run.frames > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.takeRun(); }
-    run.clear();
+    run.clear(false);
   }
 
   /** Whether anybody takes the run; finds out who does. */

@@ -28,7 +28,8 @@ export interface SessionHandlers<Data> {
   readonly onMessage?: (session: Session<Data>, payload: Uint8Array) => unknown;
   /**
    * A message came, as a range of an array: the form that makes no view, for servers that count nanoseconds. The payload
-   * is `buffer[offset]` up to `buffer[offset + length - 1]`.
+   * is `buffer[offset]` up to `buffer[offset + length - 1]`. The array may be a Buffer on Node and Bun, whose `slice()` does
+   * not copy.
    */
   readonly onFrame?: (session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown;
   /** Bytes came, as the socket gave them, before the codec sees them; valid during the call. To watch, not to answer. */

@@ -55,30 +55,31 @@ export interface InboxOwner {
  * budget is used up) the reader keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
  */
 export class Inbox {
-  /** Frames handed over so far. */
-  frames = 0;
+  // What each chunk touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: InboxContext;
   readonly #owner: InboxOwner;
   readonly #reader: FrameReader;
+  /** Frames handed over so far. */
+  frames = 0;
   /** Frames left in this turn. */
   #budget = 0;
   /** Bytes left until others get a turn; counted over chunks, as a runtime may hand over many in a row. */
   #bytesLeft = BYTES_PER_TURN;
+  #isInHandler = false;
+  /** Whether something happened in a handler that may end the turn. */
+  #isInterrupted = false;
+  /** Whether there is a loop over the messages: then it, and not the handler that may run it, sets the pace. */
+  #isStreaming = false;
+  /** Whether the promise of a handler is open. */
+  #isHandlerHeld = false;
+  #isClosed = false;
+  /** Resolves once the loop asks for the next message; undefined if it does. */
+  #streamHold: PromiseLike<unknown> | undefined = undefined;
+  #isYielding = false;
   /** The light chunks of all sessions when the bytes were used up last. */
   #lightChunks = 0;
   /** How often in a row it made way, and nobody came. */
   #idleWays = 0;
-  #isInHandler = false;
-  /** Whether the promise of a handler is open. */
-  #isHandlerHeld = false;
-  /** Resolves once a loop over the messages asks for the next one; undefined if it does. */
-  #streamHold: PromiseLike<unknown> | undefined = undefined;
-  /** Whether there is such a loop: then it, and not the handler that may run it, sets the pace. */
-  #isStreaming = false;
-  #isYielding = false;
-  /** Whether something happened in a handler that may end the turn. */
-  #isInterrupted = false;
-  #isClosed = false;
 
   /** Makes an inbox. */
   constructor(context: InboxContext, owner: InboxOwner, decoder: FrameDecoder) {

@@ -28,17 +28,21 @@ export class SegmentQueue {
   frames = 0;
   head: OutboundSegment | undefined = undefined;
   tail: OutboundSegment | undefined = undefined;
-  /** Whether a write waits for the peer. */
-  isWriting = false;
-  writingBytes = 0;
-  writingFrames = 0;
+  readonly #blocks: OutboundBlocks;
   /** What the last own block held when it left: the size of the next. */
   #blockBytes = FIRST_BLOCK_BYTES;
-  readonly #blocks: OutboundBlocks;
+  /** What of the head is on loan: 0 while no write waits for the peer. */
+  writingBytes = 0;
+  writingFrames = 0;
 
   /** Makes an empty queue. */
   constructor(blocks: OutboundBlocks) {
     this.#blocks = blocks;
+  }
+
+  /** Whether a write waits for the peer. */
+  get isWriting(): boolean {
+    return this.writingBytes > 0;
   }
 
   /** Encodes a payload behind all that is queued. */
@@ -88,7 +92,6 @@ export class SegmentQueue {
 
   /** The first bytes of the head are on loan to the connection. */
   startWriting(bytes: number, frames: number): void {
-    this.isWriting = true;
     this.writingBytes = bytes;
     this.writingFrames = frames;
   }
@@ -113,7 +116,7 @@ export class SegmentQueue {
 
   /** Gives all memory back; the sums stay, and say what was lost. */
   dropAll(): void {
-    this.isWriting = false;
+    this.writingBytes = 0;
     for (let segment = this.head; segment !== undefined; segment = this.head) {
       this.head = segment.next;
       this.#blocks.dropSegment(segment);

@@ -3,6 +3,7 @@
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
+import { FrameError } from "../errors.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
@@ -11,11 +12,11 @@ import { Backlog, type DropCounts } from "./backlog.ts";
 import type { BroadcastRun } from "./broadcast_run.ts";
 import { checkWritten, LARGEST_BLOCK_BYTES, type OutboundBlock, type OutboundBlocks } from "./outbound_blocks.ts";
 import { SegmentQueue } from "./segment_queue.ts";
+import type { LaneOwner, SendLane } from "./send_lane.ts";
 import type { SendResult } from "./send_result.ts";
 
 /** What has waited is encoded in portions of this. */
 const REFILL_BYTES = 65_536;
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** What a queue shares with the others of its service. */
 export interface SendQueueContext {
@@ -31,6 +32,8 @@ export interface SendQueueContext {
   readonly pool: BufferPool;
   /** The broadcasts that queues have still to take. */
   readonly run: BroadcastRun;
+  /** Where the frames of a queue go that follow each other. */
+  readonly lane: SendLane;
 }
 
 /** The session behind a queue. */
@@ -44,40 +47,25 @@ export interface SendQueueOwner {
 /**
  * The outgoing side of a session.
  *
- * Invariant: frames that follow each other in one own block, far from any limit, go down a lane: they lie between
- * `#laneStart` and `#laneEnd` behind the last segment until `#settle` adds them to it. While the lane is open there is no
- * broadcast that this queue has still to take.
+ * Invariant: while the lane is this queue's there is no broadcast that it has still to take.
  */
-export class SendQueue extends SegmentQueue implements Flushable {
+export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
+  readonly #context: SendQueueContext;
   #encoder: FrameEncoder;
-  /** The block of the lane, or nothing. */
-  #laneBytes = EMPTY;
-  /** Where its next frame goes. */
-  #laneEnd = 0;
-  /** Bytes and frames that it still takes. */
-  #laneRoom = 0;
-  #laneFramesLeft = 0;
-  #laneStart = 0;
-  #laneFrames = 0;
   /** The last broadcast that was taken, or passed by. */
   #seen: number;
   /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
   isInRun = false;
+  #isScheduled = false;
+  nextDue: Flushable | undefined = undefined;
+  #isDisposed = false;
+  readonly #connection: Connection;
   /** Bytes taken by the connection so far. */
   sentBytes = 0;
   /** Frames taken by the connection so far. */
   sentFrames = 0;
-  #isScheduled = false;
-  #isDisposed = false;
-  nextDue: Flushable | undefined = undefined;
-  readonly #connection: Connection;
-  readonly #context: SendQueueContext;
-  readonly #run: BroadcastRun;
   readonly #owner: SendQueueOwner;
-  readonly #limits: ResolvedSessionLimits;
-  /** Up to so many queued bytes a send is neither refused nor congested. */
-  readonly #easyBytes: number;
   /** What waits behind the write under way, under a policy that may drop some of it; made when first needed. */
   #backlog: Backlog | undefined = undefined;
   /** What the policy dropped; undefined if nothing. */
@@ -89,11 +77,8 @@ export class SendQueue extends SegmentQueue implements Flushable {
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
     super(context.blocks);
     this.#context = context;
-    this.#limits = context.limits;
-    this.#run = context.run;
     this.#seen = context.run.serial;
-    this.#run.isCounted = false;
-    this.#easyBytes = Math.min(context.limits.highWaterMarkBytes, context.limits.maxQueuedBytes);
+    context.run.isCounted = false;
     this.#connection = connection;
     this.#encoder = encoder;
     this.#owner = owner;
@@ -106,14 +91,14 @@ export class SendQueue extends SegmentQueue implements Flushable {
 
   /** Bytes that the connection has not taken yet. */
   get queuedBytes(): number {
-    this.takeRun();
-    return this.bytes + this.#laneEnd - this.#laneStart + (this.#backlog?.bytes ?? 0);
+    this.#gather();
+    return this.bytes + (this.#backlog?.bytes ?? 0);
   }
 
   /** Frames that the connection has not wholly taken yet. */
   get queuedFrames(): number {
-    this.takeRun();
-    return this.frames + this.#laneFrames - this.#laneFramesLeft + (this.#backlog?.frames ?? 0);
+    this.#gather();
+    return this.frames + (this.#backlog?.frames ?? 0);
   }
 
   /** Has the frames that come next made by another encoder. */
@@ -122,7 +107,7 @@ export class SendQueue extends SegmentQueue implements Flushable {
     // What was sent before goes out as it would have.
     if (this.#backlog !== undefined) this.#refill(this.#backlog, Infinity);
     this.#encoder = encoder;
-    this.#run.isCounted = false;
+    this.#context.run.isCounted = false;
   }
 
   /** Encodes a payload and queues its frame; `key` says which one it may take the place of, if the policy is that. */
@@ -130,12 +115,15 @@ export class SendQueue extends SegmentQueue implements Flushable {
     const encoder = this.#encoder;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
-    if (roomBytes <= this.#laneRoom && this.#laneFramesLeft > 0) {
-      const written = encoder.encode(payload, offset, length, this.#laneBytes, this.#laneEnd);
+    const { lane } = this.#context;
+    if (lane.owner === this && roomBytes <= lane.room && lane.framesLeft > 0) {
+      const { end } = lane;
+      const written = encoder.encode(payload, offset, length, lane.bytes, end);
       if (written !== roomBytes) checkWritten(written, roomBytes);
-      this.#laneEnd += written;
-      this.#laneRoom -= written;
-      this.#laneFramesLeft--;
+      if (lane.owner !== this || lane.end !== end) refuseReentry();
+      lane.end = end + written;
+      lane.room -= written;
+      lane.framesLeft--;
       return "queued";
     }
     this.#step();
@@ -169,15 +157,16 @@ export class SendQueue extends SegmentQueue implements Flushable {
    * @param encoder What the broadcasts are encoded with.
    */
   prepareForRun(encoder: FrameEncoder): boolean {
-    this.#settle();
-    const { frames, bytes } = this.#run.limits;
-    return this.isInRun = encoder === this.#encoder && !this.#mayDrop && this.bytes + bytes <= this.#easyBytes &&
-      this.frames + frames <= this.#limits.maxQueuedFrames;
+    this.settle();
+    const { limits, run } = this.#context;
+    const { frames, bytes } = run.limits;
+    return this.isInRun = encoder === this.#encoder && !this.#mayDrop && this.bytes + bytes <= easyBytes(limits) &&
+      this.frames + frames <= limits.maxQueuedFrames;
   }
 
   /** Takes the broadcasts of the run that came since the last call. */
   takeRun(): void {
-    const run = this.#run;
+    const { run } = this.#context;
     if (this.#seen >= run.serial) return;
     const first = run.findStart(this.#seen);
     const frames = run.serial - Math.max(this.#seen, run.startSerial);
@@ -189,31 +178,37 @@ export class SendQueue extends SegmentQueue implements Flushable {
 
   /** Passes the last broadcast by. Those before must be taken. */
   skipRun(): void {
-    this.#seen = this.#run.serial;
+    this.#seen = this.#context.run.serial;
   }
 
-  /** Takes what is left of the run and hands all that is queued to the connection: in one write, if that takes it. */
-  flushRun(): void {
-    const run = this.#run;
+  /**
+   * Takes what is left of the run and hands all that is queued to the connection: in one write, if that takes it. Says whether
+   * nothing is queued any more.
+   */
+  flushRun(): boolean {
+    const { run } = this.#context;
     const start = run.findStart(this.#seen);
     const bytes = run.block.end - start;
-    if (this.head !== undefined || this.#seen >= run.serial || bytes === 0) return this.flush();
-    const frames = run.serial - Math.max(this.#seen, run.startSerial);
-    if (this.#connection.write(run.block.bytes, start, bytes)) {
-      this.#seen = run.serial;
-      this.sentBytes += bytes;
-      this.sentFrames += frames;
-    } else {
-      this.startWriting(bytes, frames);
-      this.takeRun();
+    if (this.head !== undefined || this.#seen >= run.serial || bytes === 0) this.flush();
+    else {
+      const frames = run.serial - Math.max(this.#seen, run.startSerial);
+      if (this.#connection.write(run.block.bytes, start, bytes)) {
+        this.#seen = run.serial;
+        this.sentBytes += bytes;
+        this.sentFrames += frames;
+      } else {
+        this.startWriting(bytes, frames);
+        this.takeRun();
+      }
+      this.#owner.handleProgress();
     }
-    this.#owner.handleProgress();
+    return this.head === undefined;
   }
 
   /** The session closes: takes the last broadcasts that are its own. */
   seal(): void {
     this.takeRun();
-    this.#run.isCounted = false;
+    this.#context.run.isCounted = false;
   }
 
   handleFlush(): void {
@@ -223,7 +218,7 @@ export class SendQueue extends SegmentQueue implements Flushable {
 
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
-    this.#settle();
+    this.settle();
     this.takeRun();
     if (this.isWriting || this.head === undefined) return;
     this.#writeAll();
@@ -233,9 +228,10 @@ export class SendQueue extends SegmentQueue implements Flushable {
   /** The connection has taken what it had on loan. */
   handleDrain(): void {
     if (!this.isWriting) return;
-    this.#settle();
-    this.isWriting = false;
-    this.#retire(this.writingBytes, this.writingFrames);
+    this.settle();
+    const bytes = this.writingBytes;
+    this.writingBytes = 0;
+    this.#retire(bytes, this.writingFrames);
     this.#writeAll();
     while (!this.isWriting && this.#backlog !== undefined && this.#backlog.frames > 0) {
       this.#refill(this.#backlog, REFILL_BYTES);
@@ -256,7 +252,7 @@ export class SendQueue extends SegmentQueue implements Flushable {
 
   /** Gives all memory back; what is queued is lost. The connection must be closed. */
   dispose(): void {
-    this.#settle();
+    this.settle();
     this.#isDisposed = true;
     this.dropAll();
     this.#backlog?.clear();
@@ -269,18 +265,18 @@ export class SendQueue extends SegmentQueue implements Flushable {
   }
 
   get #isDropping(): boolean {
-    const { whenFull } = this.#limits;
+    const { whenFull } = this.#context.limits;
     return whenFull === "drop-oldest" || whenFull === "latest-per-key";
   }
 
   #refuse(): SendResult {
-    if (this.#limits.whenFull === "close") this.#owner.handleOverflow();
+    if (this.#context.limits.whenFull === "close") this.#owner.handleOverflow();
     return "full";
   }
 
   /** Puts a payload behind the write under way, and drops another if there is no room. */
   #pushLater(payload: Uint8Array, offset: number, length: number, roomBytes: number, key: unknown): SendResult {
-    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes } = this.#limits;
+    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes } = this.#context.limits;
     const backlog = this.#backlog ??= new Backlog(this.#context.pool, maxQueuedBytes);
     const drops = this.drops ??= { oldest: 0, superseded: 0 };
     if (whenFull === "latest-per-key" && backlog.supersede(key)) drops.superseded++;
@@ -303,57 +299,49 @@ export class SendQueue extends SegmentQueue implements Flushable {
     while (this.bytes < mostBytes && backlog.shift(encode));
   }
 
-  /** Lets frames follow in `block`, as long as nothing but their place has to be looked after. */
+  /** Lets the frames that come next follow in `block`, as long as nothing but their place has to be looked after. */
   #openLane(block: OutboundBlock): void {
     if (this.isWriting && this.#isDropping) return;
-    this.#laneBytes = block.bytes;
-    this.#laneStart = this.#laneEnd = block.end;
-    this.#laneRoom = Math.min(block.bytes.length - block.end, this.#easyBytes - this.bytes);
-    this.#laneFrames = this.#laneFramesLeft = this.#limits.maxQueuedFrames - this.frames;
+    const { lane, limits } = this.#context;
+    lane.open(this, block, easyBytes(limits) - this.bytes, limits.maxQueuedFrames - this.frames);
+  }
+
+  settle(): void {
+    const { lane } = this.#context;
+    const { tail } = this;
+    if (lane.owner !== this || tail === undefined) return;
+    this.bytes += lane.end - tail.end;
+    this.frames += lane.close(tail);
+  }
+
+  /** Has all that is queued counted: what went down the lane, and broadcasts that are still to be taken. */
+  #gather(): void {
+    this.settle();
+    this.takeRun();
   }
 
   /** Before a frame goes anywhere but down the lane: it comes behind those before it, and may use up room. */
   #step(): void {
-    this.#settle();
-    this.takeRun();
-    if (this.isInRun) this.#run.isCounted = false;
-  }
-
-  /** Adds what went down the lane to the last segment, and closes the lane. */
-  #settle(): void {
-    const tail = this.tail;
-    if (tail === undefined || this.#laneBytes === EMPTY) return;
-    const bytes = this.#laneEnd - this.#laneStart;
-    const frames = this.#laneFrames - this.#laneFramesLeft;
-    tail.end = tail.block.end = this.#laneEnd;
-    tail.frames += frames;
-    this.bytes += bytes;
-    this.frames += frames;
-    this.#laneBytes = EMPTY;
-    this.#laneStart =
-      this.#laneEnd =
-      this.#laneRoom =
-      this.#laneFrames =
-      this.#laneFramesLeft =
-        0;
+    this.#gather();
+    if (this.isInRun) this.#context.run.isCounted = false;
   }
 
   #isFullFor(bytes: number): boolean {
-    const { maxQueuedBytes, maxQueuedFrames } = this.#limits;
+    const { maxQueuedBytes, maxQueuedFrames } = this.#context.limits;
     if (this.bytes + bytes <= maxQueuedBytes && this.frames < maxQueuedFrames) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
     return this.bytes + bytes > maxQueuedBytes || this.frames >= maxQueuedFrames;
   }
 
   #accept(): SendResult {
-    if (this.bytes > this.#limits.highWaterMarkBytes) return this.#acceptCongested();
+    if (this.bytes > this.#context.limits.highWaterMarkBytes) return this.#acceptCongested();
     if (!this.#isScheduled && !this.isWriting) this.#schedule();
     return "queued";
   }
 
   #acceptCongested(): SendResult {
     this.flush();
-    if (this.bytes > this.#limits.highWaterMarkBytes) return "congested";
+    if (this.bytes > this.#context.limits.highWaterMarkBytes) return "congested";
     if (this.bytes === 0) return "sent";
     if (!this.#isScheduled && !this.isWriting) this.#schedule();
     return "queued";
@@ -380,4 +368,13 @@ export class SendQueue extends SegmentQueue implements Flushable {
     this.sentFrames += this.retire(bytes, frames);
     this.sentBytes += bytes;
   }
+}
+
+/** Up to so many queued bytes a send is neither refused nor congested. */
+function easyBytes({ highWaterMarkBytes, maxQueuedBytes }: ResolvedSessionLimits): number {
+  return Math.min(highWaterMarkBytes, maxQueuedBytes);
+}
+
+function refuseReentry(): never {
+  throw new FrameError("codec-fault", "Cannot encode frame as an encoder must not send: it has sent another message");
 }

@@ -1,6 +1,7 @@
 // SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
 // receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
 
+import { asPlain, plainView } from "../buffer/plain_bytes.ts";
 import type { Codec } from "../codec/codec.ts";
 import { PoolError, SessionClosedError } from "../errors.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
@@ -175,7 +176,7 @@ export class SessionCore<Data>
     this.receivedBytes += chunk.length;
     this.lastSignMs = this.#context.idleWatch.nowMs;
     const { onReceive } = this.#context.handlers;
-    if (onReceive !== undefined) this.#call(() => onReceive(this.session, chunk));
+    if (onReceive !== undefined) this.#call(() => onReceive(this.session, asPlain(chunk)));
     if (this.state === "open") this.inbox.receive(chunk);
   }
 
@@ -220,7 +221,7 @@ export class SessionCore<Data>
     if (this.#isStreaming) return this.#pushToStream(buffer, offset, length);
     const { onFrame, onMessage, onReceive } = this.#context.handlers;
     if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
-    if (onMessage !== undefined) return onMessage(this.session, buffer.subarray(offset, offset + length));
+    if (onMessage !== undefined) return onMessage(this.session, plainView(buffer, offset, length));
     if (onReceive !== undefined) return undefined;
     // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
     this.#isStreaming = true;

@@ -32,8 +32,6 @@ interface BunRuntime {
     unix?: string;
     allowHalfOpen: boolean;
     socket: {
-      /** The class of the chunks: a Buffer by default, whose `slice()` does not copy. */
-      binaryType: "uint8array";
       open(socket: BunSocket): void;
       data(socket: BunSocket, chunk: Uint8Array): void;
       drain(socket: BunSocket): void;
@@ -77,7 +75,6 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
       ...where,
       allowHalfOpen: true,
       socket: {
-        binaryType: "uint8array",
         open(socket) {
           // Reset while it waited in the queue: the system has forgotten whose it was.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
@@ -112,14 +109,14 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
 }
 
 class BunConnection extends Delivery implements Connection {
+  readonly #socket: BunSocket;
+  #hasShutDown = false;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
-  readonly #socket: BunSocket;
   /** What a partial write left over: sent on from `drain`. */
   #rest: Uint8Array | undefined = undefined;
   #restOffset = 0;
   #restBytes = 0;
-  #hasShutDown = false;
 
   /** Wraps a socket; `likelyLocal` is used as its own address if it is that. */
   constructor(socket: BunSocket, likelyLocal: Address) {

@@ -13,18 +13,19 @@ import type { ConnectionEnd, ConnectionHandler } from "./transport.ts";
  * there is a handler, and nothing that keeps a chunk from it.
  */
 export class Delivery {
+  // What each chunk touches comes first: with thousands of connections the time goes into fetching their memory.
   #handler: ConnectionHandler | undefined = undefined;
   #isDirect = false;
-  #isPaused = false;
-  #isDiscarding = false;
   /** Whether this side called `close()` or `abort()`. */
   #isFinished = false;
+  #close: ConnectionEnd | undefined = undefined;
+  #isPaused = false;
+  #isDiscarding = false;
   /** Chunks that came while paused, from `#heldIndex` on. */
   #held: Uint8Array[] | undefined = undefined;
   #heldIndex = 0;
   #isEndDue = false;
   #hasEnded = false;
-  #close: ConnectionEnd | undefined = undefined;
   #hasClosed = false;
   #isHandOverDue = false;
 

@@ -4,7 +4,6 @@
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { connect, createServer, isIP } from "node:net";
-import { asPlain } from "../buffer/plain_bytes.ts";
 import type { ConnectionError } from "../errors.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
@@ -175,11 +174,11 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
 }
 
 class NodeConnection extends Delivery implements Connection {
+  readonly #socket: NodeSocket;
+  #hasShutDown = false;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
-  readonly #socket: NodeSocket;
   #error: ConnectionError | undefined = undefined;
-  #hasShutDown = false;
 
   constructor(socket: NodeSocket, address: Address, role: Role) {
     super();
@@ -194,7 +193,7 @@ class NodeConnection extends Delivery implements Connection {
     }
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
-    socket.on("data", (chunk) => this.handleData(asPlain(chunk)));
+    socket.on("data", (chunk) => this.handleData(chunk));
     socket.on("end", () => this.handleEnd());
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);

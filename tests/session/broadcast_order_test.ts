@@ -10,14 +10,20 @@ import { check } from "../property.ts";
 import { startPair, turn, until } from "../support.ts";
 
 type Step =
-  | { readonly kind: "broadcast" | "group" | "send" | "except"; readonly who: number; readonly length: number }
+  | {
+    readonly kind: "broadcast" | "group" | "send" | "burst" | "except";
+    readonly who: number;
+    readonly length: number;
+  }
   | { readonly kind: "join" | "leave" | "flush" | "close" | "connect" | "turn"; readonly who: number };
 
 const lengths = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constantFrom(4_000, 4_097, 30_000, 65_536));
 const who = fc.nat({ max: 5 });
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
-    fc.record({ kind: fc.constantFrom("broadcast", "group", "send", "except"), who, length: lengths }),
+    fc.record({ kind: fc.constantFrom("broadcast", "group", "send", "burst", "except"), who, length: lengths }),
+    // Bursts to one after the other: the second takes the lane from the first.
+    fc.record({ kind: fc.constant("burst"), who, length: fc.integer({ min: 0, max: 60 }) }),
     fc.record({ kind: fc.constantFrom("join", "leave", "flush", "turn"), who }),
     { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("close", "connect"), who }) },
   ),
@@ -60,12 +66,22 @@ async function play(list: readonly Step[], [whenFull, flushIntervalMs, capacityB
     else if (session === undefined) continue;
     else if ("length" in step) {
       const payload = message(number++, step.length);
-      if (step.kind === "send") session.send(payload);
-      else if (step.kind === "group") group.broadcast(payload);
-      else pair.server.broadcast(payload, step.kind === "except" ? { except: session } : {});
-      if (step.kind === "send") tell(session, payload);
-      else if (step.kind === "group") { for (const member of group.members()) tell(member, payload); }
-      else for (const other of open) if (step.kind === "broadcast" || other !== session) tell(other, payload);
+      const others = open.filter((other) => step.kind === "broadcast" || other !== session);
+      const receivers = {
+        send: [session],
+        burst: [session, session, session],
+        group: [...group.members()],
+        broadcast: others,
+        except: others,
+      }[step.kind];
+      for (const receiver of receivers) tell(receiver, payload);
+      if (step.kind === "send" || step.kind === "burst") { for (const receiver of receivers) receiver.send(payload); }
+      else {
+        const { accepted } = step.kind === "group"
+          ? group.broadcast(payload)
+          : pair.server.broadcast(payload, step.kind === "except" ? { except: session } : {});
+        assertEquals(accepted, receivers.length, `${step.kind} of message ${number - 1}`);
+      }
     } else if (step.kind === "join") group.join(session);
     else if (step.kind === "leave") group.leave(session);
     else if (step.kind === "flush") session.flush();

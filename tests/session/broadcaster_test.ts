@@ -115,6 +115,26 @@ test("TcpService.broadcast() takes one, many and no exceptions, and sessions of 
   });
 });
 
+test("TcpService.broadcast() counts who came and went since the last one, turns before", async () => {
+  await using pair = await startPair(memoryTransport(), {}, { onMessage: () => {} });
+  const counts: number[] = [];
+  const broadcast = async () => {
+    for (let count = 0; count < 2; count++) {
+      counts.push(pair.server.broadcast(bytes("to all")).accepted);
+      await turn();
+    }
+  };
+  const first = await pair.connect();
+  await broadcast();
+  await pair.connect();
+  await broadcast();
+  const done = first.far.close();
+  await broadcast();
+  await done;
+  await broadcast();
+  assertEquals(counts, [1, 1, 2, 2, 1, 1, 1, 1]);
+});
+
 test("TcpService.broadcast() throws when the codec cannot make a frame of the payload, and closes nobody", async () => {
   await using pair = await startPair(memoryTransport(), { codec: lengthPrefixed({ keepHeader: true }) }, {
     codec: rawCodec(),

@@ -100,3 +100,25 @@ for (const { name, make } of transportsHere()) {
     assertEquals(heard, WORDS);
   });
 }
+
+for (const { name, make } of transportsHere()) {
+  test(`Session hands out plain arrays, whose slice() copies, on ${name}`, async () => {
+    const seen: Uint8Array[] = [];
+    const kept: Uint8Array[] = [];
+    const onReceive = (_session: unknown, chunk: Uint8Array) => void seen.push(chunk);
+    const onMessage = (_session: unknown, payload: Uint8Array) => {
+      seen.push(payload);
+      const copy = payload.slice();
+      payload.fill(0);
+      kept.push(copy);
+    };
+    await using pair = await startPair(make(), { onReceive, onMessage }, { onReceive, onMessage });
+    const near = await pair.client.connect({ port: pair.port });
+    near.send(bytes("from the client"));
+    await until(() => kept.length === 1, "it is there");
+    pair.server.broadcast(bytes("from the server"));
+    await until(() => kept.length === 2, "it is there");
+    assertEquals(kept.map(text), ["from the client", "from the server"]);
+    assertEquals(seen.map((array) => array.constructor), seen.map(() => Uint8Array));
+  });
+}

@@ -8,6 +8,7 @@ import { BroadcastRun } from "../../src/session/broadcast_run.ts";
 import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
 import { type OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
+import { SendLane } from "../../src/session/send_lane.ts";
 import { SendQueue, type SendQueueContext } from "../../src/session/send_queue.ts";
 
 const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
@@ -72,6 +73,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     scheduler: new FlushScheduler(clock, 0),
     limits: resolveSessionLimits(limits, encoder),
     run: new BroadcastRun(),
+    lane: new SendLane(),
     pool,
     inFlightBytes: -1,
   };

@@ -2,10 +2,10 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { SessionClosedError, type Transport } from "@laster/net";
+import { type Codec, SessionClosedError, simpleBinary, type Transport } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import type { Connection } from "@laster/net/transport";
-import { bytes, pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
+import { bytes, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 /** Counts the writes of every connection that the transport accepts. */
 function countWrites(transport: Transport, writes: number[]): Transport {
@@ -181,4 +181,40 @@ test("Session.send() copies the payload, which may be overwritten at once", asyn
     assertEquals(heard, bytes("before"));
     break;
   }
+});
+
+test("Session.send() ends a session whose encoder sends to another one meanwhile, and that one gets it all", async () => {
+  let inner = () => {};
+  const simple = simpleBinary();
+  const encoder = simple.createEncoder();
+  const codec: Codec = {
+    ...simple,
+    createEncoder: () => ({
+      maxPayloadBytes: encoder.maxPayloadBytes,
+      frameBytes: (length) => encoder.frameBytes(length),
+      encode(...frame) {
+        inner();
+        return encoder.encode(...frame);
+      },
+    }),
+  };
+  const heard: string[] = [];
+  await using pair = await startPair(memoryTransport(), { codec }, {
+    onMessage: (session, payload) => heard.push(`${session.id} ${text(payload)}`),
+  });
+  const [one, other] = [await pair.connect(), await pair.connect()];
+  one.far.send(bytes("first"));
+  inner = () => {
+    inner = () => {};
+    other.far.send(bytes("another"));
+    other.far.send(bytes("and more"));
+  };
+  assertEquals(one.far.send(bytes("second")), "closed");
+  await until(() => heard.length === 3, "all three are heard");
+  assertEquals((await one.far.closed).reason, "encode-error");
+  assertEquals(heard.toSorted(), [
+    `${one.near.id} first`,
+    `${other.near.id} and more`,
+    `${other.near.id} another`,
+  ]);
 });
