@@ -18,6 +18,8 @@ export interface Workload {
   readonly kinds: readonly ServerKind[];
   /** The same in a quick look. */
   readonly quickKinds: readonly ServerKind[];
+  /** Whether there is a target for ours against the server by hand. */
+  readonly hasPairTarget?: boolean;
   /** Most rounds, where one is long or tells little that the next would not. */
   readonly mostRounds?: number;
   /** Overrides the seconds of a run. */
@@ -38,18 +40,23 @@ function echo(id: string, title: string, load: string, kinds: readonly ServerKin
 
 /** The workloads of issue 3. */
 export const WORKLOADS: readonly Workload[] = [
-  echo("A", "1,000 connections × 32 B, one outstanding", "--conns 1000 --size 32 --depth 1"),
+  {
+    ...echo("A", "1,000 connections × 32 B, one outstanding", "--conns 1000 --size 32 --depth 1"),
+    hasPairTarget: true,
+  },
   {
     ...echo("B", "64 connections × 64 B, 64 outstanding", "--conns 64 --size 64 --depth 64"),
+    hasPairTarget: true,
     kinds: ["ours", "hand", "raw", "naive", "ws", "websocket", "c"],
     quickKinds: ["ours", "hand", "naive", "ws", "websocket"],
   },
-  echo("C", "one connection × 64 KiB, 8 outstanding", "--conns 1 --size 65536 --depth 8"),
+  { ...echo("C", "one connection × 64 KiB, 8 outstanding", "--conns 1 --size 65536 --depth 8"), hasPairTarget: true },
   {
     id: "D1",
     title: "broadcast of 64 B to 500 receivers, one outstanding",
     service: "fanout",
     load: ["fanout", "--conns", "500", "--size", "64", "--depth", "1"],
+    hasPairTarget: true,
     kinds: WITH_C,
     quickKinds: PAIR,
   },
@@ -58,6 +65,7 @@ export const WORKLOADS: readonly Workload[] = [
     title: "broadcast of 64 B to 500 receivers, sixteen outstanding",
     service: "fanout",
     load: ["fanout", "--conns", "500", "--size", "64", "--depth", "16"],
+    hasPairTarget: true,
     kinds: WITH_C,
     quickKinds: PAIR,
   },
@@ -69,10 +77,12 @@ export const WORKLOADS: readonly Workload[] = [
     quickLoad: ["idle", "--conns", "1000", "--size", "64", "--touch", "--touch-size", "60000"],
     kinds: WITH_C,
     quickKinds: ["ours"],
-    mostRounds: 3,
     secs: 3,
   },
-  echo("F", "one connection × 32 B, one outstanding: latency", "--conns 1 --size 32 --depth 1"),
+  {
+    ...echo("F", "one connection × 32 B, one outstanding: latency", "--conns 1 --size 32 --depth 1"),
+    hasPairTarget: true,
+  },
   {
     ...echo(
       "G",
