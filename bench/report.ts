@@ -12,6 +12,8 @@ export interface ReportParts {
   /** Lines on the machine and the run. */
   readonly head: readonly string[];
   readonly runtimes: readonly string[];
+  /** What was found out about the targets that are missed. */
+  readonly profiles: string;
   /** Sections that were made elsewhere: charts, micro benchmarks, allocations. */
   readonly sections: readonly string[];
 }
@@ -55,9 +57,10 @@ const COLUMNS: Record<string, readonly Column[]> = {
 const NOT_COMPARED: readonly string[] = ["E", "H"];
 
 /** Writes all of it. */
-export function writeReport(results: Results, { head, runtimes, sections }: ReportParts): string {
+export function writeReport(results: Results, { head, runtimes, profiles, sections }: ReportParts): string {
   const lines = ["# Results of `deno task bench`", "", ...head.map((line) => `- ${line}`), ""];
   lines.push(...targetTable(results, runtimes), ...failures(results));
+  if (profiles !== "") lines.push(profiles, "");
   for (const workload of WORKLOADS) lines.push(...workloadTable(results, workload, runtimes));
   for (const section of sections) lines.push(section, "");
   return lines.join("\n");

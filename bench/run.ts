@@ -89,7 +89,8 @@ async function main(): Promise<void> {
   const allocations = has(values.alloc) ? await allocationSection(runtimes, programs) : "";
   const micro = has(values.micro) && programs.hasPackages ? await microSection(runtimes) : "";
   const sections = [charts, allocations, micro].filter((section) => section !== "");
-  const parts = { head, runtimes: runtimes.map(({ name }) => name), sections };
+  const profiles = isPartial ? "" : await Deno.readTextFile(join(ROOT, "bench", "profiles.md"));
+  const parts = { head, runtimes: runtimes.map(({ name }) => name), profiles, sections };
   await write(results, writeReport(results, parts), isPartial ? BUILD : join(ROOT, "bench"));
   for (const { title, runtime, value, target, hasPassed } of judge(results, parts.runtimes)) {
     if (hasPassed !== undefined) console.log(`${hasPassed ? "pass" : "MISS"} ${runtime} ${title}: ${value}, ${target}`);

@@ -86,7 +86,8 @@ export interface FrameEncoder {
    */
   frameBytes(length: number): number;
   /**
-   * Writes the frame of `payload[offset]` up to `payload[offset + length - 1]` to `output`.
+   * Writes the frame of `payload[offset]` up to `payload[offset + length - 1]` to `output`. Must not send anything itself: the
+   * session then ends with `"encode-error"`.
    *
    * @param payload The array that holds the payload; on loan.
    * @param offset Where it starts.

@@ -15,7 +15,7 @@ export interface LaneOwner {
  * One for all queues of a service: the last that was sent to has it. With thousands of sessions the time goes into fetching
  * their memory, so what all of them can share is not in each of them.
  *
- * Invariant: while it is open, frames lie from `start` to `end` of the owner's last block, behind its last segment.
+ * Invariant: while it is open, frames lie behind the owner's last segment, in the same block and up to `end`.
  */
 export class SendLane {
   /** Whose it is; undefined while it is closed. */
@@ -27,7 +27,6 @@ export class SendLane {
   /** Bytes and frames that it still takes. */
   room = 0;
   framesLeft = 0;
-  #start = 0;
   #frames = 0;
 
   /** Opens it behind all that is queued, for another owner perhaps. */
@@ -35,7 +34,7 @@ export class SendLane {
     this.owner?.settle();
     this.owner = owner;
     this.bytes = block.bytes;
-    this.#start = this.end = block.end;
+    this.end = block.end;
     this.room = Math.min(block.bytes.length - block.end, roomBytes);
     this.#frames = this.framesLeft = frames;
   }
