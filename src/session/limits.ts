@@ -55,7 +55,9 @@ export interface SessionLimits {
    *   none and no room, `send` answers `"full"`. For what is outdated by the next, such as positions.
    * - `"close"`: `send` answers `"full"`, and the session is cut with the reason `"slow-consumer"`.
    *
-   * What was dropped is counted in `session.stats.dropped`.
+   * What was dropped is counted in `session.stats.dropped`. Under the two that drop, what waits takes up to a quarter more
+   * memory than `maxQueuedBytes`, and what may still be dropped begins behind the write under way; on Deno, where every
+   * write is, behind another 16 KiB.
    *
    * @default {"refuse"}
    */
