@@ -1,5 +1,6 @@
 // parseLasterConfig(): laster40Net's TcpServiceConfig as options of a service. Reads no file. Runtime neutral.
 
+import { isIP } from "node:net";
 import type { Codec } from "../codec/codec.ts";
 import { checkKeys } from "../options.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
@@ -9,7 +10,6 @@ import type { TcpServiceOptions } from "../service/service_options.ts";
 import { type CodecSource, readCodec } from "./codec_field.ts";
 import { ConfigError } from "./config_error.ts";
 import { FieldReader, LARGEST_INT } from "./field_reader.ts";
-import { isIpAddress } from "./ip_address.ts";
 import { readLogger } from "./log_fields.ts";
 import { parseXml, type XmlElement } from "./xml_element.ts";
 
@@ -206,4 +206,9 @@ function readClient(element: XmlElement, path: string): ConnectOptions {
 function withoutAbsent<Options extends object>(options: Options): Options {
   const present = Object.entries(options).filter(([, value]) => value !== undefined);
   return Object.fromEntries(present) as Options; // Every option that can be undefined is optional.
+}
+
+/** A zone is no part of an address that others could dial. */
+function isIpAddress(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes("%");
 }

@@ -1,7 +1,7 @@
 // SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
 // receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
 
-import { asPlain, plainView } from "../buffer/plain_bytes.ts";
+import { plainView } from "../buffer/plain_view.ts";
 import type { Codec } from "../codec/codec.ts";
 import { PoolError, SessionClosedError } from "../errors.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
@@ -176,7 +176,7 @@ export class SessionCore<Data>
     this.receivedBytes += chunk.length;
     this.lastSignMs = this.#context.idleWatch.nowMs;
     const { onReceive } = this.#context.handlers;
-    if (onReceive !== undefined) this.#call(() => onReceive(this.session, asPlain(chunk)));
+    if (onReceive !== undefined) this.#call(() => onReceive(this.session, plainView(chunk, 0, chunk.length)));
     if (this.state === "open") this.inbox.receive(chunk);
   }
 

@@ -3,11 +3,11 @@
 
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { copyBytes } from "../buffer/copy_bytes.ts";
+import { plainView } from "../buffer/plain_view.ts";
 import type { Frame } from "../codec/codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "../codec/limits.ts";
 import { FrameError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
-import { asPlain } from "../buffer/plain_bytes.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 /** Deflate gains nothing on shorter payloads, and a call of it takes 10 us and more. */
@@ -145,7 +145,7 @@ function inflate(deflated: Uint8Array, maxInflatedBytes: number): Uint8Array {
   }
   const { buffer, engine } = result as { buffer: Uint8Array; engine: { bytesWritten: number } };
   const rest = deflated.length - engine.bytesWritten;
-  if (rest === 0) return asPlain(buffer);
+  if (rest === 0) return plainView(buffer, 0, buffer.length);
   throw new FrameError(
     "malformed",
     `Cannot decode frame as nothing may stand behind the end of the deflate: current value is ${rest} bytes`,

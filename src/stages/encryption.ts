@@ -2,10 +2,10 @@
 // see session_keys.ts. Runtime neutral, over `node:crypto`.
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
+import { plainView } from "../buffer/plain_view.ts";
 import type { Frame } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
 import { checkKeys } from "../options.ts";
-import { asPlain } from "../buffer/plain_bytes.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 const HEADER_BYTES = 8;
@@ -167,7 +167,7 @@ export class Decryptor implements StageDecoder {
         cause,
       });
     }
-    return asPlain(payload);
+    return plainView(payload, 0, payload.length);
   }
 }
 

@@ -349,8 +349,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     if (bytes === undefined) return;
     // While a read is pending its buffer is the runtime's: it ends with the socket.
     if (typeof result !== "number") return this.#finish({ error: toConnectionError(result) });
-    const count = result;
-    if (count < bytes.length) return this.#write(bytes.subarray(count));
+    if (result < bytes.length) return this.#write(bytes.subarray(result));
     this.#writing = undefined;
     this.handleTaken();
   }

@@ -59,11 +59,12 @@ test("layers: the core imports nothing from outside", { skip }, () => {
   assertBroken(undefined, 'import { Counter } from "prom-client";', "src/metrics/mod.ts");
 });
 
-test("layers: config imports fast-xml-parser and node:fs/promises, and nobody else the parser", { skip }, () => {
+test("layers: config imports fast-xml-parser and two of node:, and nobody else the parser", { skip }, () => {
   const path = "src/config/a.ts";
   const parser = 'import { XMLParser } from "fast-xml-parser";';
   assertBroken(undefined, parser, path, "tests/config/a_test.ts");
   assertBroken(undefined, 'import { open } from "node:fs/promises";', path);
+  assertBroken(undefined, 'import { isIP } from "node:net";', path);
   assertBroken(undefined, 'import { x } from "../service/x.ts";', path);
   assertBroken("layers", parser, "src/service/a.ts", "src/metrics/mod.ts", "src/testing/mod.ts", "mod.ts");
   assertBroken("layers", 'import { open } from "node:fs/promises";', "src/service/a.ts", "src/transport/deno.ts");

@@ -24,7 +24,7 @@ const NODE_ADAPTER = "src/transport/node.ts";
  * `node:` modules are not.
  */
 const OUTSIDE: ReadonlyMap<string, readonly string[]> = new Map([
-  ["config", ["fast-xml-parser", "node:fs/promises"]],
+  ["config", ["fast-xml-parser", "node:fs/promises", "node:net"]],
 ]);
 
 /** A folder of src, or what stands for one. */
