@@ -36,7 +36,8 @@ export class Frame {
    * @param length How long it is, in bytes.
    */
   set(buffer: Uint8Array, offset: number, length: number): void {
-    this.buffer = buffer;
+    // A store costs a collector more than a look, and most frames lie in the chunk that the last one was in.
+    if (this.buffer !== buffer) this.buffer = buffer;
     this.offset = offset;
     this.length = length;
   }

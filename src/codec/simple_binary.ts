@@ -76,9 +76,7 @@ class SimpleBinaryDecoder implements FrameDecoder {
       frame.needBytes = frameBytes;
       return 0;
     }
-    frame.buffer = input;
-    frame.offset = start + HEADER_BYTES;
-    frame.length = length;
+    frame.set(input, start + HEADER_BYTES, length);
     return frameBytes;
   }
 

@@ -20,10 +20,21 @@ const DEFAULT_MAX_GROUPS = 65_536;
 const LARGEST_COUNT = 2 ** 31 - 1;
 
 /**
- * The size classes of a service's pool: from a small turn to four 64 KiB frames with their headers. The two largest are
- * a little over a power of two, so that a 64 KiB payload fits with its framing.
+ * The size classes of a service's pool: from a small turn to the largest frames that games send. From 64 KiB on they are a
+ * little over a power of two, so that such a payload fits with its framing.
  */
-const POOL_CLASSES: readonly number[] = [256, 1_024, 4_096, 16_384, 66_560, 266_240];
+const POOL_CLASSES: readonly number[] = [
+  256,
+  1_024,
+  4_096,
+  16_384,
+  66_560,
+  266_240,
+  532_480,
+  1_064_960,
+  2_129_920,
+  4_259_840,
+];
 /** What the pool keeps of what is not rented. */
 const POOL_MAX_FREE_BYTES = 67_108_864;
 /** All buffers of a service together: a thousand peers that do not read, each with a full queue of the default size. */
@@ -79,7 +90,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    * The buffer pool; `maxBytes` bounds what all sessions together have queued and half received. Past it `send` answers
    * `"full"`, and a session whose unfinished frame finds no room closes with `"over-budget"`.
    *
-   * @default {six classes from 256 bytes to 260 KiB, at most 64 MiB kept, at most 1 GiB in all}
+   * @default {ten classes from 256 bytes to 4 MiB, at most 64 MiB kept, at most 1 GiB in all}
    */
   readonly pool?: BufferPoolOptions;
   /**

@@ -7,8 +7,8 @@ import type { Clock } from "../clock.ts";
 const MOST_LOOKS = 64;
 /** Looks are not closer together, unless the timeout is shorter. */
 const SHORTEST_STEP_MS = 10;
-/** The last sign of life of who is not watched. */
-const NEVER = Infinity;
+/** The last sign of life of who is not watched. A small integer, as all are: V8 keeps any other number in an object of its own. */
+const NEVER = -1;
 
 /** Who is watched. */
 export interface Watched {
@@ -32,7 +32,10 @@ export class IdleWatch {
   /** From one look to the next; 0 with a clock that is cheap. */
   readonly #stepMs: number;
   readonly #candidates: () => Iterable<Watched>;
+  /** Whole milliseconds, rounded up: nobody is silent for longer than they were. */
   #toldMs = 0;
+  /** What `#toldMs` is rounded from. */
+  #exactMs = 0;
   /** The clock at the last look. */
   #lookedMs = 0;
   #count = 0;
@@ -67,7 +70,7 @@ export class IdleWatch {
   /** Watches somebody from now on. */
   enter(watched: Watched): void {
     if (this.#timeoutMs === 0) return;
-    if (this.#count++ === 0) this.#toldMs = this.#lookedMs = this.#clock.now();
+    if (this.#count++ === 0) this.#tell(this.#lookedMs = this.#clock.now());
     watched.lastSignMs = this.nowMs;
     if (this.#timer === undefined) this.#setTimer(this.#stepMs === 0 ? this.#timeoutMs : this.#stepMs);
   }
@@ -86,17 +89,23 @@ export class IdleWatch {
     this.#timer = this.#clock.setTimer(this.#onTimer, delayMs);
   }
 
+  #tell(exactMs: number): void {
+    this.#exactMs = exactMs;
+    this.#toldMs = Math.ceil(exactMs);
+  }
+
   #look(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.now();
     const mostMs = 2 * this.#stepMs;
-    this.#toldMs = this.#stepMs === 0 ? nowMs : this.#toldMs + Math.min(nowMs - this.#lookedMs, mostMs);
+    this.#tell(this.#stepMs === 0 ? nowMs : this.#exactMs + Math.min(nowMs - this.#lookedMs, mostMs));
     this.#lookedMs = nowMs;
-    const latestMs = this.#toldMs - this.#timeoutMs - mostMs;
-    let earliestMs = NEVER;
+    const latestMs = this.#exactMs - this.#timeoutMs - mostMs;
+    let earliestMs = Infinity;
     for (const watched of this.#candidates()) {
+      if (watched.lastSignMs === NEVER) continue;
       if (watched.lastSignMs <= latestMs) watched.handleSilence();
-      if (watched.lastSignMs < earliestMs) earliestMs = watched.lastSignMs;
+      if (watched.lastSignMs !== NEVER && watched.lastSignMs < earliestMs) earliestMs = watched.lastSignMs;
     }
     if (this.#count === 0 || this.#timer !== undefined) return;
     this.#setTimer(this.#stepMs === 0 ? Math.max(1, Math.ceil(earliestMs - latestMs)) : this.#stepMs);

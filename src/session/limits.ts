@@ -2,10 +2,10 @@
 
 import type { FrameEncoder } from "../codec/codec.ts";
 
-/** Past a turn's worth of small messages, and four 64 KiB frames: enough to keep a fast peer busy. */
-const DEFAULT_HIGH_WATER_MARK_BYTES = 262_144;
+/** Past the answers to the largest chunk that a runtime hands over (Bun: 512 KiB): what is above leaves in the middle of a turn. */
+const DEFAULT_HIGH_WATER_MARK_BYTES = 532_480;
 /** The default of `maxQueuedBytes`, in high-water marks. */
-const QUEUE_MARKS = 4;
+const QUEUE_MARKS = 2;
 const DEFAULT_MAX_QUEUED_FRAMES = 65_536;
 /** Two minutes: longer than any heartbeat in use, shorter than what a load balancer keeps. */
 const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
@@ -26,7 +26,7 @@ export interface SessionLimits {
   /**
    * Queued bytes above which `send` answers `"congested"`, 0 to 2^31 - 1.
    *
-   * @default {262144}
+   * @default {532480}
    */
   readonly highWaterMarkBytes?: number;
   /**
@@ -38,7 +38,7 @@ export interface SessionLimits {
   /**
    * Queued bytes above which `send` answers `"full"`; at least one longest frame more than `highWaterMarkBytes`.
    *
-   * @default {4 times highWaterMarkBytes, or more if one longest frame needs it}
+   * @default {twice highWaterMarkBytes, or more if one longest frame needs it}
    */
   readonly maxQueuedBytes?: number;
   /**

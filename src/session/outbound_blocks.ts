@@ -6,8 +6,8 @@ import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
 import { FrameError } from "../errors.ts";
 
-/** A block grows up to this and is then followed by another: four 64 KiB frames with their headers fit. */
-export const LARGEST_BLOCK_BYTES = 266_240;
+/** A block grows up to this and is then followed by another: eight 64 KiB frames with their headers fit. */
+export const LARGEST_BLOCK_BYTES = 532_480;
 /** Segments up to this size are copied together into one write: a write costs 6 us, copying 4 KiB a tenth of that. */
 export const LARGEST_GATHERED_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
@@ -87,16 +87,21 @@ export class OutboundBlocks {
 
   /** Takes a block of at least `bytes`, held by nobody yet. */
   takeBlock(bytes: number): OutboundBlock {
-    const own = this.#own;
-    if (own !== undefined && bytes <= OWN_BYTES) {
-      this.#own = undefined;
-      return own;
-    }
+    const own = this.takeOwn(bytes);
+    if (own !== undefined) return own;
     const block = this.#freeBlocks.pop() ?? new OutboundBlock();
     const rented = this.#pool.rent(bytes);
     block.rented = rented;
     block.bytes = rented.bytes;
     return block;
+  }
+
+  /** Takes the service's own block if nobody has it, and it holds `bytes`. `dropBlock` puts it back. */
+  takeOwn(bytes: number): OutboundBlock | undefined {
+    const own = this.#own;
+    if (own === undefined || bytes > OWN_BYTES) return undefined;
+    this.#own = undefined;
+    return own;
   }
 
   /** Lets one holder go; the last one's leaving gives the memory back. */

@@ -82,6 +82,21 @@ export class SegmentQueue {
     }
   }
 
+  /** Adds a block that holds nothing yet, for the next frames. */
+  addBlock(block: OutboundBlock): OutboundSegment {
+    return this.#append(this.#blocks.takeSegment(block, 0, 0, true));
+  }
+
+  /** Takes an empty block for a session that has nothing queued; undefined if that is not cheaper than a segment. */
+  takeOwn(roomBytes: number): OutboundBlock | undefined {
+    return this.#blocks.takeOwn(Math.max(roomBytes, this.#blockBytes));
+  }
+
+  /** Puts an empty block back that no segment holds. */
+  dropOwn(block: OutboundBlock): void {
+    this.#blocks.dropBlock(block);
+  }
+
   /** Gives the next segment to write, with the small ones behind it gathered in. */
   nextToWrite(): OutboundSegment | undefined {
     if (this.head === undefined || this.head.next === undefined) return this.head;
@@ -135,8 +150,7 @@ export class SegmentQueue {
         return growSegment(this.#blocks, tail, roomBytes);
       }
     }
-    const block = this.#blocks.takeBlock(Math.max(roomBytes, this.#blockBytes));
-    return this.#append(this.#blocks.takeSegment(block, 0, 0, true));
+    return this.addBlock(this.#blocks.takeBlock(Math.max(roomBytes, this.#blockBytes)));
   }
 
   #append(segment: OutboundSegment): OutboundSegment {

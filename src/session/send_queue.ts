@@ -116,21 +116,25 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
     const { lane } = this.#context;
-    if (lane.owner === this && roomBytes <= lane.room && lane.framesLeft > 0) {
-      const { end } = lane;
-      const written = encoder.encode(payload, offset, length, lane.bytes, end);
-      if (written !== roomBytes) checkWritten(written, roomBytes);
-      if (lane.owner !== this || lane.end !== end) refuseReentry();
-      lane.end = end + written;
-      lane.room -= written;
-      lane.framesLeft--;
-      return "queued";
-    }
+    const isOpen = lane.owner === this && roomBytes <= lane.room && lane.framesLeft > 0;
+    if (!isOpen && !this.#openOwnLane(roomBytes)) return this.#pushSegment(payload, offset, length, roomBytes, key);
+    const { end } = lane;
+    const written = encoder.encode(payload, offset, length, lane.bytes, end);
+    if (written !== roomBytes) checkWritten(written, roomBytes);
+    if (lane.owner !== this || lane.end !== end) refuseReentry();
+    lane.end = end + written;
+    lane.room -= written;
+    lane.framesLeft--;
+    return "queued";
+  }
+
+  /** Encodes a payload that the lane does not take. */
+  #pushSegment(payload: Uint8Array, offset: number, length: number, roomBytes: number, key: unknown): SendResult {
     this.#step();
     const isFull = this.#isFullFor(roomBytes);
     if (this.#mayDrop) return this.#pushLater(payload, offset, length, roomBytes, key);
     if (isFull) return this.#refuse();
-    this.addEncoded(encoder, payload, offset, length, roomBytes);
+    this.addEncoded(this.#encoder, payload, offset, length, roomBytes);
     const result = this.#accept();
     if (this.tail !== undefined && this.tail.isOwn) this.#openLane(this.tail.block);
     return result;
@@ -218,6 +222,8 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
 
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
+    const { lane } = this.#context;
+    if (lane.owner === this && lane.block !== undefined) return this.#flushOwnLane(lane.block);
     this.settle();
     this.takeRun();
     if (this.isWriting || this.head === undefined) return;
@@ -299,19 +305,66 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     while (this.bytes < mostBytes && backlog.shift(encode));
   }
 
+  /** Lets the frames that come next gather outside of the queue, if it is empty and they are far from any limit. */
+  #openOwnLane(roomBytes: number): boolean {
+    const { lane, limits } = this.#context;
+    if (this.head !== undefined || lane.owner === this) return false;
+    this.#step();
+    const room = easyBytes(limits);
+    // A broadcast may have come.
+    if (this.head !== undefined || roomBytes > room) return false;
+    const block = this.takeOwn(roomBytes);
+    if (block === undefined) return false;
+    lane.open(this, block, true, room, limits.maxQueuedFrames);
+    if (!this.#isScheduled) this.#schedule();
+    return true;
+  }
+
+  /** Writes what has gathered; it comes into the queue only if the peer does not take all of it. */
+  #flushOwnLane(block: OutboundBlock): void {
+    const { lane } = this.#context;
+    const { end, frames } = lane;
+    lane.close();
+    if (end === 0 || this.#connection.write(block.bytes, 0, end)) {
+      this.dropOwn(block);
+      this.sentBytes += end;
+      this.sentFrames += frames;
+    } else if (this.#isDisposed) this.dropOwn(block);
+    else {
+      this.#addGathered(block, end, frames);
+      this.startWriting(end, frames);
+    }
+    this.#owner.handleProgress();
+  }
+
+  #addGathered(block: OutboundBlock, end: number, frames: number): void {
+    const segment = this.addBlock(block);
+    segment.end = block.end = end;
+    segment.frames = frames;
+    this.bytes += end;
+    this.frames += frames;
+  }
+
   /** Lets the frames that come next follow in `block`, as long as nothing but their place has to be looked after. */
   #openLane(block: OutboundBlock): void {
     if (this.isWriting && this.#isDropping) return;
     const { lane, limits } = this.#context;
-    lane.open(this, block, easyBytes(limits) - this.bytes, limits.maxQueuedFrames - this.frames);
+    lane.open(this, block, false, easyBytes(limits) - this.bytes, limits.maxQueuedFrames - this.frames);
   }
 
   settle(): void {
     const { lane } = this.#context;
     const { tail } = this;
-    if (lane.owner !== this || tail === undefined) return;
-    this.bytes += lane.end - tail.end;
-    this.frames += lane.close(tail);
+    if (lane.owner !== this) return;
+    const { block, end, frames } = lane;
+    lane.close();
+    if (block !== undefined) this.#addGathered(block, end, frames);
+    else if (tail !== undefined) {
+      this.bytes += end - tail.end;
+      this.frames += frames;
+      tail.end = tail.block.end = end;
+      tail.frames += frames;
+    }
   }
 
   /** Has all that is queued counted: what went down the lane, and broadcasts that are still to be taken. */

@@ -182,6 +182,6 @@ for (const { name, make } of transportsHere()) {
       await until(() => pair.client.stats().receivedFrames === sent, "the bystander's");
     }
     assertEquals(far.stats.refused.full, 3);
-    assert(far.queuedBytes <= 1_048_576, `${far.queuedBytes} bytes are queued`);
+    assert(far.queuedBytes <= 1_064_960, `${far.queuedBytes} bytes are queued`);
   });
 }

@@ -125,8 +125,8 @@ test("parseLasterConfig() makes room for SendCount frames of the longest kind, a
     return maxQueuedBytes;
   };
   assertEquals(limits(1_000, 41_000), 41_004_000);
-  assertEquals(limits(1, 100), 1_048_576);
-  assertEquals(limits(1, 2_000_000), 262_144 + 2_000_004);
+  assertEquals(limits(1, 100), 1_064_960);
+  assertEquals(limits(1, 2_000_000), 532_480 + 2_000_004);
 });
 
 test("parseLasterConfig() takes 0 of UpdateSessionIntval and SessionReceiveTimeout", () => {

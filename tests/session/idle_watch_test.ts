@@ -17,7 +17,7 @@ class Peer implements Watched {
 /** A fake clock that is as slow to read as a real one, of an event loop that may stand still. */
 class SlowClock extends FakeClock {
   override readonly isCheap: boolean = false;
-  stoodStillMs = 0;
+  stoodStillMs = 0.4;
 
   override now(): number {
     return super.now() + this.stoodStillMs;
@@ -35,7 +35,7 @@ for (const timeoutMs of [1, 10, 30, 100, 999, 1_000, 120_000]) {
   for (
     const { makeClock, lateMs } of [
       { makeClock: () => new FakeClock(), lateMs: 0 },
-      { makeClock: () => new SlowClock(), lateMs: 3 * stepMs },
+      { makeClock: () => new SlowClock(), lateMs: 3 * stepMs + 1 },
     ]
   ) {
     test(`IdleWatch finds a silence of ${timeoutMs} ms, never early and at most ${lateMs} ms late`, async () => {

@@ -10,9 +10,9 @@ const LONGEST_FRAME_BYTES = 65_540;
 
 test("resolveSessionLimits() fills in the defaults that the docs name", () => {
   assertEquals(resolveSessionLimits({}, ENCODER), {
-    highWaterMarkBytes: 262_144,
-    lowWaterMarkBytes: 131_072,
-    maxQueuedBytes: 1_048_576,
+    highWaterMarkBytes: 532_480,
+    lowWaterMarkBytes: 266_240,
+    maxQueuedBytes: 1_064_960,
     maxQueuedFrames: 65_536,
     idleTimeoutMs: 120_000,
     closeTimeoutMs: 5_000,
@@ -24,7 +24,7 @@ test("resolveSessionLimits() fills in the defaults that the docs name", () => {
 
 test("resolveSessionLimits() makes room for one longest frame above the mark", () => {
   const encoder = rawCodec({ maxPayloadBytes: 10_000_000 }).createEncoder();
-  assertEquals(resolveSessionLimits({}, encoder).maxQueuedBytes, 262_144 + 10_000_000);
+  assertEquals(resolveSessionLimits({}, encoder).maxQueuedBytes, 532_480 + 10_000_000);
   const low = resolveSessionLimits({ highWaterMarkBytes: 0 }, ENCODER);
   assertEquals([low.lowWaterMarkBytes, low.maxQueuedBytes], [0, LONGEST_FRAME_BYTES]);
   assertEquals(resolveSessionLimits({ highWaterMarkBytes: 5 }, ENCODER).lowWaterMarkBytes, 2);
@@ -32,10 +32,10 @@ test("resolveSessionLimits() makes room for one longest frame above the mark", (
 
 test("resolveSessionLimits() takes every limit at its edges, and nothing past them", () => {
   const most = 2 ** 31 - 1;
-  const least = 262_144 + LONGEST_FRAME_BYTES;
+  const least = 532_480 + LONGEST_FRAME_BYTES;
   const edges = {
     highWaterMarkBytes: [0, most],
-    lowWaterMarkBytes: [0, 262_144],
+    lowWaterMarkBytes: [0, 532_480],
     maxQueuedBytes: [least, Number.MAX_SAFE_INTEGER],
     maxQueuedFrames: [1, most],
     idleTimeoutMs: [0, most],

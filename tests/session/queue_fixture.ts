@@ -20,6 +20,8 @@ export class FakeConnection implements Connection {
   readonly received: number[] = [];
   readonly writes: number[] = [];
   isTaking = true;
+  /** What happens within a write. */
+  onWrite: (() => void) | undefined = undefined;
   #loan: Uint8Array | undefined = undefined;
   /** The bytes as they were when they were lent. */
   #lent: Uint8Array | undefined = undefined;
@@ -32,6 +34,7 @@ export class FakeConnection implements Connection {
     if (this.#loan !== undefined) throw new Error("a write came while another was under way");
     if (length === 0) throw new Error("a write of nothing");
     this.writes.push(length);
+    this.onWrite?.();
     const view = bytes.subarray(offset, offset + length);
     if (this.isTaking) {
       this.#receive(view);
@@ -66,7 +69,7 @@ export class FakeConnection implements Connection {
 /** A queue with all that it stands on. */
 export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ maxPayloadBytes: 1_000_000 })) {
   const clock = new FakeClock();
-  const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240] });
+  const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
   const encoder = codec.createEncoder();
   const context: SendQueueContext = {
     blocks: new OutboundBlocks(pool),

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { lengthPrefixed, rawCodec } from "@laster/net";
 import { pattern } from "../support.ts";
 import { printedRandom } from "../random.ts";
+import { SendQueue } from "../../src/session/send_queue.ts";
 import { makeQueue, makeShared } from "./queue_fixture.ts";
 
 /** The marks of the tests below; the raw codec with a limit of 100 has frames of up to 100 bytes. */
@@ -103,29 +104,70 @@ test("SendQueue sends a frame of no bytes without a write, and tells of it", asy
   assertEquals(queue.takeSent(), { frames: 1, bytes: 0 });
 });
 
-test("SendQueue.push() grows its block up to 260 KiB and then begins another", () => {
+test("SendQueue.push() grows its block up to 520 KiB and then begins another", () => {
   const { push, connection, queue, pool } = makeQueue({ highWaterMarkBytes: 2 ** 30, maxQueuedBytes: 2 ** 31 });
-  const frames = Array.from({ length: 10 }, (_, index) => pattern(60_000, index));
+  const frames = Array.from({ length: 10 }, (_, index) => pattern(120_000, index));
   for (const frame of frames) push(frame);
   queue.flush();
-  assertEquals(connection.writes, [240_000, 240_000, 120_000]);
-  assertEquals(connection.received.length, 600_000);
+  assertEquals(connection.writes, [480_000, 480_000, 240_000]);
+  assertEquals(connection.received.length, 1_200_000);
   assertEquals(pool.outstanding, 0);
 });
 
-test("SendQueue writes a frame beyond 260 KiB in pieces, and counts it with the last", () => {
-  const { push, connection, queue, drain, pool } = makeQueue();
+test("SendQueue writes a frame beyond 520 KiB in pieces, and counts it with the last", () => {
+  const { push, connection, queue, drain, pool } = makeQueue({}, rawCodec({ maxPayloadBytes: 1_200_000 }));
   connection.isTaking = false;
-  push(pattern(600_000));
+  push(pattern(1_200_000));
   const counts: unknown[] = [];
   while (connection.hasLoan) {
     counts.push([connection.writes.at(-1), queue.queuedFrames, queue.queuedBytes]);
     if (counts.length === 2) push(pattern(100)); // Behind it, while it is on its way.
     drain();
   }
-  assertEquals(counts, [[266_240, 1, 600_000], [266_240, 1, 333_760], [67_520, 2, 67_620], [100, 1, 100]]);
-  assertEquals(connection.received, [...pattern(600_000), ...pattern(100)]);
+  assertEquals(counts, [[532_480, 1, 1_200_000], [532_480, 1, 667_520], [135_040, 2, 135_140], [100, 1, 100]]);
+  assertEquals(connection.received, [...pattern(1_200_000), ...pattern(100)]);
   assertEquals([queue.sentFrames, queue.queuedFrames, pool.outstanding], [2, 0, 0]);
+});
+
+test("SendQueue.push() rents nothing for what the connection takes at once", async () => {
+  const { push, queue, connection, pool } = makeQueue();
+  for (let turn = 0; turn < 3; turn++) {
+    push(pattern(100, 1));
+    push(pattern(50, 2));
+    assertEquals([queue.queuedFrames, queue.queuedBytes], [2, 150]);
+    push(pattern(10, 3));
+    await undefined;
+  }
+  assertEquals([connection.writes, queue.sentFrames, queue.sentBytes], [[160, 160, 160], 9, 480]);
+  assertEquals(connection.received.slice(0, 160), [...pattern(100, 1), ...pattern(50, 2), ...pattern(10, 3)]);
+  const { hits, misses } = pool.stats();
+  assertEquals(hits + misses, 0);
+});
+
+test("SendQueue keeps what has gathered for it when another queue is sent to, or the connection is disposed of in a write", async () => {
+  const first = makeQueue();
+  const second = new SendQueue(first.context, first.connection, rawCodec().createEncoder(), {
+    handleProgress: () => {},
+    handleOverflow: () => {},
+  });
+  first.push(pattern(100, 1));
+  second.push(pattern(50, 2), 0, 50);
+  first.push(pattern(10, 3));
+  await undefined;
+  assertEquals(first.connection.received, [...pattern(100, 1), ...pattern(10, 3), ...pattern(50, 2)]);
+  assertEquals([first.queue.sentFrames, second.sentFrames, first.pool.outstanding], [2, 1, 0]);
+  first.push(pattern(100, 1));
+  first.connection.isTaking = false;
+  first.connection.onWrite = () => first.queue.dispose();
+  first.queue.flush();
+  const { hits, misses } = first.pool.stats();
+  first.connection.onWrite = undefined;
+  first.connection.isTaking = true;
+  first.connection.release();
+  second.push(pattern(20), 0, 20);
+  second.flush();
+  const after = first.pool.stats();
+  assertEquals([first.pool.outstanding, after.hits + after.misses], [0, hits + misses], "the block is there again");
 });
 
 test("SendQueue.push() begins with a block as large as the last one was", () => {
@@ -137,7 +179,7 @@ test("SendQueue.push() begins with a block as large as the last one was", () => 
   }
   context.blocks.dropBlock(own);
   const { classes } = pool.stats();
-  assertEquals(classes.map(({ hits, misses }) => hits + misses), [1, 1, 2, 0, 0, 0], "grown once: 256, 1 KiB, 4 KiB");
+  assertEquals(classes.map(({ hits, misses }) => hits + misses), [1, 1, 2, 0, 0, 0, 0], "grown once: 256, 1 KiB, 4 KiB");
 });
 
 test("SendQueue.pushShared() extends a run of one shared block, and keeps the order with own frames", async () => {

@@ -288,11 +288,11 @@ for (const { name, make } of transportsHere()) {
   test(`Session.switchCodec() throws a RangeError and changes nothing when the longest frame does not fit on ${name}`, async () => {
     const heard: string[] = [];
     await using pair = await startPair(make(), {
-      maxQueuedBytes: 400_000,
+      maxQueuedBytes: 700_000,
       onMessage: (session, payload) => echo(session, payload),
     }, { onMessage: (_session, payload) => heard.push(text(payload)) });
     const { near, far } = await pair.connect();
-    const limit = 400_000 - 262_144 - 4;
+    const limit = 700_000 - 532_480 - 4;
     assertThrows(
       () => far.switchCodec(simpleBinary({ maxPayloadBytes: limit + 1 })),
       RangeError,

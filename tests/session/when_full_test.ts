@@ -76,7 +76,7 @@ test("SendQueue tells its owner to close under close, and refuses under refuse",
 test("SendQueue holds what a stalled peer has to get within its limit, and a quarter, whatever was dropped", () => {
   const limit = 400_000;
   for (const whenFull of ["drop-oldest", "latest-per-key"] as const) {
-    const fixture = makeQueue({ whenFull, maxQueuedBytes: 262_144 + 1_000_000 + limit });
+    const fixture = makeQueue({ whenFull, maxQueuedBytes: 532_480 + 1_000_000 + limit });
     fixture.connection.isTaking = false;
     fixture.push(utf8("first"));
     fixture.queue.flush();
@@ -86,7 +86,7 @@ test("SendQueue holds what a stalled peer has to get within its limit, and a qua
       fixture.queue.push(payload, 0, 12, index % 100);
       most = Math.max(most, fixture.pool.stats().outstandingBytes);
     }
-    assert(most <= 1.25 * (262_144 + 1_000_000 + limit) + 266_240, `${whenFull}: ${most} bytes`);
+    assert(most <= 1.25 * (532_480 + 1_000_000 + limit) + 532_480, `${whenFull}: ${most} bytes`);
     fixture.queue.dispose();
     assertEquals(fixture.pool.outstanding, 0);
   }
