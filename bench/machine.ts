@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { ROOT, run } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 
+/** What README says to start a server with, under V8. */
+export const V8_FLAG = "--max-semi-space-size=8";
+
 /** Where programs, and results that are not to be kept, go. */
 export const BUILD: string = join(ROOT, "bench/build");
 
@@ -71,6 +74,7 @@ export async function describeMachine(runtimes: readonly Runtime[], programs: Pr
     `${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}; loopback only`,
     `Versions: ${runtimes.map(({ title }) => title).join(", ")} (V8 ${Deno.version.v8} in Deno)`,
     `Source: ${commit.code === 0 ? commit.output.trim() : "no git"}${isChanged ? ", with changes not committed" : ""}`,
+    `Deno and Node: all servers with V8's ${V8_FLAG}, as README says`,
     `Server and client: ${programs.canPin ? "pinned to CPU 0 and CPU 1" : "not pinned (no taskset)"}; client ` +
     `${programs.loadgen === undefined ? "bench/load_client.ts, which is the bottleneck" : "bench/loadgen.c"}`,
   ];

@@ -129,7 +129,7 @@ function stepsOf({ isQuick, runtimes, programs, rounds }: Plan, workload: Worklo
     kinds.filter((kind) => (kind === "c") === (runtime === undefined))
       .map((kind) => findServer(kind, workload, runtime, programs))
   ));
-  const timed = { ...workload, load, secs: isQuick ? undefined : workload.secs };
+  const timed = isQuick ? { ...workload, load, secs: undefined, warmup: undefined } : { ...workload, load };
   return found.filter((server) => server !== undefined).map((server) => ({ workload: timed, server, round }));
 }
 

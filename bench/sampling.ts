@@ -105,7 +105,7 @@ function loadOf([mode, ...options]: readonly string[], { protocol }: Server): st
 function timeOf(workload: Workload, { secs, warmup }: Timing): string[] {
   // A run that is counted may take this long at the most.
   if (workload.isCounted) return ["--secs", "30"];
-  return ["--secs", String(workload.secs ?? secs), "--warmup", String(warmup)];
+  return ["--secs", String(workload.secs ?? secs), "--warmup", String(workload.warmup ?? warmup)];
 }
 
 async function runLoad(

@@ -2,7 +2,7 @@
 
 import { collect, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
-import type { Programs } from "./machine.ts";
+import { type Programs, V8_FLAG } from "./machine.ts";
 import type { Workload } from "./workloads.ts";
 
 /** What kind of server: ours, by hand, naive, bytes without frames, the package ws, the runtime's own WebSocket, in C. */
@@ -35,10 +35,11 @@ const TITLES: Record<ServerKind, string> = {
   c: "C epoll",
 };
 
+/** Of all servers of a runtime, ours and others. */
 const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
-  deno: ["run", "--quiet", "--allow-net", "--allow-env"],
+  deno: ["run", "--quiet", "--allow-net", "--allow-env", `--v8-flags=${V8_FLAG}`],
   bun: ["run"],
-  node: [],
+  node: [V8_FLAG],
 };
 
 const START_LIMIT_MS = 20_000;

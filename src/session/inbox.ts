@@ -1,5 +1,5 @@
-// Inbox: takes the chunks of one session, has them cut into frames, and hands the frames to the application one after
-// the other, with a budget a turn. Knows nothing of sending or closing. Runtime neutral.
+// Inbox: takes the chunks of one session, cuts them into frames, and hands the frames to the application one after the
+// other, with a budget a turn. Knows nothing of sending or closing. Runtime neutral.
 
 import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
@@ -52,13 +52,12 @@ export interface InboxOwner {
  * The incoming side of a session.
  *
  * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
- * budget is used up) the reader keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
+ * budget is used up) it keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
  */
-export class Inbox {
+export class Inbox extends FrameReader {
   // What each chunk touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: InboxContext;
   readonly #owner: InboxOwner;
-  readonly #reader: FrameReader;
   /** Frames handed over so far. */
   frames = 0;
   /** Frames left in this turn. */
@@ -83,9 +82,9 @@ export class Inbox {
 
   /** Makes an inbox. */
   constructor(context: InboxContext, owner: InboxOwner, decoder: FrameDecoder) {
+    super(decoder, context.pool, context.frame);
     this.#context = context;
     this.#owner = owner;
-    this.#reader = new FrameReader(decoder, context.pool, context.frame);
   }
 
   /** Whether a handler runs, or has a promise open. */
@@ -93,14 +92,9 @@ export class Inbox {
     return this.#isInHandler || this.#isHandlerHeld;
   }
 
-  /** Whether the stream stands inside a frame. */
-  get isInsideFrame(): boolean {
-    return this.#reader.isInsideFrame;
-  }
-
   /** Takes a chunk, valid until the inbox lets the connection go on. */
   receive(chunk: Uint8Array): void {
-    this.#reader.feed(chunk);
+    this.feed(chunk);
     if (chunk.length < LIGHT_BYTES) this.#context.traffic.lightChunks++;
     this.#budget = this.#context.limits.framesPerTurn;
     if (this.#isHeld) return this.#owner.pauseInput();
@@ -123,7 +117,7 @@ export class Inbox {
   holdForStream(taken: PromiseLike<unknown>): void {
     this.#streamHold = taken;
     this.#isInterrupted = true;
-    if (this.#reader.hasInput) this.#owner.pauseInput();
+    if (this.hasInput) this.#owner.pauseInput();
     taken.then(() => {
       // Another message may wait by now.
       if (this.#streamHold !== taken) return;
@@ -141,9 +135,9 @@ export class Inbox {
   }
 
   /** Has what comes next cut by another decoder; what is left of the chunk is seen to in a microtask, if nobody does before. */
-  switchDecoder(decoder: FrameDecoder): void {
-    this.#reader.switchDecoder(decoder);
-    if (this.#reader.hasInput) queueMicrotask(() => this.#continue());
+  override switchDecoder(decoder: FrameDecoder): void {
+    super.switchDecoder(decoder);
+    if (this.hasInput) queueMicrotask(() => this.#continue());
   }
 
   /** The session takes no more messages: the turn ends after the one at hand. */
@@ -152,10 +146,10 @@ export class Inbox {
   }
 
   /** Gives the memory back. */
-  close(): void {
+  override close(): void {
     this.#isInterrupted = true;
     this.#isClosed = true;
-    this.#reader.close();
+    super.close();
   }
 
   /** Runs what must not be re-entered: a frame that comes in meanwhile waits. */
@@ -182,7 +176,7 @@ export class Inbox {
   /** Goes on where a hold or the end of a turn left off. */
   #continue(): void {
     if (this.#isHeld || this.#isYielding || this.#isClosed || !this.#owner.isReceiving()) return;
-    if (this.#reader.hasInput) {
+    if (this.hasInput) {
       if (this.#budget <= 0) return this.#yieldTurn();
       this.#runTurn();
     }
@@ -199,10 +193,9 @@ export class Inbox {
 
   #dispatch(): void {
     const owner = this.#owner;
-    const reader = this.#reader;
-    const frame = reader.frame;
+    const { frame } = this;
     try {
-      while (reader.next()) {
+      while (this.next()) {
         const { length } = frame;
         this.frames++;
         this.#isInHandler = true;
@@ -216,7 +209,7 @@ export class Inbox {
         if (this.#isHeld) return;
         this.#isInterrupted = false;
         if (!owner.isReceiving()) return;
-        if (this.#budget <= 0 && reader.hasInput) return this.#yieldTurn();
+        if (this.#budget <= 0 && this.hasInput) return this.#yieldTurn();
         if (this.#bytesLeft <= 0 && this.#mustMakeWay()) return this.#yieldTurn();
       }
     } catch (error) {
