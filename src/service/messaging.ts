@@ -3,7 +3,7 @@
 import type { FrameEncoder } from "../codec/codec.ts";
 import { type BroadcastDetails, Broadcaster, type BroadcastResult, type Receivers } from "../session/broadcaster.ts";
 import { GroupTable } from "../session/group_table.ts";
-import type { SendQueueContext } from "../session/send_queue.ts";
+import type { SendQueueContext } from "../session/send_queue_context.ts";
 import type { Session } from "../session/session.ts";
 import type { SessionCore } from "../session/session_core.ts";
 import type { SessionRegistry } from "../session/session_registry.ts";

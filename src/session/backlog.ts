@@ -4,6 +4,8 @@
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
+import type { ResolvedSessionLimits } from "./limits.ts";
+import type { SendResult } from "./send_result.ts";
 
 /** The store grows by doubling from here. */
 const FIRST_BYTES = 1_024;
@@ -38,8 +40,10 @@ export class Backlog {
   bytes = 0;
   /** How many payloads there are. */
   frames = 0;
+  /** What was dropped so far. */
+  readonly drops = { oldest: 0, superseded: 0 };
   readonly #pool: BufferPool;
-  readonly #mostBytes: number;
+  readonly #limits: ResolvedSessionLimits;
   #store: RentedBuffer | undefined = undefined;
   #end = 0;
   #liveBytes = 0;
@@ -48,14 +52,39 @@ export class Backlog {
   /** Where the last payload of each key stands in `#entries`. */
   readonly #latest = new Map<unknown, number>();
 
-  /** Makes an empty backlog whose store is no larger than it takes for `mostBytes` of payloads, and a quarter more. */
-  constructor(pool: BufferPool, mostBytes: number) {
+  /** Makes an empty backlog whose store is no larger than it takes for `maxQueuedBytes` of payloads, and a quarter more. */
+  constructor(pool: BufferPool, limits: ResolvedSessionLimits) {
     this.#pool = pool;
-    this.#mostBytes = mostBytes;
+    this.#limits = limits;
   }
 
-  /** Adds a copy of a payload. */
-  push(payload: Uint8Array, offset: number, length: number, frameBytes: number, key: unknown): void {
+  /**
+   * Adds a copy of a payload, and drops others for it as the policy says.
+   *
+   * @param frameBytes What its frame may take.
+   * @param before What is queued before the backlog.
+   */
+  add(
+    payload: Uint8Array,
+    offset: number,
+    length: number,
+    frameBytes: number,
+    key: unknown,
+    before: { readonly bytes: number; readonly frames: number },
+  ): SendResult {
+    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes } = this.#limits;
+    if (whenFull === "latest-per-key" && this.#supersede(key)) this.drops.superseded++;
+    while (
+      before.bytes + this.bytes + frameBytes > maxQueuedBytes || before.frames + this.frames >= maxQueuedFrames
+    ) {
+      if (whenFull !== "drop-oldest" || !this.#dropOldest()) return "full";
+      this.drops.oldest++;
+    }
+    this.#push(payload, offset, length, frameBytes, key);
+    return before.bytes + this.bytes > highWaterMarkBytes ? "congested" : "queued";
+  }
+
+  #push(payload: Uint8Array, offset: number, length: number, frameBytes: number, key: unknown): void {
     const bytes = this.#reserve(length);
     copyBytes(payload, offset, bytes, this.#end, length);
     if (key !== undefined) this.#latest.set(key, this.#entries.length);
@@ -67,7 +96,7 @@ export class Backlog {
   }
 
   /** Drops the payload with this key; says whether there was one. */
-  supersede(key: unknown): boolean {
+  #supersede(key: unknown): boolean {
     const index = key === undefined ? undefined : this.#latest.get(key);
     if (index === undefined) return false;
     this.#remove(index);
@@ -86,7 +115,7 @@ export class Backlog {
   }
 
   /** Drops the oldest payload; says whether there was one. */
-  dropOldest(): boolean {
+  #dropOldest(): boolean {
     if (this.#skip() === undefined) return false;
     this.#remove(this.#head);
     return true;
@@ -131,7 +160,7 @@ export class Backlog {
     const needed = this.#liveBytes + length;
     const isLarge = needed > capacity * (1 - MOST_WASTE);
     if (store !== undefined && !isLarge) return this.#moveTo(store);
-    const mostBytes = Math.ceil(Math.max(needed, this.#mostBytes) / (1 - MOST_WASTE));
+    const mostBytes = Math.ceil(Math.max(needed, this.#limits.maxQueuedBytes) / (1 - MOST_WASTE));
     return this.#moveTo(this.#pool.rent(Math.min(Math.max(FIRST_BYTES, 2 * needed), mostBytes)));
   }
 

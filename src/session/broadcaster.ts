@@ -5,7 +5,7 @@ import type { FrameEncoder } from "../codec/codec.ts";
 import type { Audience, BroadcastRun } from "./broadcast_run.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
-import type { SendQueueContext } from "./send_queue.ts";
+import type { SendQueueContext } from "./send_queue_context.ts";
 import { checkPayload, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 

@@ -24,16 +24,17 @@ const FIRST_BLOCK_BYTES = 256;
  * `writingBytes` of `head` are on loan to the connection.
  */
 export class SegmentQueue {
+  // What a queue that holds nothing is asked for comes last, next to the fields of SendQueue: they are fetched together.
+  readonly #blocks: OutboundBlocks;
+  writingFrames = 0;
   bytes = 0;
   frames = 0;
-  head: OutboundSegment | undefined = undefined;
   tail: OutboundSegment | undefined = undefined;
-  readonly #blocks: OutboundBlocks;
-  /** What the last own block held when it left: the size of the next. */
-  #blockBytes = FIRST_BLOCK_BYTES;
   /** What of the head is on loan: 0 while no write waits for the peer. */
   writingBytes = 0;
-  writingFrames = 0;
+  /** What the last own block held when it left: the size of the next. */
+  #blockBytes = FIRST_BLOCK_BYTES;
+  head: OutboundSegment | undefined = undefined;
 
   /** Makes an empty queue. */
   constructor(blocks: OutboundBlocks) {
@@ -82,9 +83,20 @@ export class SegmentQueue {
     }
   }
 
-  /** Adds a block that holds nothing yet, for the next frames. */
-  addBlock(block: OutboundBlock): OutboundSegment {
-    return this.#append(this.#blocks.takeSegment(block, 0, 0, true));
+  /** Adds a block of frames that is no segment yet. */
+  addGathered(block: OutboundBlock, end: number, frames: number): void {
+    this.#append(this.#blocks.takeSegment(block, 0, 0, true));
+    this.extendTail(end, frames);
+  }
+
+  /** Counts the frames that came behind the last one, up to `end`. */
+  extendTail(end: number, frames: number): void {
+    const tail = this.tail;
+    if (tail === undefined) return;
+    this.bytes += end - tail.end;
+    this.frames += frames;
+    tail.end = tail.block.end = end;
+    tail.frames += frames;
   }
 
   /** Takes an empty block for a session that has nothing queued; undefined if that is not cheaper than a segment. */
@@ -150,7 +162,8 @@ export class SegmentQueue {
         return growSegment(this.#blocks, tail, roomBytes);
       }
     }
-    return this.addBlock(this.#blocks.takeBlock(Math.max(roomBytes, this.#blockBytes)));
+    const block = this.#blocks.takeBlock(Math.max(roomBytes, this.#blockBytes));
+    return this.#append(this.#blocks.takeSegment(block, 0, 0, true));
   }
 
   #append(segment: OutboundSegment): OutboundSegment {

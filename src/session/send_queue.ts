@@ -1,40 +1,21 @@
 // SendQueue: what one session has still to send: what is taken and refused, and when it is written. Where it lies is in
 // segment_queue.ts. Knows nothing of the session's life. Runtime neutral.
 
-import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { Flushable, FlushScheduler } from "./flush_scheduler.ts";
+import type { Flushable } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
-import type { BroadcastRun } from "./broadcast_run.ts";
-import { checkWritten, LARGEST_BLOCK_BYTES, type OutboundBlock, type OutboundBlocks } from "./outbound_blocks.ts";
+import { checkWritten, LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
 import { SegmentQueue } from "./segment_queue.ts";
-import type { LaneOwner, SendLane } from "./send_lane.ts";
+import type { LaneOwner } from "./send_lane.ts";
+import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
 
 /** What has waited is encoded in portions of this. */
 const REFILL_BYTES = 65_536;
-
-/** What a queue shares with the others of its service. */
-export interface SendQueueContext {
-  /** Where blocks come from. */
-  readonly blocks: OutboundBlocks;
-  /** Who flushes. */
-  readonly scheduler: FlushScheduler;
-  /** The limits. */
-  readonly limits: ResolvedSessionLimits;
-  /** So much may wait behind a write under way and is sent in any case; -1 for nothing. Some, where every write is under way. */
-  readonly inFlightBytes: number;
-  /** Where what waits under a policy that may drop it is kept. */
-  readonly pool: BufferPool;
-  /** The broadcasts that queues have still to take. */
-  readonly run: BroadcastRun;
-  /** Where the frames of a queue go that follow each other. */
-  readonly lane: SendLane;
-}
 
 /** The session behind a queue. */
 export interface SendQueueOwner {
@@ -52,24 +33,22 @@ export interface SendQueueOwner {
 export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: SendQueueContext;
-  #encoder: FrameEncoder;
   /** The last broadcast that was taken, or passed by. */
   #seen: number;
-  /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
-  isInRun = false;
-  #isScheduled = false;
-  nextDue: Flushable | undefined = undefined;
-  #isDisposed = false;
   readonly #connection: Connection;
   /** Bytes taken by the connection so far. */
   sentBytes = 0;
   /** Frames taken by the connection so far. */
   sentFrames = 0;
   readonly #owner: SendQueueOwner;
+  #encoder: FrameEncoder;
+  #isScheduled = false;
+  /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
+  isInRun = false;
+  nextDue: Flushable | undefined = undefined;
+  #isDisposed = false;
   /** What waits behind the write under way, under a policy that may drop some of it; made when first needed. */
   #backlog: Backlog | undefined = undefined;
-  /** What the policy dropped; undefined if nothing. */
-  drops: { -readonly [Count in keyof DropCounts]: number } | undefined = undefined;
   #reportedBytes = 0;
   #reportedFrames = 0;
 
@@ -99,6 +78,11 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   get queuedFrames(): number {
     this.#gather();
     return this.frames + (this.#backlog?.frames ?? 0);
+  }
+
+  /** What the policy dropped; undefined if nothing has waited. */
+  get drops(): DropCounts | undefined {
+    return this.#backlog?.drops;
   }
 
   /** Has the frames that come next made by another encoder. */
@@ -280,21 +264,10 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     return "full";
   }
 
-  /** Puts a payload behind the write under way, and drops another if there is no room. */
+  /** Puts a payload behind the write under way. */
   #pushLater(payload: Uint8Array, offset: number, length: number, roomBytes: number, key: unknown): SendResult {
-    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes } = this.#context.limits;
-    const backlog = this.#backlog ??= new Backlog(this.#context.pool, maxQueuedBytes);
-    const drops = this.drops ??= { oldest: 0, superseded: 0 };
-    if (whenFull === "latest-per-key" && backlog.supersede(key)) drops.superseded++;
-    const isOver = () => (
-      this.bytes + backlog.bytes + roomBytes > maxQueuedBytes || this.frames + backlog.frames >= maxQueuedFrames
-    );
-    while (isOver()) {
-      if (whenFull !== "drop-oldest" || !backlog.dropOldest()) return "full";
-      drops.oldest++;
-    }
-    backlog.push(payload, offset, length, roomBytes, key);
-    return this.bytes + backlog.bytes > highWaterMarkBytes ? "congested" : "queued";
+    this.#backlog ??= new Backlog(this.#context.pool, this.#context.limits);
+    return this.#backlog.add(payload, offset, length, roomBytes, key, this);
   }
 
   /** Encodes what has waited, as much as makes a good write. */
@@ -331,18 +304,10 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
       this.sentFrames += frames;
     } else if (this.#isDisposed) this.dropOwn(block);
     else {
-      this.#addGathered(block, end, frames);
+      this.addGathered(block, end, frames);
       this.startWriting(end, frames);
     }
     this.#owner.handleProgress();
-  }
-
-  #addGathered(block: OutboundBlock, end: number, frames: number): void {
-    const segment = this.addBlock(block);
-    segment.end = block.end = end;
-    segment.frames = frames;
-    this.bytes += end;
-    this.frames += frames;
   }
 
   /** Lets the frames that come next follow in `block`, as long as nothing but their place has to be looked after. */
@@ -354,17 +319,11 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
 
   settle(): void {
     const { lane } = this.#context;
-    const { tail } = this;
     if (lane.owner !== this) return;
     const { block, end, frames } = lane;
     lane.close();
-    if (block !== undefined) this.#addGathered(block, end, frames);
-    else if (tail !== undefined) {
-      this.bytes += end - tail.end;
-      this.frames += frames;
-      tail.end = tail.block.end = end;
-      tail.frames += frames;
-    }
+    if (block === undefined) this.extendTail(end, frames);
+    else this.addGathered(block, end, frames);
   }
 
   /** Has all that is queued counted: what went down the lane, and broadcasts that are still to be taken. */

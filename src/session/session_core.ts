@@ -30,19 +30,19 @@ import type { TimeoutOwner } from "./timeout_queue.ts";
 export class SessionCore<Data>
   implements ConnectionHandler, InboxOwner, SendQueueOwner, MessageStreamOwner, TimeoutOwner, Watched {
   // What each message touches comes first.
+  readonly queue: SendQueue;
   state: SessionState = "opening";
+  #drainWaiters: DrainWaiters | undefined = undefined;
+  readonly #context: SessionContext<Data>;
+  lastSignMs = 0;
   /** Bytes received, framing included. */
   receivedBytes = 0;
-  lastSignMs = 0;
+  readonly inbox: Inbox;
   /** Whether messages go to `#stream`, and not to a handler. */
   #isStreaming = false;
-  readonly #context: SessionContext<Data>;
-  readonly inbox: Inbox;
-  readonly queue: SendQueue;
   /** The face of this session. */
   readonly session: Session<Data>;
   readonly connection: Connection;
-  #drainWaiters: DrainWaiters | undefined = undefined;
   /** The names of its groups; undefined before the first. */
   groups: Set<string> | undefined = undefined;
   /** The session's number. */

@@ -13,14 +13,8 @@ import type { ConnectionEnd, ConnectionHandler } from "./transport.ts";
  * there is a handler, and nothing that keeps a chunk from it.
  */
 export class Delivery {
-  // What each chunk touches comes first: with thousands of connections the time goes into fetching their memory.
-  #handler: ConnectionHandler | undefined = undefined;
-  #isDirect = false;
-  /** Whether this side called `close()` or `abort()`. */
-  #isFinished = false;
-  #close: ConnectionEnd | undefined = undefined;
-  #isPaused = false;
-  #isDiscarding = false;
+  // What each chunk and write touches comes last, next to the fields of the adapters' connections: with thousands of
+  // connections the time goes into fetching their memory.
   /** Chunks that came while paused, from `#heldIndex` on. */
   #held: Uint8Array[] | undefined = undefined;
   #heldIndex = 0;
@@ -28,6 +22,13 @@ export class Delivery {
   #hasEnded = false;
   #hasClosed = false;
   #isHandOverDue = false;
+  #isPaused = false;
+  #isDiscarding = false;
+  #handler: ConnectionHandler | undefined = undefined;
+  #isDirect = false;
+  /** Whether this side called `close()` or `abort()`. */
+  #isFinished = false;
+  #close: ConnectionEnd | undefined = undefined;
 
   /** Whether the socket takes no call any more: this side finished, or the connection is gone. */
   get isOver(): boolean {

@@ -70,6 +70,18 @@ test("IdleWatch does not take for silence that the event loop stood still", asyn
   assert(peer.silences > 0, "but a silence it finds");
 });
 
+for (const makeClock of [() => new FakeClock(), () => new SlowClock()]) {
+  test(`IdleWatch says nothing of who has left, with ${makeClock().constructor.name}`, async () => {
+    const clock = makeClock();
+    const { peers, watch } = setUp(500, clock, 2);
+    for (const peer of peers) watch.enter(peer);
+    watch.leave(peers[0]);
+    await clock.advance(2_000);
+    assertEquals(peers[0].silences, 0);
+    assert(peers[1].silences > 0);
+  });
+}
+
 test("IdleWatch runs its timer only while somebody is watched", async () => {
   const clock = new FakeClock();
   const { peers, watch } = setUp(1_000, clock, 2);

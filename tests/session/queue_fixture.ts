@@ -9,7 +9,8 @@ import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
 import { type OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
 import { SendLane } from "../../src/session/send_lane.ts";
-import { SendQueue, type SendQueueContext } from "../../src/session/send_queue.ts";
+import { SendQueue } from "../../src/session/send_queue.ts";
+import type { SendQueueContext } from "../../src/session/send_queue_context.ts";
 
 const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 

@@ -134,14 +134,23 @@ test("SendQueue.push() rents nothing for what the connection takes at once", asy
   for (let turn = 0; turn < 3; turn++) {
     push(pattern(100, 1));
     push(pattern(50, 2));
-    assertEquals([queue.queuedFrames, queue.queuedBytes], [2, 150]);
     push(pattern(10, 3));
     await undefined;
+    assertEquals([queue.queuedFrames, queue.queuedBytes], [0, 0]);
   }
   assertEquals([connection.writes, queue.sentFrames, queue.sentBytes], [[160, 160, 160], 9, 480]);
   assertEquals(connection.received.slice(0, 160), [...pattern(100, 1), ...pattern(50, 2), ...pattern(10, 3)]);
   const { hits, misses } = pool.stats();
   assertEquals(hits + misses, 0);
+});
+
+test("SendQueue.push() answers for the mark, and counts, what has gathered as what is queued", () => {
+  const { push, queue, connection } = makeQueue({ highWaterMarkBytes: 10 });
+  assertEquals(push(pattern(11)), "sent", "above the mark it is flushed");
+  connection.isTaking = false;
+  assertEquals([push(pattern(6)), queue.queuedFrames, queue.queuedBytes], ["queued", 1, 6]);
+  assertEquals([push(pattern(4)), push(pattern(1))], ["queued", "congested"]);
+  assertEquals([queue.queuedFrames, queue.queuedBytes], [3, 11]);
 });
 
 test("SendQueue keeps what has gathered for it when another queue is sent to, or the connection is disposed of in a write", async () => {
@@ -179,7 +188,11 @@ test("SendQueue.push() begins with a block as large as the last one was", () => 
   }
   context.blocks.dropBlock(own);
   const { classes } = pool.stats();
-  assertEquals(classes.map(({ hits, misses }) => hits + misses), [1, 1, 2, 0, 0, 0, 0], "grown once: 256, 1 KiB, 4 KiB");
+  assertEquals(
+    classes.map(({ hits, misses }) => hits + misses),
+    [1, 1, 2, 0, 0, 0, 0],
+    "grown once: 256, 1 KiB, 4 KiB",
+  );
 });
 
 test("SendQueue.pushShared() extends a run of one shared block, and keeps the order with own frames", async () => {
