@@ -21,7 +21,7 @@ export interface LaneOwner {
 export class SendLane {
   /** Whose it is; undefined while it is closed. */
   owner: LaneOwner | undefined = undefined;
-  /** A block that is in no segment yet: all that its owner has queued. */
+  /** A block that is in no segment yet, and all that its owner has queued; set it once the lane is open. */
   block: OutboundBlock | undefined = undefined;
   /** The block's memory. */
   bytes = EMPTY;
@@ -38,10 +38,9 @@ export class SendLane {
   }
 
   /** Opens it behind all that is queued, for another owner perhaps. */
-  open(owner: LaneOwner, block: OutboundBlock, isLoose: boolean, roomBytes: number, frames: number): void {
+  open(owner: LaneOwner, block: OutboundBlock, roomBytes: number, frames: number): void {
     this.owner?.settle();
     this.owner = owner;
-    if (isLoose) this.block = block;
     this.bytes = block.bytes;
     this.end = block.end;
     this.room = Math.min(block.bytes.length - block.end, roomBytes);

@@ -288,7 +288,8 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     if (this.head !== undefined || roomBytes > room) return false;
     const block = this.takeOwn(roomBytes);
     if (block === undefined) return false;
-    lane.open(this, block, true, room, limits.maxQueuedFrames);
+    lane.open(this, block, room, limits.maxQueuedFrames);
+    lane.block = block;
     if (!this.#isScheduled) this.#schedule();
     return true;
   }
@@ -314,7 +315,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   #openLane(block: OutboundBlock): void {
     if (this.isWriting && this.#isDropping) return;
     const { lane, limits } = this.#context;
-    lane.open(this, block, false, easyBytes(limits) - this.bytes, limits.maxQueuedFrames - this.frames);
+    lane.open(this, block, easyBytes(limits) - this.bytes, limits.maxQueuedFrames - this.frames);
   }
 
   settle(): void {
