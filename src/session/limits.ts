@@ -1,9 +1,10 @@
 // The limits of a session: options, defaults, checks. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
+import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
 
 /** Past the answers to the largest chunk that a runtime hands over (Bun: 512 KiB): what is above leaves in the middle of a turn. */
-const DEFAULT_HIGH_WATER_MARK_BYTES = 532_480;
+const DEFAULT_HIGH_WATER_MARK_BYTES = LARGEST_BLOCK_BYTES;
 /** The default of `maxQueuedBytes`, in high-water marks. */
 const QUEUE_MARKS = 2;
 const DEFAULT_MAX_QUEUED_FRAMES = 65_536;

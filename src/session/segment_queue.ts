@@ -104,11 +104,6 @@ export class SegmentQueue {
     return this.#blocks.takeOwn(Math.max(roomBytes, this.#blockBytes));
   }
 
-  /** Puts an empty block back that no segment holds. */
-  dropOwn(block: OutboundBlock): void {
-    this.#blocks.dropBlock(block);
-  }
-
   /** Gives the next segment to write, with the small ones behind it gathered in. */
   nextToWrite(): OutboundSegment | undefined {
     if (this.head === undefined || this.head.next === undefined) return this.head;

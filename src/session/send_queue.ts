@@ -280,14 +280,16 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
 
   /** Lets the frames that come next gather outside of the queue, if it is empty and they are far from any limit. */
   #openOwnLane(roomBytes: number): boolean {
-    const { lane, limits } = this.#context;
+    const { blocks, lane, limits } = this.#context;
     if (this.head !== undefined || lane.owner === this) return false;
-    this.#step();
     const room = easyBytes(limits);
-    // A broadcast may have come.
-    if (this.head !== undefined || roomBytes > room) return false;
-    const block = this.takeOwn(roomBytes);
+    const block = roomBytes > room ? undefined : this.takeOwn(roomBytes);
     if (block === undefined) return false;
+    this.#step();
+    if (this.head !== undefined) { // A broadcast had come.
+      blocks.dropBlock(block);
+      return false;
+    }
     lane.open(this, block, room, limits.maxQueuedFrames);
     lane.block = block;
     if (!this.#isScheduled) this.#schedule();
@@ -296,14 +298,14 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
 
   /** Writes what has gathered; it comes into the queue only if the peer does not take all of it. */
   #flushOwnLane(block: OutboundBlock): void {
-    const { lane } = this.#context;
+    const { blocks, lane } = this.#context;
     const { end, frames } = lane;
     lane.close();
     if (end === 0 || this.#connection.write(block.bytes, 0, end)) {
-      this.dropOwn(block);
+      blocks.dropBlock(block);
       this.sentBytes += end;
       this.sentFrames += frames;
-    } else if (this.#isDisposed) this.dropOwn(block);
+    } else if (this.#isDisposed) blocks.dropBlock(block);
     else {
       this.addGathered(block, end, frames);
       this.startWriting(end, frames);

@@ -17,7 +17,7 @@ class Peer implements Watched {
 /** A fake clock that is as slow to read as a real one, of an event loop that may stand still. */
 class SlowClock extends FakeClock {
   override readonly isCheap: boolean = false;
-  stoodStillMs = 0.4;
+  stoodStillMs = 0;
 
   override now(): number {
     return super.now() + this.stoodStillMs;
@@ -33,12 +33,17 @@ function setUp(timeoutMs: number, clock: FakeClock, count = 1) {
 for (const timeoutMs of [1, 10, 30, 100, 999, 1_000, 120_000]) {
   const stepMs = Math.ceil(Math.max(timeoutMs / 64, Math.min(timeoutMs, 10)));
   for (
-    const { makeClock, lateMs } of [
-      { makeClock: () => new FakeClock(), lateMs: 0 },
-      { makeClock: () => new SlowClock(), lateMs: 3 * stepMs + 1 },
+    const { of, makeClock, lateMs } of [
+      { of: "a cheap clock", makeClock: () => new FakeClock(), lateMs: 0 },
+      { of: "a slow clock", makeClock: () => new SlowClock(), lateMs: 3 * stepMs },
+      {
+        of: "a slow clock between milliseconds",
+        makeClock: () => Object.assign(new SlowClock(), { stoodStillMs: 0.4 }),
+        lateMs: 3 * stepMs,
+      },
     ]
   ) {
-    test(`IdleWatch finds a silence of ${timeoutMs} ms, never early and at most ${lateMs} ms late`, async () => {
+    test(`IdleWatch finds a silence of ${timeoutMs} ms, never early and at most ${lateMs} ms late, by ${of}`, async () => {
       for (let lifeMs = 0; lifeMs < 3 * stepMs; lifeMs += Math.ceil(stepMs / 3)) {
         const clock = makeClock();
         await clock.advance(12_345);
