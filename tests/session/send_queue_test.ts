@@ -153,6 +153,20 @@ test("SendQueue.push() answers for the mark, and counts, what has gathered as wh
   assertEquals([queue.queuedFrames, queue.queuedBytes], [3, 11]);
 });
 
+test("SendQueue.push() comes behind a broadcast that is still to be taken, and leaves the service its block", () => {
+  const { push, queue, connection, context, pool } = makeQueue();
+  const { block, ranges: [[start]] } = makeShared(context.blocks, [pattern(100, 1)]);
+  Object.assign(context.run, { block, audience: { has: () => true } });
+  context.run.add(start);
+  push(pattern(10, 2));
+  context.run.clear(false);
+  context.blocks.dropBlock(block);
+  queue.flush();
+  assertEquals(connection.received, [...pattern(100, 1), ...pattern(10, 2)]);
+  const own = context.blocks.takeBlock(1);
+  assertEquals([own.rented, pool.outstanding], [undefined, 0]);
+});
+
 test("SendQueue keeps what has gathered for it when another queue is sent to, or the connection is disposed of in a write", async () => {
   const first = makeQueue();
   const second = new SendQueue(first.context, first.connection, rawCodec().createEncoder(), {
