@@ -3,9 +3,9 @@
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
-import { type ReadBuffer, ReadBufferPool } from "./deno_read_buffer.ts";
-import { ReadGovernor } from "./deno_read_governor.ts";
+import { ReadGovernor, type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { ReadBuffer, ReadBufferPool } from "./read_buffer.ts";
 import type {
   AcceptHandler,
   Connection,
@@ -206,6 +206,14 @@ function toAddress(address: DenoAddress): Address {
 /** What the connection waits for. */
 type ReadStage = "nothing" | "read" | "flow-before" | "flow-after" | "turn";
 
+/** The buffer that one connection reads into, and its share of the reads: one object, as there are thousands. */
+class DenoReadBuffer extends ReadBuffer implements ReadQuota {
+  left = READS_A_TURN;
+  isLate = false;
+  /** Whether somebody looks at the last read although nothing is paused. */
+  isLent = false;
+}
+
 class DenoConnection extends Delivery implements Connection, TurnTaker {
   readonly #socket: DenoSocket;
   readonly #reads: SharedReads;
@@ -213,7 +221,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   #isClosed = false;
   #stage: ReadStage = "nothing";
   /** What the next read goes to; set while the connection reads. */
-  #buffer: ReadBuffer | undefined = undefined;
+  #buffer: DenoReadBuffer | undefined = undefined;
   /** What the last read brought; null is the peer's end. */
   #count: number | null = 0;
   /** What is being written, and on loan. */
@@ -241,7 +249,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   override start(handler: ConnectionHandler): void {
     super.start(handler);
     if (this.isOver) return;
-    this.#buffer = this.#reads.buffers.open();
+    this.#buffer = new DenoReadBuffer(this.#reads.buffers);
     this.#reads.governor.enter();
     this.#read(this.#buffer);
   }
@@ -281,7 +289,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     this.close(); // Deno has no way to send a reset; with unread input the system sends one by itself.
   }
 
-  #read(buffer: ReadBuffer): void {
+  #read(buffer: DenoReadBuffer): void {
     this.#stage = "read";
     const bytes = this.isDiscarding ? this.#reads.buffers.dropped : buffer.bytes;
     this.#socket.read(bytes).then(this.#onRead, this.#onRead);
@@ -311,7 +319,10 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     }
     if (this.#stage === "flow-before") {
       this.#stage = "flow-after";
+      const wasDiscarding = this.isDiscarding;
       this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
+      // Whoever closes in a handler may still look at the chunk.
+      buffer.isLent = !wasDiscarding && (this.isDiscarding || this.isOver);
       if (this.isOver) return this.#stopReading();
       if (!this.isFlowing) return;
     }
@@ -332,8 +343,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
 
   #stopReading(): void {
     if (this.#buffer === undefined) return;
-    // Paused, a handler may still look at the last chunk.
-    this.#buffer.close(this.isPaused);
+    this.#buffer.close(this.isPaused || this.#buffer.isLent);
     this.#buffer = undefined;
     this.#reads.governor.leave();
   }

@@ -3,11 +3,13 @@
 
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
-import { connect, createServer, isIP } from "node:net";
+import { connect, createServer, isIP, Socket } from "node:net";
 import type { ConnectionError } from "../errors.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { NodeReads, type OnRead } from "./node_reads.ts";
+import { ReadBufferPool } from "./read_buffer.ts";
 import type {
   AcceptHandler,
   Connection,
@@ -46,7 +48,14 @@ interface NodeSocket {
   destroy(): void;
   resetAndDestroy(): void;
   setNoDelay(isOn: boolean): void;
+  /** What the system knows the socket by; not documented, so that it may be missing one day. */
+  _handle?: { readonly useUserBuffer?: unknown } | null;
 }
+
+/** How Node makes a socket of another's handle. */
+type SocketMaker = new (
+  options: { handle: unknown; allowHalfOpen: boolean; onread: OnRead },
+) => NodeSocket;
 
 /**
  * Makes the transport over `node:net`. It runs on Node, Bun and Deno.
@@ -63,10 +72,17 @@ interface NodeSocket {
  * ```
  */
 export function nodeTransport(): Transport {
-  return { name: "node", listen: listenNode, connect: connectNode };
+  const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
+  const buffers = isNode ? new ReadBufferPool() : undefined;
+  return {
+    name: "node",
+    listen: (address, handler, options) => listenNode(buffers, address, handler, options),
+    connect: (address, options) => connectNode(address, options, buffers),
+  };
 }
 
 async function listenNode(
+  buffers: ReadBufferPool | undefined,
   address: Address,
   handler: AcceptHandler,
   options: ListenOptions = {},
@@ -75,7 +91,7 @@ async function listenNode(
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
     if (address.kind === "tcp" && socket.remoteAddress === undefined) socket.destroy();
-    else handler.onConnection(new NodeConnection(socket, address, "accepted"));
+    else handler.onConnection(acceptSocket(socket, address, buffers));
   });
   const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
   server.once("error", (cause) => reject(toListenError(cause, text)));
@@ -105,10 +121,15 @@ async function listenNode(
  *
  * @param address Where to.
  * @param options How to cancel.
+ * @param buffers What to read into, where Node can.
  * @returns The connection, not started.
  * @throws {DialError} if it does not come about.
  */
-export function connectNode(address: Address, options: DialOptions = {}): Promise<Connection> {
+export function connectNode(
+  address: Address,
+  options: DialOptions = {},
+  buffers?: ReadBufferPool,
+): Promise<Connection> {
   const { signal } = options;
   const text = formatAddress(address);
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
@@ -117,22 +138,23 @@ export function connectNode(address: Address, options: DialOptions = {}): Promis
     return promise;
   }
   const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };
-  const socket = connect({ ...where, allowHalfOpen: true, noDelay: true }) as NodeSocket;
-  const onAbort = () => {
-    reject(toDialError(abortError(), text));
-    socket.destroy();
-  };
-  const onError = (cause: Error) => {
-    signal?.removeEventListener("abort", onAbort);
+  const reads = buffers && new NodeReads(buffers);
+  const socket = connect({ ...where, allowHalfOpen: true, noDelay: true, onread: reads?.onread }) as NodeSocket;
+  const fail = (cause: Error) => {
     reject(toDialError(cause, text));
     socket.destroy();
+  };
+  const onAbort = () => fail(abortError());
+  const onError = (cause: Error) => {
+    signal?.removeEventListener("abort", onAbort);
+    fail(cause);
   };
   signal?.addEventListener("abort", onAbort, { once: true });
   socket.on("error", onError);
   socket.on("connect", () => {
     signal?.removeEventListener("abort", onAbort);
     if (socket.destroyed) return;
-    const connection = new NodeConnection(socket, address, "dialled");
+    const connection = new NodeConnection(socket, address, "dialled", reads);
     socket.off("error", onError);
     resolve(connection);
   });
@@ -173,16 +195,31 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   return lastView;
 }
 
+/** Wraps an accepted socket; in another one that reads into `buffers`, which a socket can only be made with. */
+function acceptSocket(accepted: NodeSocket, address: Address, buffers: ReadBufferPool | undefined): NodeConnection {
+  const handle = accepted._handle;
+  if (buffers === undefined || handle?.useUserBuffer === undefined) {
+    return new NodeConnection(accepted, address, "accepted");
+  }
+  const reads = new NodeReads(buffers);
+  const { onread } = reads;
+  const socket = new (Socket as unknown as SocketMaker)({ handle, allowHalfOpen: true, onread });
+  accepted._handle = null;
+  return new NodeConnection(socket, address, "accepted", reads);
+}
+
 class NodeConnection extends Delivery implements Connection {
   readonly #socket: NodeSocket;
+  readonly #reads: NodeReads | undefined;
   #hasShutDown = false;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
   #error: ConnectionError | undefined = undefined;
 
-  constructor(socket: NodeSocket, address: Address, role: Role) {
+  constructor(socket: NodeSocket, address: Address, role: Role, reads?: NodeReads) {
     super();
     this.#socket = socket;
+    this.#reads = reads;
     if (address.kind === "unix") {
       const nowhere: Address = { kind: "unix", path: "" };
       this.localAddress = role === "accepted" ? address : nowhere;
@@ -193,12 +230,16 @@ class NodeConnection extends Delivery implements Connection {
     }
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
-    socket.on("data", (chunk) => this.handleData(chunk));
+    if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk));
+    else reads.start(this);
     socket.on("end", () => this.handleEnd());
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
-    socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
+    socket.on("close", () => {
+      reads?.close();
+      this.handleGone(this.#error === undefined ? {} : { error: this.#error });
+    });
   }
 
   override start(handler: ConnectionHandler): void {
@@ -223,12 +264,14 @@ class NodeConnection extends Delivery implements Connection {
 
   override resume(): void {
     super.resume();
+    this.#reads?.endLoan();
     if (this.isStarted) this.#socket.resume();
   }
 
   discardInput(): void {
     this.discard();
-    this.resume();
+    super.resume();
+    if (this.isStarted) this.#socket.resume();
   }
 
   shutdown(): void {

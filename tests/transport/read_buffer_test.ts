@@ -2,11 +2,11 @@
 
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ReadBufferPool } from "../../src/transport/deno_read_buffer.ts";
+import { ReadBuffer, ReadBufferPool } from "../../src/transport/read_buffer.ts";
 
 /** The sizes of the buffer before each read of so many bytes, and behind the last. */
 function sizesOf(reads: readonly number[], pool = new ReadBufferPool()): number[] {
-  const buffer = pool.open();
+  const buffer = new ReadBuffer(pool);
   const sizes = [buffer.bytes.length];
   for (const read of reads) {
     buffer.adapt(read);
@@ -40,7 +40,7 @@ test("ReadBuffer stays as large as can be for what fills half of that", () => {
 
 test("ReadBufferPool makes no more than its budget, and lends again what came back", () => {
   const pool = new ReadBufferPool();
-  const buffers = Array.from({ length: 300 }, () => pool.open());
+  const buffers = Array.from({ length: 300 }, () => new ReadBuffer(pool));
   for (const buffer of buffers) buffer.adapt(256);
   assertEquals(buffers.filter((buffer) => buffer.bytes.length === 65_536).length, 256);
   for (const buffer of buffers) buffer.close(false);
@@ -49,7 +49,7 @@ test("ReadBufferPool makes no more than its budget, and lends again what came ba
 
 test("ReadBufferPool gives up free buffers of one size when another is asked for", () => {
   const pool = new ReadBufferPool();
-  const buffers = Array.from({ length: 256 }, () => pool.open());
+  const buffers = Array.from({ length: 256 }, () => new ReadBuffer(pool));
   for (const buffer of buffers) buffer.adapt(256);
   for (const buffer of buffers) buffer.close(false);
   assertEquals(sizesOf([256, 65_536], pool).at(-1), 262_144, "the budget lay free in buffers of 64 KiB");
@@ -57,18 +57,18 @@ test("ReadBufferPool gives up free buffers of one size when another is asked for
 
 test("ReadBufferPool makes another for one that a handler may still look at", () => {
   const pool = new ReadBufferPool();
-  const buffers = Array.from({ length: 256 }, () => pool.open());
+  const buffers = Array.from({ length: 256 }, () => new ReadBuffer(pool));
   for (const buffer of buffers) buffer.adapt(256);
   const lent = new Set(buffers.map(({ bytes }) => bytes));
   for (const buffer of buffers) buffer.close(true);
-  const again = pool.open();
+  const again = new ReadBuffer(pool);
   again.adapt(256);
   assertEquals([again.bytes.length, lent.has(again.bytes)], [65_536, false]);
 });
 
 test("ReadBufferPool gives no memory to two buffers", () => {
   const pool = new ReadBufferPool();
-  const buffers = Array.from({ length: 600 }, () => pool.open());
+  const buffers = Array.from({ length: 600 }, () => new ReadBuffer(pool));
   for (const [index, buffer] of buffers.entries()) {
     if (index % 2 === 0) buffer.adapt(256);
     buffer.bytes.fill(index % 251);

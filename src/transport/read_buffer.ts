@@ -1,7 +1,5 @@
-// The read buffers of the Deno adapter: small while a connection is quiet, large while its reads fill them. A pending
-// read keeps its whole buffer resident, so an idle player would cost what the largest buffer does. Runtime neutral.
-
-import { type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
+// The read buffers of the adapters that bring their own: small while a connection is quiet, large while its reads fill them.
+// One that waits keeps its whole buffer resident, so an idle player would cost what the largest does. Runtime neutral.
 
 /** What an idle connection holds, and what is lent on top: throughput with 64 KiB frames rises 1.7 times with the last. */
 const SIZES: readonly number[] = [256, 4_096, 16_384, 65_536, 262_144];
@@ -34,15 +32,27 @@ export class ReadBufferPool {
     return this.#dropped;
   }
 
-  /** Makes the buffer of one connection. */
-  open(): ReadBuffer {
-    return new ReadBuffer(this, this.#free[0].pop() ?? this.#cutSmallest());
+  /** Lends a buffer of a size, or of the next smaller one for which the budget has room. */
+  take(mostLevel: number): Uint8Array {
+    for (let level = mostLevel; level > 0; level--) {
+      const buffer = this.#free[level].pop() ?? this.#make(level);
+      if (buffer !== undefined) return buffer;
+    }
+    return this.#free[0].pop() ?? this.#cutSmallest();
   }
 
-  /** Lends a larger buffer; beyond the second smallest unless the budget is used up. */
-  take(level: number): Uint8Array | undefined {
-    const free = this.#free[level].pop();
-    if (free !== undefined) return free;
+  /** Takes a buffer back, to be lent again. */
+  give(buffer: Uint8Array): void {
+    this.#free[SIZES.indexOf(buffer.length)].push(buffer);
+  }
+
+  /** Leaves a buffer to the garbage collector, as somebody may still look at it. */
+  forget(buffer: Uint8Array): void {
+    if (buffer.length > SIZES[0]) this.#madeBytes -= buffer.length;
+  }
+
+  /** Makes a larger buffer; beyond the second smallest unless the budget is used up. */
+  #make(level: number): Uint8Array | undefined {
     const bytes = SIZES[level];
     for (let other = SIZES.length - 1; other > 0 && this.#madeBytes + bytes > BUDGET_BYTES; other--) {
       this.#drop(other, this.#madeBytes + bytes - BUDGET_BYTES);
@@ -50,12 +60,6 @@ export class ReadBufferPool {
     if (this.#madeBytes + bytes > BUDGET_BYTES && level > 1) return undefined;
     this.#madeBytes += bytes;
     return new Uint8Array(bytes);
-  }
-
-  /** Takes a buffer back, to be lent again unless somebody may still look at it. */
-  give(buffer: Uint8Array, level: number, isInUse: boolean): void {
-    if (!isInUse) this.#free[level].push(buffer);
-    else if (level > 0) this.#madeBytes -= buffer.length;
   }
 
   /** Leaves free buffers of a size to the garbage collector, `bytes` or a little more in all, as far as there are any. */
@@ -75,72 +79,78 @@ export class ReadBufferPool {
   }
 }
 
-/** The buffer that one connection reads into, and its share of the reads. */
-export class ReadBuffer implements ReadQuota {
+/** The buffer that one connection reads into. */
+export class ReadBuffer {
   /** Where the next read goes. */
   bytes: Uint8Array;
-  left = READS_A_TURN;
-  isLate = false;
   readonly #pool: ReadBufferPool;
-  readonly #smallest: Uint8Array;
   #level = 0;
   /** How many bursts in a row did not fit, up to the number that makes the connection busy. */
   #bursts = 0;
   #quietReads = 0;
   /** Whether the buffer at hand was chosen for what waits, and not for what usually comes. */
   #isBurst = false;
+  /** What was read before, and somebody still looks at. */
+  #lent: Uint8Array | undefined = undefined;
 
   /** Makes a small buffer. */
-  constructor(pool: ReadBufferPool, smallest: Uint8Array) {
+  constructor(pool: ReadBufferPool) {
     this.#pool = pool;
-    this.#smallest = smallest;
-    this.bytes = smallest;
+    this.bytes = pool.take(0);
   }
 
-  /** Chooses the buffer of the next read by what the last one brought. The bytes of the last read are spent by now. */
+  /** Chooses the buffer of the next read by what the last one brought, whose bytes are spent. */
   adapt(count: number): void {
-    if (count === this.bytes.length) return this.#grow();
+    const level = this.#chooseLevel(count);
+    if (level === this.#level) return;
+    this.#pool.give(this.bytes);
+    this.#change(level);
+  }
+
+  /** As `adapt`, but the bytes of the last read stay as they are, until `endLoan()` or for good. */
+  adaptLent(count: number): void {
+    this.#lent = this.bytes;
+    this.#change(this.#chooseLevel(count));
+  }
+
+  /** Nobody looks any more at what `adaptLent` has left alone. */
+  endLoan(): void {
+    if (this.#lent === undefined) return;
+    this.#pool.give(this.#lent);
+    this.#lent = undefined;
+  }
+
+  /** Gives the memory back; to the garbage collector what a handler may still look at. */
+  close(isInUse: boolean): void {
+    if (isInUse) this.#pool.forget(this.bytes);
+    else this.#pool.give(this.bytes);
+    if (this.#lent !== undefined) this.#pool.forget(this.#lent);
+  }
+
+  #chooseLevel(count: number): number {
+    const wasBurst = this.#isBurst;
+    this.#isBurst = count === this.bytes.length;
+    if (this.#isBurst) {
+      if (this.#level === 0 && this.#bursts < BUSY_BURSTS) this.#bursts++;
+      return Math.min(Math.max(this.#level + 1, BURST_LEVEL), SIZES.length - 1);
+    }
     // There is no more for now: the next read waits, perhaps for hours.
     if (this.#level === 0) this.#bursts = 0;
-    else if (this.#bursts < BUSY_BURSTS) this.#change(0);
-    else if (this.#isBurst) this.#change(levelFor(count));
+    else if (this.#bursts < BUSY_BURSTS) return 0;
+    else if (wasBurst) return levelFor(count);
     else if (count > SIZES[0]) this.#quietReads = 0;
     else if (++this.#quietReads === QUIET_READS) {
       this.#bursts = 0;
-      this.#change(0);
+      return 0;
     }
-    this.#isBurst = false;
+    return this.#level;
   }
 
-  /** Gives the memory back; to the garbage collector if a handler may still look at it. */
-  close(isInUse: boolean): void {
-    this.#giveBack(isInUse);
-    this.#pool.give(this.#smallest, 0, isInUse);
-  }
-
-  #grow(): void {
-    if (this.#level === 0 && this.#bursts < BUSY_BURSTS) this.#bursts++;
-    this.#change(Math.min(Math.max(this.#level + 1, BURST_LEVEL), SIZES.length - 1));
-    this.#isBurst = true;
-  }
-
-  /** Changes to a buffer of another size, or the next smaller one that is left. */
+  /** Takes a buffer of another size, or the next smaller one that is left. */
   #change(mostLevel: number): void {
-    let level = mostLevel;
-    let next: Uint8Array | undefined;
-    while (level !== this.#level && next === undefined) {
-      next = level > 0 ? this.#pool.take(level) : this.#smallest;
-      if (next === undefined) level--;
-    }
-    if (next === undefined) return;
-    this.#giveBack(false);
-    this.bytes = next;
-    this.#level = level;
+    this.bytes = this.#pool.take(mostLevel);
+    this.#level = SIZES.indexOf(this.bytes.length);
     this.#quietReads = 0;
-  }
-
-  #giveBack(isInUse: boolean): void {
-    if (this.#level > 0) this.#pool.give(this.bytes, this.#level, isInUse);
   }
 }
 
