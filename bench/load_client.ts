@@ -20,6 +20,7 @@ const { positionals: [mode], values } = parseArgs({
     secs: { type: "string", default: "5" },
     warmup: { type: "string", default: "1" },
     drain: { type: "string", default: "5" },
+    settle: { type: "string", default: "200" },
     rate: { type: "string", default: "0" },
     touch: { type: "boolean", default: false },
     "touch-size": { type: "string", default: "0" },
@@ -196,7 +197,7 @@ async function traffic(): Promise<number> {
     for (const client of clients) client.socket.end();
     await Promise.all(clients.map(({ socket }) => new Promise((resolve) => socket.once("close", resolve))));
   } else {
-    await sleep(0.2);
+    await sleep(number("settle") / 1_000);
     const timer = number("rate") > 0 ? startPacing() : undefined;
     const senders = isFanout ? [clients[conns]] : clients;
     if (timer === undefined) { for (const client of senders) for (let sent = 0; sent < depth; sent++) client.send(); }

@@ -633,18 +633,10 @@ static void open_all(void) {
 
 static double server_cpu(void) { /* seconds of all threads so far, -1 if unknown */
   if (!opt.pid) return -1;
-  char path[64], line[1024];
-  snprintf(path, sizeof path, "/proc/%d/stat", opt.pid);
-  FILE *f = fopen(path, "r");
-  if (!f) return -1;
-  size_t n = fread(line, 1, sizeof line - 1, f);
-  fclose(f);
-  line[n] = 0;
-  char *s = strrchr(line, ')'); /* the name may hold anything */
-  unsigned long u, k;
-  if (!s || sscanf(s + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &u, &k) != 2)
-    return -1;
-  return (double)(u + k) / (double)sysconf(_SC_CLK_TCK);
+  clockid_t clock;
+  struct timespec t;
+  if (clock_getcpuclockid(opt.pid, &clock) != 0 || clock_gettime(clock, &t) != 0) return -1;
+  return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static long server_rss_kb(void) {

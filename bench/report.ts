@@ -75,7 +75,7 @@ function targetTable(results: Results, runtimes: readonly string[]): string[] {
     "",
     `${
       measured - missed
-    } of ${measured} met. Ratios are ours against the other in the same round, median (least-most); of server ` +
+    } of ${measured} met. Ratios are ours against the other in the same round, median of the rounds (least-most); of server ` +
     "CPU per message unless the row says otherwise: 1 is even, more is better for us.",
     "",
     "| | runtime | target | measured | | |",

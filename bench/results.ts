@@ -7,7 +7,7 @@ import { type Spread, spreadOf } from "./statistics.ts";
 /** A figure of a sample; undefined if it has none. */
 export type Figure = (sample: Sample) => number | undefined;
 
-/** Server CPU per message, in microseconds; zero is what a clock of 10 ms did not see. */
+/** Server CPU per message, in microseconds; zero of nothing. */
 export const cpuPerMessage: Figure = ({ load }) => load?.server_us_per_msg || undefined;
 /** Messages per second. */
 export const messagesPerSecond: Figure = ({ load }) => load?.msgs_per_s || undefined;
@@ -29,11 +29,12 @@ export class Results {
   /** The spread of a figure over the rounds. */
   spread(workload: string, kind: ServerKind, runtime: string, figure: Figure): Spread | undefined {
     const samples = this.#find(workload, kind, runtime);
-    return spreadOf(samples.map(figure).filter((value) => value !== undefined));
+    return spreadOf(roundsOf(samples).flatMap((round) => medianOf(inRound(samples, round), figure) ?? []));
   }
 
   /**
-   * How many times less ours costs than another server, round by round: above 1, ours is better.
+   * How many times less ours costs than another server, round by round: above 1, ours is better. Of servers that ran in
+   * turns the round's figure is the median of its pairs of windows.
    *
    * @param workload The workload.
    * @param runtime Ours.
@@ -49,15 +50,26 @@ export class Results {
     figure: Figure,
     isCost: boolean,
   ): Spread | undefined {
-    const others = new Map(this.#find(workload, other, otherRuntime).map((sample) => [sample.round, sample]));
-    const ratios: number[] = [];
-    for (const sample of this.#find(workload, "ours", runtime)) {
-      const pair = others.get(sample.round);
-      const own = figure(sample);
-      const theirs = pair === undefined ? undefined : figure(pair);
-      if (own !== undefined && theirs !== undefined) ratios.push(isCost ? theirs / own : own / theirs);
-    }
-    return spreadOf(ratios);
+    const own = this.#find(workload, "ours", runtime);
+    const others = this.#find(workload, other, otherRuntime);
+    const divide = (mine: number | undefined, theirs: number | undefined) => {
+      if (mine === undefined || theirs === undefined) return [];
+      return [isCost ? theirs / mine : mine / theirs];
+    };
+    return spreadOf(
+      roundsOf(own).flatMap((round) => {
+        const mine = inRound(own, round);
+        const theirs = inRound(others, round);
+        if (theirs.every(({ window }) => window === undefined)) {
+          return divide(medianOf(mine, figure), medianOf(theirs, figure));
+        }
+        const ratios = mine.flatMap((sample) => {
+          const pair = theirs.find(({ window }) => window === sample.window);
+          return pair === undefined ? [] : divide(figure(sample), figure(pair));
+        });
+        return spreadOf(ratios)?.median ?? [];
+      }),
+    );
   }
 
   #find(workload: string, kind: ServerKind, runtime: string): Sample[] {
@@ -65,4 +77,16 @@ export class Results {
       sample.workload === workload && sample.kind === kind && sample.runtime === (kind === "c" ? "c" : runtime)
     ));
   }
+}
+
+function roundsOf(samples: readonly Sample[]): number[] {
+  return [...new Set(samples.map(({ round }) => round))];
+}
+
+function inRound(samples: readonly Sample[], round: number): Sample[] {
+  return samples.filter((sample) => sample.round === round);
+}
+
+function medianOf(samples: readonly Sample[], figure: Figure): number | undefined {
+  return spreadOf(samples.map(figure).filter((value) => value !== undefined))?.median;
 }

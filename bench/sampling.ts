@@ -1,4 +1,4 @@
-// Takes one sample: starts a server, puts load on it, stops it, and says what came out. Deno only.
+// Takes samples: starts a server, or two in turns, puts load on it, stops it, and says what came out. Deno only.
 
 import { ROOT } from "../tools/run.ts";
 import { RunningServer, type Server } from "./servers.ts";
@@ -32,6 +32,8 @@ export interface Sample {
   /** `deno`, `bun`, `node`, or `c`. */
   readonly runtime: string;
   readonly round: number;
+  /** Which of the windows of a pair of servers that ran in turns. */
+  readonly window?: number;
   readonly load?: Load;
   readonly heavyLoad?: Load;
   /** Why it does not count. */
@@ -42,7 +44,15 @@ export interface Sample {
 export interface Timing {
   readonly secs: number;
   readonly warmup: number;
+  /** In how many windows two servers of a pair run in turns. */
+  readonly windows: number;
 }
+
+/** What a window is, and how much of it goes before: the connections are new, the server is warm. */
+const WINDOW: Omit<Timing, "windows"> = { secs: 0.5, warmup: 0.15 };
+const WINDOW_SETTLE_MS = 50;
+/** The run before the windows only warms up. */
+const UNCOUNTED_SECS = 0.1;
 
 /** A run that others take more than this share of the machine from is taken again, so many times at most. */
 const MOST_OTHERS_CPU = 0.12;
@@ -56,9 +66,76 @@ export async function takeSample(
   programs: Programs,
   timing: Timing,
 ): Promise<Sample> {
-  let best = await trySample(workload, server, round, programs, timing);
+  const head = headOf(workload, server, round);
+  return await takeQuietest(async () => {
+    try {
+      const { running, port } = await RunningServer.start(server, programs.canPin);
+      const loads = await putLoad({ workload, server, running, port }, programs, timeOf(workload, timing));
+      const end = await running.stop();
+      return { ...head, ...loads, failure: loads.failure ?? end };
+    } catch (error) {
+      return { ...head, failure: messageOf(error) };
+    }
+  });
+}
+
+/**
+ * Takes the samples of two servers that are up together and have the load in turns, a window each: what a machine does to
+ * both cancels out, which it does not between runs of seconds.
+ */
+export async function takePair(
+  workload: Workload,
+  servers: readonly Server[],
+  round: number,
+  programs: Programs,
+  timing: Timing,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const targets: LoadTarget[] = [];
+  try {
+    for (const server of servers) {
+      targets.push({ workload, server, ...await RunningServer.start(server, programs.canPin) });
+    }
+    const warmup = workload.warmup ?? timing.warmup;
+    for (const target of targets) await putLoad(target, programs, timeArgs({ secs: UNCOUNTED_SECS, warmup }));
+    for (let window = 0; window < timing.windows; window++) {
+      // Now one is first and now the other.
+      for (const target of (round + window) % 2 === 0 ? targets : targets.toReversed()) {
+        const head = { ...headOf(workload, target.server, round), window };
+        const time = [...timeArgs(WINDOW), "--settle", String(WINDOW_SETTLE_MS)];
+        samples.push(await takeQuietest(async () => ({ ...head, ...await putLoad(target, programs, time) })));
+      }
+    }
+  } catch (error) {
+    samples.push(...servers.map((server) => ({ ...headOf(workload, server, round), failure: messageOf(error) })));
+  }
+  for (const { server, running } of targets) {
+    const failure = await running.stop();
+    if (failure !== undefined) samples.push({ ...headOf(workload, server, round), failure });
+  }
+  return samples;
+}
+
+/** A server that runs, and what it is to bear. */
+interface LoadTarget {
+  readonly workload: Workload;
+  readonly server: Server;
+  readonly running: RunningServer;
+  readonly port: string;
+}
+
+function headOf(workload: Workload, { kind, runtime }: Server, round: number) {
+  return { workload: workload.id, kind, runtime: runtime?.name ?? "c", round } as const;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function takeQuietest(take: () => Promise<Sample>): Promise<Sample> {
+  let best = await take();
   for (let tries = 1; tries < MOST_TRIES && othersCpu(best) > MOST_OTHERS_CPU; tries++) {
-    const next = await trySample(workload, server, round, programs, timing);
+    const next = await take();
     if (next.failure !== undefined || othersCpu(next) < othersCpu(best)) best = next;
   }
   return best;
@@ -70,31 +147,19 @@ function othersCpu({ load, failure, heavyLoad }: Sample): number {
   return failure !== undefined || heavyLoad !== undefined ? 0 : load?.others_cpu ?? 0;
 }
 
-async function trySample(
-  workload: Workload,
-  server: Server,
-  round: number,
+/** Puts the load of the workload on a server, the heavy one too if there is one. */
+async function putLoad(
+  { workload, server, running, port }: LoadTarget,
   programs: Programs,
-  timing: Timing,
-): Promise<Sample> {
-  const head = { workload: workload.id, kind: server.kind, runtime: server.runtime?.name ?? "c", round };
-  try {
-    const { running, port } = await RunningServer.start(server, programs.canPin);
-    const own = ["--port", port, "--pid", String(running.pid)];
-    const first = [...loadOf(workload.load, server), ...own, ...timeOf(workload, timing)];
-    const second = workload.heavyLoad === undefined
-      ? undefined
-      : [...loadOf(workload.heavyLoad, server), "--port", port, ...timeOf(workload, timing)];
-    const [light, heavy] = await Promise.all([
-      runLoad(first, programs),
-      second === undefined ? undefined : runLoad(second, programs),
-    ]);
-    const end = await running.stop();
-    const failure = light.failure ?? heavy?.failure ?? end;
-    return { ...head, load: light.load, heavyLoad: heavy?.load, failure };
-  } catch (error) {
-    return { ...head, failure: error instanceof Error ? error.message : String(error) };
-  }
+  time: readonly string[],
+): Promise<Pick<Sample, "load" | "heavyLoad" | "failure">> {
+  const first = [...loadOf(workload.load, server), "--port", port, "--pid", String(running.pid), ...time];
+  const second = workload.heavyLoad && [...loadOf(workload.heavyLoad, server), "--port", port, ...time];
+  const [light, heavy] = await Promise.all([
+    runLoad(first, programs),
+    second === undefined ? undefined : runLoad(second, programs),
+  ]);
+  return { load: light.load, heavyLoad: heavy?.load, failure: light.failure ?? heavy?.failure };
 }
 
 function loadOf([mode, ...options]: readonly string[], { protocol }: Server): string[] {
@@ -105,7 +170,11 @@ function loadOf([mode, ...options]: readonly string[], { protocol }: Server): st
 function timeOf(workload: Workload, { secs, warmup }: Timing): string[] {
   // A run that is counted may take this long at the most.
   if (workload.isCounted) return ["--secs", "30"];
-  return ["--secs", String(workload.secs ?? secs), "--warmup", String(workload.warmup ?? warmup)];
+  return timeArgs({ secs: workload.secs ?? secs, warmup: workload.warmup ?? warmup });
+}
+
+function timeArgs({ secs, warmup }: { readonly secs: number; readonly warmup: number }): string[] {
+  return ["--secs", String(secs), "--warmup", String(warmup)];
 }
 
 async function runLoad(
