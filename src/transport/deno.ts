@@ -322,7 +322,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
       const wasDiscarding = this.isDiscarding;
       this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
       // Whoever closes in a handler may still look at the chunk.
-      buffer.isLent = !wasDiscarding && (this.isDiscarding || this.isOver);
+      if (!wasDiscarding && (this.isDiscarding || this.isOver)) buffer.isLent = true;
       if (this.isOver) return this.#stopReading();
       if (!this.isFlowing) return;
     }

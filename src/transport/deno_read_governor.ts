@@ -18,6 +18,8 @@ const SERVED_AT_ONCE = 96;
  * wait.
  */
 export const READS_A_TURN = 8;
+/** The same for one that is alone: only new connections and timers wait. */
+export const READS_ALONE = 64;
 /** A batch below this has room for some of those who wait. */
 const ROOMY_READS = 32;
 /** How long nobody at the front may say anything until others are let in. */
@@ -74,7 +76,7 @@ export class ReadGovernor {
   holds(quota: ReadQuota, taker: TurnTaker): boolean {
     if (this.#connections > MOST_FAIR_CONNECTIONS || this.#isCrowded) this.#count(quota);
     if (--quota.left > 0) return false;
-    quota.left = READS_A_TURN;
+    quota.left = this.#connections === 1 ? READS_ALONE : READS_A_TURN;
     if (this.#isCrowded) {
       quota.isLate = true;
       this.#waiting.push(taker);

@@ -72,8 +72,7 @@ type SocketMaker = new (
  * ```
  */
 export function nodeTransport(): Transport {
-  const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
-  const buffers = isNode ? new ReadBufferPool() : undefined;
+  const buffers = isNode() ? new ReadBufferPool() : undefined;
   return {
     name: "node",
     listen: (address, handler, options) => listenNode(buffers, address, handler, options),
@@ -143,6 +142,7 @@ export function connectNode(
   const fail = (cause: Error) => {
     reject(toDialError(cause, text));
     socket.destroy();
+    reads?.close();
   };
   const onAbort = () => fail(abortError());
   const onError = (cause: Error) => {
@@ -176,6 +176,12 @@ export async function resolveHost(hostname: string, address: string): Promise<st
   } catch (cause) {
     throw toListenError(cause, address);
   }
+}
+
+/** Whether this is Node itself, whose sockets read where they are told. */
+function isNode(): boolean {
+  const { navigator } = globalThis as { navigator?: { readonly userAgent?: string } };
+  return navigator?.userAgent?.startsWith("Node") ?? false;
 }
 
 function abortError(): Error {

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ReadGovernor, type ReadQuota, READS_A_TURN } from "../../src/transport/deno_read_governor.ts";
+import { ReadGovernor, type ReadQuota, READS_A_TURN, READS_ALONE } from "../../src/transport/deno_read_governor.ts";
 import { turn, until } from "../support.ts";
 
 class Reader implements ReadQuota {
@@ -51,6 +51,17 @@ test("ReadGovernor has one that reads without a stop make way", async () => {
   assertEquals([reader.reads, reader.isWaiting], [READS_A_TURN, true]);
   await turn();
   assertEquals(reader.isWaiting, false);
+  for (let count = 0; count < 100; count++) reader.read();
+  assertEquals([reader.reads, reader.isWaiting], [READS_A_TURN + READS_ALONE, true]);
+});
+
+test("ReadGovernor has one of two make way sooner", async () => {
+  const { readers: [reader] } = setUp(2);
+  for (let round = 1; round <= 3; round++) {
+    for (let count = 0; count < 100; count++) reader.read();
+    assertEquals([reader.reads, reader.isWaiting], [round * READS_A_TURN, true]);
+    await turn();
+  }
 });
 
 test("ReadGovernor lets everybody read in batches of less than 112", async () => {

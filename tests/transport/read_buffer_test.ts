@@ -66,6 +66,31 @@ test("ReadBufferPool makes another for one that a handler may still look at", ()
   assertEquals([again.bytes.length, lent.has(again.bytes)], [65_536, false]);
 });
 
+test("ReadBuffer leaves alone what is lent, whatever comes next, and lends it again only after endLoan()", () => {
+  for (const count of [64, 256]) {
+    const pool = new ReadBufferPool();
+    const buffer = new ReadBuffer(pool);
+    const lent = buffer.bytes;
+    buffer.adaptLent(count);
+    assert(buffer.bytes !== lent && new ReadBuffer(pool).bytes !== lent);
+    buffer.endLoan();
+    assert(new ReadBuffer(pool).bytes === lent, "it is free again");
+    buffer.endLoan();
+    assert(new ReadBuffer(pool).bytes !== lent, "and given out once");
+  }
+});
+
+test("ReadBuffer grows past what is lent, and counts it to the budget until it is forgotten", () => {
+  const pool = new ReadBufferPool();
+  const buffer = new ReadBuffer(pool);
+  for (const count of [256, 65_536]) buffer.adaptLent(count);
+  assertEquals(buffer.bytes.length, 262_144);
+  buffer.close(false);
+  const others = Array.from({ length: 300 }, () => new ReadBuffer(pool));
+  for (const other of others) other.adapt(256);
+  assertEquals(others.filter(({ bytes }) => bytes.length === 65_536).length, 256, "16 MiB again");
+});
+
 test("ReadBufferPool gives no memory to two buffers", () => {
   const pool = new ReadBufferPool();
   const buffers = Array.from({ length: 600 }, () => new ReadBuffer(pool));

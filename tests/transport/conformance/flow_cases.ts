@@ -171,4 +171,35 @@ export function flowCases(suite: Suite): void {
     await answering;
     assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk on loan has changed");
   });
+
+  for (const ending of ["discardInput", "close", "abort"] as const) {
+    endCase(suite, `leaves a chunk intact for good at ${ending}() inside onData`, async ({ bench, subject, peer }) => {
+      const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+      subject.start();
+      peer.start();
+      await peer.send(patternBytes(50));
+      await subject.received(50); // What is on loan is not what another connection begins with.
+      subject.hooks.onData = (chunk) => {
+        loans.push({ chunk, copy: chunk.slice() });
+        subject[ending]();
+      };
+      peer.write(patternBytes(100, 50));
+      await subject.until("a chunk", () => loans.length === 1);
+      if (ending === "discardInput") {
+        await peer.send(patternBytes(MIB, 150));
+        peer.shutdown();
+        await subject.ended();
+        subject.close();
+      }
+      await subject.closed();
+      const [accepted, dialled] = await bench.pair("tcp");
+      accepted.start();
+      dialled.start();
+      const answering = accepted.send(patternBytes(MIB));
+      await dialled.send(patternBytes(MIB));
+      await accepted.received(MIB);
+      await answering;
+      assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
+    });
+  }
 }
