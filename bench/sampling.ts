@@ -100,7 +100,7 @@ export async function takePair(
     for (const target of targets) await putLoad(target, programs, timeArgs({ secs: UNCOUNTED_SECS, warmup }));
     for (let window = 0; window < timing.windows; window++) {
       // Now one is first and now the other.
-      for (const target of (round + window) % 2 === 0 ? targets : targets.toReversed()) {
+      for (const target of window % 2 === 0 ? targets : targets.toReversed()) {
         const head = { ...headOf(workload, target.server, round), window };
         const time = [...timeArgs(WINDOW), "--settle", String(WINDOW_SETTLE_MS)];
         samples.push(await takeQuietest(async () => ({ ...head, ...await putLoad(target, programs, time) })));
@@ -109,11 +109,11 @@ export async function takePair(
   } catch (error) {
     samples.push(...servers.map((server) => ({ ...headOf(workload, server, round), failure: messageOf(error) })));
   }
-  for (const { server, running } of targets) {
-    const failure = await running.stop();
-    if (failure !== undefined) samples.push({ ...headOf(workload, server, round), failure });
-  }
-  return samples;
+  const ends = await Promise.all(
+    targets.map(async ({ server, running }) => [server.kind, await running.stop()] as const),
+  );
+  const failures = new Map(ends);
+  return samples.map((sample) => ({ ...sample, failure: sample.failure ?? failures.get(sample.kind) }));
 }
 
 /** A server that runs, and what it is to bear. */

@@ -210,8 +210,6 @@ type ReadStage = "nothing" | "read" | "flow-before" | "flow-after" | "turn";
 class DenoReadBuffer extends ReadBuffer implements ReadQuota {
   left = READS_A_TURN;
   isLate = false;
-  /** Whether somebody looks at the last read although nothing is paused. */
-  isLent = false;
 }
 
 class DenoConnection extends Delivery implements Connection, TurnTaker {
@@ -322,7 +320,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
       const wasDiscarding = this.isDiscarding;
       this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
       // Whoever closes in a handler may still look at the chunk.
-      if (!wasDiscarding && (this.isDiscarding || this.isOver)) buffer.isLent = true;
+      if (!wasDiscarding && (this.isDiscarding || this.isOver)) buffer.adaptLent(count);
       if (this.isOver) return this.#stopReading();
       if (!this.isFlowing) return;
     }
@@ -343,7 +341,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
 
   #stopReading(): void {
     if (this.#buffer === undefined) return;
-    this.#buffer.close(this.isPaused || this.#buffer.isLent);
+    // Paused, a handler may still look at the last chunk.
+    this.#buffer.close(this.isPaused);
     this.#buffer = undefined;
     this.#reads.governor.leave();
   }

@@ -142,13 +142,13 @@ export function connectNode(
   const fail = (cause: Error) => {
     reject(toDialError(cause, text));
     socket.destroy();
-    reads?.close();
   };
   const onAbort = () => fail(abortError());
   const onError = (cause: Error) => {
     signal?.removeEventListener("abort", onAbort);
     fail(cause);
   };
+  if (reads !== undefined) socket.on("close", () => reads.close());
   signal?.addEventListener("abort", onAbort, { once: true });
   socket.on("error", onError);
   socket.on("connect", () => {
@@ -211,6 +211,7 @@ function acceptSocket(accepted: NodeSocket, address: Address, buffers: ReadBuffe
   const { onread } = reads;
   const socket = new (Socket as unknown as SocketMaker)({ handle, allowHalfOpen: true, onread });
   accepted._handle = null;
+  socket.on("close", () => reads.close());
   return new NodeConnection(socket, address, "accepted", reads);
 }
 
@@ -242,10 +243,7 @@ class NodeConnection extends Delivery implements Connection {
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
-    socket.on("close", () => {
-      reads?.close();
-      this.handleGone(this.#error === undefined ? {} : { error: this.#error });
-    });
+    socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
   }
 
   override start(handler: ConnectionHandler): void {
@@ -270,14 +268,13 @@ class NodeConnection extends Delivery implements Connection {
 
   override resume(): void {
     super.resume();
-    this.#reads?.endLoan();
+    if (!this.isDiscarding) this.#reads?.endLoan(); // Else it stays valid for good.
     if (this.isStarted) this.#socket.resume();
   }
 
   discardInput(): void {
     this.discard();
-    super.resume();
-    if (this.isStarted) this.#socket.resume();
+    this.resume();
   }
 
   shutdown(): void {

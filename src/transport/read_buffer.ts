@@ -34,11 +34,16 @@ export class ReadBufferPool {
 
   /** Lends a buffer of a size, or of the next smaller one for which the budget has room. */
   take(mostLevel: number): Uint8Array {
-    for (let level = mostLevel; level > 0; level--) {
-      const buffer = this.#free[level].pop() ?? this.#make(level);
+    return this.takeLarger(mostLevel, 0) ?? this.#free[0].pop() ?? this.#cutSmallest();
+  }
+
+  /** As `take`, unless the only one to be had is no larger than `level`. */
+  takeLarger(mostLevel: number, level: number): Uint8Array | undefined {
+    for (let other = mostLevel; other > level; other--) {
+      const buffer = this.#free[other].pop() ?? this.#make(other);
       if (buffer !== undefined) return buffer;
     }
-    return this.#free[0].pop() ?? this.#cutSmallest();
+    return undefined;
   }
 
   /** Takes a buffer back, to be lent again. */
@@ -103,14 +108,16 @@ export class ReadBuffer {
   adapt(count: number): void {
     const level = this.#chooseLevel(count);
     if (level === this.#level) return;
+    const next = level < this.#level ? this.#pool.take(level) : this.#pool.takeLarger(level, this.#level);
+    if (next === undefined) return;
     this.#pool.give(this.bytes);
-    this.#change(level);
+    this.#use(next);
   }
 
   /** As `adapt`, but the bytes of the last read stay as they are, until `endLoan()` or for good. */
   adaptLent(count: number): void {
     this.#lent = this.bytes;
-    this.#change(this.#chooseLevel(count));
+    this.#use(this.#pool.take(this.#chooseLevel(count)));
   }
 
   /** Nobody looks any more at what `adaptLent` has left alone. */
@@ -146,11 +153,10 @@ export class ReadBuffer {
     return this.#level;
   }
 
-  /** Takes a buffer of another size, or the next smaller one that is left. */
-  #change(mostLevel: number): void {
-    this.bytes = this.#pool.take(mostLevel);
-    this.#level = SIZES.indexOf(this.bytes.length);
-    this.#quietReads = 0;
+  #use(bytes: Uint8Array): void {
+    if (bytes.length !== this.bytes.length) this.#quietReads = 0;
+    this.bytes = bytes;
+    this.#level = SIZES.indexOf(bytes.length);
   }
 }
 

@@ -16,8 +16,8 @@ export interface ConnectionEnd {
  */
 export interface ConnectionHandler {
   /**
-   * Bytes came. `chunk` is valid during the call; if the call pauses the connection, until `resume()`.
-   * Is not called while paused, nor after `onEnd`.
+   * Bytes came. `chunk` is valid during the call; if the call pauses the connection, until `resume()`; if it ends the
+   * connection, or its input, for good. Is not called while paused, nor after `onEnd`.
    */
   onData(chunk: Uint8Array): void;
   /** Bytes came and were dropped, after `discardInput()`: the peer is alive. */

@@ -80,6 +80,23 @@ test("ReadBuffer leaves alone what is lent, whatever comes next, and lends it ag
   }
 });
 
+test("ReadBuffer keeps the buffer it has, if the budget has room for none that is larger", () => {
+  const pool = new ReadBufferPool();
+  const buffers = Array.from({ length: 256 }, () => new ReadBuffer(pool));
+  for (const buffer of buffers) buffer.adapt(256);
+  const [{ bytes }] = buffers;
+  buffers[0].adapt(65_536);
+  assert(buffers[0].bytes === bytes);
+});
+
+test("ReadBuffer of a busy connection gets small again when it falls quiet, lent or not", () => {
+  const buffer = new ReadBuffer(new ReadBufferPool());
+  for (const count of [256, 4_352, 256, 4_352, 256, 4_352, 256, 4_352]) buffer.adaptLent(count);
+  assertEquals(buffer.bytes.length, 16_384);
+  for (const count of [64, 64, 64, 64]) buffer.adaptLent(count);
+  assertEquals(buffer.bytes.length, 256);
+});
+
 test("ReadBuffer grows past what is lent, and counts it to the budget until it is forgotten", () => {
   const pool = new ReadBufferPool();
   const buffer = new ReadBuffer(pool);
