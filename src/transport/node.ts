@@ -49,7 +49,7 @@ interface NodeSocket {
   resetAndDestroy(): void;
   setNoDelay(isOn: boolean): void;
   /** What the system knows the socket by; not documented, so that it may be missing one day. */
-  _handle?: { readonly useUserBuffer?: unknown } | null;
+  readonly _handle?: { readonly useUserBuffer?: unknown } | null;
 }
 
 /** How Node makes a socket of another's handle. */
@@ -210,7 +210,6 @@ function acceptSocket(accepted: NodeSocket, address: Address, buffers: ReadBuffe
   const reads = new NodeReads(buffers);
   const { onread } = reads;
   const socket = new (Socket as unknown as SocketMaker)({ handle, allowHalfOpen: true, onread });
-  accepted._handle = null;
   socket.on("close", () => reads.close());
   return new NodeConnection(socket, address, "accepted", reads);
 }
