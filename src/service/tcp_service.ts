@@ -107,15 +107,20 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const encoder = codec.createEncoder();
     const limits = resolveSessionLimits(options, encoder);
     this.#connector = new Connector(this.#transport, clock, options.random ?? Math.random);
+    const lane = new SendLane();
     this.#context = {
       clock,
       codec,
       limits,
       pool: this.#pool,
       blocks: new OutboundBlocks(this.#pool),
-      scheduler: new FlushScheduler(clock, limits.flushIntervalMs, this.#transport.isInStep),
+      scheduler: new FlushScheduler(clock, lane, {
+        intervalMs: limits.flushIntervalMs,
+        isInStep: this.#transport.isInStep,
+      }),
       run: new BroadcastRun(),
-      lane: new SendLane(),
+      lane,
+      easyBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
       inFlightBytes: this.#transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
       frame: new Frame(),
       traffic: { lightChunks: 0 },

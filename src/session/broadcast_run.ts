@@ -10,6 +10,12 @@ export interface Audience {
   has(core: object): boolean;
 }
 
+/** A queue that takes broadcasts without being asked. */
+export interface RunTaker {
+  /** Takes what is left of the run and writes it, if the peer takes it; says whether nothing is queued any more. */
+  flushRun(): boolean;
+}
+
 /** Up to so many broadcasts are taken without a look at each queue's limits: a block of them. */
 const RUN_LIMITS = { bytes: 65_536, frames: 1_024 } as const;
 
@@ -31,7 +37,9 @@ export class BroadcastRun {
   startSerial = 0;
   /** Whose the broadcasts are. */
   audience: Audience = NOBODY;
-  /** Whether the broadcaster knows who takes broadcasts; false once a session came, went, or was sent something else. */
+  /** Who takes broadcasts; means something while `isCounted`, and for those that the run holds. */
+  takers: RunTaker[] = [];
+  /** Whether the broadcaster knows who takes broadcasts; see `uncount`. */
   isCounted = false;
   /** What a run holds at the most, in bytes and frames. */
   readonly limits: { readonly bytes: number; readonly frames: number } = RUN_LIMITS;
@@ -47,14 +55,25 @@ export class BroadcastRun {
     this.#starts[this.serial++ - this.startSerial] = start;
   }
 
+  /** Where its first frame lies. */
+  get start(): number {
+    return this.#starts[0];
+  }
+
+  /** A session came, went, or was sent something else: who takes the next broadcast is to be found out again. */
+  uncount(): void {
+    this.isCounted = false;
+    if (this.frames === 0) this.takers = [];
+  }
+
   /** Where the first frame lies that comes after number `seen`. */
   findStart(seen: number): number {
     return seen >= this.serial ? this.block.end : this.#starts[Math.max(0, seen - this.startSerial)];
   }
 
-  /** Everybody has taken everything; `isCounted` says whether who takes the next one is known already. */
+  /** Everybody has taken everything; `isCounted` says whether the same take the next one. */
   clear(isCounted: boolean): void {
     this.startSerial = this.serial;
-    this.isCounted = isCounted;
+    if (!isCounted) this.uncount();
   }
 }

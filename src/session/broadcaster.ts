@@ -54,8 +54,6 @@ export class Broadcaster<Data> implements Flushable {
   readonly #run: BroadcastRun;
   readonly #encoder: FrameEncoder;
   #receivers: Receivers<Data> | undefined = undefined;
-  /** How many take the run. */
-  #takers = 0;
   /** Who is asked one by one. */
   #others: SessionCore<Data>[] = [];
   #isScheduled = false;
@@ -97,7 +95,7 @@ export class Broadcaster<Data> implements Flushable {
     if (excepted !== undefined) { for (const core of excepted) core.queue.skipRun(); }
     // All of them first: one that is cut for its full queue has the run handed over.
     for (const core of this.#others) core.queue.skipRun();
-    tally.accepted += this.#takers;
+    tally.accepted += this.#run.takers.length;
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
@@ -112,9 +110,7 @@ export class Broadcaster<Data> implements Flushable {
   handleFlush(): void {
     const run = this.#run;
     let isAllSent = this.#others.length === 0;
-    if (run.frames > 0) {
-      for (const core of this.#receivers?.values() ?? []) isAllSent = core.queue.flushRun() && isAllSent;
-    }
+    if (run.frames > 0) { for (const queue of run.takers) isAllSent = queue.flushRun() && isAllSent; }
     // Whoever has nothing queued any more takes the next run as well, unless something happens that says otherwise.
     run.clear(run.isCounted && isAllSent);
     this.#isScheduled = false;
@@ -140,7 +136,7 @@ export class Broadcaster<Data> implements Flushable {
       this.#receivers = run.audience = receivers;
       this.#count(receivers);
     }
-    return this.#takers > 0;
+    return run.takers.length > 0;
   }
 
   #isFullFor(roomBytes: number): boolean {
@@ -161,16 +157,17 @@ export class Broadcaster<Data> implements Flushable {
   }
 
   #count(receivers: Receivers<Data>): void {
-    this.#takers = 0;
+    const run = this.#run;
+    run.takers = [];
     this.#others = [];
     for (const core of receivers.values()) {
-      if (core.state === "open" && core.queue.prepareForRun(this.#encoder)) this.#takers++;
+      if (core.state === "open" && core.queue.prepareForRun(this.#encoder)) run.takers.push(core.queue);
       else {
         core.queue.takeRun();
         this.#others.push(core);
       }
     }
-    this.#run.isCounted = true;
+    run.isCounted = true;
   }
 
   /** Has those who are excepted take what came before, so that they can pass the next one by. */

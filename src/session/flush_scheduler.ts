@@ -2,6 +2,7 @@
 // were filled, or at the service's flush interval. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
+import type { SendLane } from "./send_lane.ts";
 
 /** What the scheduler flushes. */
 export interface Flushable {
@@ -11,9 +12,22 @@ export interface Flushable {
   handleFlush(): void;
 }
 
+/** When a scheduler flushes. */
+export interface FlushOptions {
+  /** How long to gather; 0 flushes at the end of each turn. */
+  readonly intervalMs: number;
+  /**
+   * Whether turns follow each other without a microtask between, to be flushed together behind the last.
+   *
+   * @default {false}
+   */
+  readonly isInStep?: boolean;
+}
+
 /** Batches the writes of a service: one a session and turn. */
 export class FlushScheduler {
   readonly #clock: Clock;
+  readonly #lane: SendLane;
   readonly #intervalMs: number;
   readonly #isInStep: boolean;
   /** The queues that are due, linked by `nextDue`. */
@@ -28,11 +42,12 @@ export class FlushScheduler {
    * Makes a scheduler.
    *
    * @param clock Whose timer to use.
-   * @param intervalMs How long to gather; 0 flushes at the end of each turn.
-   * @param isInStep Whether turns follow each other without a microtask between, to be flushed together behind the last.
+   * @param lane Whose owner is due too, without having been added, if a block is in it.
+   * @param options When to flush.
    */
-  constructor(clock: Clock, intervalMs: number, isInStep = false) {
+  constructor(clock: Clock, lane: SendLane, { intervalMs, isInStep = false }: FlushOptions) {
     this.#clock = clock;
+    this.#lane = lane;
     this.#intervalMs = intervalMs;
     this.#isInStep = isInStep;
   }
@@ -45,6 +60,11 @@ export class FlushScheduler {
     if (this.#turnDepth === 0 || this.#intervalMs > 0) this.#schedule();
   }
 
+  /** A queue has put a block in the lane: most turns send to one session, which then need not be added. */
+  handleLaneOpen(): void {
+    if (this.#turnDepth === 0 || this.#intervalMs > 0) this.#schedule();
+  }
+
   /** Begins a turn: what is sent until `leaveTurn()` goes out there. */
   enterTurn(): void {
     this.#turnDepth++;
@@ -52,8 +72,10 @@ export class FlushScheduler {
 
   /** Ends a turn. */
   leaveTurn(): void {
-    if (--this.#turnDepth > 0 || this.#first === undefined || this.#intervalMs > 0) return;
+    if (--this.#turnDepth > 0 || this.#intervalMs > 0) return;
+    if (this.#first === undefined && this.#lane.block === undefined) return;
     if (this.#isInStep) this.#schedule();
+    else if (this.#first === undefined) this.#lane.flush();
     else this.flush();
   }
 
@@ -62,6 +84,7 @@ export class FlushScheduler {
     this.#isScheduled = false;
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
+    this.#lane.flush();
     let queue = this.#first;
     // A flush may fill other queues (the in-memory transport): those are for the next round.
     this.#first = this.#last = undefined;

@@ -3,7 +3,7 @@
 
 import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
-import { FrameReader } from "../codec/frame_reader.ts";
+import { FrameCutter } from "../codec/frame_cutter.ts";
 import type { Clock } from "../clock.ts";
 import { FrameError, PoolError } from "../errors.ts";
 import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
@@ -32,10 +32,17 @@ export interface InboxContext {
   readonly traffic: { lightChunks: number };
 }
 
+/** A handler that is given a range of an array. */
+export type DirectHandler<Face> = (session: Face, buffer: Uint8Array, offset: number, length: number) => unknown;
+
 /** The session behind an inbox. */
-export interface InboxOwner {
+export interface InboxOwner<Face> {
+  /** What the application knows the session as. */
+  readonly session: Face;
   /** Hands a payload to the application; gives what its handler returned. */
   consume(buffer: Uint8Array, offset: number, length: number): unknown;
+  /** The handler that takes payloads without the detour by `consume`; undefined if none does at the moment. */
+  directHandler(): DirectHandler<Face> | undefined;
   /** Whether messages are still wanted. */
   isReceiving(): boolean;
   /** Something was wrong with the bytes or with the handler. */
@@ -54,10 +61,10 @@ export interface InboxOwner {
  * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
  * budget is used up) it keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
  */
-export class Inbox extends FrameReader {
+export class Inbox<Face> extends FrameCutter {
   // What each chunk touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: InboxContext;
-  readonly #owner: InboxOwner;
+  readonly #owner: InboxOwner<Face>;
   /** Frames handed over so far. */
   frames = 0;
   /** Frames left in this turn. */
@@ -81,7 +88,7 @@ export class Inbox extends FrameReader {
   #idleWays = 0;
 
   /** Makes an inbox. */
-  constructor(context: InboxContext, owner: InboxOwner, decoder: FrameDecoder) {
+  constructor(context: InboxContext, owner: InboxOwner<Face>, decoder: FrameDecoder) {
     super(decoder, context.pool, context.frame);
     this.#context = context;
     this.#owner = owner;
@@ -194,12 +201,15 @@ export class Inbox extends FrameReader {
   #dispatch(): void {
     const owner = this.#owner;
     const { frame } = this;
+    let onFrame = owner.directHandler();
     try {
       while (this.next()) {
         const { length } = frame;
         this.frames++;
         this.#isInHandler = true;
-        const result = owner.consume(frame.buffer, frame.offset, length);
+        const result = onFrame === undefined
+          ? owner.consume(frame.buffer, frame.offset, length)
+          : onFrame(owner.session, frame.buffer, frame.offset, length);
         this.#isInHandler = false;
         this.#budget--;
         this.#bytesLeft -= length;
@@ -211,6 +221,7 @@ export class Inbox extends FrameReader {
         if (!owner.isReceiving()) return;
         if (this.#budget <= 0 && this.hasInput) return this.#yieldTurn();
         if (this.#bytesLeft <= 0 && this.#mustMakeWay()) return this.#yieldTurn();
+        onFrame = owner.directHandler();
       }
     } catch (error) {
       const isHandlerFault = this.#isInHandler;

@@ -32,7 +32,7 @@ export class SegmentQueue {
   tail: OutboundSegment | undefined = undefined;
   /** What of the head is on loan: 0 while no write waits for the peer. */
   writingBytes = 0;
-  /** What the last own block held when it left: the size of the next. */
+  /** The size of the next own block: what the last ones held when they left, so that it need seldom grow. */
   #blockBytes = FIRST_BLOCK_BYTES;
   head: OutboundSegment | undefined = undefined;
 
@@ -129,7 +129,7 @@ export class SegmentQueue {
     head.start += bytes;
     head.frames -= retired;
     if (head.start < head.end) return retired;
-    if (head.isOwn) this.#blockBytes = Math.min(LARGEST_BLOCK_BYTES, Math.max(bytes, FIRST_BLOCK_BYTES));
+    if (head.isOwn) this.#adaptBlockBytes(Math.min(bytes, LARGEST_BLOCK_BYTES));
     this.head = head.next;
     if (head.next === undefined) this.tail = undefined;
     this.#blocks.dropSegment(head);
@@ -144,6 +144,12 @@ export class SegmentQueue {
       this.#blocks.dropSegment(segment);
     }
     this.tail = undefined;
+  }
+
+  /** Follows what blocks hold: up at once, down an eighth of the way, for a block that grows is copied. */
+  #adaptBlockBytes(bytes: number): void {
+    const above = this.#blockBytes - bytes;
+    this.#blockBytes = above > 0 ? Math.max(FIRST_BLOCK_BYTES, this.#blockBytes - Math.ceil(above / 8)) : bytes;
   }
 
   /** Gives the segment that the next frame of `roomBytes` goes into. */

@@ -1,14 +1,22 @@
 // SendLane: where frames go that follow each other in one block, far from any limit, so that nothing but their place has to
 // be looked after. Runtime neutral.
 
-import type { OutboundBlock } from "./outbound_blocks.ts";
+import type { FrameEncoder } from "../codec/codec.ts";
+import { FrameError } from "../errors.ts";
+import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** The queue that has the lane. */
 export interface LaneOwner {
+  /** What its frames are made with; another only while it does not have the lane. */
+  readonly encoder: FrameEncoder;
   /** Adds what went down the lane to what is queued, and closes the lane. */
   settle(): void;
+  /** Writes what went down the lane, and closes it. */
+  flush(): void;
+  /** The encoder threw, or broke its contract: nothing of the frame went down. */
+  handleEncodeError(error: unknown): void;
 }
 
 /**
@@ -27,8 +35,9 @@ export class SendLane {
   bytes = EMPTY;
   /** Where the next frame goes. */
   end = 0;
-  /** Bytes and frames that it still takes. */
-  room = 0;
+  /** Where it ends; -1 once it takes no more frames. */
+  limit = -1;
+  /** Frames that it still takes. */
   framesLeft = 0;
   #frames = 0;
 
@@ -37,13 +46,47 @@ export class SendLane {
     return this.#frames - this.framesLeft;
   }
 
+  /**
+   * Encodes a payload, if there is room for its frame. Every message comes through here: it must stay small enough for
+   * JavaScriptCore to inline it.
+   *
+   * @param owner Who has the lane.
+   * @returns Whether the frame went down.
+   */
+  take(owner: LaneOwner, payload: Uint8Array, offset: number, length: number): boolean {
+    const { encoder } = owner;
+    const { end } = this;
+    if (length > encoder.maxPayloadBytes) return false;
+    try {
+      const roomBytes = encoder.frameBytes(length);
+      if (end + roomBytes > this.limit) return false;
+      const written = encoder.encode(payload, offset, length, this.bytes, end);
+      if (written !== roomBytes || this.end !== end || this.owner !== owner) {
+        this.checkTaken(owner, end, written, roomBytes);
+      }
+      this.end = end + written;
+      if (--this.framesLeft <= 0) this.limit = -1;
+      return true;
+    } catch (error) {
+      owner.handleEncodeError(error);
+      return false;
+    }
+  }
+
+  /** What an encoder may not do would spoil all that follows. */
+  checkTaken(owner: LaneOwner, end: number, written: number, roomBytes: number): void {
+    checkWritten(written, roomBytes);
+    if (this.owner === owner && this.end === end) return;
+    throw new FrameError("codec-fault", "Cannot encode frame as an encoder must not send: it has sent another message");
+  }
+
   /** Opens it behind all that is queued, for another owner perhaps. */
   open(owner: LaneOwner, block: OutboundBlock, roomBytes: number, frames: number): void {
     this.owner?.settle();
     this.owner = owner;
     this.bytes = block.bytes;
     this.end = block.end;
-    this.room = Math.min(block.bytes.length - block.end, roomBytes);
+    this.limit = frames > 0 ? Math.min(block.bytes.length, block.end + roomBytes) : -1;
     this.#frames = this.framesLeft = frames;
   }
 
@@ -51,7 +94,10 @@ export class SendLane {
   close(): void {
     this.owner = undefined;
     this.block = undefined;
-    this.bytes = EMPTY;
-    this.room = this.framesLeft = 0;
+  }
+
+  /** Has what lies in a block that is in no segment written. */
+  flush(): void {
+    if (this.block !== undefined) this.owner?.flush();
   }
 }

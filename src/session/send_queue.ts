@@ -2,15 +2,14 @@
 // segment_queue.ts. Knows nothing of the session's life. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
-import { FrameError } from "../errors.ts";
 import type { Connection } from "../transport/transport.ts";
+import type { RunTaker } from "./broadcast_run.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
-import type { ResolvedSessionLimits } from "./limits.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
 import { checkWritten, LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
 import { SegmentQueue } from "./segment_queue.ts";
-import type { LaneOwner } from "./send_lane.ts";
+import type { LaneOwner, SendLane } from "./send_lane.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
 
@@ -23,6 +22,8 @@ export interface SendQueueOwner {
   handleProgress(): void;
   /** The queue is full, and the policy is to close. */
   handleOverflow(): void;
+  /** A message cannot be encoded. */
+  handleEncodeError(error: unknown): void;
 }
 
 /**
@@ -30,7 +31,7 @@ export interface SendQueueOwner {
  *
  * Invariant: while the lane is this queue's there is no broadcast that it has still to take.
  */
-export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
+export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, RunTaker {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: SendQueueContext;
   /** The last broadcast that was taken, or passed by. */
@@ -41,7 +42,9 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   /** Frames taken by the connection so far. */
   sentFrames = 0;
   readonly #owner: SendQueueOwner;
-  #encoder: FrameEncoder;
+  encoder: FrameEncoder;
+  /** Ask it first. */
+  readonly lane: SendLane;
   #isScheduled = false;
   /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
   isInRun = false;
@@ -57,15 +60,11 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     super(context.blocks);
     this.#context = context;
     this.#seen = context.run.serial;
-    context.run.isCounted = false;
+    context.run.uncount();
     this.#connection = connection;
-    this.#encoder = encoder;
+    this.encoder = encoder;
+    this.lane = context.lane;
     this.#owner = owner;
-  }
-
-  /** The encoder that frames are made with. */
-  get encoder(): FrameEncoder {
-    return this.#encoder;
   }
 
   /** Bytes that the connection has not taken yet. */
@@ -90,26 +89,21 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     this.#step();
     // What was sent before goes out as it would have.
     if (this.#backlog !== undefined) this.#refill(this.#backlog, Infinity);
-    this.#encoder = encoder;
-    this.#context.run.isCounted = false;
+    this.encoder = encoder;
+    this.#context.run.uncount();
   }
 
-  /** Encodes a payload and queues its frame; `key` says which one it may take the place of, if the policy is that. */
+  /**
+   * Encodes a payload that the lane did not take, and queues its frame.
+   *
+   * @param key Which one it may take the place of, if the policy is that.
+   */
   push(payload: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
-    const encoder = this.#encoder;
+    const { encoder, lane } = this;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
-    const { lane } = this.#context;
-    const isOpen = lane.owner === this && roomBytes <= lane.room && lane.framesLeft > 0;
-    if (!isOpen && !this.#openOwnLane(roomBytes)) return this.#pushSegment(payload, offset, length, roomBytes, key);
-    const { end } = lane;
-    const written = encoder.encode(payload, offset, length, lane.bytes, end);
-    if (written !== roomBytes) checkWritten(written, roomBytes);
-    if (lane.owner !== this || lane.end !== end) refuseReentry();
-    lane.end = end + written;
-    lane.room -= written;
-    lane.framesLeft--;
-    return "queued";
+    if (!this.#openOwnLane(roomBytes)) return this.#pushSegment(payload, offset, length, roomBytes, key);
+    return lane.take(this, payload, offset, length) ? "queued" : "closed";
   }
 
   /** Encodes a payload that the lane does not take. */
@@ -118,7 +112,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     const isFull = this.#isFullFor(roomBytes);
     if (this.#mayDrop) return this.#pushLater(payload, offset, length, roomBytes, key);
     if (isFull) return this.#refuse();
-    this.addEncoded(this.#encoder, payload, offset, length, roomBytes);
+    this.addEncoded(this.encoder, payload, offset, length, roomBytes);
     const result = this.#accept();
     if (this.tail !== undefined && this.tail.isOwn) this.#openLane(this.tail.block);
     return result;
@@ -146,9 +140,9 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
    */
   prepareForRun(encoder: FrameEncoder): boolean {
     this.settle();
-    const { limits, run } = this.#context;
+    const { easyBytes, limits, run } = this.#context;
     const { frames, bytes } = run.limits;
-    return this.isInRun = encoder === this.#encoder && !this.#mayDrop && this.bytes + bytes <= easyBytes(limits) &&
+    return this.isInRun = encoder === this.encoder && !this.#mayDrop && this.bytes + bytes <= easyBytes &&
       this.frames + frames <= limits.maxQueuedFrames;
   }
 
@@ -169,34 +163,35 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     this.#seen = this.#context.run.serial;
   }
 
-  /**
-   * Takes what is left of the run and hands all that is queued to the connection: in one write, if that takes it. Says whether
-   * nothing is queued any more.
-   */
   flushRun(): boolean {
-    const { run } = this.#context;
-    const start = run.findStart(this.#seen);
-    const bytes = run.block.end - start;
-    if (this.head !== undefined || this.#seen >= run.serial || bytes === 0) this.flush();
-    else {
-      const frames = run.serial - Math.max(this.#seen, run.startSerial);
-      if (this.#connection.write(run.block.bytes, start, bytes)) {
-        this.#seen = run.serial;
-        this.sentBytes += bytes;
-        this.sentFrames += frames;
-      } else {
-        this.startWriting(bytes, frames);
-        this.takeRun();
-      }
-      this.#owner.handleProgress();
+    const { handlers, run } = this.#context;
+    const { block, frames, start } = run;
+    const bytes = block.end - start;
+    if (this.head !== undefined || this.#seen !== run.startSerial || frames === 0 || bytes === 0) {
+      this.flush();
+      return this.head === undefined;
     }
-    return this.head === undefined;
+    if (!this.#connection.write(block.bytes, start, bytes)) {
+      this.startWriting(bytes, frames);
+      this.takeRun();
+      this.#owner.handleProgress();
+      return false;
+    }
+    this.#seen = run.serial;
+    this.sentBytes += bytes;
+    this.sentFrames += frames;
+    if (handlers.onSend !== undefined) this.#owner.handleProgress(); // Else nobody waits for what was empty.
+    return true;
   }
 
   /** The session closes: takes the last broadcasts that are its own. */
   seal(): void {
-    this.takeRun();
-    this.#context.run.isCounted = false;
+    this.#gather();
+    this.#context.run.uncount();
+  }
+
+  handleEncodeError(error: unknown): void {
+    this.#owner.handleEncodeError(error);
   }
 
   handleFlush(): void {
@@ -273,38 +268,41 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   /** Encodes what has waited, as much as makes a good write. */
   #refill(backlog: Backlog, mostBytes: number): void {
     const encode = (payload: Uint8Array, offset: number, length: number) => {
-      this.addEncoded(this.#encoder, payload, offset, length, this.#encoder.frameBytes(length));
+      this.addEncoded(this.encoder, payload, offset, length, this.encoder.frameBytes(length));
     };
     while (this.bytes < mostBytes && backlog.shift(encode));
   }
 
   /** Lets the frames that come next gather outside of the queue, if it is empty and they are far from any limit. */
   #openOwnLane(roomBytes: number): boolean {
-    const { blocks, lane, limits } = this.#context;
-    if (this.head !== undefined || lane.owner === this) return false;
-    const room = easyBytes(limits);
-    const block = roomBytes > room ? undefined : this.takeOwn(roomBytes);
+    const { blocks, easyBytes, lane, limits, run, scheduler } = this.#context;
+    if (this.head !== undefined || lane.owner === this || roomBytes > easyBytes) return false;
+    const block = this.takeOwn(roomBytes);
     if (block === undefined) return false;
-    this.#step();
-    if (this.head !== undefined) { // A broadcast had come.
-      blocks.dropBlock(block);
-      return false;
+    if (this.#seen < run.serial || this.isInRun) {
+      this.#step();
+      if (this.head !== undefined) { // A broadcast had come.
+        blocks.dropBlock(block);
+        return false;
+      }
     }
-    lane.open(this, block, room, limits.maxQueuedFrames);
+    lane.open(this, block, easyBytes, limits.maxQueuedFrames);
     lane.block = block;
-    if (!this.#isScheduled) this.#schedule();
+    scheduler.handleLaneOpen();
     return true;
   }
 
   /** Writes what has gathered; it comes into the queue only if the peer does not take all of it. */
   #flushOwnLane(block: OutboundBlock): void {
-    const { blocks, lane } = this.#context;
+    const { blocks, handlers, lane } = this.#context;
     const { end, frames } = lane;
     lane.close();
     if (end === 0 || this.#connection.write(block.bytes, 0, end)) {
       blocks.dropBlock(block);
       this.sentBytes += end;
       this.sentFrames += frames;
+      // Nobody waits for a queue to shrink that was empty.
+      if (handlers.onSend === undefined) return;
     } else if (this.#isDisposed) blocks.dropBlock(block);
     else {
       this.addGathered(block, end, frames);
@@ -316,8 +314,8 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   /** Lets the frames that come next follow in `block`, as long as nothing but their place has to be looked after. */
   #openLane(block: OutboundBlock): void {
     if (this.isWriting && this.#isDropping) return;
-    const { lane, limits } = this.#context;
-    lane.open(this, block, easyBytes(limits) - this.bytes, limits.maxQueuedFrames - this.frames);
+    const { easyBytes, lane, limits } = this.#context;
+    lane.open(this, block, easyBytes - this.bytes, limits.maxQueuedFrames - this.frames);
   }
 
   settle(): void {
@@ -325,8 +323,9 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     if (lane.owner !== this) return;
     const { block, end, frames } = lane;
     lane.close();
-    if (block === undefined) this.extendTail(end, frames);
-    else this.addGathered(block, end, frames);
+    if (block === undefined) return this.extendTail(end, frames);
+    this.addGathered(block, end, frames);
+    if (!this.#isScheduled) this.#schedule();
   }
 
   /** Has all that is queued counted: what went down the lane, and broadcasts that are still to be taken. */
@@ -338,7 +337,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
   /** Before a frame goes anywhere but down the lane: it comes behind those before it, and may use up room. */
   #step(): void {
     this.#gather();
-    if (this.isInRun) this.#context.run.isCounted = false;
+    if (this.isInRun) this.#context.run.uncount();
   }
 
   #isFullFor(bytes: number): boolean {
@@ -383,13 +382,4 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner {
     this.sentFrames += this.retire(bytes, frames);
     this.sentBytes += bytes;
   }
-}
-
-/** Up to so many queued bytes a send is neither refused nor congested. */
-function easyBytes({ highWaterMarkBytes, maxQueuedBytes }: ResolvedSessionLimits): number {
-  return Math.min(highWaterMarkBytes, maxQueuedBytes);
-}
-
-function refuseReentry(): never {
-  throw new FrameError("codec-fault", "Cannot encode frame as an encoder must not send: it has sent another message");
 }

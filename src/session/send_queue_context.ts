@@ -15,6 +15,10 @@ export interface SendQueueContext {
   readonly scheduler: FlushScheduler;
   /** The limits. */
   readonly limits: ResolvedSessionLimits;
+  /** Up to so many queued bytes a send is neither refused nor congested. */
+  readonly easyBytes: number;
+  /** Whether the application wants to hear of what was sent. */
+  readonly handlers: { readonly onSend?: unknown };
   /** So much may wait behind a write under way and is sent in any case; -1 for nothing. Some, where every write is under way. */
   readonly inFlightBytes: number;
   /** Where what waits under a policy that may drop it is kept. */

@@ -14,3 +14,34 @@ export function checkPayload(payload: Uint8Array): void {
   if (payload?.BYTES_PER_ELEMENT === 1) return;
   throw new TypeError(`Cannot send payload as it must be a Uint8Array: current value is ${payload}`);
 }
+
+/**
+ * Whether a range lies within an array of bytes, as is nearly always so; `refuseRange` looks closer.
+ *
+ * @param buffer What should be an array.
+ * @param offset Where the range starts.
+ * @param length How long it is.
+ * @returns False if not, or if the numbers are past 2^32.
+ */
+export function isRange(buffer: Uint8Array, offset: number, length: number): boolean {
+  return offset >>> 0 === offset && length >>> 0 === length && buffer?.BYTES_PER_ELEMENT === 1 &&
+    offset + length <= buffer.length;
+}
+
+/**
+ * Refuses a range that is not within an array of bytes.
+ *
+ * @param buffer What should be an array.
+ * @param offset Where the range starts.
+ * @param length How long it is.
+ * @throws {TypeError} if it is no `Uint8Array`.
+ * @throws {RangeError} if the range reaches out of the array, or the numbers are not whole.
+ */
+export function refuseRange(buffer: Uint8Array, offset: number, length: number): void {
+  checkPayload(buffer);
+  const areWhole = Number.isInteger(offset) && Number.isInteger(length);
+  if (areWhole && offset >= 0 && length >= 0 && offset + length <= buffer.length) return;
+  throw new RangeError(
+    `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
+  );
+}

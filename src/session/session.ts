@@ -3,7 +3,7 @@
 import type { Codec } from "../codec/codec.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
-import { checkPayload, type SendResult } from "./send_result.ts";
+import { checkPayload, isRange, refuseRange, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import type { SessionStats } from "./session_stats.ts";
@@ -133,7 +133,10 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
     checkPayload(payload);
-    const result = this.#core.send(payload, 0, payload.length, options?.key);
+    const core = this.#core;
+    const { length } = payload;
+    const isDown = core.lane.owner === core.queue && core.lane.take(core.queue, payload, 0, length);
+    const result = isDown ? "queued" : core.send(payload, 0, length, options?.key);
     if (options?.flush !== "now") return result;
     this.#core.queue.flush();
     return result === "queued" && this.#core.queue.queuedBytes === 0 ? "sent" : result;
@@ -150,14 +153,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @throws {RangeError} if the range is not within the array.
    */
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
-    checkPayload(buffer);
-    const areWhole = Number.isInteger(offset) && Number.isInteger(length);
-    if (!(areWhole && offset >= 0 && length >= 0 && offset + length <= buffer.length)) {
-      throw new RangeError(
-        `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${offset} + ${length}`,
-      );
-    }
-    return this.#core.send(buffer, offset, length);
+    if (!isRange(buffer, offset, length)) refuseRange(buffer, offset, length);
+    const core = this.#core;
+    return core.lane.owner === core.queue && core.lane.take(core.queue, buffer, offset, length)
+      ? "queued"
+      : core.send(buffer, offset, length);
   }
 
   /**

@@ -8,11 +8,12 @@ import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/
 import { type CloseEvent, type CloseReason, isOrderly, reasonOfEnd } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
 import type { Watched } from "./idle_watch.ts";
-import { Inbox, type InboxOwner, isThenable } from "./inbox.ts";
+import { type DirectHandler, Inbox, type InboxOwner, isThenable } from "./inbox.ts";
 import { checkQueueTakes } from "./limits.ts";
 import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
 import { SendQueue, type SendQueueOwner } from "./send_queue.ts";
+import type { SendLane } from "./send_lane.ts";
 import type { SendResult } from "./send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
@@ -28,16 +29,18 @@ import type { TimeoutOwner } from "./timeout_queue.ts";
  * timeout has passed); nothing is called after it.
  */
 export class SessionCore<Data>
-  implements ConnectionHandler, InboxOwner, SendQueueOwner, MessageStreamOwner, TimeoutOwner, Watched {
+  implements ConnectionHandler, InboxOwner<Session<Data>>, SendQueueOwner, MessageStreamOwner, TimeoutOwner, Watched {
   // What each message touches comes first.
   readonly queue: SendQueue;
+  /** Where messages go first; `send` takes what it does not. */
+  readonly lane: SendLane;
   state: SessionState = "opening";
   #drainWaiters: DrainWaiters | undefined = undefined;
   readonly #context: SessionContext<Data>;
   lastSignMs = 0;
   /** Bytes received, framing included. */
   receivedBytes = 0;
-  readonly inbox: Inbox;
+  readonly inbox: Inbox<Session<Data>>;
   /** Whether messages go to `#stream`, and not to a handler. */
   #isStreaming = false;
   /** The face of this session. */
@@ -62,6 +65,7 @@ export class SessionCore<Data>
   /** Makes a life over a connection that is not started. */
   constructor(context: SessionContext<Data>, connection: Connection, id: number, origin: SessionOrigin) {
     this.#context = context;
+    this.lane = context.lane;
     this.id = id;
     this.origin = origin;
     this.#hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
@@ -108,7 +112,7 @@ export class SessionCore<Data>
     if (this.state === "closing") this.connection.abort();
   }
 
-  /** Encodes and queues a message; see `SendQueue.push`. */
+  /** Encodes and queues a message that the lane did not take; see `SendQueue.push`. */
   send(buffer: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
     let result: SendResult = "closed";
     if (this.state === "open") {
@@ -116,7 +120,7 @@ export class SessionCore<Data>
         result = this.queue.push(buffer, offset, length, key);
       } catch (error) {
         if (error instanceof PoolError) result = "full"; // The budget of the service is used up.
-        else this.handleFault("encode-error", error);
+        else this.handleEncodeError(error);
       }
     }
     return result === "queued" ? result : this.tally(result);
@@ -229,6 +233,10 @@ export class SessionCore<Data>
     return this.#pushToStream(buffer, offset, length);
   }
 
+  directHandler(): DirectHandler<Session<Data>> | undefined {
+    return this.#isStreaming ? undefined : this.#context.handlers.onFrame;
+  }
+
   isReceiving(): boolean {
     return this.state === "open";
   }
@@ -262,6 +270,10 @@ export class SessionCore<Data>
     if (this.state !== "closing") return;
     this.#armCloseTimeout();
     this.#advanceClose();
+  }
+
+  handleEncodeError(error: unknown): void {
+    this.handleFault("encode-error", error);
   }
 
   handleOverflow(): void {

@@ -251,12 +251,14 @@ class NodeConnection extends Delivery implements Connection {
   }
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
-    if (this.#hasShutDown || this.isOver || this.#socket.destroyed) return false;
-    this.#socket.write(viewOf(bytes, offset, length));
+    if (this.#hasShutDown || this.isOver) return false;
+    const socket = this.#socket;
+    const isEasy = socket.write(viewOf(bytes, offset, length)); // Never on a socket that is destroyed.
     // Zero if the system took all at once.
-    if (this.#socket.writableLength === 0) return true;
+    if (socket.writableLength === 0 && (isEasy || !socket.destroyed)) return true;
+    if (socket.destroyed) return false;
     // Nothing, behind the rest: its callback says when all before it is gone. A callback for every write costs a tenth.
-    this.#socket.write(NOTHING, (error) => this.#handleWritten(error));
+    socket.write(NOTHING, (error) => this.#handleWritten(error));
     return false;
   }
 

@@ -1,6 +1,6 @@
 // Tests of FrameReader with decoders that keep their word. Runtime neutral.
 
-import { assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import fc from "fast-check";
 import test from "node:test";
 import { BufferPool } from "../../src/buffer/buffer_pool.ts";
@@ -211,5 +211,20 @@ test("FrameReader.close() does nothing when nothing was fed", () => {
   withReader((reader, pool) => {
     reader.close();
     assertEquals([reader.next(), rentCount(pool)], [false, 0]);
+  });
+});
+
+test("FrameReader keeps no chunk alive once it is used up, whole or not", () => {
+  withReader((reader) => {
+    const chunk = frameOf(3);
+    reader.feed(chunk);
+    assert(reader.next());
+    assertStrictEquals(reader.frame.buffer, chunk);
+    assert(!reader.next());
+    assertEquals(reader.frame.buffer.length, 0);
+    reader.feed(concat([chunk, chunk.subarray(0, 5)]));
+    assert(reader.next());
+    assert(!reader.next());
+    assertEquals([reader.frame.buffer.length, reader.isInsideFrame], [0, true]);
   });
 });

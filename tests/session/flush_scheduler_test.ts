@@ -2,12 +2,16 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
+import { rawCodec } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import { type Flushable, FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { OutboundBlock } from "../../src/session/outbound_blocks.ts";
+import { type LaneOwner, SendLane } from "../../src/session/send_lane.ts";
 
 function setUp(intervalMs: number, isInStep = false) {
   const clock = new FakeClock();
-  const scheduler = new FlushScheduler(clock, intervalMs, isInStep);
+  const lane = new SendLane();
+  const scheduler = new FlushScheduler(clock, lane, { intervalMs, isInStep });
   const log: string[] = [];
   const queue = (name: string, then = () => {}): Flushable => ({
     nextDue: undefined,
@@ -16,7 +20,7 @@ function setUp(intervalMs: number, isInStep = false) {
       then();
     },
   });
-  return { clock, scheduler, log, queue };
+  return { clock, lane, scheduler, log, queue };
 }
 
 test("FlushScheduler flushes in a microtask outside a turn, in the order of adding", async () => {
@@ -115,4 +119,56 @@ test("FlushScheduler in step flushes what several turns sent together, behind th
   await undefined;
   await undefined;
   assertEquals(log, ["end of one", "end of two", "one", "two"]);
+});
+
+/** Somebody who has the lane, with a block in it. */
+function takeLane({ lane, scheduler, log }: ReturnType<typeof setUp>, name: string): void {
+  const owner: LaneOwner = {
+    encoder: rawCodec().createEncoder(),
+    settle: () => lane.close(),
+    flush() {
+      lane.close();
+      log.push(name);
+    },
+    handleEncodeError() {},
+  };
+  lane.open(owner, new OutboundBlock(), 0, 0);
+  lane.block = new OutboundBlock();
+  scheduler.handleLaneOpen();
+}
+
+test("FlushScheduler.leaveTurn() flushes who has the lane, before who was added, and nothing once the lane is closed", async () => {
+  const fixture = setUp(0);
+  const { lane, scheduler, log, queue } = fixture;
+  scheduler.enterTurn();
+  takeLane(fixture, "lane");
+  scheduler.leaveTurn();
+  assertEquals([log, lane.owner], [["lane"], undefined]);
+  scheduler.enterTurn();
+  scheduler.add(queue("one"));
+  takeLane(fixture, "lane again");
+  scheduler.leaveTurn();
+  assertEquals(log, ["lane", "lane again", "one"]);
+  scheduler.enterTurn();
+  takeLane(fixture, "lost");
+  lane.close();
+  scheduler.leaveTurn();
+  await undefined;
+  assertEquals(log.length, 3);
+});
+
+test("FlushScheduler.handleLaneOpen() flushes in a microtask outside a turn, and at the interval if there is one", async () => {
+  const fixture = setUp(0);
+  takeLane(fixture, "lane");
+  assertEquals(fixture.log, []);
+  await undefined;
+  assertEquals(fixture.log, ["lane"]);
+  const slow = setUp(50);
+  slow.scheduler.enterTurn();
+  takeLane(slow, "lane");
+  slow.scheduler.leaveTurn();
+  await slow.clock.advance(49);
+  assertEquals(slow.log, []);
+  await slow.clock.advance(1);
+  assertEquals(slow.log, ["lane"]);
 });

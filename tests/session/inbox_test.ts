@@ -6,6 +6,7 @@ import { BufferPool } from "@laster/net/buffer";
 import { type Codec, Frame, simpleBinary } from "@laster/net/codec";
 import type { CloseReason } from "@laster/net";
 import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { SendLane } from "../../src/session/send_lane.ts";
 import { Inbox, isThenable } from "../../src/session/inbox.ts";
 import { FakeClock } from "@laster/net/testing";
 import { bytes, text, turn } from "../support.ts";
@@ -33,6 +34,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
   const log: string[] = [];
   const traffic = { lightChunks: 0 };
   const owner = {
+    session: undefined,
     isOpen: true,
     isPaused: false,
     consume(buffer: Uint8Array, offset: number, length: number): unknown {
@@ -40,6 +42,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
       log.push(word);
       return handle(word);
     },
+    directHandler: () => undefined,
     isReceiving: () => owner.isOpen,
     handleFault(reason: CloseReason, error: unknown) {
       log.push(`${reason}: ${error instanceof Error ? error.message : error}`);
@@ -53,7 +56,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
     {
       clock,
       pool,
-      scheduler: new FlushScheduler(clock, 0),
+      scheduler: new FlushScheduler(clock, new SendLane(), { intervalMs: 0 }),
       frame: new Frame(),
       limits: { framesPerTurn },
       traffic,

@@ -72,13 +72,17 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   const clock = new FakeClock();
   const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
   const encoder = codec.createEncoder();
+  const lane = new SendLane();
+  const resolved = resolveSessionLimits(limits, encoder);
   const context: SendQueueContext = {
     blocks: new OutboundBlocks(pool),
-    scheduler: new FlushScheduler(clock, 0),
-    limits: resolveSessionLimits(limits, encoder),
+    scheduler: new FlushScheduler(clock, lane, { intervalMs: 0 }),
+    limits: resolved,
     run: new BroadcastRun(),
-    lane: new SendLane(),
+    lane,
     pool,
+    easyBytes: Math.min(resolved.highWaterMarkBytes, resolved.maxQueuedBytes),
+    handlers: {},
     inFlightBytes: -1,
   };
   let additions = 0;
@@ -93,6 +97,9 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   const queue = new SendQueue(context, connection, encoder, {
     handleProgress: () => progress++,
     handleOverflow: () => overflows++,
+    handleEncodeError(error) {
+      throw error;
+    },
   });
   return {
     pool,
@@ -103,7 +110,10 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     get additions() {
       return additions;
     },
-    push: (payload: Uint8Array) => queue.push(payload, 0, payload.length),
+    push(payload: Uint8Array) {
+      const isDown = lane.owner === queue && lane.take(queue, payload, 0, payload.length);
+      return isDown ? "queued" : queue.push(payload, 0, payload.length);
+    },
     /** Ends the loan. */
     drain() {
       connection.release();

@@ -172,12 +172,13 @@ test("SendQueue keeps what has gathered for it when another queue is sent to, or
   const second = new SendQueue(first.context, first.connection, rawCodec().createEncoder(), {
     handleProgress: () => {},
     handleOverflow: () => {},
+    handleEncodeError: () => {},
   });
   first.push(pattern(100, 1));
   second.push(pattern(50, 2), 0, 50);
   first.push(pattern(10, 3));
   await undefined;
-  assertEquals(first.connection.received, [...pattern(100, 1), ...pattern(10, 3), ...pattern(50, 2)]);
+  assertEquals(first.connection.received, [...pattern(50, 2), ...pattern(100, 1), ...pattern(10, 3)]);
   assertEquals([first.queue.sentFrames, second.sentFrames, first.pool.outstanding], [2, 1, 0]);
   first.push(pattern(100, 1));
   first.connection.isTaking = false;
@@ -312,7 +313,7 @@ test("SendQueue is down for one flush a turn, however often it is flushed meanwh
   push(pattern(10));
   await undefined;
   assertEquals([queue.queuedBytes, connection.received.length], [0, 61_010]);
-  push(pattern(10));
+  for (let count = 0; count < 3; count++) push(pattern(600)); // Past what may gather outside of the queue.
   assertEquals(fixture.additions, 2, "the next turn");
   await undefined;
   assertEquals(queue.queuedBytes, 0);
@@ -395,4 +396,32 @@ test("SendQueue delivers every byte in order, and counts them, whatever the conn
     assertEquals([connection.received.length, queue.queuedBytes, queue.queuedFrames], [expected.length, 0, 0]);
     assertEquals([queue.sentFrames, pool.outstanding], [frames, 0]);
   }
+});
+
+test("SendQueue takes a block of the size of the largest lately, which then need not grow, and of less once all are small", () => {
+  const { push, queue, context } = makeQueue();
+  const sizes: number[] = [];
+  const { takeBlock } = context.blocks;
+  context.blocks.takeBlock = (size) => {
+    sizes.push(size);
+    return takeBlock.call(context.blocks, size);
+  };
+  const send = (frames: number) => {
+    for (let frame = 0; frame < frames; frame++) push(pattern(30_000));
+    queue.flush();
+    return sizes.splice(0).length;
+  };
+  assert(send(8) > 1, "grown the first time");
+  assertEquals([send(1), send(8), send(2), send(7)], [1, 1, 1, 1]);
+  for (let count = 0; count < 60; count++) send(1);
+  assert(send(8) > 1, "forgotten");
+});
+
+test("SendQueue.push() takes no more frames than maxQueuedFrames when they gather, or follow in a block", () => {
+  const { push, queue, connection } = makeQueue({ maxQueuedFrames: 3 });
+  connection.isTaking = false;
+  push(pattern(10));
+  queue.flush();
+  assertEquals([push(pattern(10)), push(pattern(10)), push(pattern(10))], ["queued", "queued", "full"]);
+  assertEquals(queue.queuedFrames, 3);
 });

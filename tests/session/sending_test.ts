@@ -2,10 +2,10 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type Codec, SessionClosedError, simpleBinary, type Transport } from "@laster/net";
+import { type Codec, type Session, SessionClosedError, simpleBinary, type Transport } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import type { Connection } from "@laster/net/transport";
-import { bytes, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
+import { bytes, CloseLog, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 /** Counts the writes of every connection that the transport accepts. */
 function countWrites(transport: Transport, writes: number[]): Transport {
@@ -217,4 +217,58 @@ test("Session.send() ends a session whose encoder sends to another one meanwhile
     `${other.near.id} and more`,
     `${other.near.id} another`,
   ]);
+});
+
+test("Session.send() answers closed, and its peer hears nothing more, when a handler has sent and then ended the session", async () => {
+  for (const end of [(session: Session) => session.close(), (session: Session) => session.abort()]) {
+    const answers: string[] = [];
+    const heard: string[] = [];
+    await using pair = await startPair(memoryTransport(), {
+      codec: simpleBinary(),
+      onMessage(session, payload) {
+        answers.push(session.send(payload), session.sendRange(payload, 0, 1));
+        end(session);
+        answers.push(session.send(payload), session.sendRange(payload, 0, 1));
+      },
+    }, { codec: simpleBinary(), onMessage: (_session, payload) => heard.push(text(payload)) });
+    const { near } = await pair.connect();
+    near.send(bytes("last"));
+    await within(near.closed, "the close");
+    assertEquals(answers, ["queued", "queued", "closed", "closed"]);
+    assert(heard.length === 0 || heard.join() === "last,l");
+  }
+});
+
+test("Session.send() ends the session by encode-error when its encoder throws at a later message of a turn", async () => {
+  const simple = simpleBinary();
+  const encoder = simple.createEncoder();
+  const codec: Codec = {
+    ...simple,
+    createEncoder: () => ({
+      maxPayloadBytes: encoder.maxPayloadBytes,
+      frameBytes: (length) => encoder.frameBytes(length),
+      encode(...frame) {
+        if (frame[2] === 3) throw new RangeError("no threes");
+        return encoder.encode(...frame);
+      },
+    }),
+  };
+  for (const call of ["send", "sendRange"] as const) {
+    const answers: string[] = [];
+    const log = new CloseLog();
+    await using pair = await startPair(memoryTransport(), {
+      codec,
+      onMessage(session) {
+        for (const length of [2, 5, 3, 4]) {
+          const payload = pattern(length);
+          answers.push(call === "send" ? session.send(payload) : session.sendRange(payload, 0, length));
+        }
+      },
+      onClose: log.onClose,
+    }, { codec: simple });
+    const { near } = await pair.connect();
+    near.send(bytes("go"));
+    const { reason } = await within(log.first, "the close");
+    assertEquals([answers, reason], [["queued", "queued", "closed", "closed"], "encode-error"]);
+  }
 });
