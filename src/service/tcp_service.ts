@@ -7,15 +7,12 @@ import { Frame } from "../codec/codec.ts";
 import { rawCodec } from "../codec/raw.ts";
 import { DialError, ServiceStateError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
-import { BroadcastRun } from "../session/broadcast_run.ts";
 import type { BroadcastResult } from "../session/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { IdleWatch } from "../session/idle_watch.ts";
 import { isThenable } from "../session/inbox.ts";
-import { FlushScheduler } from "../session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
-import { SendLane } from "../session/send_lane.ts";
-import { OutboundBlocks } from "../session/outbound_blocks.ts";
+import { makeSendQueueContext } from "../session/send_queue_context.ts";
 import type { SendResult } from "../session/send_result.ts";
 import type { Session, SessionOrigin } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
@@ -35,9 +32,6 @@ import { PoolKeeper } from "./pool_keeper.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
 import { StartStop } from "./start_stop.ts";
-
-/** On Deno: some hundred positions of a game's tick. */
-const IN_FLIGHT_BYTES = 16_384;
 
 /**
  * A TCP service: listeners, dials, and the sessions that come of them.
@@ -107,21 +101,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const encoder = codec.createEncoder();
     const limits = resolveSessionLimits(options, encoder);
     this.#connector = new Connector(this.#transport, clock, options.random ?? Math.random);
-    const lane = new SendLane();
     this.#context = {
+      ...makeSendQueueContext({ clock, pool: this.#pool, limits, handlers: options, transport: this.#transport }),
       clock,
       codec,
-      limits,
-      pool: this.#pool,
-      blocks: new OutboundBlocks(this.#pool),
-      scheduler: new FlushScheduler(clock, lane, {
-        intervalMs: limits.flushIntervalMs,
-        isInStep: this.#transport.isInStep,
-      }),
-      run: new BroadcastRun(),
-      lane,
-      easyBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
-      inFlightBytes: this.#transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
       frame: new Frame(),
       traffic: { lightChunks: 0 },
       logger: guardLogger(options.logger ?? consoleLogger()),

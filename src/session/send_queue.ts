@@ -22,8 +22,8 @@ export interface SendQueueOwner {
   handleProgress(): void;
   /** The queue is full, and the policy is to close. */
   handleOverflow(): void;
-  /** A message cannot be encoded. */
-  handleEncodeError(error: unknown): void;
+  /** A message cannot be encoded, which ends the session. */
+  handleFault(reason: "encode-error", error: unknown): void;
 }
 
 /**
@@ -191,7 +191,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   }
 
   handleEncodeError(error: unknown): void {
-    this.#owner.handleEncodeError(error);
+    this.#owner.handleFault("encode-error", error);
   }
 
   handleFlush(): void {

@@ -43,14 +43,11 @@ export class SessionCore<Data>
   readonly inbox: Inbox<Session<Data>>;
   /** Whether messages go to `#stream`, and not to a handler. */
   #isStreaming = false;
-  /** The face of this session. */
   readonly session: Session<Data>;
   readonly connection: Connection;
   /** The names of its groups; undefined before the first. */
   groups: Set<string> | undefined = undefined;
-  /** The session's number. */
   readonly id: number;
-  /** Where the session comes from. */
   readonly origin: SessionOrigin;
   /** Sends that were refused; undefined before the first. */
   refusals: RefusalCounters | undefined = undefined;
@@ -120,7 +117,7 @@ export class SessionCore<Data>
         result = this.queue.push(buffer, offset, length, key);
       } catch (error) {
         if (error instanceof PoolError) result = "full"; // The budget of the service is used up.
-        else this.handleEncodeError(error);
+        else this.handleFault("encode-error", error);
       }
     }
     return result === "queued" ? result : this.tally(result);
@@ -138,7 +135,6 @@ export class SessionCore<Data>
     return result;
   }
 
-  /** Gives the counters. */
   stats(): SessionStats {
     return takeStats(this);
   }
@@ -270,10 +266,6 @@ export class SessionCore<Data>
     if (this.state !== "closing") return;
     this.#armCloseTimeout();
     this.#advanceClose();
-  }
-
-  handleEncodeError(error: unknown): void {
-    this.handleFault("encode-error", error);
   }
 
   handleOverflow(): void {

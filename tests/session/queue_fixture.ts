@@ -4,13 +4,10 @@ import { BufferPool } from "@laster/net/buffer";
 import { type Codec, rawCodec, type SessionLimits } from "@laster/net";
 import type { Connection } from "@laster/net/transport";
 import { FakeClock } from "@laster/net/testing";
-import { BroadcastRun } from "../../src/session/broadcast_run.ts";
-import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
-import { type OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
-import { SendLane } from "../../src/session/send_lane.ts";
+import type { OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
 import { SendQueue } from "../../src/session/send_queue.ts";
-import type { SendQueueContext } from "../../src/session/send_queue_context.ts";
+import { makeSendQueueContext } from "../../src/session/send_queue_context.ts";
 
 const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 
@@ -72,19 +69,9 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   const clock = new FakeClock();
   const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
   const encoder = codec.createEncoder();
-  const lane = new SendLane();
   const resolved = resolveSessionLimits(limits, encoder);
-  const context: SendQueueContext = {
-    blocks: new OutboundBlocks(pool),
-    scheduler: new FlushScheduler(clock, lane, { intervalMs: 0 }),
-    limits: resolved,
-    run: new BroadcastRun(),
-    lane,
-    pool,
-    easyBytes: Math.min(resolved.highWaterMarkBytes, resolved.maxQueuedBytes),
-    handlers: {},
-    inFlightBytes: -1,
-  };
+  const context = makeSendQueueContext({ clock, pool, limits: resolved, handlers: {}, transport: {} });
+  const { lane } = context;
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);
   context.scheduler.add = (queue) => {
@@ -97,7 +84,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   const queue = new SendQueue(context, connection, encoder, {
     handleProgress: () => progress++,
     handleOverflow: () => overflows++,
-    handleEncodeError(error) {
+    handleFault(_reason, error) {
       throw error;
     },
   });

@@ -172,7 +172,7 @@ test("SendQueue keeps what has gathered for it when another queue is sent to, or
   const second = new SendQueue(first.context, first.connection, rawCodec().createEncoder(), {
     handleProgress: () => {},
     handleOverflow: () => {},
-    handleEncodeError: () => {},
+    handleFault: () => {},
   });
   first.push(pattern(100, 1));
   second.push(pattern(50, 2), 0, 50);
