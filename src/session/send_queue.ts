@@ -7,7 +7,7 @@ import type { RunTaker } from "./broadcast_run.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
-import { checkWritten, LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
+import { LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
 import { SegmentQueue } from "./segment_queue.ts";
 import type { LaneOwner, SendLane } from "./send_lane.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
