@@ -44,12 +44,14 @@ export interface Sample {
 export interface Timing {
   readonly secs: number;
   readonly warmup: number;
+  /** The same for the two servers of a pair in turns. */
+  readonly pairWarmup: number;
   /** In how many windows two servers of a pair run in turns. */
   readonly windows: number;
 }
 
 /** What a window is, and how much of it goes before: the connections are new, the server is warm. */
-const WINDOW: Omit<Timing, "windows"> = { secs: 0.5, warmup: 0.15 };
+const WINDOW: Pick<Timing, "secs" | "warmup"> = { secs: 0.5, warmup: 0.15 };
 const WINDOW_SETTLE_MS = 50;
 /** The run before the windows only warms up. */
 const UNCOUNTED_SECS = 0.1;
@@ -96,7 +98,7 @@ export async function takePair(
     for (const server of servers) {
       targets.push({ workload, server, ...await RunningServer.start(server, programs.canPin) });
     }
-    const warmup = workload.warmup ?? timing.warmup;
+    const warmup = timing.pairWarmup;
     for (const target of targets) await putLoad(target, programs, timeArgs({ secs: UNCOUNTED_SECS, warmup }));
     for (let window = 0; window < timing.windows; window++) {
       // Now one is first and now the other.
@@ -167,7 +169,7 @@ function loadOf([mode, ...options]: readonly string[], { protocol }: Server): st
   return [mode, ...options, ...(protocol === "websocket" ? ["--ws"] : [])];
 }
 
-function timeOf(workload: Workload, { secs, warmup }: Timing): string[] {
+function timeOf(workload: Workload, { secs, warmup }: Pick<Timing, "secs" | "warmup">): string[] {
   // A run that is counted may take this long at the most.
   if (workload.isCounted) return ["--secs", "30"];
   return timeArgs({ secs: workload.secs ?? secs, warmup: workload.warmup ?? warmup });

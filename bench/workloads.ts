@@ -113,6 +113,11 @@ export const WORKLOADS: readonly Workload[] = [
   },
 ];
 
+/** Those with a target for ours against the server by hand, and only these two. */
+export function pairWorkloads(): Workload[] {
+  return WORKLOADS.filter(({ hasPairTarget }) => hasPairTarget).map((workload) => ({ ...workload, kinds: PAIR }));
+}
+
 /** What the charts show: cost by connections, and by size. */
 export const CHART_CONNECTIONS: readonly number[] = [10, 100, 1_000, 5_000];
 /** Payload bytes. */
