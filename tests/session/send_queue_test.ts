@@ -425,3 +425,19 @@ test("SendQueue.push() takes no more frames than maxQueuedFrames when they gathe
   assertEquals([push(pattern(10)), push(pattern(10)), push(pattern(10))], ["queued", "queued", "full"]);
   assertEquals(queue.queuedFrames, 3);
 });
+
+test("SendQueue.flushRun() writes no broadcast twice when the run was handed over before", () => {
+  const { queue, connection, context } = makeQueue();
+  const { blocks, run } = context;
+  run.block = blocks.takeBlock(10);
+  run.block.holders = 1;
+  run.block.end = 10;
+  run.audience = { has: () => true };
+  run.add(0);
+  queue.takeRun();
+  run.clear(false);
+  assert(queue.flushRun());
+  assert(queue.flushRun());
+  assertEquals(connection.received.length, 10);
+  blocks.dropBlock(run.block);
+});
