@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { rawCodec, type Session, SessionClosedError } from "@laster/net";
+import { rawCodec, type Session, SessionClosedError, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
@@ -218,4 +218,23 @@ test("Session loop ends the session's wait when its service stops", async () => 
   })();
   await pair.server.stop();
   assertEquals(await within(ended, "the loop's end"), "ended");
+});
+
+test("Session gives the rest of a chunk to the loop when onFrame starts one, and does not wait for it", async () => {
+  const handled: string[] = [];
+  const looped: string[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    codec: simpleBinary(),
+    onFrame(session, buffer, offset, length) {
+      handled.push(text(buffer.subarray(offset, offset + length)));
+      if (handled.length > 1) return;
+      (async () => {
+        for await (const payload of session) looped.push(text(payload));
+      })();
+    },
+  }, { codec: simpleBinary() });
+  const { near } = await pair.connect();
+  for (const word of ["one", "two", "three"]) near.send(bytes(word));
+  await until(() => handled.length + looped.length === 3, "all are taken");
+  assertEquals([handled, looped], [["one"], ["two", "three"]]);
 });

@@ -272,3 +272,14 @@ test("Session.send() ends the session by encode-error when its encoder throws at
     assertEquals([answers, reason], [["queued", "queued", "closed", "closed"], "encode-error"]);
   }
 });
+
+test("TcpService reports a broadcast by onSend, one that went out at once too", async () => {
+  const sent = Promise.withResolvers<[number, number]>();
+  await using pair = await startPair(memoryTransport(), {
+    codec: simpleBinary(),
+    onSend: (_session, { frames, bytes }) => sent.resolve([frames, bytes]),
+  }, { codec: simpleBinary(), onMessage: () => {} });
+  await pair.connect();
+  pair.server.broadcast(bytes("to all"));
+  assertEquals(await within(sent.promise, "the report"), [1, 10]);
+});
