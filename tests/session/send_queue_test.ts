@@ -441,3 +441,11 @@ test("SendQueue.flushRun() writes no broadcast twice when the run was handed ove
   assertEquals(connection.received.length, 10);
   blocks.dropBlock(run.block);
 });
+
+test("SendQueue.push() has the broadcaster ask again who takes broadcasts, since it may use up the room for them", () => {
+  const { queue, push, context } = makeQueue();
+  assert(queue.prepareForRun(queue.encoder));
+  context.run.isCounted = true;
+  push(pattern(10));
+  assertEquals(context.run.isCounted, false);
+});
