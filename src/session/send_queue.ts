@@ -9,7 +9,7 @@ import type { SentEvent } from "./handlers.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
 import { LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
 import { SegmentQueue } from "./segment_queue.ts";
-import type { LaneOwner, SendLane } from "./send_lane.ts";
+import type { LaneOwner } from "./send_lane.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
 
@@ -43,8 +43,6 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   sentFrames = 0;
   readonly #owner: SendQueueOwner;
   encoder: FrameEncoder;
-  /** Ask it first. */
-  readonly lane: SendLane;
   #isScheduled = false;
   /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
   isInRun = false;
@@ -63,7 +61,6 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
     context.run.uncount();
     this.#connection = connection;
     this.encoder = encoder;
-    this.lane = context.lane;
     this.#owner = owner;
   }
 
@@ -99,11 +96,11 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
    * @param key Which one it may take the place of, if the policy is that.
    */
   push(payload: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
-    const { encoder, lane } = this;
+    const { encoder } = this;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
     if (!this.#openOwnLane(roomBytes)) return this.#pushSegment(payload, offset, length, roomBytes, key);
-    return lane.take(this, payload, offset, length) ? "queued" : "closed";
+    return this.#context.lane.take(this, payload, offset, length) ? "queued" : "closed";
   }
 
   /** Encodes a payload that the lane does not take. */

@@ -138,8 +138,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     const isDown = core.lane.owner === core.queue && core.lane.take(core.queue, payload, 0, length);
     const result = isDown ? "queued" : core.send(payload, 0, length, options?.key);
     if (options?.flush !== "now") return result;
-    this.#core.queue.flush();
-    return result === "queued" && this.#core.queue.queuedBytes === 0 ? "sent" : result;
+    core.queue.flush();
+    return result === "queued" && core.queue.queuedBytes === 0 ? "sent" : result;
   }
 
   /**

@@ -7,6 +7,23 @@ import { FakeClock, memoryTransport } from "@laster/net/testing";
 import type { Connection } from "@laster/net/transport";
 import { bytes, CloseLog, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
+/** simpleBinary(), doing something before it encodes a payload of a length. */
+function codecThat(beforeEncode: (length: number) => void): Codec {
+  const simple = simpleBinary();
+  const encoder = simple.createEncoder();
+  return {
+    ...simple,
+    createEncoder: () => ({
+      maxPayloadBytes: encoder.maxPayloadBytes,
+      frameBytes: (length) => encoder.frameBytes(length),
+      encode(...frame) {
+        beforeEncode(frame[2]);
+        return encoder.encode(...frame);
+      },
+    }),
+  };
+}
+
 /** Counts the writes of every connection that the transport accepts. */
 function countWrites(transport: Transport, writes: number[]): Transport {
   const count = (connection: Connection): Connection => {
@@ -185,19 +202,7 @@ test("Session.send() copies the payload, which may be overwritten at once", asyn
 
 test("Session.send() ends a session whose encoder sends to another one meanwhile, and that one gets it all", async () => {
   let inner = () => {};
-  const simple = simpleBinary();
-  const encoder = simple.createEncoder();
-  const codec: Codec = {
-    ...simple,
-    createEncoder: () => ({
-      maxPayloadBytes: encoder.maxPayloadBytes,
-      frameBytes: (length) => encoder.frameBytes(length),
-      encode(...frame) {
-        inner();
-        return encoder.encode(...frame);
-      },
-    }),
-  };
+  const codec = codecThat(() => inner());
   const heard: string[] = [];
   await using pair = await startPair(memoryTransport(), { codec }, {
     onMessage: (session, payload) => heard.push(`${session.id} ${text(payload)}`),
@@ -240,19 +245,9 @@ test("Session.send() answers closed, and its peer hears nothing more, when a han
 });
 
 test("Session.send() ends the session by encode-error when its encoder throws at a later message of a turn", async () => {
-  const simple = simpleBinary();
-  const encoder = simple.createEncoder();
-  const codec: Codec = {
-    ...simple,
-    createEncoder: () => ({
-      maxPayloadBytes: encoder.maxPayloadBytes,
-      frameBytes: (length) => encoder.frameBytes(length),
-      encode(...frame) {
-        if (frame[2] === 3) throw new RangeError("no threes");
-        return encoder.encode(...frame);
-      },
-    }),
-  };
+  const codec = codecThat((length) => {
+    if (length === 3) throw new RangeError("no threes");
+  });
   for (const call of ["send", "sendRange"] as const) {
     const answers: string[] = [];
     const log = new CloseLog();
@@ -265,7 +260,7 @@ test("Session.send() ends the session by encode-error when its encoder throws at
         }
       },
       onClose: log.onClose,
-    }, { codec: simple });
+    }, { codec: simpleBinary() });
     const { near } = await pair.connect();
     near.send(bytes("go"));
     const { reason } = await within(log.first, "the close");
