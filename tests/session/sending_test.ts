@@ -260,7 +260,7 @@ test("Session.send() ends the session by encode-error when its encoder throws at
         }
       },
       onClose: log.onClose,
-    }, { codec: simpleBinary() });
+    }, { codec: simpleBinary(), onMessage: () => {} });
     const { near } = await pair.connect();
     near.send(bytes("go"));
     const { reason } = await within(log.first, "the close");
