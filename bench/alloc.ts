@@ -79,7 +79,7 @@ async function measureSession(path: string, handlers: Handlers): Promise<void> {
   await service.connect({ port: 1 });
   const chunk = makeChunk();
   const run = (chunks: number) => {
-    for (let index = 0; index < chunks; index++) connection.handler?.onData(chunk);
+    for (let index = 0; index < chunks; index++) connection.handler?.onData(chunk, chunk.length);
   };
   run(WARM_UP_CHUNKS);
   const written = connection.writtenBytes;
@@ -146,9 +146,9 @@ async function measureAdapter(loadgen: string): Promise<void> {
   const listener = await defaultTransport().listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, {
     onConnection(connection) {
       connection.start({
-        onData(chunk) {
+        onData(buffer, length) {
           chunks.count++;
-          if (!connection.write(chunk, 0, chunk.length)) connection.pause();
+          if (!connection.write(buffer, 0, length)) connection.pause();
         },
         onDrain: () => connection.resume(),
         onEnd: () => connection.close(),
@@ -199,9 +199,9 @@ function countingTransport(chunks: { count: number }) {
         const start = connection.start;
         connection.start = function (taker) {
           const onData = taker.onData;
-          taker.onData = function (chunk) {
+          taker.onData = function (buffer, length) {
             chunks.count++;
-            onData.call(this, chunk);
+            onData.call(this, buffer, length);
           };
           start.call(connection, taker);
         };

@@ -84,7 +84,7 @@ class NarrowConnection implements Connection {
   start(handler: ConnectionHandler): void {
     this.#handler = handler;
     this.#inner.start({
-      onData: (chunk) => handler.onData(chunk),
+      onData: (buffer, length) => handler.onData(buffer, length),
       onDiscard: () => handler.onDiscard?.(),
       onEnd: () => handler.onEnd(),
       onDrain: () => handler.onDrain(),
@@ -149,9 +149,9 @@ function watchConnection(inner: Connection, flight: Flight): Connection {
     remoteAddress: inner.remoteAddress,
     start: (handler) =>
       inner.start({
-        onData: (chunk) => {
-          handler.onData(chunk);
-          flight.take(chunk.length);
+        onData: (buffer, length) => {
+          handler.onData(buffer, length);
+          flight.take(length);
         },
         onDiscard: () => handler.onDiscard?.(),
         onEnd: () => handler.onEnd(),

@@ -3,8 +3,6 @@
 
 /** Up to here a byte loop is the fastest on all three runtimes. */
 const LOOP_BYTES = 16;
-/** Up to here eight bytes at a time beat a call into the runtime, where there is 64-bit access without allocation (V8). */
-const WORD_BYTES = 128;
 
 /** `Buffer.prototype.copy`, which takes any `Uint8Array`, makes no view, and costs the same for 64 bytes as for none. */
 type Copy = (
@@ -24,14 +22,16 @@ const { Buffer: buffer, navigator } = globalThis as unknown as Globals;
 const runtime = navigator?.userAgent ?? "";
 /** Deno's makes a view inside, and costs more than one made here. */
 const copyNatively = /^(Node|Bun)/.test(runtime) ? buffer?.prototype.copy : undefined;
-/** JavaScriptCore allocates an object for each 64-bit integer. */
-const hasWords = !runtime.startsWith("Bun");
+/** Up to here eight bytes at a time beat a call into the runtime. */
+const WORD_BYTES = runtime.startsWith("Bun") ? 80 : 128;
+const NOTHING: Uint8Array = new Uint8Array(0);
 
-/** The arrays of the last copy, and once two in a row had the same, views on them: one chunk holds many small frames. */
-let lastSource: Uint8Array | undefined;
-let lastTarget: Uint8Array | undefined;
-let sourceView: DataView | undefined;
-let targetView: DataView | undefined;
+/** The source of the last copy, and once two in a row had the same, a view on it: one chunk holds many small frames. */
+let lastSource = NOTHING;
+let viewedSource = NOTHING;
+let sourceView = viewOf(NOTHING);
+let viewedTarget = NOTHING;
+let targetView = sourceView;
 
 /**
  * Copies `length` bytes from `source` at `sourceIndex` to `target` at `targetIndex`.
@@ -54,9 +54,12 @@ export function copyBytes(
 ): void {
   if (length <= LOOP_BYTES) {
     for (let index = 0; index < length; index++) target[targetIndex + index] = source[sourceIndex + index];
-  } else if (hasWords && length <= WORD_BYTES) {
-    copyWords(source, sourceIndex, target, targetIndex, length);
-  } else copyRange(source, sourceIndex, target, targetIndex, length);
+    return;
+  }
+  if (length > WORD_BYTES || ((source !== viewedSource || target !== viewedTarget) && !makeViews(source, target))) {
+    return copyRange(source, sourceIndex, target, targetIndex, length);
+  }
+  copyWords(source, sourceIndex, target, targetIndex, length);
 }
 
 function copyRange(
@@ -71,6 +74,26 @@ function copyRange(
   else target.set(source.subarray(sourceIndex, sourceIndex + length), targetIndex);
 }
 
+/** Sees to the views of two arrays; says false if a view of the source may not be worth it. */
+function makeViews(source: Uint8Array, target: Uint8Array): boolean {
+  if (source !== viewedSource) {
+    const isAgain = source === lastSource;
+    lastSource = source;
+    if (!isAgain) return false;
+    viewedSource = source;
+    sourceView = viewOf(source);
+  }
+  if (target !== viewedTarget) {
+    viewedTarget = target;
+    targetView = viewOf(target);
+  }
+  return true;
+}
+
+/**
+ * Copies more than eight bytes as numbers of 64 bits, which neither engine makes objects of, as they do of 64-bit integers.
+ * A number keeps its bits on the way, unless it is none (NaN).
+ */
 function copyWords(
   source: Uint8Array,
   sourceIndex: number,
@@ -78,25 +101,21 @@ function copyWords(
   targetIndex: number,
   length: number,
 ): void {
-  if (source !== lastSource) {
-    lastSource = source;
-    sourceView = undefined;
-    return copyRange(source, sourceIndex, target, targetIndex, length);
-  }
-  if (target !== lastTarget) {
-    lastTarget = target;
-    targetView = undefined;
-  }
-  const from = sourceView ??= viewOf(source);
-  const to = targetView ??= viewOf(target);
+  const from = sourceView;
+  const to = targetView;
   const end = length - 8;
   for (let index = 0; index < end; index += 8) {
-    to.setBigInt64(targetIndex + index, from.getBigInt64(sourceIndex + index, true), true);
+    const word = from.getFloat64(sourceIndex + index, true);
+    if (word !== word) return copyRange(source, sourceIndex, target, targetIndex, length);
+    to.setFloat64(targetIndex + index, word, true);
   }
   // The last eight bytes, some of which may have been copied already.
-  to.setBigInt64(targetIndex + end, from.getBigInt64(sourceIndex + end, true), true);
+  const word = from.getFloat64(sourceIndex + end, true);
+  if (word !== word) return copyRange(source, sourceIndex, target, targetIndex, length);
+  to.setFloat64(targetIndex + end, word, true);
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
+/** A view that grows with the array, if that does. */
+function viewOf({ buffer, byteOffset }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset);
 }

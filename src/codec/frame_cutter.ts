@@ -60,12 +60,14 @@ export class FrameCutter {
   /**
    * Takes the next chunk, on loan until `next()` says false.
    *
-   * @param chunk The bytes; the chunk before must be used up, but for what `switchDecoder` has left.
+   * @param buffer Starts with the chunk; the one before must be used up, but for what `switchDecoder` has left.
+   * @param length How long the chunk is, in bytes.
    */
-  feed(chunk: Uint8Array): void {
-    this.chunk = this.hasInput ? this.#joinRest(chunk) : chunk;
+  feed(buffer: Uint8Array, length: number): void {
+    if (this.hasInput) return this.#joinRest(buffer, length);
+    this.chunk = buffer;
     this.position = 0;
-    this.end = this.chunk.length;
+    this.end = length;
   }
 
   /**
@@ -117,8 +119,8 @@ export class FrameCutter {
     this.#dropTail();
     const rest = this.chunk?.subarray(this.position, this.end);
     this.position = this.end = 0;
-    this.feed(begun);
-    if (rest !== undefined && rest.length > 0) this.feed(rest);
+    this.feed(begun, begun.length);
+    if (rest !== undefined && rest.length > 0) this.feed(rest, rest.length);
   }
 
   /** Gives the memory back. The reader takes no more after this. */
@@ -136,13 +138,15 @@ export class FrameCutter {
   }
 
   /** Puts a chunk behind what is left of the one before. */
-  #joinRest(chunk: Uint8Array): Uint8Array {
+  #joinRest(buffer: Uint8Array, length: number): void {
     const before = this.chunk as Uint8Array; // There is input.
     const rest = this.end - this.position;
-    const joined = new Uint8Array(rest + chunk.length);
+    const joined = new Uint8Array(rest + length);
     copyBytes(before, this.position, joined, 0, rest);
-    copyBytes(chunk, 0, joined, rest, chunk.length);
-    return joined;
+    copyBytes(buffer, 0, joined, rest, length);
+    this.chunk = joined;
+    this.position = 0;
+    this.end = joined.length;
   }
 
   #nextFromTail(): boolean {

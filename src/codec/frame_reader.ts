@@ -63,7 +63,7 @@ export class FrameReader {
    * @param chunk The bytes; the chunk before must be used up, but for what `switchDecoder` has left.
    */
   feed(chunk: Uint8Array): void {
-    this.#cutter.feed(chunk);
+    this.#cutter.feed(chunk, chunk.length);
   }
 
   /**

@@ -9,10 +9,12 @@ import { FrameError, PoolError } from "../errors.ts";
 import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
 import type { FlushScheduler } from "./flush_scheduler.ts";
 
-/** So many bytes of messages, and light talkers get a turn, if there are any: two 64 KiB frames take 60 us. */
+/** So many bytes of a heavy talker, and light ones get a turn, if there are any: two 64 KiB frames take 60 us. */
 const BYTES_PER_TURN = 131_072;
-/** A chunk below this is a light talker's. */
+/** A chunk below this is a light talker's, which makes way for nobody. */
 const LIGHT_BYTES = 16_384;
+/** Past the end of any chunk. */
+const NEVER = 2 ** 31 - 1;
 /** So often a heavy talker makes way for nobody until it stops doing so. A turn of the loop may pass without a look at sockets. */
 const MOST_IDLE_WAYS = 4;
 
@@ -67,10 +69,10 @@ export class Inbox<Face> extends FrameCutter {
   readonly #owner: InboxOwner<Face>;
   /** Frames handed over so far. */
   frames = 0;
-  /** Frames left in this turn. */
-  #budget = 0;
-  /** Bytes left until others get a turn; counted over chunks, as a runtime may hand over many in a row. */
-  #bytesLeft = BYTES_PER_TURN;
+  /** The turn ends once so many frames are handed over. */
+  #lastFrame = 0;
+  /** Others get a turn once the chunk is cut up to here. */
+  #lastPosition = NEVER;
   #isInHandler = false;
   /** Whether something happened in a handler that may end the turn. */
   #isInterrupted = false;
@@ -82,6 +84,8 @@ export class Inbox<Face> extends FrameCutter {
   /** Resolves once the loop asks for the next message; undefined if it does. */
   #streamHold: PromiseLike<unknown> | undefined = undefined;
   #isYielding = false;
+  /** Where others get a turn, from the end of the last heavy chunk on: a runtime may hand over many in a row. */
+  #bytesLeft = BYTES_PER_TURN;
   /** The light chunks of all sessions when the bytes were used up last. */
   #lightChunks = 0;
   /** How often in a row it made way, and nobody came. */
@@ -99,11 +103,17 @@ export class Inbox<Face> extends FrameCutter {
     return this.#isInHandler || this.#isHandlerHeld;
   }
 
-  /** Takes a chunk, valid until the inbox lets the connection go on. */
-  receive(chunk: Uint8Array): void {
-    this.feed(chunk);
-    if (chunk.length < LIGHT_BYTES) this.#context.traffic.lightChunks++;
-    this.#budget = this.#context.limits.framesPerTurn;
+  /** Takes a chunk, the first `length` bytes of `buffer`, valid until the inbox lets the connection go on. */
+  receive(buffer: Uint8Array, length: number): void {
+    this.feed(buffer, length);
+    if (length < LIGHT_BYTES) {
+      this.#context.traffic.lightChunks++;
+      this.#lastPosition = NEVER;
+    } else {
+      this.#lastPosition = this.#bytesLeft;
+      this.#bytesLeft -= length;
+    }
+    this.#lastFrame = this.frames + this.#context.limits.framesPerTurn;
     if (this.#isHeld) return this.#owner.pauseInput();
     this.#runTurn();
   }
@@ -184,7 +194,7 @@ export class Inbox<Face> extends FrameCutter {
   #continue(): void {
     if (this.#isHeld || this.#isYielding || this.#isClosed || !this.#owner.isReceiving()) return;
     if (this.hasInput) {
-      if (this.#budget <= 0) return this.#yieldTurn();
+      if (this.frames >= this.#lastFrame) return this.#yieldTurn();
       this.#runTurn();
     }
     if (!this.#isHeld && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
@@ -204,23 +214,20 @@ export class Inbox<Face> extends FrameCutter {
     let onFrame = owner.directHandler();
     try {
       while (this.next()) {
-        const { length } = frame;
         this.frames++;
         this.#isInHandler = true;
         const result = onFrame === undefined
-          ? owner.consume(frame.buffer, frame.offset, length)
-          : onFrame(owner.session, frame.buffer, frame.offset, length);
+          ? owner.consume(frame.buffer, frame.offset, frame.length)
+          : onFrame(owner.session, frame.buffer, frame.offset, frame.length);
         this.#isInHandler = false;
-        this.#budget--;
-        this.#bytesLeft -= length;
-        const hasBudget = this.#budget > 0 && this.#bytesLeft > 0;
+        const hasBudget = this.frames < this.#lastFrame && this.position < this.#lastPosition;
         if (hasBudget && result === undefined && !this.#isInterrupted) continue;
         if (isThenable(result)) this.holdForHandler(result);
         if (this.#isHeld) return;
         this.#isInterrupted = false;
         if (!owner.isReceiving()) return;
-        if (this.#budget <= 0 && this.hasInput) return this.#yieldTurn();
-        if (this.#bytesLeft <= 0 && this.#mustMakeWay()) return this.#yieldTurn();
+        if (this.frames >= this.#lastFrame && this.hasInput) return this.#yieldTurn();
+        if (this.position >= this.#lastPosition && this.#mustMakeWay()) return this.#yieldTurn();
         onFrame = owner.directHandler();
       }
     } catch (error) {
@@ -235,7 +242,8 @@ export class Inbox<Face> extends FrameCutter {
   /** The bytes of the turn are used up: light talkers go first, unless none said anything for a while. */
   #mustMakeWay(): boolean {
     const { lightChunks } = this.#context.traffic;
-    this.#bytesLeft = BYTES_PER_TURN;
+    this.#lastPosition = this.position + BYTES_PER_TURN;
+    this.#bytesLeft = this.#lastPosition - this.end;
     this.#idleWays = lightChunks === this.#lightChunks ? this.#idleWays + 1 : 0;
     this.#lightChunks = lightChunks;
     return this.#idleWays < MOST_IDLE_WAYS;
@@ -246,7 +254,7 @@ export class Inbox<Face> extends FrameCutter {
     this.#owner.pauseInput();
     this.#context.clock.defer(() => {
       this.#isYielding = false;
-      this.#budget = this.#context.limits.framesPerTurn;
+      this.#lastFrame = this.frames + this.#context.limits.framesPerTurn;
       this.#continue();
     });
   }

@@ -171,13 +171,13 @@ export class SessionCore<Data>
     this.inbox.switchDecoder(decoder);
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(buffer: Uint8Array, length: number): void {
     if (this.state !== "open") return;
-    this.receivedBytes += chunk.length;
+    this.receivedBytes += length;
     this.lastSignMs = this.#context.idleWatch.nowMs;
     const { onReceive } = this.#context.handlers;
-    if (onReceive !== undefined) this.#call(() => onReceive(this.session, plainView(chunk, 0, chunk.length)));
-    if (this.state === "open") this.inbox.receive(chunk);
+    if (onReceive !== undefined) this.#call(() => onReceive(this.session, plainView(buffer, 0, length)));
+    if (this.state === "open") this.inbox.receive(buffer, length);
   }
 
   onDiscard(): void {

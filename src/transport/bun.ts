@@ -2,11 +2,20 @@
 // nor timed. Bun only.
 
 import { ConnectionError, ListenError } from "../errors.ts";
+import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, type TcpAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { connectNode, resolveHost } from "./node.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
+
+/** Up to here chunks are handed over in one array that all connections share: 4 KiB are copied in 50 ns. */
+const LARGEST_SHARED_BYTES = 8_192;
+/** So many chunks are handed over as they came once a handler has kept one, as it may do so again. */
+const CHUNKS_AS_THEY_CAME = 64;
+
+/** Where chunks are handed over. */
+let shared = new Uint8Array(LARGEST_SHARED_BYTES);
 
 /** What the adapter uses of a `Bun.Socket`. */
 interface BunSocket {
@@ -84,7 +93,7 @@ async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandl
           handler.onConnection(connection);
           connection.holdUntilStarted();
         },
-        data: (socket, chunk) => socket.data?.handleData(chunk),
+        data: (socket, chunk) => socket.data?.handleChunk(chunk),
         drain: (socket) => socket.data?.handleDrain(),
         end: (socket) => socket.data?.handleEnd(),
         close: (socket, error) => socket.data?.handleClose(error),
@@ -117,6 +126,8 @@ class BunConnection extends Delivery implements Connection {
   #rest: Uint8Array | undefined = undefined;
   #restOffset = 0;
   #restBytes = 0;
+  /** So many of the next chunks are handed over as they come. */
+  #ownChunks = 0;
 
   /** Wraps a socket; `likelyLocal` is used as its own address if it is that. */
   constructor(socket: BunSocket, likelyLocal: Address) {
@@ -137,6 +148,26 @@ class BunConnection extends Delivery implements Connection {
   override start(handler: ConnectionHandler): void {
     super.start(handler);
     if (!this.isPaused && !this.isOver) this.#socket.resume();
+  }
+
+  /**
+   * A chunk came, in an array of its own. Small frames are copied from it, and that takes half the time from an array that
+   * was there before: see `copyBytes`.
+   */
+  handleChunk(chunk: Uint8Array): void {
+    const { length } = chunk;
+    if (this.#ownChunks > 0) this.#ownChunks--;
+    else if (length <= LARGEST_SHARED_BYTES && this.isFlowing) return this.#share(chunk, length);
+    this.handleData(chunk, length);
+  }
+
+  #share(chunk: Uint8Array, length: number): void {
+    copyBytes(chunk, 0, shared, 0, length);
+    this.handleData(shared, length);
+    if (this.isFlowing && !this.isDiscarding) return;
+    // A handler may still look at it.
+    shared = new Uint8Array(LARGEST_SHARED_BYTES);
+    this.#ownChunks = CHUNKS_AS_THEY_CAME;
   }
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {

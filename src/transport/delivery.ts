@@ -95,13 +95,16 @@ export class Delivery {
     this.#isDirect = false;
   }
 
-  /** Bytes came. Unless `isFlowing`, the chunk must belong to the connection alone, for it is held. */
-  handleData(chunk: Uint8Array): void {
-    if (this.#isDirect) this.#handler?.onData(chunk);
+  /**
+   * Bytes came, the first `length` bytes of `buffer`. Unless `isFlowing`, they must be all of it, and it belongs to the
+   * connection alone, for it is held.
+   */
+  handleData(buffer: Uint8Array, length: number): void {
+    if (this.#isDirect) this.#handler?.onData(buffer, length);
     else if (this.#isFinished) return;
     else if (this.#isDiscarding) this.#handler?.onDiscard?.();
-    else if (this.#held === undefined) this.#held = [chunk];
-    else this.#held.push(chunk);
+    else if (this.#held === undefined) this.#held = [buffer];
+    else this.#held.push(buffer);
   }
 
   /** The peer's end came. Not from inside a call of the handler's. */
@@ -145,7 +148,8 @@ export class Delivery {
     if (handler === undefined) return;
     while (this.#held !== undefined && !this.#isBroken()) {
       if (this.#isPaused) return;
-      handler.onData(this.#takeHeld(this.#held));
+      const chunk = this.#takeHeld(this.#held);
+      handler.onData(chunk, chunk.length);
     }
     if (this.#isEndDue && !this.#isBroken()) {
       if (this.#isPaused && !this.#isDiscarding) return;

@@ -318,7 +318,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     if (this.#stage === "flow-before") {
       this.#stage = "flow-after";
       const wasDiscarding = this.isDiscarding;
-      this.handleData(buffer.bytes.subarray(0, count)); // Discarding, it looks at no byte.
+      this.handleData(buffer.bytes, count); // Discarding, it looks at no byte.
       // Whoever closes in a handler may still look at the chunk.
       if (!wasDiscarding && (this.isDiscarding || this.isOver)) buffer.adaptLent(count);
       if (this.isOver) return this.#stopReading();

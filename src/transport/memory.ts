@@ -76,7 +76,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): Transport
  * const ended = Promise.withResolvers<void>();
  * const ignore = { onData: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} };
  * sender.start(ignore);
- * receiver.start({ ...ignore, onData: (chunk) => lengths.push(chunk.length), onEnd: () => ended.resolve() });
+ * receiver.start({ ...ignore, onData: (_buffer, length) => lengths.push(length), onEnd: () => ended.resolve() });
  * sender.write(new Uint8Array(7), 0, 7);
  * sender.shutdown();
  * await ended.promise;

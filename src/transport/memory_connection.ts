@@ -198,7 +198,7 @@ export class MemoryConnection implements Connection {
     this.#inbox.read(chunk);
     this.#peer.#scheduleSend();
     if (this.#isDiscarding) handler.onDiscard?.();
-    else handler.onData(chunk);
+    else handler.onData(chunk, chunk.length);
     this.#scheduleDelivery();
   }
 

@@ -10,7 +10,7 @@
  * const received = Promise.withResolvers<number>();
  * const ignore = { onData: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} };
  * left.start(ignore);
- * right.start({ ...ignore, onData: (chunk) => received.resolve(chunk.length) });
+ * right.start({ ...ignore, onData: (_buffer, length) => received.resolve(length) });
  * left.write(new Uint8Array([1, 2, 3]), 0, 3);
  * assertEquals(await received.promise, 3);
  * ```

@@ -236,7 +236,7 @@ class NodeConnection extends Delivery implements Connection {
     }
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
-    if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk));
+    if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk, chunk.length));
     else reads.start(this);
     socket.on("end", () => this.handleEnd());
     socket.on("error", (cause) => {

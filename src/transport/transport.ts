@@ -16,10 +16,11 @@ export interface ConnectionEnd {
  */
 export interface ConnectionHandler {
   /**
-   * Bytes came. `chunk` is valid during the call; if the call pauses the connection, until `resume()`; if it ends the
-   * connection, or its input, for good. Is not called while paused, nor after `onEnd`.
+   * Bytes came: the first `length` bytes of `buffer`, whose others mean nothing. They are valid during the call; if the
+   * call pauses the connection, until `resume()`; if it ends the connection, or its input, for good. Is not called while
+   * paused, nor after `onEnd`.
    */
-  onData(chunk: Uint8Array): void;
+  onData(buffer: Uint8Array, length: number): void;
   /** Bytes came and were dropped, after `discardInput()`: the peer is alive. */
   onDiscard?(): void;
   /** The peer shut its sending side down, and every byte before that was handed over. Sending is still possible. */

@@ -29,8 +29,8 @@ class RawPeer {
   constructor(connection: Connection) {
     this.connection = connection;
     connection.start({
-      onData: (chunk) => {
-        for (const byte of chunk) this.received.push(byte);
+      onData: (buffer, length) => {
+        for (const byte of buffer.subarray(0, length)) this.received.push(byte);
       },
       onEnd: () => this.hasEnded = true,
       onDrain: () => this.#onDrain(),

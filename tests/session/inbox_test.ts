@@ -67,12 +67,16 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
   return { clock, pool, log, traffic, owner, inbox };
 }
 
+function give(inbox: ReturnType<typeof setUp>["inbox"], chunk: Uint8Array): void {
+  inbox.receive(chunk, chunk.length);
+}
+
 test("Inbox.receive() hands over the whole frames of a chunk, and keeps the rest", () => {
   const { inbox, log, pool, owner } = setUp();
   const stream = framesOf("one", "", "three");
-  inbox.receive(stream.subarray(0, 13));
+  give(inbox, stream.subarray(0, 13));
   assertEquals([log, inbox.frames, inbox.isInsideFrame, pool.outstanding], [["one", ""], 2, true, 1]);
-  inbox.receive(stream.subarray(13));
+  give(inbox, stream.subarray(13));
   assertEquals([log, inbox.isInsideFrame, owner.isPaused, inbox.isBusy], [["one", "", "three"], false, false, false]);
   inbox.close();
   assertEquals(pool.outstanding, 0);
@@ -81,7 +85,7 @@ test("Inbox.receive() hands over the whole frames of a chunk, and keeps the rest
 test("Inbox holds the next frame back, and the input, until the promise of a handler settles", async () => {
   const gate = Promise.withResolvers<void>();
   const { inbox, log, owner } = setUp((word) => word === "two" ? gate.promise : undefined);
-  inbox.receive(framesOf("one", "two", "three"));
+  give(inbox, framesOf("one", "two", "three"));
   assertEquals([log, owner.isPaused, inbox.isBusy], [["one", "two"], true, true]);
   gate.resolve();
   await turn();
@@ -90,9 +94,9 @@ test("Inbox holds the next frame back, and the input, until the promise of a han
 
 test("Inbox yields once framesPerTurn frames are handled, and goes on when it is its turn", () => {
   const { inbox, log, owner, clock } = setUp();
-  inbox.receive(framesOf(..."abcd"));
+  give(inbox, framesOf(..."abcd"));
   assertEquals([log.length, clock.deferred.length, owner.isPaused], [4, 0, false], "exactly the budget");
-  inbox.receive(framesOf(..."efghi"));
+  give(inbox, framesOf(..."efghi"));
   assertEquals([log.length, clock.deferred.length, owner.isPaused], [8, 1, true], "one past it");
   clock.deferred.shift()?.();
   assertEquals([log.join(""), clock.deferred.length, owner.isPaused], ["abcdefghi", 0, false]);
@@ -100,7 +104,7 @@ test("Inbox yields once framesPerTurn frames are handled, and goes on when it is
 
 test("Inbox counts frames of async handlers into the same budget", async () => {
   const { inbox, log, clock } = setUp(() => Promise.resolve());
-  inbox.receive(framesOf(..."abcdef"));
+  give(inbox, framesOf(..."abcdef"));
   await turn();
   assertEquals(log.filter((line) => line !== "idle").join(""), "abcd");
   clock.deferred.shift()?.();
@@ -125,7 +129,7 @@ test("Inbox survives thenables that call back at once, twice, or throw", async (
     },
   };
   const { inbox, log } = setUp((word) => thenables[word]);
-  inbox.receive(framesOf(..."abcde"));
+  give(inbox, framesOf(..."abcde"));
   await turn();
   assertEquals(log, ["a", "idle", "b", "idle", "c", "d", "handler-error: on purpose", "idle"]);
   assertEquals(inbox.isBusy, false);
@@ -141,7 +145,7 @@ test("Inbox does not go deeper for every frame whose handler is done at once", a
       depth--;
     },
   }));
-  inbox.receive(framesOf(..."abcdefgh"));
+  give(inbox, framesOf(..."abcdefgh"));
   await turn();
   clock.deferred.shift()?.();
   await turn();
@@ -153,18 +157,18 @@ test("Inbox reports what a handler throws, what it rejects with, and what the de
     throw new Error("on purpose");
   };
   const thrower = setUp(fail);
-  thrower.inbox.receive(framesOf("one", "two"));
+  give(thrower.inbox, framesOf("one", "two"));
   assertEquals(thrower.log, ["one", "handler-error: on purpose", "idle"]);
   const rejecter = setUp(() => Promise.reject("a text"));
-  rejecter.inbox.receive(framesOf("one", "two"));
+  give(rejecter.inbox, framesOf("one", "two"));
   await turn();
   assertEquals(rejecter.log, ["one", "handler-error: a text", "idle"]);
   const decoder = { maxFrameBytes: 10, decode: fail };
   const broken = setUp(() => {}, { ...simpleBinary(), createDecoder: () => decoder });
-  broken.inbox.receive(framesOf("one"));
+  give(broken.inbox, framesOf("one"));
   assertEquals(broken.log[0], "decode-error: Cannot decode frame as the decoder failed: on purpose");
   const { inbox, log } = setUp();
-  inbox.receive(new Uint8Array([255, 255, 255, 255]));
+  give(inbox, new Uint8Array([255, 255, 255, 255]));
   assert(log[0].startsWith("decode-error: "), log[0]);
 });
 
@@ -174,15 +178,15 @@ test("Inbox hands nothing over once the session stopped receiving in a handler",
     fixture.owner.isOpen = false;
     fixture.inbox.stop();
   });
-  fixture.inbox.receive(framesOf("one", "two", "three"));
+  give(fixture.inbox, framesOf("one", "two", "three"));
   assertEquals(fixture.log, ["one", "two", "idle"]);
 });
 
 test("Inbox.close() gives the memory back, and ends what was held", async () => {
   const gate = Promise.withResolvers<void>();
   const { inbox, log, pool } = setUp((word) => word === "b" ? gate.promise : undefined);
-  inbox.receive(framesOf("a", "b").subarray(0, 7));
-  inbox.receive(framesOf("a", "b", "c").subarray(7));
+  give(inbox, framesOf("a", "b").subarray(0, 7));
+  give(inbox, framesOf("a", "b", "c").subarray(7));
   assertEquals([log, pool.outstanding], [["a", "b"], 1], "the tail is on loan to the handler");
   inbox.close();
   inbox.close();
@@ -194,7 +198,7 @@ test("Inbox.close() gives the memory back, and ends what was held", async () => 
 
 test("Inbox.close() ends what was put off", () => {
   const { inbox, log, clock } = setUp();
-  inbox.receive(framesOf(..."abcdefg"));
+  give(inbox, framesOf(..."abcdefg"));
   inbox.close();
   for (const callback of clock.deferred) callback();
   assertEquals(log.join(""), "abcd");
@@ -210,7 +214,7 @@ test("Inbox lets a loop set the pace while one runs, and the handler again when 
   }) as ReturnType<typeof setUp> & { isLooping: boolean };
   const { inbox, log, owner } = fixture;
   fixture.isLooping = true;
-  inbox.receive(framesOf("a", "b", "c", "d"));
+  give(inbox, framesOf("a", "b", "c", "d"));
   assertEquals([log, owner.isPaused], [["a"], true]);
   inbox.setStreaming(true);
   assertEquals([log, owner.isPaused], [["a", "b"], true], "the handler that runs the loop does not hold it up");
@@ -234,7 +238,7 @@ test("Inbox keeps the hold of the last message when the one before is taken late
   }) as ReturnType<typeof setUp>;
   const { inbox, log } = fixture;
   inbox.setStreaming(true);
-  inbox.receive(framesOf("a", "b"));
+  give(inbox, framesOf("a", "b"));
   first.resolve();
   inbox.holdForStream(new Promise<void>(() => {}));
   await turn();
@@ -256,7 +260,7 @@ test("Inbox makes way after 128 KiB of messages as long as light talkers come, a
   for (const [lights, expected] of [[0, 3], [4, 8], [100, 10]]) {
     const { inbox, log, traffic, clock } = setUp(() => {}, codec, 1_000);
     let turns = 0;
-    inbox.receive(chunk);
+    give(inbox, chunk);
     for (let next = clock.deferred.shift(); next !== undefined; next = clock.deferred.shift()) {
       if (turns++ < lights) traffic.lightChunks++;
       next();

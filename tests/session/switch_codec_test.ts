@@ -52,8 +52,8 @@ class RawPeer {
     this.connection = connection;
     if (oldFrames === 0) this.#switch();
     connection.start({
-      onData: (chunk) => {
-        this.#reader.feed(chunk);
+      onData: (bytes, count) => {
+        this.#reader.feed(bytes.subarray(0, count));
         while (this.#reader.next()) {
           const { buffer, offset, length } = this.#reader.frame;
           this.received.push(text(buffer.subarray(offset, offset + length)));

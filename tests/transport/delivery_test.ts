@@ -8,7 +8,7 @@ const RESET = { error: new ConnectionError("reset") };
 function recorder(onCall: (call: string) => void = () => {}): {
   calls: string[];
   handler: {
-    onData(chunk: Uint8Array): void;
+    onData(buffer: Uint8Array, length: number): void;
     onEnd(): void;
     onDrain(): void;
     onClose(end: { error?: ConnectionError }): void;
@@ -20,7 +20,7 @@ function recorder(onCall: (call: string) => void = () => {}): {
     onCall(call);
   };
   const handler = {
-    onData: (chunk: Uint8Array) => record(`data ${chunk.length}`),
+    onData: (_buffer: Uint8Array, length: number) => record(`data ${length}`),
     onEnd: () => record("end"),
     onDrain: () => record("drain"),
     onClose: (end: { error?: ConnectionError }) => record(`close ${end.error?.code}`),
@@ -30,8 +30,8 @@ function recorder(onCall: (call: string) => void = () => {}): {
 
 test("Delivery hands over data, end and close in order after start()", async () => {
   const delivery = new Delivery();
-  delivery.handleData(new Uint8Array(1));
-  delivery.handleData(new Uint8Array(2));
+  delivery.handleData(new Uint8Array(1), 1);
+  delivery.handleData(new Uint8Array(2), 2);
   delivery.handleEnd();
   delivery.handleGone({});
   const { calls, handler } = recorder();
@@ -46,8 +46,8 @@ test("Delivery stops between two held chunks if the handler pauses", async () =>
   const { calls, handler } = recorder(() => delivery.pause());
   delivery.start(handler);
   delivery.pause();
-  delivery.handleData(new Uint8Array(1));
-  delivery.handleData(new Uint8Array(2));
+  delivery.handleData(new Uint8Array(1), 1);
+  delivery.handleData(new Uint8Array(2), 2);
   delivery.handleEnd();
   delivery.handleGone({});
   for (const expected of [["data 1"], ["data 1", "data 2"], ["data 1", "data 2", "end", "close undefined"]]) {
@@ -62,7 +62,7 @@ test("Delivery lets a close with an error pass a pause, and drops what is held",
   const { calls, handler } = recorder();
   delivery.start(handler);
   delivery.pause();
-  delivery.handleData(new Uint8Array(1));
+  delivery.handleData(new Uint8Array(1), 1);
   delivery.handleEnd();
   delivery.handleGone(RESET);
   delivery.handleGone({});
@@ -77,7 +77,7 @@ test("Delivery lets nothing but the close pass after finish(), and takes no erro
   const { calls, handler } = recorder();
   delivery.start(handler);
   delivery.finish();
-  delivery.handleData(new Uint8Array(1));
+  delivery.handleData(new Uint8Array(1), 1);
   delivery.handleEnd();
   delivery.handleTaken();
   delivery.handleGone(RESET);
@@ -90,10 +90,10 @@ test("Delivery keeps the order if a chunk comes while others are held", async ()
   const { calls, handler } = recorder();
   delivery.start(handler);
   delivery.pause();
-  delivery.handleData(new Uint8Array(1));
+  delivery.handleData(new Uint8Array(1), 1);
   delivery.resume();
-  delivery.handleData(new Uint8Array(2));
+  delivery.handleData(new Uint8Array(2), 2);
   await Promise.resolve();
-  delivery.handleData(new Uint8Array(3));
+  delivery.handleData(new Uint8Array(3), 3);
   assertEquals(calls, ["data 1", "data 2", "data 3"]);
 });

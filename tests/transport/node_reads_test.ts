@@ -17,7 +17,7 @@ function setUp() {
   let discards = 0;
   reads.start(taker);
   taker.start({
-    onData: (chunk) => chunks.push([...chunk]),
+    onData: (buffer, length) => chunks.push([...buffer.subarray(0, length)]),
     onDiscard: () => discards++,
     onEnd() {},
     onDrain() {},

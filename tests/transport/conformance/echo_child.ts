@@ -13,7 +13,7 @@ const listener = await transport.listen({ kind: "tcp", hostname: "127.0.0.1", po
   onConnection(connection) {
     accepted.add(connection);
     connection.start({
-      onData: (chunk) => void connection.write(chunk.slice(), 0, chunk.length),
+      onData: (buffer, length) => void connection.write(buffer.slice(0, length), 0, length),
       onEnd: () => connection.close(),
       onDrain: () => {},
       onClose: () => accepted.delete(connection),

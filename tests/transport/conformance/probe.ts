@@ -116,7 +116,9 @@ export class Probe implements ConnectionHandler {
     this.connection.abort();
   }
 
-  onData(chunk: Uint8Array): void {
+  onData(buffer: Uint8Array, length: number): void {
+    const chunk = buffer.subarray(0, length);
+    if (chunk.length !== length) this.#blame(`onData said ${length} bytes of ${buffer.length}`);
     this.#check("onData");
     if (this.#isPaused) this.#blame("onData came while paused");
     if (this.#isDiscarding) this.#blame("onData came after discardInput()");
