@@ -5,10 +5,14 @@
 const SIZES: readonly number[] = [256, 4_096, 16_384, 65_536, 262_144];
 /** What follows a read that filled the smallest: it takes most of what waits, and is given back at once. */
 const BURST_LEVEL = 3;
-/** So many times in a row the smallest was not enough, and the connection is busy: it keeps a larger one while it waits. */
-const BUSY_BURSTS = 4;
-/** So many reads in a row for which the smallest would do, and it is quiet. */
-const QUIET_READS = 4;
+/**
+ * At this a connection is busy, and keeps a larger one while it waits; at 0 it is quiet again. A read that the smallest would
+ * have done for counts one down. Both ways slowly: where large reads and small ones take turns, the smallest would cut the
+ * large ones in two, and with them what is answered.
+ */
+const BUSY = 32;
+/** What a read counts that the smallest was not enough for. */
+const BURST_WEIGHT = 8;
 /**
  * All larger buffers together, lent or not; past it connections make do with the second smallest, of which there is one for
  * each. Bounds what busy ones hold that fell silent.
@@ -90,9 +94,10 @@ export class ReadBuffer {
   bytes: Uint8Array;
   readonly #pool: ReadBufferPool;
   #level = 0;
-  /** How many bursts in a row did not fit, up to the number that makes the connection busy. */
-  #bursts = 0;
-  #quietReads = 0;
+  /** From 0 to `BUSY`. */
+  #activity = 0;
+  /** Whether it has been busy since it was last quiet. */
+  #isBusy = false;
   /** Whether the buffer at hand was chosen for what waits, and not for what usually comes. */
   #isBurst = false;
   /** What was read before, and somebody still looks at. */
@@ -138,23 +143,22 @@ export class ReadBuffer {
     const wasBurst = this.#isBurst;
     this.#isBurst = count === this.bytes.length;
     if (this.#isBurst) {
-      if (this.#level === 0 && this.#bursts < BUSY_BURSTS) this.#bursts++;
+      if (this.#level === 0) this.#count(BURST_WEIGHT);
       return Math.min(Math.max(this.#level + 1, BURST_LEVEL), SIZES.length - 1);
     }
     // There is no more for now: the next read waits, perhaps for hours.
-    if (this.#level === 0) this.#bursts = 0;
-    else if (this.#bursts < BUSY_BURSTS) return 0;
-    else if (wasBurst) return levelFor(count);
-    else if (count > SIZES[0]) this.#quietReads = 0;
-    else if (++this.#quietReads === QUIET_READS) {
-      this.#bursts = 0;
-      return 0;
-    }
-    return this.#level;
+    if (!wasBurst) this.#count(count <= SIZES[0] ? -1 : BURST_WEIGHT);
+    if (!this.#isBusy) return 0;
+    return wasBurst ? levelFor(count) : this.#level;
+  }
+
+  #count(weight: number): void {
+    this.#activity = Math.min(Math.max(0, this.#activity + weight), BUSY);
+    if (this.#activity === BUSY) this.#isBusy = true;
+    else if (this.#activity === 0) this.#isBusy = false;
   }
 
   #use(bytes: Uint8Array): void {
-    if (bytes.length !== this.bytes.length) this.#quietReads = 0;
     this.bytes = bytes;
     this.#level = SIZES.indexOf(bytes.length);
   }

@@ -24,13 +24,23 @@ test("ReadBuffer grows while reads fill it", () => {
   assertEquals(sizesOf([256, 65_536, 262_144, 262_144]), [256, 65_536, 262_144, 262_144, 262_144]);
 });
 
-test("ReadBuffer of a busy connection keeps the size that its reads need, until some are small", () => {
+const SMALL_READS = new Array(31).fill(64);
+
+test("ReadBuffer of a busy connection keeps the size that its reads need, until many are small", () => {
   const bursts = Array.from({ length: 3 }, () => [256, 4_352]).flat();
   assertEquals(sizesOf([...bursts, 256, 4_352]).slice(-3), [256, 65_536, 16_384]);
   const busy = [...bursts, 256, 4_352];
   assertEquals(sizesOf([...busy, 4_352, 1_000, 9_000]).at(-1), 16_384);
-  assertEquals(sizesOf([...busy, 64, 64, 64]).at(-1), 16_384);
-  assertEquals(sizesOf([...busy, 64, 64, 64, 64]).at(-1), 256);
+  assertEquals(sizesOf([...busy, ...SMALL_READS]).at(-1), 16_384);
+  assertEquals(sizesOf([...busy, ...SMALL_READS, 64]).at(-1), 256);
+  assertEquals(sizesOf([...busy, ...SMALL_READS, 1_000, 64]).at(-1), 16_384);
+});
+
+test("ReadBuffer is not cut short where large reads and small ones take turns", () => {
+  const turns = Array.from({ length: 5 }, () => [256, 764, 68]).flat();
+  assertEquals(sizesOf(turns).slice(-3), [65_536, 4_096, 4_096]);
+  const rare = Array.from({ length: 50 }, () => [256, 764, ...new Array(8).fill(68)]).flat();
+  assertEquals(sizesOf(rare).at(-1), 256);
 });
 
 test("ReadBuffer stays as large as can be for what fills half of that", () => {
@@ -93,7 +103,7 @@ test("ReadBuffer of a busy connection gets small again when it falls quiet, lent
   const buffer = new ReadBuffer(new ReadBufferPool());
   for (const count of [256, 4_352, 256, 4_352, 256, 4_352, 256, 4_352]) buffer.adaptLent(count);
   assertEquals(buffer.bytes.length, 16_384);
-  for (const count of [64, 64, 64, 64]) buffer.adaptLent(count);
+  for (const count of [...SMALL_READS, 64]) buffer.adaptLent(count);
   assertEquals(buffer.bytes.length, 256);
 });
 
