@@ -103,16 +103,17 @@ function copyWords(
 ): void {
   const from = sourceView;
   const to = targetView;
-  const end = length - 8;
-  for (let index = 0; index < end; index += 8) {
-    const word = from.getFloat64(sourceIndex + index, true);
+  const shift = targetIndex - sourceIndex;
+  const end = sourceIndex + length - 8;
+  // `| 0` spares a check for overflow.
+  for (let at = sourceIndex; at < end; at += 8) {
+    const word = from.getFloat64(at, true);
     if (word !== word) return copyRange(source, sourceIndex, target, targetIndex, length);
-    to.setFloat64(targetIndex + index, word, true);
+    to.setFloat64((at + shift) | 0, word, true);
   }
-  // The last eight bytes, some of which may have been copied already.
-  const word = from.getFloat64(sourceIndex + end, true);
+  const word = from.getFloat64(end, true);
   if (word !== word) return copyRange(source, sourceIndex, target, targetIndex, length);
-  to.setFloat64(targetIndex + end, word, true);
+  to.setFloat64((end + shift) | 0, word, true);
 }
 
 /** A view that grows with the array, if that does. */

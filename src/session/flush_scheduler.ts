@@ -73,9 +73,8 @@ export class FlushScheduler {
   /** Ends a turn. */
   leaveTurn(): void {
     if (--this.#turnDepth > 0 || this.#intervalMs > 0) return;
-    if (this.#first === undefined && this.#lane.block === undefined) return;
-    if (this.#isInStep) this.#schedule();
-    else if (this.#first === undefined) this.#lane.flush();
+    if (this.#first === undefined) this.#lane.flush();
+    else if (this.#isInStep) this.#schedule();
     else this.flush();
   }
 

@@ -268,3 +268,32 @@ test("Inbox makes way after 128 KiB of messages as long as light talkers come, a
     assertEquals([log.length, turns], [30, expected]);
   }
 });
+
+test("Inbox counts what heavy talkers send over many chunks, and nothing of light ones", () => {
+  const { inbox, log, traffic, clock } = setUp(() => {}, simpleBinary(), 1_000);
+  const frame = (bytes: number) => {
+    const bytesOfFrame = new Uint8Array(4 + bytes);
+    simpleBinary().createEncoder().encode(new Uint8Array(bytes), 0, bytes, bytesOfFrame, 0);
+    return bytesOfFrame;
+  };
+  /** Takes a chunk, lets the inbox go on if it makes way, and says whether it did. */
+  const makesWay = (chunk: Uint8Array) => {
+    traffic.lightChunks++;
+    give(inbox, chunk);
+    const next = clock.deferred.shift();
+    next?.();
+    return next !== undefined;
+  };
+  const heavy = frame(60_000);
+  const ways = Array.from({ length: 9 }, () => makesWay(heavy));
+  assertEquals(ways, [false, false, true, false, false, true, false, false, true]);
+  assertEquals([makesWay(heavy), makesWay(heavy)], [false, false]); // 11,064 bytes are left.
+  const large = frame(25_000);
+  const lights = Array.from({ length: 3 }, () => makesWay(frame(12_000)));
+  assertEquals([...lights, makesWay(large.subarray(0, 16_400))], [false, false, false, false]);
+  const rest = new Uint8Array(16_000);
+  rest.set(large.subarray(16_400));
+  rest.set(frame(7_000), large.length - 16_400);
+  assertEquals([makesWay(rest.subarray(0, large.length - 16_400 + 7_004)), makesWay(heavy)], [false, true]);
+  assertEquals(log.length, 9 + 2 + 3 + 2 + 1);
+});

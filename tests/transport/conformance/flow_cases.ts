@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
-import { hasSameBytes, patternBytes } from "./probe.ts";
+import { hasSameBytes, patternBytes, type Probe } from "./probe.ts";
 import { endCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -172,6 +172,24 @@ export function flowCases(suite: Suite): void {
     assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk on loan has changed");
   });
 
+  endCase(suite, "keeps a small chunk intact while paused, whatever others send", async ({ bench, subject, peer }) => {
+    const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+    subject.hooks.onData = (chunk) => {
+      subject.pause();
+      loans.push({ chunk, copy: chunk.slice() });
+    };
+    subject.start();
+    peer.start();
+    peer.write(patternBytes(1_000, 0));
+    await subject.until("a chunk", () => loans.length === 1);
+    await exchangeSmall(await bench.pair("tcp"));
+    assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
+    subject.hooks.onData = undefined;
+    subject.resume();
+    await peer.send(patternBytes(1_000, 1_000));
+    await subject.received(2_000);
+  });
+
   for (const ending of ["discardInput", "close", "abort"] as const) {
     endCase(suite, `leaves a chunk intact for good at ${ending}() inside onData`, async ({ bench, subject, peer }) => {
       const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];
@@ -183,15 +201,16 @@ export function flowCases(suite: Suite): void {
         loans.push({ chunk, copy: chunk.slice() });
         subject[ending]();
       };
-      peer.write(patternBytes(100, 50));
+      peer.write(patternBytes(1_000, 50));
       await subject.until("a chunk", () => loans.length === 1);
       if (ending === "discardInput") {
-        await peer.send(patternBytes(MIB, 150));
+        await peer.send(patternBytes(MIB, 1_050));
         peer.shutdown();
         await subject.ended();
         subject.close();
       }
       await subject.closed();
+      await exchangeSmall(await bench.pair("tcp"));
       const [accepted, dialled] = await bench.pair("tcp");
       accepted.start();
       dialled.start();
@@ -201,5 +220,17 @@ export function flowCases(suite: Suite): void {
       await answering;
       assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
     });
+  }
+}
+
+/** Has the ends of another connection send each other chunks that a transport may hand over in memory that it shares. */
+async function exchangeSmall([accepted, dialled]: readonly [Probe, Probe]): Promise<void> {
+  accepted.start();
+  dialled.start();
+  for (let bytes = 0; bytes < 5_000; bytes += 1_000) {
+    await dialled.send(patternBytes(1_000, bytes));
+    await accepted.received(bytes + 1_000);
+    await accepted.send(patternBytes(1_000, bytes));
+    await dialled.received(bytes + 1_000);
   }
 }

@@ -1,0 +1,67 @@
+// copyBytes(): every way it copies gives the same bytes.
+
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { copyBytes } from "../../src/buffer/copy_bytes.ts";
+
+const GUARD = 170;
+const OFFSETS = [0, 1, 3, 8] as const;
+
+/** Bytes that are as 64-bit numbers what a runtime may not keep: NaN of both signs, infinite, denormal, minus zero. */
+const ODD_NUMBERS: readonly (readonly number[])[] = [
+  [1, 0, 0, 0, 0, 0, 240, 127],
+  [255, 255, 255, 255, 255, 255, 255, 255],
+  [0, 0, 0, 0, 0, 0, 240, 127],
+  [1, 0, 0, 0, 0, 0, 0, 0],
+  [0, 0, 0, 0, 0, 0, 0, 128],
+];
+
+/** Copies all lengths up to 140 bytes, each twice from the same array: only then are there views. */
+function checkAllLengths(source: Uint8Array): void {
+  for (let length = 0; length <= 140; length++) {
+    for (const from of OFFSETS) {
+      for (const to of OFFSETS) {
+        const target = new Uint8Array(160).fill(GUARD);
+        for (let time = 0; time < 2; time++) {
+          target.fill(GUARD);
+          copyBytes(source, from, target, to, length);
+          const expected = new Uint8Array(160).fill(GUARD);
+          expected.set(source.subarray(from, from + length), to);
+          assertEquals(target.every((byte, index) => byte === expected[index]), true, `${length} bytes ${from} ${to}`);
+        }
+      }
+    }
+  }
+}
+
+test("copyBytes() copies any number of bytes, and touches no others", () => {
+  checkAllLengths(Uint8Array.from({ length: 160 }, (_, index) => index * 37));
+});
+
+test("copyBytes() copies what is no number as 64 bits", () => {
+  for (const number of ODD_NUMBERS) {
+    checkAllLengths(Uint8Array.from({ length: 160 }, (_, index) => number[index % 8]));
+    const once = new Uint8Array(160);
+    once.set(number, 32);
+    checkAllLengths(once);
+  }
+});
+
+test("copyBytes() copies from and into the middle of an array", () => {
+  const whole = Uint8Array.from({ length: 400 }, (_, index) => index * 7);
+  checkAllLengths(whole.subarray(101, 301));
+  const target = new Uint8Array(100);
+  for (let time = 0; time < 2; time++) copyBytes(whole, 5, target.subarray(10), 0, 64);
+  assertEquals(target.subarray(10, 74), whole.subarray(5, 69));
+});
+
+test("copyBytes() sees what was written to an array, or added to it, since the last copy", () => {
+  const buffer = new ArrayBuffer(64, { maxByteLength: 256 });
+  const source = new Uint8Array(buffer);
+  const target = new Uint8Array(256);
+  for (let time = 0; time < 3; time++) copyBytes(source, 0, target, 0, 64);
+  buffer.resize(256);
+  source.fill(9);
+  copyBytes(source, 150, target, 0, 64);
+  assertEquals(target.subarray(0, 65), new Uint8Array(65).fill(9, 0, 64));
+});
