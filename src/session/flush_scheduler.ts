@@ -17,7 +17,8 @@ export interface FlushOptions {
   /** How long to gather; 0 flushes at the end of each turn. */
   readonly intervalMs: number;
   /**
-   * Whether turns follow each other without a microtask between, to be flushed together behind the last.
+   * Whether turns follow each other without a microtask between, to be flushed together behind the last, but for turns that
+   * sent to one session only.
    *
    * @default {false}
    */

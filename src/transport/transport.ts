@@ -115,7 +115,8 @@ export interface Transport {
   readonly name: string;
   /**
    * Whether connections that become ready together hand their chunks over one behind the other, before any microtask that is
-   * queued meanwhile. What they send then leaves together behind the last one: reads and writes go faster in bulk.
+   * queued meanwhile. Broadcasts then leave together behind the last one, as one write for each receiver, and so does what a
+   * turn sends to more than one session.
    *
    * @default {false}
    */

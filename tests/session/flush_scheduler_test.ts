@@ -172,3 +172,19 @@ test("FlushScheduler.handleLaneOpen() flushes in a microtask outside a turn, and
   await slow.clock.advance(1);
   assertEquals(slow.log, ["lane"]);
 });
+
+test("FlushScheduler in step flushes at once what a turn has sent to one session only", async () => {
+  const fixture = setUp(0, true);
+  const { scheduler, log, queue } = fixture;
+  scheduler.enterTurn();
+  takeLane(fixture, "lane");
+  scheduler.leaveTurn();
+  assertEquals(log, ["lane"]);
+  scheduler.enterTurn();
+  scheduler.add(queue("one"));
+  takeLane(fixture, "lane again");
+  scheduler.leaveTurn();
+  assertEquals(log, ["lane"]);
+  await undefined;
+  assertEquals(log, ["lane", "lane again", "one"]);
+});
