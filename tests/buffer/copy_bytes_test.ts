@@ -34,10 +34,7 @@ function checkAllLengths(source: Uint8Array): void {
   }
 }
 
-test("copyBytes() copies any number of bytes, and touches no others", () => {
-  checkAllLengths(Uint8Array.from({ length: 160 }, (_, index) => index * 37));
-});
-
+// First, for only an interpreter makes other bits of them.
 test("copyBytes() copies what is no number as 64 bits", () => {
   for (const number of ODD_NUMBERS) {
     checkAllLengths(Uint8Array.from({ length: 160 }, (_, index) => number[index % 8]));
@@ -45,6 +42,10 @@ test("copyBytes() copies what is no number as 64 bits", () => {
     once.set(number, 32);
     checkAllLengths(once);
   }
+});
+
+test("copyBytes() copies any number of bytes, and touches no others", () => {
+  checkAllLengths(Uint8Array.from({ length: 160 }, (_, index) => index * 37));
 });
 
 test("copyBytes() copies from and into the middle of an array", () => {
@@ -64,4 +65,21 @@ test("copyBytes() sees what was written to an array, or added to it, since the l
   source.fill(9);
   copyBytes(source, 150, target, 0, 64);
   assertEquals(target.subarray(0, 65), new Uint8Array(65).fill(9, 0, 64));
+});
+
+test("copyBytes() copies from and into many arrays in turns", () => {
+  const sources = [1, 2, 3].map((value) => new Uint8Array(64).fill(value));
+  const targets = [0, 1].map(() => new Uint8Array(64));
+  for (const turn of [0, 0, 1, 1, 0, 2, 2, 1, 0, 0]) {
+    for (const target of targets) {
+      for (let time = 0; time < 2; time++) {
+        copyBytes(sources[turn], 0, target, 0, 64);
+        assertEquals(target, sources[turn]);
+      }
+    }
+  }
+  for (const source of sources) {
+    copyBytes(source, 0, targets[0], 0, 64);
+    assertEquals(targets[0], source);
+  }
 });
