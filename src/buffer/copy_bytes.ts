@@ -13,14 +13,6 @@ type Copy = (
   sourceEnd: number,
 ) => number;
 
-type CopyBytes = (
-  source: Uint8Array,
-  sourceIndex: number,
-  target: Uint8Array,
-  targetIndex: number,
-  length: number,
-) => void;
-
 interface Globals {
   readonly Buffer?: { readonly prototype: { readonly copy: Copy } };
   readonly navigator?: { readonly userAgent?: string };
@@ -54,7 +46,7 @@ let targetView = sourceView;
  * @param targetIndex Index of the first byte in `target`.
  * @param length Bytes to copy.
  */
-export const copyBytes: CopyBytes = isBun ? copyInline : copyAny;
+export const copyBytes: typeof copyAny = isBun ? copyInline : copyAny;
 
 /**
  * The way of most small frames, short enough for JavaScriptCore to make it a part of its callers: it does so with functions
@@ -67,10 +59,11 @@ function copyInline(
   targetIndex: number,
   length: number,
 ): void {
-  if (
-    length > WORD_BYTES || length <= LOOP_BYTES || source !== viewedSource || target !== viewedTarget ||
-    !copyWords(sourceIndex, targetIndex, length)
-  ) copyAny(source, sourceIndex, target, targetIndex, length);
+  if (length > WORD_BYTES || length <= LOOP_BYTES || source !== viewedSource || target !== viewedTarget) {
+    copyAny(source, sourceIndex, target, targetIndex, length);
+  } else if (!copyWords(sourceIndex, targetIndex, length)) {
+    copyRange(source, sourceIndex, target, targetIndex, length);
+  }
 }
 
 /** The way of all frames. */
@@ -121,8 +114,8 @@ function makeViews(source: Uint8Array, target: Uint8Array): boolean {
 
 /**
  * Copies more than eight bytes as numbers of 64 bits, which neither engine makes objects of, as they do of 64-bit integers.
- * A number keeps its bits on the way, unless it is none (NaN): then it says false, and nothing is copied for sure. `| 0` spares
- * checks for overflow.
+ * A number keeps its bits on the way, unless it is none (NaN): then it says false, with a part of the bytes copied. `| 0`
+ * spares checks for overflow.
  */
 function copyWords(sourceIndex: number, targetIndex: number, length: number): boolean {
   const from = sourceView;
