@@ -23,6 +23,11 @@ export interface FlushOptions {
    * @default {false}
    */
   readonly isInStep?: boolean;
+  /**
+   * Calls back behind the last of several turns, which may have microtasks between them. What turns sent to one session each
+   * is then flushed together, if it is little.
+   */
+  readonly afterReads?: ((callback: () => void) => void) | undefined;
 }
 
 /** Batches the writes of a service: one a session and turn. */
@@ -31,6 +36,7 @@ export class FlushScheduler {
   readonly #lane: SendLane;
   readonly #intervalMs: number;
   readonly #isInStep: boolean;
+  readonly #afterReads: FlushOptions["afterReads"];
   /** The queues that are due, linked by `nextDue`. */
   #first: Flushable | undefined = undefined;
   #last: Flushable | undefined = undefined;
@@ -38,19 +44,25 @@ export class FlushScheduler {
   #isScheduled = false;
   #timer: unknown = undefined;
   readonly #run = () => this.flush();
+  #isAfterReadsDue = false;
+  readonly #runAfterReads = () => {
+    this.#isAfterReadsDue = false;
+    this.flush();
+  };
 
   /**
    * Makes a scheduler.
    *
    * @param clock Whose timer to use.
-   * @param lane Whose owner is due too, without having been added, if a block is in it.
+   * @param lane Whose owner is due too, without having been added, if a block is in it; and so is who waits behind it.
    * @param options When to flush.
    */
-  constructor(clock: Clock, lane: SendLane, { intervalMs, isInStep = false }: FlushOptions) {
+  constructor(clock: Clock, lane: SendLane, { intervalMs, isInStep = false, afterReads }: FlushOptions) {
     this.#clock = clock;
     this.#lane = lane;
     this.#intervalMs = intervalMs;
     this.#isInStep = isInStep;
+    this.#afterReads = afterReads;
   }
 
   /** Puts a queue down for the next flush; at most once, as the queue remembers. */
@@ -74,7 +86,7 @@ export class FlushScheduler {
   /** Ends a turn. */
   leaveTurn(): void {
     if (--this.#turnDepth > 0 || this.#intervalMs > 0) return;
-    if (this.#first === undefined) this.#lane.flush();
+    if (this.#first === undefined) this.#leaveSmallTurn();
     else if (this.#isInStep) this.#schedule();
     else this.flush();
   }
@@ -94,6 +106,15 @@ export class FlushScheduler {
       queue.handleFlush();
       queue = next;
     }
+  }
+
+  /** Nobody is due but who may have the lane. */
+  #leaveSmallTurn(): void {
+    if (this.#lane.block === undefined) return;
+    if (this.#afterReads === undefined) return this.#lane.flush();
+    if (!this.#lane.park() || this.#isAfterReadsDue) return;
+    this.#isAfterReadsDue = true;
+    this.#afterReads(this.#runAfterReads);
   }
 
   #schedule(): void {

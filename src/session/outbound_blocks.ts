@@ -12,8 +12,8 @@ export const LARGEST_BLOCK_BYTES = 532_480;
 export const LARGEST_GATHERED_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
 
-/** The service's own block: the answers to a chunk of most games fit. */
-const OWN_BYTES = 16_384;
+/** The service's own block: the small answers of a batch of turns fit, or those to one chunk of most games. */
+const OWN_BYTES = 49_152;
 
 /** Free objects kept for the next turn; the buffers themselves are the pool's. */
 const MOST_FREE_OBJECTS = 4_096;

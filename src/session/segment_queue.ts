@@ -83,12 +83,6 @@ export class SegmentQueue {
     }
   }
 
-  /** Adds a block of frames that is no segment yet. */
-  addGathered(block: OutboundBlock, end: number, frames: number): void {
-    this.#append(this.#blocks.takeSegment(block, 0, 0, true));
-    this.extendTail(end, frames);
-  }
-
   /** Counts the frames that came behind the last one, up to `end`. */
   extendTail(end: number, frames: number): void {
     const tail = this.tail;
@@ -99,9 +93,9 @@ export class SegmentQueue {
     tail.frames += frames;
   }
 
-  /** Takes an empty block for a session that has nothing queued; undefined if that is not cheaper than a segment. */
-  takeOwn(roomBytes: number): OutboundBlock | undefined {
-    return this.#blocks.takeOwn(Math.max(roomBytes, this.#blockBytes));
+  /** How large a block should be for a session that has nothing queued. */
+  ownBytes(roomBytes: number): number {
+    return Math.max(roomBytes, this.#blockBytes);
   }
 
   /** Gives the next segment to write, with the small ones behind it gathered in. */

@@ -4,17 +4,16 @@
 import type { FrameEncoder } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
 import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
+import type { BatchMember, TurnBatch } from "./turn_batch.ts";
 
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** The queue that has the lane. */
-export interface LaneOwner {
+export interface LaneOwner extends BatchMember {
   /** What its frames are made with; another only while it does not have the lane. */
   readonly encoder: FrameEncoder;
   /** Adds what went down the lane to what is queued, and closes the lane. */
   settle(): void;
-  /** Writes what went down the lane, and closes it. */
-  flush(): void;
   /** The encoder threw, or broke its contract: nothing of the frame went down. */
   handleEncodeError(error: unknown): void;
 }
@@ -23,13 +22,13 @@ export interface LaneOwner {
  * One for all queues of a service: the last that was sent to has it. With thousands of sessions the time goes into fetching
  * their memory, so what all of them can share is not in each of them.
  *
- * Invariant: while it is open, frames lie one behind the other up to `end`: in `block`, or if that is undefined, in the block
- * of the owner's last segment and behind it.
+ * Invariant: while it is open, frames lie one behind the other up to `end`: in `block`, from its own end on, or if that is
+ * undefined, in the block of the owner's last segment and behind it.
  */
 export class SendLane {
   /** Whose it is; undefined while it is closed. */
   owner: LaneOwner | undefined = undefined;
-  /** A block that is in no segment yet, and all that its owner has queued; set it once the lane is open. */
+  /** A block of the batch, with all that the owner has queued; set it once the lane is open. */
   block: OutboundBlock | undefined = undefined;
   /** The block's memory. */
   bytes = EMPTY;
@@ -40,6 +39,12 @@ export class SendLane {
   /** Frames that it still takes. */
   framesLeft = 0;
   #frames = 0;
+  readonly #batch: TurnBatch;
+
+  /** Makes a closed lane. */
+  constructor(batch: TurnBatch) {
+    this.#batch = batch;
+  }
 
   /** How many frames went down since it was opened. */
   get frames(): number {
@@ -96,8 +101,24 @@ export class SendLane {
     this.block = undefined;
   }
 
-  /** Has what lies in a block that is in no segment written. */
+  /** Ends a turn: has what went down written soon if it is little, else at once. Says whether it waits. */
+  park(): boolean {
+    const { block, end, owner } = this;
+    if (owner === undefined || block === undefined) return false;
+    const isWaiting = this.#batch.hasRoom(end - block.end);
+    this.#batch.add(owner, block, end, this.frames);
+    this.close();
+    if (!isWaiting) this.#batch.flush();
+    return isWaiting;
+  }
+
+  /** Has what lies in the block of the batch written. */
   flush(): void {
-    if (this.block !== undefined) this.owner?.flush();
+    const { block, owner } = this;
+    if (owner !== undefined && block !== undefined) {
+      this.#batch.add(owner, block, this.end, this.frames);
+      this.close();
+    }
+    this.#batch.flush();
   }
 }

@@ -43,6 +43,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   sentFrames = 0;
   readonly #owner: SendQueueOwner;
   encoder: FrameEncoder;
+  batchIndex = -1;
   #isScheduled = false;
   /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
   isInRun = false;
@@ -199,7 +200,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
     const { lane } = this.#context;
-    if (lane.owner === this && lane.block !== undefined) return this.#flushOwnLane(lane.block);
+    if (lane.owner === this && lane.block !== undefined) return lane.flush();
     this.settle();
     this.takeRun();
     if (this.isWriting || this.head === undefined) return;
@@ -272,40 +273,20 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
 
   /** Lets the frames that come next gather outside of the queue, if it is empty and they are far from any limit. */
   #openOwnLane(roomBytes: number): boolean {
-    const { blocks, easyBytes, lane, limits, run, scheduler } = this.#context;
-    if (this.head !== undefined || lane.owner === this || roomBytes > easyBytes) return false;
-    const block = this.takeOwn(roomBytes);
-    if (block === undefined) return false;
+    const { batch, easyBytes, lane, limits, run, scheduler } = this.#context;
+    if (this.head !== undefined || lane.block !== undefined || this.batchIndex >= 0 || roomBytes > easyBytes) {
+      return false;
+    }
     if (this.#seen < run.serial || this.isInRun) {
       this.#step();
-      if (this.head !== undefined) { // A broadcast had come.
-        blocks.dropBlock(block);
-        return false;
-      }
+      if (this.head !== undefined) return false; // A broadcast had come.
     }
+    const block = batch.takeBlock(this.ownBytes(roomBytes));
+    if (block === undefined) return false;
     lane.open(this, block, easyBytes, limits.maxQueuedFrames);
     lane.block = block;
     scheduler.handleLaneOpen();
     return true;
-  }
-
-  /** Writes what has gathered; it comes into the queue only if the peer does not take all of it. */
-  #flushOwnLane(block: OutboundBlock): void {
-    const { blocks, handlers, lane } = this.#context;
-    const { end, frames } = lane;
-    lane.close();
-    if (end === 0 || this.#connection.write(block.bytes, 0, end)) {
-      blocks.dropBlock(block);
-      this.sentBytes += end;
-      this.sentFrames += frames;
-      // Nobody waits for a queue to shrink that was empty.
-      if (handlers.onSend === undefined) return;
-    } else if (this.#isDisposed) blocks.dropBlock(block);
-    else {
-      this.addGathered(block, end, frames);
-      this.startWriting(end, frames);
-    }
-    this.#owner.handleProgress();
   }
 
   /** Lets the frames that come next follow in `block`, as long as nothing but their place has to be looked after. */
@@ -316,13 +297,32 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   }
 
   settle(): void {
-    const { lane } = this.#context;
-    if (lane.owner !== this) return;
+    const { batch, lane } = this.#context;
+    if (lane.owner !== this) return batch.remove(this);
     const { block, end, frames } = lane;
     lane.close();
     if (block === undefined) return this.extendTail(end, frames);
-    this.addGathered(block, end, frames);
+    const start = block.end;
+    block.end = end;
+    this.takeBack(block, start, end, frames);
+  }
+
+  takeBack(block: OutboundBlock, start: number, end: number, frames: number): void {
+    this.addShared(block, start, end, frames);
     if (!this.#isScheduled) this.#schedule();
+  }
+
+  writeShared(block: OutboundBlock, start: number, end: number, frames: number): void {
+    const bytes = end - start;
+    if (bytes === 0 || this.#connection.write(block.bytes, start, bytes)) {
+      this.sentBytes += bytes;
+      this.sentFrames += frames;
+      if (this.#context.handlers.onSend === undefined) return; // Nobody waits for a queue to shrink that was empty.
+    } else if (!this.#isDisposed) {
+      this.addShared(block, start, end, frames);
+      this.startWriting(bytes, frames);
+    }
+    this.#owner.handleProgress();
   }
 
   /** Has all that is queued counted: what went down the lane, and broadcasts that are still to be taken. */

@@ -8,6 +8,7 @@ import { FlushScheduler } from "./flush_scheduler.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import { OutboundBlocks } from "./outbound_blocks.ts";
 import { SendLane } from "./send_lane.ts";
+import { TurnBatch } from "./turn_batch.ts";
 
 /** On Deno: some hundred positions of a game's tick. */
 const IN_FLIGHT_BYTES = 16_384;
@@ -36,6 +37,8 @@ export interface SendQueueContext extends SendQueueOrigin {
   readonly run: BroadcastRun;
   /** Where the frames of a queue go that follow each other. */
   readonly lane: SendLane;
+  /** Where they wait to be written with those of others. */
+  readonly batch: TurnBatch;
 }
 
 /**
@@ -47,17 +50,21 @@ export interface SendQueueContext extends SendQueueOrigin {
 export function makeSendQueueContext(
   { clock, transport, pool, limits, handlers }: SendQueueOrigin & {
     readonly clock: Clock;
-    readonly transport: Pick<Transport, "isInStep" | "isWriteDeferred">;
+    readonly transport: Pick<Transport, "afterReads" | "isInStep" | "isWriteDeferred">;
   },
 ): SendQueueContext {
-  const lane = new SendLane();
+  const blocks = new OutboundBlocks(pool);
+  const batch = new TurnBatch(blocks);
+  const lane = new SendLane(batch);
+  const { afterReads, isInStep } = transport;
   return {
     pool,
     limits,
     handlers,
     lane,
-    blocks: new OutboundBlocks(pool),
-    scheduler: new FlushScheduler(clock, lane, { intervalMs: limits.flushIntervalMs, isInStep: transport.isInStep }),
+    batch,
+    blocks,
+    scheduler: new FlushScheduler(clock, lane, { intervalMs: limits.flushIntervalMs, isInStep, afterReads }),
     easyBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
     inFlightBytes: transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
     run: new BroadcastRun(),

@@ -4,6 +4,7 @@
 import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, type TcpAddress, tcpAddress } from "./address.ts";
+import { deferTurn } from "./defer_turn.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { connectNode, resolveHost } from "./node.ts";
@@ -73,7 +74,12 @@ interface BunRuntime {
 export function bunTransport(): Transport {
   const { Bun: bun } = globalThis as unknown as { Bun?: BunRuntime };
   if (bun === undefined) throw new TypeError("Cannot create transport as the runtime must be Bun: Bun is undefined");
-  return { name: "bun", listen: (address, handler) => listenBun(bun, address, handler), connect: connectNode };
+  return {
+    name: "bun",
+    afterReads: deferTurn,
+    listen: (address, handler) => listenBun(bun, address, handler),
+    connect: connectNode,
+  };
 }
 
 async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandler): Promise<TransportListener> {

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { connect, createServer, isIP, Socket } from "node:net";
 import type { ConnectionError } from "../errors.ts";
+import { deferTurn } from "./defer_turn.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
@@ -75,6 +76,7 @@ export function nodeTransport(): Transport {
   const buffers = isNode() ? new ReadBufferPool() : undefined;
   return {
     name: "node",
+    afterReads: deferTurn,
     listen: (address, handler, options) => listenNode(buffers, address, handler, options),
     connect: (address, options) => connectNode(address, options, buffers),
   };

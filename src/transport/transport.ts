@@ -128,6 +128,13 @@ export interface Transport {
    */
   readonly isWriteDeferred?: boolean;
   /**
+   * Calls back once all connections that were ready together have handed their chunks over, where there may be microtasks
+   * between them. Small answers to several of them then leave together.
+   *
+   * @default {undefined}
+   */
+  readonly afterReads?: (callback: () => void) => void;
+  /**
    * Opens a listener.
    *
    * @param address Where; port 0 lets the system choose.

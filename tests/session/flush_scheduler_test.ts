@@ -5,12 +5,15 @@ import { assertEquals } from "@std/assert";
 import { rawCodec } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import { type Flushable, FlushScheduler } from "../../src/session/flush_scheduler.ts";
-import { OutboundBlock } from "../../src/session/outbound_blocks.ts";
+import { BufferPool } from "@laster/net/buffer";
+import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
 import { type LaneOwner, SendLane } from "../../src/session/send_lane.ts";
+import { TurnBatch } from "../../src/session/turn_batch.ts";
 
 function setUp(intervalMs: number, isInStep = false) {
   const clock = new FakeClock();
-  const lane = new SendLane();
+  const batch = new TurnBatch(new OutboundBlocks(new BufferPool()));
+  const lane = new SendLane(batch);
   const scheduler = new FlushScheduler(clock, lane, { intervalMs, isInStep });
   const log: string[] = [];
   const queue = (name: string, then = () => {}): Flushable => ({
@@ -20,7 +23,7 @@ function setUp(intervalMs: number, isInStep = false) {
       then();
     },
   });
-  return { clock, lane, scheduler, log, queue };
+  return { batch, clock, lane, scheduler, log, queue };
 }
 
 test("FlushScheduler flushes in a microtask outside a turn, in the order of adding", async () => {
@@ -122,18 +125,19 @@ test("FlushScheduler in step flushes what several turns sent together, behind th
 });
 
 /** Somebody who has the lane, with a block in it. */
-function takeLane({ lane, scheduler, log }: ReturnType<typeof setUp>, name: string): void {
+function takeLane({ batch, lane, scheduler, log }: ReturnType<typeof setUp>, name: string): void {
   const owner: LaneOwner = {
     encoder: rawCodec().createEncoder(),
+    batchIndex: -1,
     settle: () => lane.close(),
-    flush() {
-      lane.close();
-      log.push(name);
-    },
+    writeShared: () => log.push(name),
+    takeBack() {},
     handleEncodeError() {},
   };
-  lane.open(owner, new OutboundBlock(), 0, 0);
-  lane.block = new OutboundBlock();
+  const block = batch.takeBlock(1);
+  if (block === undefined) throw new Error("there must be a block");
+  lane.open(owner, block, 0, 0);
+  lane.block = block;
   scheduler.handleLaneOpen();
 }
 

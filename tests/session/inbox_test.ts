@@ -6,7 +6,9 @@ import { BufferPool } from "@laster/net/buffer";
 import { type Codec, Frame, simpleBinary } from "@laster/net/codec";
 import type { CloseReason } from "@laster/net";
 import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
 import { SendLane } from "../../src/session/send_lane.ts";
+import { TurnBatch } from "../../src/session/turn_batch.ts";
 import { Inbox, isThenable } from "../../src/session/inbox.ts";
 import { FakeClock } from "@laster/net/testing";
 import { bytes, text, turn } from "../support.ts";
@@ -56,7 +58,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
     {
       clock,
       pool,
-      scheduler: new FlushScheduler(clock, new SendLane(), { intervalMs: 0 }),
+      scheduler: new FlushScheduler(clock, new SendLane(new TurnBatch(new OutboundBlocks(pool))), { intervalMs: 0 }),
       frame: new Frame(),
       limits: { framesPerTurn },
       traffic,

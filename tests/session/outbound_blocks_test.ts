@@ -6,16 +6,16 @@ import { BufferPool } from "@laster/net/buffer";
 import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
 
 function setUp() {
-  const pool = new BufferPool({ classes: [20_000, 40_000] });
+  const pool = new BufferPool({ classes: [50_000, 100_000] });
   return { pool, blocks: new OutboundBlocks(pool) };
 }
 
 test("OutboundBlocks lends its own block while it is free, and rents then", () => {
   const { pool, blocks } = setUp();
-  const own = blocks.takeBlock(16_384);
-  assertEquals([own.bytes.length, pool.outstanding], [16_384, 0]);
+  const own = blocks.takeBlock(49_152);
+  assertEquals([own.bytes.length, pool.outstanding], [49_152, 0]);
   const rented = blocks.takeBlock(100);
-  assertEquals([rented.bytes.length, pool.outstanding], [20_000, 1]);
+  assertEquals([rented.bytes.length, pool.outstanding], [50_000, 1]);
   own.end = 10;
   blocks.dropBlock(own);
   blocks.dropBlock(rented);
@@ -27,13 +27,13 @@ test("OutboundBlocks lends its own block while it is free, and rents then", () =
 
 test("OutboundBlocks.takeBlock() gives a block of at least the bytes asked for, empty and held by nobody", () => {
   const { pool, blocks } = setUp();
-  const block = blocks.takeBlock(20_001);
-  assertEquals([block.bytes.length, block.end, block.holders, pool.outstanding], [40_000, 0, 0, 1]);
+  const block = blocks.takeBlock(50_001);
+  assertEquals([block.bytes.length, block.end, block.holders, pool.outstanding], [100_000, 0, 0, 1]);
 });
 
 test("OutboundBlocks.dropSegment() gives the memory back with the last holder", () => {
   const { pool, blocks } = setUp();
-  const block = blocks.takeBlock(20_000);
+  const block = blocks.takeBlock(50_000);
   block.end = 60;
   const segments = [0, 20, 40].map((start) => blocks.takeSegment(block, start, start + 20, false));
   assertEquals(block.holders, 3);
@@ -46,26 +46,26 @@ test("OutboundBlocks.dropSegment() gives the memory back with the last holder", 
 
 test("OutboundBlocks.dropBlock() lets go of a block that its segments still hold", () => {
   const { pool, blocks } = setUp();
-  const block = blocks.takeBlock(20_000);
+  const block = blocks.takeBlock(50_000);
   block.holders = 1;
   const segment = blocks.takeSegment(block, 0, 10, false);
   blocks.dropBlock(block);
-  assertEquals([pool.outstanding, block.holders, block.bytes.length], [1, 1, 20_000]);
+  assertEquals([pool.outstanding, block.holders, block.bytes.length], [1, 1, 50_000]);
   blocks.dropSegment(segment);
   assertEquals(pool.outstanding, 0);
 });
 
 test("OutboundBlocks uses blocks and segments again, as good as new", () => {
   const { blocks } = setUp();
-  const block = blocks.takeBlock(20_000);
+  const block = blocks.takeBlock(50_000);
   block.end = 50;
   const segment = blocks.takeSegment(block, 10, 50, true);
   segment.frames = 3;
   segment.next = segment;
   blocks.dropSegment(segment);
-  const again = blocks.takeBlock(30_000);
+  const again = blocks.takeBlock(60_000);
   assertStrictEquals(again, block);
-  assertEquals([again.end, again.holders, again.bytes.length], [0, 0, 40_000]);
+  assertEquals([again.end, again.holders, again.bytes.length], [0, 0, 100_000]);
   const next = blocks.takeSegment(again, 1, 2, false);
   assertStrictEquals(next, segment);
   assertEquals([next.start, next.end, next.frames, next.isOwn, next.next, again.holders], [
