@@ -22,7 +22,7 @@ export interface BatchMember {
  * written to one after the other, a message costs a twentieth less than where reads and writes take turns: the system's
  * code for either is so large that one drives the other out of the processor's caches.
  *
- * Invariant: the frames of the members lie one behind the other in the block, up to its end, and the batch holds it.
+ * Invariant: the frames of the members lie in the block, before its end, and the batch holds it.
  */
 export class TurnBatch {
   readonly #blocks: OutboundBlocks;
@@ -31,8 +31,9 @@ export class TurnBatch {
   #count = 0;
   /** Undefined where one has left. */
   readonly #members: (BatchMember | undefined)[] = [];
-  /** Where the frames of each begin; those of the last end at the next place. */
+  /** Where the frames of each begin and end: between two of them may be some that are in no batch any more. */
   readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
   readonly #frames: number[] = [];
   #isWriting = false;
 
@@ -65,7 +66,7 @@ export class TurnBatch {
     }
     this.#members[index] = member;
     this.#starts[index] = block.end;
-    this.#starts[index + 1] = end;
+    this.#ends[index] = end;
     this.#frames[index] = frames;
     block.end = end;
     member.batchIndex = index;
@@ -78,7 +79,7 @@ export class TurnBatch {
     if (index < 0 || block === undefined) return;
     this.#members[index] = undefined;
     member.batchIndex = -1;
-    member.takeBack(block, this.#starts[index], this.#starts[index + 1], this.#frames[index]);
+    member.takeBack(block, this.#starts[index], this.#ends[index], this.#frames[index]);
   }
 
   /** Has the frames of all members written. */
@@ -91,7 +92,7 @@ export class TurnBatch {
       if (member === undefined) continue;
       this.#members[index] = undefined;
       member.batchIndex = -1;
-      member.writeShared(block, this.#starts[index], this.#starts[index + 1], this.#frames[index]);
+      member.writeShared(block, this.#starts[index], this.#ends[index], this.#frames[index]);
     }
     this.#isWriting = false;
     this.#count = 0;

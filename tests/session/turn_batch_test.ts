@@ -1,0 +1,248 @@
+// TurnBatch: what turns have sent to one session each leaves behind the last of them, in order, and nothing is lost or
+// written over when a session does anything else meanwhile.
+
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { BufferPool } from "@laster/net/buffer";
+import { rawCodec } from "@laster/net";
+import { FakeClock } from "@laster/net/testing";
+import fc from "fast-check";
+import { resolveSessionLimits } from "../../src/session/limits.ts";
+import { SendQueue } from "../../src/session/send_queue.ts";
+import { makeSendQueueContext } from "../../src/session/send_queue_context.ts";
+import { check } from "../property.ts";
+import { FakeConnection, makeShared } from "./queue_fixture.ts";
+
+const MOST_MEMBERS = 12;
+const MOST_TURN_BYTES = 8_192;
+
+function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
+  const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
+  const encoder = rawCodec({ maxPayloadBytes: 1_000_000 }).createEncoder();
+  const due: (() => void)[] = [];
+  const context = makeSendQueueContext({
+    clock: new FakeClock(),
+    pool,
+    limits: resolveSessionLimits({}, encoder),
+    handlers,
+    transport: { afterReads: (callback) => due.push(callback) },
+  });
+  /** The sessions in the order in which they were written to. */
+  const writes: number[] = [];
+  const ends = Array.from({ length: sessions }, (_, index) => {
+    const connection = new FakeConnection();
+    connection.onWrite = () => writes.push(index);
+    const owner = {
+      progress: 0,
+      handleProgress: () => owner.progress++,
+      handleOverflow() {},
+      handleFault(_reason: string, error: unknown) {
+        throw error;
+      },
+    };
+    return { connection, owner, queue: new SendQueue(context, connection, encoder, owner) };
+  });
+  const { lane, scheduler } = context;
+  const send = (index: number, payload: Uint8Array) => {
+    const { queue } = ends[index];
+    return lane.owner === queue && lane.take(queue, payload, 0, payload.length)
+      ? "queued"
+      : queue.push(payload, 0, payload.length);
+  };
+  return {
+    context,
+    due,
+    ends,
+    pool,
+    writes,
+    send,
+    /** Runs a turn. */
+    turn(run: () => void) {
+      scheduler.enterTurn();
+      run();
+      scheduler.leaveTurn();
+    },
+    /** All connections that were ready have been read from. */
+    afterReads() {
+      for (const callback of due.splice(0)) callback();
+    },
+  };
+}
+
+const bytesOf = (...values: readonly number[]) => new Uint8Array(values);
+
+test("TurnBatch has what turns sent to one session each written behind the last, in their order, by one call", () => {
+  const { afterReads, due, ends, send, turn, writes } = setUp(3);
+  for (const index of [1, 0, 2]) turn(() => send(index, bytesOf(index, index)));
+  assertEquals([writes, due.length], [[], 1]);
+  afterReads();
+  assertEquals(writes, [1, 0, 2]);
+  assertEquals(ends.map(({ connection }) => connection.received), [[0, 0], [1, 1], [2, 2]]);
+  assertEquals(ends.map(({ queue }) => [queue.sentFrames, queue.sentBytes, queue.queuedBytes]), [
+    [1, 2, 0],
+    [1, 2, 0],
+    [1, 2, 0],
+  ]);
+  turn(() => send(0, bytesOf(9)));
+  afterReads();
+  assertEquals([ends[0].connection.received, ends[0].connection.writes], [[0, 0, 9], [2, 1]]);
+});
+
+test("TurnBatch is written once twelve turns wait, and the call that was asked for finds nothing", () => {
+  const { afterReads, send, turn, writes } = setUp(MOST_MEMBERS);
+  for (let index = 0; index < MOST_MEMBERS; index++) {
+    assertEquals(writes, [], `${index} wait`);
+    turn(() => send(index, bytesOf(index)));
+  }
+  assertEquals(writes, Array.from({ length: MOST_MEMBERS }, (_, index) => index));
+  afterReads();
+  assertEquals(writes.length, MOST_MEMBERS);
+});
+
+test("TurnBatch lets a turn that sent much wait for nobody, and those before it go with it", () => {
+  const { due, send, turn, writes } = setUp(3);
+  turn(() => send(0, bytesOf(1)));
+  turn(() => send(1, new Uint8Array(MOST_TURN_BYTES)));
+  assertEquals([writes, due.length], [[], 1]);
+  turn(() => send(2, new Uint8Array(MOST_TURN_BYTES + 1)));
+  assertEquals(writes, [0, 1, 2]);
+});
+
+test("TurnBatch waits for nobody where no turn follows", () => {
+  const { send, turn, writes, due } = setUp(2);
+  turn(() => {
+    send(0, bytesOf(1));
+    send(1, bytesOf(2));
+  });
+  assertEquals([writes.toSorted(), due.length], [[0, 1], 0]);
+});
+
+test("TurnBatch counts what waits as queued, and lets go of who is asked", () => {
+  const { afterReads, ends, send, turn, writes } = setUp(2);
+  turn(() => send(0, bytesOf(1, 2)));
+  turn(() => send(1, bytesOf(3)));
+  assertEquals([ends[0].queue.queuedBytes, ends[0].queue.queuedFrames, writes], [2, 1, []]);
+  turn(() => send(0, bytesOf(4)));
+  afterReads();
+  assertEquals(ends.map(({ connection }) => connection.received), [[1, 2, 4], [3]]);
+});
+
+test("TurnBatch knows where each one's frames end, whoever left the block in between", () => {
+  const { context, ends, send, turn } = setUp(4);
+  turn(() => send(0, bytesOf(0)));
+  turn(() => {
+    send(1, bytesOf(1, 1));
+    assertEquals(ends[1].queue.queuedBytes, 2);
+    send(2, bytesOf(2, 2, 2));
+  });
+  turn(() => send(3, bytesOf(3)));
+  context.scheduler.flush();
+  assertEquals(ends.map(({ connection }) => connection.received), [[0], [1, 1], [2, 2, 2], [3]]);
+});
+
+test("TurnBatch keeps the block for a peer that does not take its part, and has the next frames go elsewhere", () => {
+  const { afterReads, ends, pool, send, turn } = setUp(2);
+  ends[0].connection.isTaking = false;
+  turn(() => send(0, bytesOf(1, 2)));
+  turn(() => send(1, bytesOf(3)));
+  afterReads();
+  assert(ends[0].connection.hasLoan);
+  for (let round = 0; round < 3; round++) turn(() => send(1, bytesOf(4)));
+  turn(() => send(0, bytesOf(5)));
+  afterReads();
+  ends[0].connection.isTaking = true;
+  ends[0].connection.release();
+  ends[0].queue.handleDrain();
+  assertEquals(ends.map(({ connection }) => connection.received), [[1, 2, 5], [3, 4, 4, 4]]);
+  assertEquals(pool.outstanding, 0);
+});
+
+test("TurnBatch gives its block back when who waits is disposed of, and writes nothing of theirs", () => {
+  const { afterReads, ends, pool, send, turn, writes } = setUp(2);
+  turn(() => send(0, bytesOf(1)));
+  ends[0].queue.dispose();
+  turn(() => send(1, bytesOf(2)));
+  afterReads();
+  assertEquals([writes, ends[1].connection.received], [[1], [2]]);
+  for (let round = 0; round < 3; round++) {
+    turn(() => send(1, bytesOf(3)));
+    assertEquals(pool.outstanding, 0, "the own block is there again");
+    afterReads();
+  }
+});
+
+test("TurnBatch tells the owner of what was taken if somebody wants to hear of it, and of what was not in any case", () => {
+  for (const [handlers, isTaking, progress] of [[{}, true, 0], [{ onSend() {} }, true, 1], [{}, false, 1]] as const) {
+    const { afterReads, ends: [{ connection, owner }], send, turn } = setUp(1, handlers);
+    connection.isTaking = isTaking;
+    turn(() => send(0, bytesOf(1)));
+    afterReads();
+    assertEquals(owner.progress, progress);
+  }
+});
+
+test("TurnBatch.flush() survives sends, looks and flushes inside a write", () => {
+  const { afterReads, context, ends, send, turn } = setUp(3);
+  ends[0].connection.onWrite = () => {
+    ends[0].connection.onWrite = undefined;
+    turn(() => send(1, bytesOf(8)));
+    turn(() => send(2, bytesOf(9)));
+    context.lane.flush();
+    assertEquals(ends[2].queue.queuedBytes, 0);
+  };
+  for (const index of [0, 1, 2]) turn(() => send(index, bytesOf(index)));
+  afterReads();
+  assertEquals(ends.map(({ connection }) => connection.received), [[0], [1, 8], [2, 9]]);
+});
+
+const who = fc.nat({ max: 4 });
+const length = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constantFrom(3_000, 8_192, 8_193, 49_152, 49_153));
+const step = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({ kind: fc.constant("turn"), sends: fc.array(fc.tuple(who, length), { maxLength: 4 }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constantFrom("look", "flush", "stall", "release", "shared", "reads"), who }),
+  },
+);
+
+test("TurnBatch loses nothing and keeps each session's order, whatever comes in between", () => {
+  check(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    const { afterReads, context, ends, pool, send, turn } = setUp(5);
+    const expected: number[][] = ends.map(() => []);
+    let number = 0;
+    const message = (index: number, bytes: number) => {
+      const payload = new Uint8Array(bytes).fill(++number & 0xff);
+      for (const byte of payload) expected[index].push(byte);
+      return payload;
+    };
+    const release = (index: number) => {
+      const { connection, queue } = ends[index];
+      connection.isTaking = true;
+      if (!connection.hasLoan) return;
+      connection.release();
+      queue.handleDrain();
+    };
+    for (const each of steps) {
+      if ("sends" in each) turn(() => each.sends.forEach(([index, bytes]) => send(index, message(index, bytes))));
+      else if (each.kind === "look") ends[each.who].queue.queuedBytes;
+      else if (each.kind === "flush") ends[each.who].queue.flush();
+      else if (each.kind === "stall") ends[each.who].connection.isTaking = false;
+      else if (each.kind === "release") release(each.who);
+      else if (each.kind === "reads") afterReads();
+      else {
+        const payload = message(each.who, 10);
+        const { block, ranges: [[start, end]] } = makeShared(context.blocks, [payload]);
+        ends[each.who].queue.pushShared(block, start, end, payload);
+        context.blocks.dropBlock(block);
+      }
+    }
+    context.scheduler.flush();
+    for (let index = 0; index < ends.length; index++) release(index);
+    assertEquals(ends.map(({ connection }) => connection.received), expected);
+    assertEquals(ends.map(({ queue }) => queue.queuedBytes), expected.map(() => 0));
+    assertEquals(pool.outstanding, 0);
+  }));
+});
