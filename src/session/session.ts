@@ -19,7 +19,9 @@ export interface SessionOrigin {
 /** Options of {@linkcode Session.send}. */
 export interface SendOptions {
   /**
-   * `"batch"` sends at the end of the turn (or at the flush interval), with all else that is sent in it; `"now"` at once.
+   * `"batch"` sends at the end of the turn (or at the flush interval), with all else that is sent in it; on Bun and Node, a
+   * small message waits for the handlers of up to eleven other sessions whose messages came at the same time. `"now"` sends
+   * at once.
    *
    * @default {"batch"}
    */

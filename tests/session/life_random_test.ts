@@ -8,6 +8,7 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { CloseReason, Session } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
+import { deferTurn } from "../../src/transport/defer_turn.ts";
 import { printedRandom } from "../random.ts";
 import { startPair, turn, until } from "../support.ts";
 
@@ -74,7 +75,10 @@ test("Session keeps its promises in random lives", async () => {
       }
     };
     await using pair = await startPair<Record, undefined>(
-      memoryTransport({ acceptScript: script, dialScript: script }),
+      {
+        ...memoryTransport({ acceptScript: script, dialScript: script }),
+        afterReads: round % 2 ? deferTurn : undefined,
+      },
       {
         closeTimeoutMs: 5_000,
         framesPerTurn: 1 + pick(5),

@@ -195,6 +195,28 @@ test("TurnBatch.flush() survives sends, looks and flushes inside a write", () =>
   assertEquals(ends.map(({ connection }) => connection.received), [[0], [1, 8], [2, 9]]);
 });
 
+test("TurnBatch.flush() leaves what is sent inside a write, with no turn of its own, to the next flush", async () => {
+  const { afterReads, context, ends, send, turn } = setUp(3);
+  ends[0].connection.onWrite = () => {
+    ends[0].connection.onWrite = undefined;
+    send(1, bytesOf(8, 8));
+  };
+  turn(() => send(0, bytesOf(1)));
+  afterReads();
+  turn(() => send(2, bytesOf(7, 7, 7)));
+  context.scheduler.flush();
+  await undefined;
+  assertEquals(ends.map(({ connection }) => connection.received), [[1], [8, 8], [7, 7, 7]]);
+});
+
+test("TurnBatch is written when its block is full", () => {
+  const { send, turn, writes } = setUp(8);
+  for (let index = 0; index < 6; index++) turn(() => send(index, new Uint8Array(MOST_TURN_BYTES)));
+  assertEquals(writes, []);
+  turn(() => send(6, bytesOf(1)));
+  assertEquals(writes, [0, 1, 2, 3, 4, 5]);
+});
+
 const who = fc.nat({ max: 4 });
 const length = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constantFrom(3_000, 8_192, 8_193, 49_152, 49_153));
 const step = fc.oneof(

@@ -3,5 +3,10 @@ import { bunTransport } from "../../src/transport/bun.ts";
 import { conformanceSuite } from "./conformance.ts";
 
 if ("Bun" in globalThis) {
-  conformanceSuite("bun", bunTransport, { isSystem: true, abortResets: ["tcp"], outOfFiles: "silent" });
+  conformanceSuite("bun", bunTransport, {
+    isSystem: true,
+    abortResets: ["tcp"],
+    outOfFiles: "silent",
+    hasAfterReads: true,
+  });
 } else test("bunTransport() conforms", { skip: "Bun.listen is in Bun only" }, () => {});

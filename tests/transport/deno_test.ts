@@ -3,5 +3,10 @@ import { denoTransport } from "../../src/transport/deno.ts";
 import { conformanceSuite } from "./conformance.ts";
 
 if ("Deno" in globalThis) {
-  conformanceSuite("deno", denoTransport, { isSystem: true, abortResets: [], outOfFiles: "reported" });
+  conformanceSuite("deno", denoTransport, {
+    isSystem: true,
+    abortResets: [],
+    outOfFiles: "reported",
+    hasAfterReads: false,
+  });
 } else test("denoTransport() conforms", { skip: "Deno.listen is in Deno only" }, () => {});

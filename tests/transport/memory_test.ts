@@ -1,4 +1,9 @@
 import { memoryTransport } from "../../src/transport/memory.ts";
 import { conformanceSuite } from "./conformance.ts";
 
-conformanceSuite("memory", memoryTransport, { isSystem: false, abortResets: ["tcp", "unix"], outOfFiles: "silent" });
+conformanceSuite("memory", memoryTransport, {
+  isSystem: false,
+  abortResets: ["tcp", "unix"],
+  outOfFiles: "silent",
+  hasAfterReads: false,
+});

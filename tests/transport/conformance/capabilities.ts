@@ -10,6 +10,8 @@ export interface Capabilities {
   readonly abortResets: readonly Network[];
   /** What becomes of a listener when the process has no descriptor left for the next connection. */
   readonly outOfFiles: OutOfFiles;
+  /** Whether it has `afterReads`. */
+  readonly hasAfterReads: boolean;
 }
 
 /** What becomes of a listener when the process has no descriptor left. */

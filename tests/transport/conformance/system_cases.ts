@@ -19,6 +19,9 @@ const DELAYED_MS = DELAY_ROUNDS * 40;
 const DIALS_A_STEP = 64;
 const MOST_STEPS = 12;
 
+/** So many connections are read from in one turn of the event loop. */
+const READY_TOGETHER = 5;
+
 /** Enough for every runtime to start, and few enough to use up. */
 const OPEN_FILES = 100;
 
@@ -27,6 +30,34 @@ const MOST_ERRORS = 20;
 
 /** Declares the cases. */
 export function systemCases(suite: Suite): void {
+  benchCase(
+    suite,
+    "calls afterReads back behind all connections that were ready together, if it can",
+    async (bench) => {
+      const { afterReads } = bench.transport;
+      assertEquals(afterReads !== undefined, suite.capabilities.hasAfterReads);
+      if (afterReads === undefined) return;
+      const pairs = [];
+      for (let count = 0; count < READY_TOGETHER; count++) pairs.push(await bench.pair("tcp"));
+      for (const [accepted] of pairs) accepted.start();
+      await bench.settle();
+      const log: string[] = [];
+      const called = Promise.withResolvers<void>();
+      for (const [accepted] of pairs) {
+        accepted.hooks.onData = () => {
+          if (log.push("chunk") > 1) return;
+          afterReads(() => {
+            log.push("afterReads");
+            called.resolve();
+          });
+        };
+      }
+      for (const [, dialled] of pairs) dialled.write(patternBytes(1));
+      await withTimeout(called.promise, "afterReads");
+      assertEquals(log, [...pairs.map(() => "chunk"), "afterReads"]);
+    },
+  );
+
   endCase(suite, "does not hold small writes back (no-delay)", async ({ subject, peer }) => {
     let answered = 0;
     peer.hooks.onData = () => {
