@@ -33,12 +33,13 @@ let viewedSource = NOTHING;
 let sourceView = viewOf(NOTHING);
 let viewedTarget = NOTHING;
 let targetView = sourceView;
+const NO_VIEW = sourceView;
 
 /**
  * Copies `length` bytes from `source` at `sourceIndex` to `target` at `targetIndex`.
  *
  * The two arrays may not overlap. Makes no view of the range on Bun and Node, nor for up to 128 bytes from an array that was
- * the source of the last copy too; keeps the arrays of the last copy alive.
+ * the source of the last copy too; keeps the arrays of the last copy alive, the source until `forgetSource()`.
  *
  * @param source Array to copy from.
  * @param sourceIndex First index to copy.
@@ -47,6 +48,12 @@ let targetView = sourceView;
  * @param length Bytes to copy.
  */
 export const copyBytes: typeof copyAny = isBun ? copyInline : copyAny;
+
+/** Lets go of the source of the last copy: for one that is large, as a collector promotes what it finds alive. */
+export function forgetSource(): void {
+  lastSource = viewedSource = NOTHING;
+  sourceView = NO_VIEW;
+}
 
 /**
  * The way of most small frames, short enough for JavaScriptCore to make it a part of its callers: it does so with functions

@@ -4,12 +4,14 @@
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
-import { copyBytes } from "../buffer/copy_bytes.ts";
+import { copyBytes, forgetSource } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
 import { Frame, type FrameDecoder } from "./codec.ts";
 
 /** How far the first look into a frame of unknown size goes: past the header of any length-prefixed codec. */
 const FIRST_LOOK_BYTES = 32;
+/** A chunk above this is worth letting go of at once; of a smaller one the next copy will do. */
+const SMALL_CHUNK_BYTES = 8_192;
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -134,6 +136,7 @@ export class FrameCutter {
   #endChunk(): false {
     this.chunk = undefined;
     this.frame.buffer = EMPTY;
+    if (this.end > SMALL_CHUNK_BYTES) forgetSource();
     return false;
   }
 
