@@ -12,6 +12,8 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 export interface LaneOwner extends BatchMember {
   /** What its frames are made with; another only while it does not have the lane. */
   readonly encoder: FrameEncoder;
+  /** Whether it has the lane; the lane's. Every message asks, and to compare two objects takes longer. */
+  hasLane: boolean;
   /** Adds what went down the lane to what is queued, and closes the lane. */
   settle(): void;
   /** The encoder threw, or broke its contract: nothing of the frame went down. */
@@ -66,7 +68,7 @@ export class SendLane {
       const roomBytes = encoder.frameBytes(length);
       if (end + roomBytes > this.limit) return false;
       const written = encoder.encode(payload, offset, length, this.bytes, end);
-      if (written !== roomBytes || this.end !== end || this.owner !== owner) {
+      if (written !== roomBytes || this.end !== end || !owner.hasLane) {
         this.checkTaken(owner, end, written, roomBytes);
       }
       this.end = end + written;
@@ -81,14 +83,15 @@ export class SendLane {
   /** What an encoder may not do would spoil all that follows. */
   checkTaken(owner: LaneOwner, end: number, written: number, roomBytes: number): void {
     checkWritten(written, roomBytes);
-    if (this.owner === owner && this.end === end) return;
-    throw new FrameError("codec-fault", "Cannot encode frame as an encoder must not send: it has sent another message");
+    if (owner.hasLane && this.end === end) return;
+    throw new FrameError("codec-fault", "Cannot encode frame as an encoder must not send or flush: it has done so");
   }
 
   /** Opens it behind all that is queued, for another owner perhaps. */
   open(owner: LaneOwner, block: OutboundBlock, roomBytes: number, frames: number): void {
     this.owner?.settle();
     this.owner = owner;
+    owner.hasLane = true;
     this.bytes = block.bytes;
     this.end = block.end;
     this.limit = frames > 0 ? Math.min(block.bytes.length, block.end + roomBytes) : -1;
@@ -97,6 +100,7 @@ export class SendLane {
 
   /** Closes it; what went down is the caller's to look after. */
   close(): void {
+    if (this.owner !== undefined) this.owner.hasLane = false;
     this.owner = undefined;
     this.block = undefined;
   }

@@ -44,6 +44,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   readonly #owner: SendQueueOwner;
   encoder: FrameEncoder;
   batchIndex = -1;
+  hasLane = false;
   #isScheduled = false;
   /** Whether broadcasts need not ask this queue one by one; see `prepareForRun`. */
   isInRun = false;
@@ -200,7 +201,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
     const { lane } = this.#context;
-    if (lane.owner === this && lane.block !== undefined) return lane.flush();
+    if (this.hasLane && lane.block !== undefined) return lane.flush();
     this.settle();
     this.takeRun();
     if (this.isWriting || this.head === undefined) return;
@@ -298,7 +299,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
 
   settle(): void {
     const { batch, lane } = this.#context;
-    if (lane.owner !== this) return batch.remove(this);
+    if (!this.hasLane) return batch.remove(this);
     const { block, end, frames } = lane;
     lane.close();
     if (block === undefined) return this.extendTail(end, frames);

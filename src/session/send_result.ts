@@ -25,7 +25,7 @@ export function checkPayload(payload: Uint8Array): void {
  */
 export function isRange(buffer: Uint8Array, offset: number, length: number): boolean {
   return offset >>> 0 === offset && length >>> 0 === length && buffer?.BYTES_PER_ELEMENT === 1 &&
-    offset + length <= buffer.length;
+    offset + length <= buffer.byteLength;
 }
 
 /**

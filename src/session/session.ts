@@ -137,7 +137,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     checkPayload(payload);
     const core = this.#core;
     const { length } = payload;
-    const isDown = core.lane.owner === core.queue && core.lane.take(core.queue, payload, 0, length);
+    const isDown = core.queue.hasLane && core.lane.take(core.queue, payload, 0, length);
     const result = isDown ? "queued" : core.send(payload, 0, length, options?.key);
     if (options?.flush !== "now") return result;
     core.queue.flush();
@@ -157,7 +157,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
     if (!isRange(buffer, offset, length)) refuseRange(buffer, offset, length);
     const core = this.#core;
-    return core.lane.owner === core.queue && core.lane.take(core.queue, buffer, offset, length)
+    return core.queue.hasLane && core.lane.take(core.queue, buffer, offset, length)
       ? "queued"
       : core.send(buffer, offset, length);
   }

@@ -35,6 +35,22 @@ function checkAllLengths(source: Uint8Array): void {
 }
 
 // First, for only an interpreter makes other bits of them.
+test("copyBytes() copies one that is no number as 64 bits, wherever it lies", () => {
+  const [signalling] = ODD_NUMBERS;
+  const target = new Uint8Array(64);
+  for (const length of [40, 48, 64]) {
+    for (let at = 0; at < length; at += 8) {
+      const source = new Uint8Array(64);
+      source.set(signalling, at);
+      for (let time = 0; time < 3; time++) {
+        target.fill(GUARD);
+        copyBytes(source, 0, target, 0, length);
+        assertEquals(target.subarray(0, length), source.subarray(0, length), `${length} bytes, at ${at}`);
+      }
+    }
+  }
+});
+
 test("copyBytes() copies what is no number as 64 bits", () => {
   for (const number of ODD_NUMBERS) {
     checkAllLengths(Uint8Array.from({ length: 160 }, (_, index) => number[index % 8]));

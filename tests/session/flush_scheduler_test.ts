@@ -127,6 +127,7 @@ test("FlushScheduler in step flushes what several turns sent together, behind th
 /** Somebody who has the lane, with a block in it. */
 function takeLane({ batch, lane, scheduler, log }: ReturnType<typeof setUp>, name: string): void {
   const owner: LaneOwner = {
+    hasLane: false,
     encoder: rawCodec().createEncoder(),
     batchIndex: -1,
     settle: () => lane.close(),

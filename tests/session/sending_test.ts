@@ -224,6 +224,20 @@ test("Session.send() ends a session whose encoder sends to another one meanwhile
   ]);
 });
 
+test("Session.send() ends a session whose encoder flushes it meanwhile, and what was sent before is heard", async () => {
+  let inner = () => {};
+  const heard: string[] = [];
+  await using pair = await startPair(memoryTransport(), { codec: codecThat(() => inner()) }, {
+    onMessage: (_session, payload) => heard.push(text(payload)),
+  });
+  const { far } = await pair.connect();
+  far.send(bytes("first"));
+  inner = () => far.flush();
+  assertEquals(far.send(bytes("second")), "closed");
+  assertEquals((await within(far.closed, "the close")).reason, "encode-error");
+  assertEquals(heard, ["first"]);
+});
+
 test("Session.send() answers closed, and its peer hears nothing more, when a handler has sent and then ended the session", async () => {
   for (const end of [(session: Session) => session.close(), (session: Session) => session.abort()]) {
     const answers: string[] = [];
