@@ -4,13 +4,19 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { FullPolicy, Session } from "@laster/net";
-import { socketTransportsHere, startPair, until } from "../support.ts";
+import { socketTransportsHere, startPair, turn, until } from "../support.ts";
 
 const RECEIVERS = 500;
 const STALLED = 5;
 const MESSAGES = 300;
 const PAYLOAD_BYTES = 16_000;
 const QUEUE_BYTES = 524_288;
+/** What a message has for its number that only fills the system's buffers. */
+const FILLER = 2 ** 32 - 1;
+/** So much a system may take for a peer that does not read. */
+const MOST_FILLERS = 4_096;
+/** It takes more a little later, at times. */
+const FULL_TURNS = 20;
 /** All sessions together: what the stalled may hold and what is on its way to the others. */
 const BUDGET_BYTES = 16_777_216;
 
@@ -18,6 +24,8 @@ const BUDGET_BYTES = 16_777_216;
 interface Stalled {
   readonly session: Session;
   readonly numbers: readonly number[];
+  /** Messages that came before the broadcasts. */
+  readonly fillers: number;
 }
 
 for (const { name, make } of socketTransportsHere()) {
@@ -40,7 +48,8 @@ async function broadcastToMany(make: ReturnType<typeof socketTransportsHere>[num
   }, {
     onOpen: (session) => heard.set(session.id, []),
     onMessage(session, payload) {
-      heard.get(session.id)?.push(new DataView(payload.buffer, payload.byteOffset).getUint32(0));
+      const number = new DataView(payload.buffer, payload.byteOffset).getUint32(0);
+      if (number !== FILLER) heard.get(session.id)?.push(number);
       return session.id <= STALLED ? gate.promise : undefined;
     },
   });
@@ -49,6 +58,7 @@ async function broadcastToMany(make: ReturnType<typeof socketTransportsHere>[num
   const group = pair.server.group("world");
   const far = [...pair.server.sessions()];
   for (const session of far) group.join(session);
+  const fillers = await Promise.all(far.slice(0, STALLED).map(fillSystem));
   const all = Array.from({ length: MESSAGES }, (_, number) => number);
   const isDone = (count: number) => [...heard].every(([id, numbers]) => id <= STALLED || numbers.length >= count);
   let mostBytes = 0;
@@ -63,14 +73,27 @@ async function broadcastToMany(make: ReturnType<typeof socketTransportsHere>[num
   }
   assert(mostBytes <= BUDGET_BYTES, `${mostBytes} bytes`);
   for (const [id, numbers] of heard) if (id > STALLED) assertEquals(numbers, all);
-  const stalled = far.slice(0, STALLED).map((session) => ({ session, numbers: heard.get(session.id) ?? [] }));
+  const stalled = far.slice(0, STALLED)
+    .map((session, index) => ({ session, numbers: heard.get(session.id) ?? [], fillers: fillers[index] }));
   for (const { session } of stalled) assert(session.queuedBytes <= QUEUE_BYTES, `${session.queuedBytes} bytes queued`);
   gate.resolve();
-  const hasAll = ({ session, numbers }: Stalled) => (
-    session.queuedBytes === 0 && numbers.length === session.stats.sentFrames
+  const hasAll = ({ session, numbers, fillers }: Stalled) => (
+    session.queuedBytes === 0 && fillers + numbers.length === session.stats.sentFrames
   );
   if (whenFull !== "close") await until(() => stalled.every(hasAll), "the stalled have caught up");
   for (const one of stalled) assertPolicy(whenFull, one);
+}
+
+/** Sends to a session until the system takes no more of it: how much that is differs from machine to machine. */
+async function fillSystem(session: Session): Promise<number> {
+  const payload = new Uint8Array(PAYLOAD_BYTES).fill(255);
+  let count = 0;
+  for (let fullTurns = 0; fullTurns < FULL_TURNS && count < MOST_FILLERS; await turn()) {
+    fullTurns = session.queuedBytes > 0 ? fullTurns + 1 : 0;
+    if (fullTurns === 0 && session.send(payload) === "queued") count++;
+  }
+  assert(session.queuedBytes > 0, `the system takes ${count} messages`);
+  return count;
 }
 
 function assertPolicy(whenFull: FullPolicy, { session, numbers }: Stalled): void {
