@@ -87,7 +87,8 @@ export interface FrameEncoder {
    */
   frameBytes(length: number): number;
   /**
-   * Writes the frame of `payload[offset]` up to `payload[offset + length - 1]` to `output`. Must neither send nor flush anything itself.
+   * Writes the frame of `payload[offset]` up to `payload[offset + length - 1]` to `output`. Must neither
+   * send nor flush anything itself.
    *
    * @param payload The array that holds the payload; on loan.
    * @param offset Where it starts.

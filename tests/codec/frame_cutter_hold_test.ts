@@ -26,7 +26,7 @@ function makeCollect(): () => unknown {
   return () => gc({ type: "major", execution: "async" });
 }
 
-/** Cuts chunks that end within a frame's header or its first bytes; hands nothing out but weak references. */
+/** Cuts chunks that end so many bytes into a frame; hands nothing out but weak references. */
 function cutChunks(cutter: FrameCutter, tailBytes: number): WeakRef<Uint8Array>[] {
   return Array.from({ length: CHUNKS }, () => {
     const frame = referenceFrame(PLAIN_SHAPE, pattern(FRAME_BYTES));
