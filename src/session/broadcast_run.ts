@@ -3,17 +3,12 @@
 // broadcast costs the same for five receivers and five thousand, and each receiver one write. Runtime neutral.
 
 import { OutboundBlock } from "./outbound_blocks.ts";
+import { RunTakers } from "./run_takers.ts";
 
 /** Who gets a broadcast. */
 export interface Audience {
   /** Whether a session's core is among them. */
   has(core: object): boolean;
-}
-
-/** A queue that takes broadcasts without being asked. */
-export interface RunTaker {
-  /** Takes what is left of the run and writes it, if the peer takes it; says whether nothing is queued any more. */
-  flushRun(): boolean;
 }
 
 /** Up to so many broadcasts are taken without a look at each queue's limits: a block of them. */
@@ -38,7 +33,7 @@ export class BroadcastRun {
   /** Whose the broadcasts are. */
   audience: Audience = NOBODY;
   /** Who takes broadcasts; means something while `isCounted`, and for those that the run holds. */
-  takers: RunTaker[] = [];
+  takers: RunTakers = new RunTakers();
   /** Whether the broadcaster knows who takes broadcasts; see `uncount`. */
   isCounted = false;
   /** What a run holds at the most, in bytes and frames. */
@@ -63,7 +58,7 @@ export class BroadcastRun {
   /** A session came, went, or was sent something else: who takes the next broadcast is to be found out again. */
   uncount(): void {
     this.isCounted = false;
-    if (this.frames === 0) this.takers = [];
+    if (this.frames === 0 && this.takers.count > 0) this.takers = new RunTakers();
   }
 
   /** Where the first frame lies that comes after number `seen`. */

@@ -5,6 +5,7 @@ import type { FrameEncoder } from "../codec/codec.ts";
 import type { Audience, BroadcastRun } from "./broadcast_run.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
+import { RunTakers } from "./run_takers.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import { checkPayload, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
@@ -95,7 +96,7 @@ export class Broadcaster<Data> implements Flushable {
     if (excepted !== undefined) { for (const core of excepted) core.queue.skipRun(); }
     // All of them first: one that is cut for its full queue has the run handed over.
     for (const core of this.#others) core.queue.skipRun();
-    tally.accepted += this.#run.takers.length;
+    tally.accepted += this.#run.takers.count;
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
@@ -110,7 +111,7 @@ export class Broadcaster<Data> implements Flushable {
   handleFlush(): void {
     const run = this.#run;
     let isAllSent = this.#others.length === 0;
-    if (run.frames > 0) { for (const queue of run.takers) isAllSent = queue.flushRun() && isAllSent; }
+    if (run.frames > 0) isAllSent = run.takers.flush(run) && isAllSent;
     // Whoever has nothing queued any more takes the next run as well, unless something happens that says otherwise.
     run.clear(run.isCounted && isAllSent);
     this.#isScheduled = false;
@@ -136,7 +137,7 @@ export class Broadcaster<Data> implements Flushable {
       this.#receivers = run.audience = receivers;
       this.#count(receivers);
     }
-    return run.takers.length > 0;
+    return run.takers.count > 0;
   }
 
   #isFullFor(roomBytes: number): boolean {
@@ -158,10 +159,10 @@ export class Broadcaster<Data> implements Flushable {
 
   #count(receivers: Receivers<Data>): void {
     const run = this.#run;
-    run.takers = [];
+    const takers = run.takers = new RunTakers();
     this.#others = [];
     for (const core of receivers.values()) {
-      if (core.state === "open" && core.queue.prepareForRun(this.#encoder)) run.takers.push(core.queue);
+      if (core.state === "open" && core.queue.prepareForRun(this.#encoder)) takers.add(core.queue);
       else {
         core.queue.takeRun();
         this.#others.push(core);

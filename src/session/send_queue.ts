@@ -3,12 +3,12 @@
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { RunTaker } from "./broadcast_run.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
 import { LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
-import { SegmentQueue } from "./segment_queue.ts";
+import { RunMember } from "./run_member.ts";
+import type { RunTaker, RunTakers } from "./run_takers.ts";
 import type { LaneOwner } from "./send_lane.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
@@ -31,16 +31,10 @@ export interface SendQueueOwner {
  *
  * Invariant: while the lane is this queue's there is no broadcast that it has still to take.
  */
-export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, RunTaker {
+export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTaker {
   // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: SendQueueContext;
-  /** The last broadcast that was taken, or passed by. */
-  #seen: number;
   readonly #connection: Connection;
-  /** Bytes taken by the connection so far. */
-  sentBytes = 0;
-  /** Frames taken by the connection so far. */
-  sentFrames = 0;
   readonly #owner: SendQueueOwner;
   encoder: FrameEncoder;
   batchIndex = -1;
@@ -57,9 +51,8 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
 
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
-    super(context.blocks);
+    super(context.blocks, context.run);
     this.#context = context;
-    this.#seen = context.run.serial;
     context.run.uncount();
     this.#connection = connection;
     this.encoder = encoder;
@@ -89,7 +82,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
     // What was sent before goes out as it would have.
     if (this.#backlog !== undefined) this.#refill(this.#backlog, Infinity);
     this.encoder = encoder;
-    this.#context.run.uncount();
+    this.run.uncount();
   }
 
   /**
@@ -139,19 +132,21 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
    */
   prepareForRun(encoder: FrameEncoder): boolean {
     this.settle();
-    const { easyBytes, limits, run } = this.#context;
-    const { frames, bytes } = run.limits;
+    this.leaveStep();
+    const { easyBytes, limits } = this.#context;
+    const { frames, bytes } = this.run.limits;
     return this.isInRun = encoder === this.encoder && !this.#mayDrop && this.bytes + bytes <= easyBytes &&
       this.frames + frames <= limits.maxQueuedFrames;
   }
 
   /** Takes the broadcasts of the run that came since the last call. */
   takeRun(): void {
-    const { run } = this.#context;
-    if (this.#seen >= run.serial) return;
-    const first = run.findStart(this.#seen);
-    const frames = run.serial - Math.max(this.#seen, run.startSerial);
-    this.#seen = run.serial;
+    this.leaveStep();
+    const { run } = this;
+    if (this.seen >= run.serial) return;
+    const first = run.findStart(this.seen);
+    const frames = run.serial - Math.max(this.seen, run.startSerial);
+    this.seen = run.serial;
     if (frames === 0 || !run.audience.has(this.#owner)) return;
     this.addShared(run.block, first, run.block.end, frames);
     this.#accept();
@@ -159,34 +154,41 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
 
   /** Passes the last broadcast by. Those before must be taken. */
   skipRun(): void {
-    this.#seen = this.#context.run.serial;
+    this.leaveStep();
+    this.seen = this.run.serial;
+  }
+
+  joinStep(takers: RunTakers, index: number): Connection | undefined {
+    const { handlers, inFlightBytes } = this.#context;
+    const isHeard = handlers.onSend !== undefined || inFlightBytes >= 0; // Else writes are not over at once anyway.
+    if (isHeard || this.head !== undefined || this.seen > this.run.startSerial) return undefined;
+    this.enterStep(takers, index);
+    return this.#connection;
+  }
+
+  fallBehind(block: OutboundBlock, start: number, end: number, frames: number): void {
+    this.leaveStep();
+    this.countedBytes -= end - start;
+    this.countedFrames -= frames;
+    this.#lend(block, start, end, frames);
+    this.#owner.handleProgress();
   }
 
   flushRun(): boolean {
-    const { handlers, run } = this.#context;
-    const { block, frames, start } = run;
+    const { block, frames, serial, start, startSerial } = this.run;
     const bytes = block.end - start;
-    if (this.head !== undefined || this.#seen !== run.startSerial || frames === 0 || bytes === 0) {
-      this.flush();
-      return this.head === undefined;
+    if (this.head !== undefined || this.seen !== startSerial || frames === 0 || bytes === 0) this.flush();
+    else {
+      this.seen = serial;
+      this.writeShared(block, start, block.end, frames);
     }
-    if (!this.#connection.write(block.bytes, start, bytes)) {
-      this.startWriting(bytes, frames);
-      this.takeRun();
-      this.#owner.handleProgress();
-      return false;
-    }
-    this.#seen = run.serial;
-    this.sentBytes += bytes;
-    this.sentFrames += frames;
-    if (handlers.onSend !== undefined) this.#owner.handleProgress(); // Else nobody waits for what was empty.
-    return true;
+    return this.head === undefined;
   }
 
   /** The session closes: takes the last broadcasts that are its own. */
   seal(): void {
     this.#gather();
-    this.#context.run.uncount();
+    this.run.uncount();
   }
 
   handleEncodeError(error: unknown): void {
@@ -274,11 +276,11 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
 
   /** Lets the frames that come next gather outside of the queue, if it is empty and they are far from any limit. */
   #openOwnLane(roomBytes: number): boolean {
-    const { batch, easyBytes, lane, limits, run, scheduler } = this.#context;
+    const { batch, easyBytes, lane, limits, scheduler } = this.#context;
     if (this.head !== undefined || lane.block !== undefined || this.batchIndex >= 0 || roomBytes > easyBytes) {
       return false;
     }
-    if (this.#seen < run.serial || this.isInRun) {
+    if (this.seen < this.run.serial || this.isInRun) {
       this.#step();
       if (this.head !== undefined) return false; // A broadcast had come.
     }
@@ -316,14 +318,18 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   writeShared(block: OutboundBlock, start: number, end: number, frames: number): void {
     const bytes = end - start;
     if (bytes === 0 || this.#connection.write(block.bytes, start, bytes)) {
-      this.sentBytes += bytes;
-      this.sentFrames += frames;
+      this.countedBytes += bytes;
+      this.countedFrames += frames;
       if (this.#context.handlers.onSend === undefined) return; // Nobody waits for a queue to shrink that was empty.
-    } else if (!this.#isDisposed) {
-      this.addShared(block, start, end, frames);
-      this.startWriting(bytes, frames);
-    }
+    } else this.#lend(block, start, end, frames);
     this.#owner.handleProgress();
+  }
+
+  /** The connection has what stands in a shared block on loan, in front of all else. */
+  #lend(block: OutboundBlock, start: number, end: number, frames: number): void {
+    if (this.#isDisposed) return;
+    this.addShared(block, start, end, frames);
+    this.startWriting(end - start, frames);
   }
 
   /** Has all that is queued counted: what went down the lane, and broadcasts that are still to be taken. */
@@ -335,7 +341,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   /** Before a frame goes anywhere but down the lane: it comes behind those before it, and may use up room. */
   #step(): void {
     this.#gather();
-    if (this.isInRun) this.#context.run.uncount();
+    if (this.isInRun) this.run.uncount();
   }
 
   #isFullFor(bytes: number): boolean {
@@ -377,7 +383,7 @@ export class SendQueue extends SegmentQueue implements Flushable, LaneOwner, Run
   }
 
   #retire(bytes: number, frames: number): void {
-    this.sentFrames += this.retire(bytes, frames);
-    this.sentBytes += bytes;
+    this.countedFrames += this.retire(bytes, frames);
+    this.countedBytes += bytes;
   }
 }
