@@ -1,5 +1,5 @@
 // Broadcasts, group broadcasts, sends, exceptions, joins, leaves, flushes, closes and new sessions in random order within
-// and across turns: each session hears exactly what a plain list says it must, in that order.
+// and across turns: each session hears exactly what a plain list says it must, in that order, and counts it.
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
@@ -29,6 +29,8 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   ),
   { maxLength: 60 },
 ) as fc.Arbitrary<readonly Step[]>;
+
+const HEADER_BYTES = 4;
 
 /** A message that says its number, as far as it is long enough. */
 function message(number: number, length: number): Uint8Array {
@@ -93,6 +95,12 @@ async function play(list: readonly Step[], [whenFull, flushIntervalMs, capacityB
   const isThere = () => [...expected].every(([id, list]) => heard.get(id)?.length === list.length);
   await until(isThere, "all messages", 5_000).catch(() => {}); // What is missing is shown below.
   assertEquals(Object.fromEntries(heard), Object.fromEntries(expected));
+  for (const [far, id] of nears) {
+    const frames = heard.get(id) ?? [];
+    const bytes = frames.reduce((sum, frame) => sum + Number.parseInt(frame) + HEADER_BYTES, 0);
+    const { sentFrames, sentBytes } = far.stats;
+    assertEquals({ sentFrames, sentBytes }, { sentFrames: frames.length, sentBytes: bytes }, `what ${far.id} has sent`);
+  }
 }
 
 /** The policy, the flush interval, and how much a connection takes at once. */
