@@ -16,7 +16,7 @@ export class RunMember extends SegmentQueue {
   // What each message touches comes first.
   /** The broadcasts of the service. */
   readonly run: BroadcastRun;
-  /** The last broadcast that was taken, or passed by; means something while out of step. */
+  /** The last broadcast that was taken, or passed by, one by one. Those before the run are over in any case. */
   seen: number;
   /** Bytes taken by the connection that the queue has counted itself. */
   countedBytes = 0;
@@ -58,6 +58,5 @@ export class RunMember extends SegmentQueue {
     takers.leave(this.#takerIndex);
     this.countedBytes += takers.sentBytes;
     this.countedFrames += takers.sentFrames;
-    this.seen = this.run.startSerial;
   }
 }

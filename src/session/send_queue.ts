@@ -154,7 +154,6 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
 
   /** Passes the last broadcast by. Those before must be taken. */
   skipRun(): void {
-    this.leaveStep();
     this.seen = this.run.serial;
   }
 
@@ -177,7 +176,7 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
   flushRun(): boolean {
     const { block, frames, serial, start, startSerial } = this.run;
     const bytes = block.end - start;
-    if (this.head !== undefined || this.seen !== startSerial || frames === 0 || bytes === 0) this.flush();
+    if (this.head !== undefined || this.seen > startSerial || frames === 0 || bytes === 0) this.flush();
     else {
       this.seen = serial;
       this.writeShared(block, start, block.end, frames);

@@ -25,9 +25,9 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     // Bursts to one after the other: the second takes the lane from the first.
     fc.record({ kind: fc.constant("burst"), who, length: fc.integer({ min: 0, max: 60 }) }),
     fc.record({ kind: fc.constantFrom("join", "leave", "flush", "turn"), who }),
-    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("close", "connect"), who }) },
+    fc.record({ kind: fc.constantFrom("turn", "turn", "close", "connect"), who }),
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: "max" },
 ) as fc.Arbitrary<readonly Step[]>;
 
 const HEADER_BYTES = 4;

@@ -80,9 +80,13 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   };
   const connection = new FakeConnection();
   let progress = 0;
+  let onProgress = () => {};
   let overflows = 0;
   const queue = new SendQueue(context, connection, encoder, {
-    handleProgress: () => progress++,
+    handleProgress() {
+      progress++;
+      onProgress();
+    },
     handleOverflow: () => overflows++,
     handleFault(_reason, error) {
       throw error;
@@ -112,6 +116,10 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
     },
     get progress() {
       return progress;
+    },
+    /** Sets what happens then. */
+    set onProgress(then: () => void) {
+      onProgress = then;
     },
   };
 }

@@ -119,18 +119,37 @@ test("SendQueue counts what it sends, in step with broadcasts, behind, and in st
   };
   enter();
   assertEquals([send(true), ...counts()], [true, 10, 1, 0, 0]);
-  assertEquals([send(false), ...counts()], [false, 10, 1, 10, 1], "the second is on loan");
-  assertEquals([send(true), ...counts()], [false, 10, 1, 20, 2], "the third waits behind it");
+  send(true); // It gets in step again, which it has left to tell what is queued.
+  assertEquals([send(false), send(true)], [false, false], "one is on loan, the next waits behind it");
+  assertEquals(counts(), [20, 2, 20, 2]);
   drain();
-  assertEquals(counts(), [30, 3, 0, 0]);
-  assertEquals([send(true), send(true), ...counts()], [true, true, 50, 5, 0, 0]);
+  assertEquals(counts(), [40, 4, 0, 0]);
+  assertEquals([send(true), send(true), ...counts()], [true, true, 60, 6, 0, 0]);
   push(new Uint8Array(5));
-  assertEquals(counts(), [50, 5, 5, 1], "what is its own it counts itself");
+  assertEquals(counts(), [60, 6, 5, 1], "what is its own it counts itself");
   queue.flush();
   enter();
-  assertEquals([send(true), send(true), ...counts()], [true, true, 75, 8, 0, 0]);
+  assertEquals([send(true), send(true), ...counts()], [true, true, 85, 9, 0, 0]);
+  send(true);
+  run.uncount();
+  enter();
+  assertEquals([queue.sentBytes, queue.sentFrames], [95, 10], "in step with others, it keeps what it has sent");
   queue.dispose();
-  assertEquals([connection.received.length, pool.stats().outstanding], [75, 0]);
+  assertEquals([connection.received.length, pool.stats().outstanding], [95, 0]);
+});
+
+test("SendQueue that falls behind has the broadcasts on loan once, whoever asks within the flush", () => {
+  const fixture = makeQueue();
+  const { queue, connection, context } = fixture;
+  const { blocks, run } = context;
+  queue.prepareForRun(queue.encoder);
+  run.takers.add(queue);
+  for (let count = 0; count < 3; count++) broadcast(run, blocks);
+  const queued: number[] = [];
+  fixture.onProgress = () => queued.push(queue.queuedFrames);
+  connection.isTaking = false;
+  broadcast(run, blocks);
+  assertEquals([queued, queue.queuedFrames, queue.sentFrames], [[1], 1, 3]);
 });
 
 test("SendQueue that leaves the step before a flush takes the run itself, once", () => {
