@@ -231,40 +231,43 @@ const step = fc.oneof(
 );
 
 test("TurnBatch loses nothing and keeps each session's order, whatever comes in between", () => {
-  check(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-    const { afterReads, context, ends, pool, send, turn } = setUp(5);
-    const expected: number[][] = ends.map(() => []);
-    let number = 0;
-    const message = (index: number, bytes: number) => {
-      const payload = new Uint8Array(bytes).fill(++number & 0xff);
-      for (const byte of payload) expected[index].push(byte);
-      return payload;
-    };
-    const release = (index: number) => {
-      const { connection, queue } = ends[index];
-      connection.isTaking = true;
-      if (!connection.hasLoan) return;
-      connection.release();
-      queue.handleDrain();
-    };
-    for (const each of steps) {
-      if ("sends" in each) turn(() => each.sends.forEach(([index, bytes]) => send(index, message(index, bytes))));
-      else if (each.kind === "look") ends[each.who].queue.queuedBytes;
-      else if (each.kind === "flush") ends[each.who].queue.flush();
-      else if (each.kind === "stall") ends[each.who].connection.isTaking = false;
-      else if (each.kind === "release") release(each.who);
-      else if (each.kind === "reads") afterReads();
-      else {
-        const payload = message(each.who, 10);
-        const { block, ranges: [[start, end]] } = makeShared(context.blocks, [payload]);
-        ends[each.who].queue.pushShared(block, start, end, payload);
-        context.blocks.dropBlock(block);
+  check(
+    fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
+      const { afterReads, context, ends, pool, send, turn } = setUp(5);
+      const expected: number[][] = ends.map(() => []);
+      let number = 0;
+      const message = (index: number, bytes: number) => {
+        const payload = new Uint8Array(bytes).fill(++number & 0xff);
+        for (const byte of payload) expected[index].push(byte);
+        return payload;
+      };
+      const release = (index: number) => {
+        const { connection, queue } = ends[index];
+        connection.isTaking = true;
+        if (!connection.hasLoan) return;
+        connection.release();
+        queue.handleDrain();
+      };
+      for (const each of steps) {
+        if ("sends" in each) turn(() => each.sends.forEach(([index, bytes]) => send(index, message(index, bytes))));
+        else if (each.kind === "look") ends[each.who].queue.queuedBytes;
+        else if (each.kind === "flush") ends[each.who].queue.flush();
+        else if (each.kind === "stall") ends[each.who].connection.isTaking = false;
+        else if (each.kind === "release") release(each.who);
+        else if (each.kind === "reads") afterReads();
+        else {
+          const payload = message(each.who, 10);
+          const { block, ranges: [[start, end]] } = makeShared(context.blocks, [payload]);
+          ends[each.who].queue.pushShared(block, start, end, payload);
+          context.blocks.dropBlock(block);
+        }
       }
-    }
-    context.scheduler.flush();
-    for (let index = 0; index < ends.length; index++) release(index);
-    assertEquals(ends.map(({ connection }) => connection.received), expected);
-    assertEquals(ends.map(({ queue }) => queue.queuedBytes), expected.map(() => 0));
-    assertEquals(pool.outstanding, 0);
-  }));
+      context.scheduler.flush();
+      for (let index = 0; index < ends.length; index++) release(index);
+      assertEquals(ends.map(({ connection }) => connection.received), expected);
+      assertEquals(ends.map(({ queue }) => queue.queuedBytes), expected.map(() => 0));
+      assertEquals(pool.outstanding, 0);
+    }),
+    50,
+  );
 });
