@@ -30,6 +30,11 @@ export interface FlushOptions {
   readonly afterReads?: ((callback: () => void) => void) | undefined;
 }
 
+/** With fewer, what turns gain by waiting for each other is less than what the call behind the reads costs. */
+const FEWEST_TOGETHER = 3;
+/** While fewer come together, up to so many do not wait before one does again, to see whether that has changed. */
+const MOST_APART = 31;
+
 /** Batches the writes of a service: one a session and turn. */
 export class FlushScheduler {
   readonly #clock: Clock;
@@ -45,8 +50,16 @@ export class FlushScheduler {
   #timer: unknown = undefined;
   readonly #run = () => this.flush();
   #isAfterReadsDue = false;
+  /** How many turns wait for the call behind the reads, or did until there were too many. */
+  #together = 0;
+  /** How many do not wait between two that do. */
+  #apart = 0;
+  #apartLeft = 0;
   readonly #runAfterReads = () => {
     this.#isAfterReadsDue = false;
+    this.#apart = this.#together < FEWEST_TOGETHER ? Math.min(2 * this.#apart + 1, MOST_APART) : 0;
+    this.#apartLeft = this.#apart;
+    this.#together = 0;
     this.flush();
   };
 
@@ -111,8 +124,13 @@ export class FlushScheduler {
   /** Nobody is due but who may have the lane. */
   #leaveSmallTurn(): void {
     if (this.#lane.block === undefined) return;
-    if (this.#afterReads === undefined) return this.#lane.flush();
-    if (!this.#lane.park() || this.#isAfterReadsDue) return;
+    if (this.#afterReads === undefined || this.#apartLeft > 0) {
+      this.#apartLeft--;
+      return this.#lane.flush();
+    }
+    if (!this.#lane.park()) return;
+    this.#together++;
+    if (this.#isAfterReadsDue) return;
     this.#isAfterReadsDue = true;
     this.#afterReads(this.#runAfterReads);
   }
