@@ -25,15 +25,18 @@ const copyNatively = /^(Node|Bun)/.test(runtime) ? buffer?.prototype.copy : unde
 const isBun = runtime.startsWith("Bun");
 /** Up to here eight bytes at a time beat a call into the runtime. */
 const WORD_BYTES = isBun ? 80 : 128;
+const NUMBER_BYTES = 8;
 const NOTHING: Uint8Array = new Uint8Array(0);
+const NO_VIEW: DataView = viewOf(NOTHING);
 
 /** The source of the last copy, and once two in a row had the same, a view on it: one chunk holds many small frames. */
-let lastSource = NOTHING;
-let viewedSource = NOTHING;
-let sourceView = viewOf(NOTHING);
-let viewedTarget = NOTHING;
-let targetView = sourceView;
-const NO_VIEW = sourceView;
+const last = {
+  source: NOTHING,
+  viewedSource: NOTHING,
+  sourceView: NO_VIEW,
+  viewedTarget: NOTHING,
+  targetView: NO_VIEW,
+};
 
 /**
  * Copies `length` bytes from `source` at `sourceIndex` to `target` at `targetIndex`.
@@ -47,34 +50,47 @@ const NO_VIEW = sourceView;
  * @param targetIndex Index of the first byte in `target`.
  * @param length Bytes to copy.
  */
-export const copyBytes: typeof copyAny = isBun ? copyInline : copyAny;
-
-/** Lets go of the source of the last copy: for one that is large, as a collector promotes what it finds alive. */
-export function forgetSource(): void {
-  lastSource = viewedSource = NOTHING;
-  sourceView = NO_VIEW;
-}
-
-/**
- * The way of most small frames, short enough for JavaScriptCore to make it a part of its callers: it does so with functions
- * of up to 170 bytes of code. V8 does so with longer ones, and is slower for it here.
- */
-function copyInline(
+export function copyBytes(
   source: Uint8Array,
   sourceIndex: number,
   target: Uint8Array,
   targetIndex: number,
   length: number,
 ): void {
-  if (length > WORD_BYTES || length <= LOOP_BYTES || source !== viewedSource || target !== viewedTarget) {
-    copyAny(source, sourceIndex, target, targetIndex, length);
-  } else if (!copyWords(sourceIndex, targetIndex, length)) {
-    copyRange(source, sourceIndex, target, targetIndex, length);
+  if (length > WORD_BYTES || length <= LOOP_BYTES || source !== last.viewedSource || target !== last.viewedTarget) {
+    return copyOther(source, sourceIndex, target, targetIndex, length);
   }
+  const from = last.sourceView;
+  const to = last.targetView;
+  const shift = (targetIndex - sourceIndex) | 0;
+  const lastPair = (sourceIndex + length - 2 * NUMBER_BYTES) | 0;
+  // As numbers of 64 bits, which neither engine makes objects of, as they do of 64-bit integers. A number keeps its bits on
+  // the way, unless it is none (NaN): then so is the sum, and with infinities of either sign. The sum is no whole number, or V8 would
+  // add whole ones as such, which takes longer. `| 0` spares checks for overflow.
+  let sum = 0.5;
+  let at = sourceIndex;
+  for (;;) {
+    if (at > lastPair) at = lastPair; // Goes over some bytes a second time.
+    const first = from.getFloat64(at, true);
+    const second = from.getFloat64((at + NUMBER_BYTES) | 0, true);
+    to.setFloat64((at + shift) | 0, first, true);
+    to.setFloat64((at + shift + NUMBER_BYTES) | 0, second, true);
+    sum += first;
+    sum += second;
+    if (at === lastPair) break;
+    at = (at + 2 * NUMBER_BYTES) | 0;
+  }
+  if (sum !== sum) copyRange(source, sourceIndex, target, targetIndex, length);
 }
 
-/** The way of all frames. */
-function copyAny(
+/** Lets go of the source of the last copy: for one that is large, as a collector promotes what it finds alive. */
+export function forgetSource(): void {
+  last.source = last.viewedSource = NOTHING;
+  last.sourceView = NO_VIEW;
+}
+
+/** The way of copies for which there are no views, or that are too short or too long to need them. */
+function copyOther(
   source: Uint8Array,
   sourceIndex: number,
   target: Uint8Array,
@@ -83,12 +99,9 @@ function copyAny(
 ): void {
   if (length <= LOOP_BYTES) {
     for (let index = 0; index < length; index++) target[targetIndex + index] = source[sourceIndex + index];
-    return;
-  }
-  if (length > WORD_BYTES || ((source !== viewedSource || target !== viewedTarget) && !makeViews(source, target))) {
-    return copyRange(source, sourceIndex, target, targetIndex, length);
-  }
-  if (!copyPairs(sourceIndex, targetIndex, length)) copyRange(source, sourceIndex, target, targetIndex, length);
+  } else if (length <= WORD_BYTES && makeViews(source, target)) {
+    copyBytes(source, sourceIndex, target, targetIndex, length);
+  } else copyRange(source, sourceIndex, target, targetIndex, length);
 }
 
 function copyRange(
@@ -105,67 +118,17 @@ function copyRange(
 
 /** Sees to the views of two arrays; says false if a view of the source may not be worth it. */
 function makeViews(source: Uint8Array, target: Uint8Array): boolean {
-  if (source !== viewedSource) {
-    const isAgain = source === lastSource;
-    lastSource = source;
+  if (source !== last.viewedSource) {
+    const isAgain = source === last.source;
+    last.source = source;
     if (!isAgain) return false;
-    viewedSource = source;
-    sourceView = viewOf(source);
+    last.viewedSource = source;
+    last.sourceView = viewOf(source);
   }
-  if (target !== viewedTarget) {
-    viewedTarget = target;
-    targetView = viewOf(target);
+  if (target !== last.viewedTarget) {
+    last.viewedTarget = target;
+    last.targetView = viewOf(target);
   }
-  return true;
-}
-
-/**
- * Copies more than eight bytes as numbers of 64 bits, which neither engine makes objects of, as they do of 64-bit integers.
- * A number keeps its bits on the way, unless it is none (NaN): then it says false, with a part of the bytes copied. `| 0`
- * spares checks for overflow.
- */
-function copyWords(sourceIndex: number, targetIndex: number, length: number): boolean {
-  const from = sourceView;
-  const to = targetView;
-  const shift = (targetIndex - sourceIndex) | 0;
-  const end = (sourceIndex + length - 8) | 0;
-  let at = sourceIndex;
-  do {
-    const word = from.getFloat64(at, true);
-    if (word !== word) return false;
-    to.setFloat64((at + shift) | 0, word, true);
-    at = (at + 8) | 0;
-  } while (at < end);
-  const word = from.getFloat64(end, true);
-  if (word !== word) return false;
-  to.setFloat64((end + shift) | 0, word, true);
-  return true;
-}
-
-/** The same, two at a time: V8 takes a twentieth less for a whole message; JavaScriptCore would not inline it. */
-function copyPairs(sourceIndex: number, targetIndex: number, length: number): boolean {
-  const from = sourceView;
-  const to = targetView;
-  const shift = (targetIndex - sourceIndex) | 0;
-  const end = (sourceIndex + length - 8) | 0;
-  const pairsEnd = (end - 8) | 0;
-  let at = sourceIndex;
-  for (; at < pairsEnd; at = (at + 16) | 0) {
-    const first = from.getFloat64(at, true);
-    const second = from.getFloat64((at + 8) | 0, true);
-    if (first !== first || second !== second) return false;
-    to.setFloat64((at + shift) | 0, first, true);
-    to.setFloat64((at + shift + 8) | 0, second, true);
-  }
-  // Of what is left, up to 16 bytes, the last eight may go over some a second time.
-  if (at < end) {
-    const word = from.getFloat64(at, true);
-    if (word !== word) return false;
-    to.setFloat64((at + shift) | 0, word, true);
-  }
-  const word = from.getFloat64(end, true);
-  if (word !== word) return false;
-  to.setFloat64((end + shift) | 0, word, true);
   return true;
 }
 

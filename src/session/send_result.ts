@@ -16,19 +16,6 @@ export function checkPayload(payload: Uint8Array): void {
 }
 
 /**
- * Whether a range lies within an array of bytes, as is nearly always so; `refuseRange` looks closer.
- *
- * @param buffer What should be an array.
- * @param offset Where the range starts.
- * @param length How long it is.
- * @returns False if not, or if the numbers are past 2^32.
- */
-export function isRange(buffer: Uint8Array, offset: number, length: number): boolean {
-  return offset >>> 0 === offset && length >>> 0 === length && buffer?.BYTES_PER_ELEMENT === 1 &&
-    offset + length <= buffer.byteLength;
-}
-
-/**
  * Refuses a range that is not within an array of bytes.
  *
  * @param buffer What should be an array.

@@ -3,7 +3,7 @@
 import type { Codec } from "../codec/codec.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
-import { checkPayload, isRange, refuseRange, type SendResult } from "./send_result.ts";
+import { checkPayload, refuseRange, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import type { SessionStats } from "./session_stats.ts";
@@ -155,7 +155,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @throws {RangeError} if the range is not within the array.
    */
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
-    if (!isRange(buffer, offset, length)) refuseRange(buffer, offset, length);
+    // Written out, and nothing but what is nearly always so: JavaScriptCore checks at each call which function an import is.
+    if (
+      offset >>> 0 !== offset || length >>> 0 !== length || buffer?.BYTES_PER_ELEMENT !== 1 ||
+      offset + length > buffer.byteLength
+    ) refuseRange(buffer, offset, length);
     const core = this.#core;
     return core.queue.hasLane && core.lane.take(core.queue, buffer, offset, length)
       ? "queued"

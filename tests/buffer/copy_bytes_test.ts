@@ -58,6 +58,8 @@ test("copyBytes() copies what is no number as 64 bits", () => {
     once.set(number, 32);
     checkAllLengths(once);
   }
+  const infinities = new Float64Array(20).map((_, index) => index % 2 === 0 ? Infinity : -Infinity);
+  checkAllLengths(new Uint8Array(infinities.buffer));
 });
 
 test("copyBytes() copies any number of bytes, and touches no others", () => {
