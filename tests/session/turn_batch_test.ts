@@ -217,6 +217,27 @@ test("TurnBatch is written when its block is full", () => {
   assertEquals(writes, [0, 1, 2, 3, 4, 5]);
 });
 
+test("FlushScheduler has few turns wait while they come alone or in pairs, and all once more come together", () => {
+  const { afterReads, due, send, turn, writes } = setUp(6);
+  /** Which of the next turns wait, with so many between two calls. */
+  const findWaiting = (turns: number, together: number) => {
+    const waiting: number[] = [];
+    for (let index = 0; index < turns; index++) {
+      const written = writes.length;
+      turn(() => send(index % together, bytesOf(index)));
+      if (writes.length === written) waiting.push(index);
+      if (index % together === together - 1) afterReads();
+    }
+    assertEquals(due, []);
+    return waiting;
+  };
+  assertEquals(findWaiting(127, 1), [0, 2, 6, 14, 30, 62, 94, 126]);
+  assertEquals(findWaiting(48, 6), Array.from({ length: 17 }, (_, index) => 31 + index));
+  assertEquals(findWaiting(30, 3).length, 30);
+  assertEquals(findWaiting(16, 2), [0, 1, 3, 7, 15]);
+  assertEquals(writes.length, 127 + 48 + 30 + 16);
+});
+
 const who = fc.nat({ max: 4 });
 const length = fc.oneof(fc.integer({ min: 0, max: 60 }), fc.constantFrom(3_000, 8_192, 8_193, 49_152, 49_153));
 const step = fc.oneof(
