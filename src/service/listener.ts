@@ -12,9 +12,9 @@ const LARGEST_BACKLOG = 65_535;
 /** Where and how to listen. The host is `"0.0.0.0"` if none is given. */
 export interface ListenerOptions extends AddressOptions {
   /**
-   * Connections that the system keeps until they are accepted, 1 to 65,535. Bun always uses 512.
+   * Connections that the system keeps until they are accepted, 1 to 65,535; it may allow fewer. Bun always uses 512.
    *
-   * @default {511}
+   * @default {4096}
    */
   readonly backlog?: number;
 }

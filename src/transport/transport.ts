@@ -80,9 +80,9 @@ export interface Connection {
 /** Options of {@linkcode Transport.listen}. */
 export interface ListenOptions {
   /**
-   * How many connections the system keeps that are not accepted yet. Bun always uses 512.
+   * How many connections the system keeps that are not accepted yet; it may allow fewer. Bun always uses 512.
    *
-   * @default {511}
+   * @default {4096}
    */
   readonly backlog?: number;
 }
