@@ -65,8 +65,8 @@ export function copyBytes(
   const shift = (targetIndex - sourceIndex) | 0;
   const lastPair = (sourceIndex + length - 2 * NUMBER_BYTES) | 0;
   // As numbers of 64 bits, which neither engine makes objects of, as they do of 64-bit integers. A number keeps its bits on
-  // the way, unless it is none (NaN): then so is the sum, and with infinities of either sign. The sum is no whole number, or V8 would
-  // add whole ones as such, which takes longer. `| 0` spares checks for overflow.
+  // the way, unless it is none (NaN): then so is the sum, and with infinities of either sign. The sum is no whole number, as
+  // V8 would add whole ones as such, which takes longer. `| 0` spares checks for overflow.
   let sum = 0.5;
   let at = sourceIndex;
   for (;;) {

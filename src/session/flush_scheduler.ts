@@ -124,7 +124,8 @@ export class FlushScheduler {
   /** Nobody is due but who may have the lane. */
   #leaveSmallTurn(): void {
     if (this.#lane.block === undefined) return;
-    if (this.#afterReads === undefined || this.#apartLeft > 0) {
+    if (this.#afterReads === undefined) return this.#lane.flush();
+    if (this.#apartLeft > 0) {
       this.#apartLeft--;
       return this.#lane.flush();
     }

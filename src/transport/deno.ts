@@ -1,6 +1,7 @@
 // The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, one read at a time for each connection. Deno only.
 
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadGovernor, type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
@@ -17,8 +18,6 @@ import type {
   TransportListener,
 } from "./transport.ts";
 
-/** As Linux allows by default. With Deno's own, 511, some of a thousand players who dial at once are let in a second later. */
-const DEFAULT_BACKLOG = 4_096;
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
 const SHORTEST_BACK_OFF_MS = 5;
 const LONGEST_BACK_OFF_MS = 1_000;

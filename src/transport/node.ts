@@ -7,6 +7,7 @@ import { connect, createServer, isIP, Socket } from "node:net";
 import type { ConnectionError } from "../errors.ts";
 import { deferTurn } from "./defer_turn.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
 import { NodeReads, type OnRead } from "./node_reads.ts";
@@ -20,9 +21,6 @@ import type {
   Transport,
   TransportListener,
 } from "./transport.ts";
-
-/** As Linux allows by default. With Node's own, 511, some of a thousand players who dial at once are let in a second later. */
-const DEFAULT_BACKLOG = 4_096;
 
 const NOTHING = Buffer.alloc(0);
 
