@@ -20,7 +20,10 @@ export interface Clock {
   setTimer(callback: () => void, delayMs: number): unknown;
   /** Stops a timer; does nothing if it has fired. */
   clearTimer(handle: unknown): void;
-  /** Calls `callback` soon, after the event loop had a chance to serve other sockets. */
+  /**
+   * Calls `callback` soon, in a later turn of the event loop. Whoever defers again and again does not keep the loop to
+   * itself: it looks at sockets and timers in between, every few milliseconds at the latest.
+   */
   defer(callback: () => void): void;
 }
 

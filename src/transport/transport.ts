@@ -21,8 +21,8 @@ export interface ConnectionHandler {
    * paused, nor after `onEnd`.
    */
   onData(buffer: Uint8Array, length: number): void;
-  /** Bytes came and were dropped, after `discardInput()`: the peer is alive. */
-  onDiscard?(): void;
+  /** So many bytes came and were dropped, after `discardInput()`. Is not called while paused. */
+  onDiscard?(length: number): void;
   /** The peer shut its sending side down, and every byte before that was handed over. Sending is still possible. */
   onEnd(): void;
   /** The bytes of the `write` that answered false are all taken; the next `write` may come. */
@@ -32,7 +32,8 @@ export interface ConnectionHandler {
 }
 
 /**
- * One byte stream. Starts paused, so that nothing is lost before `start()`; no-delay is on.
+ * One byte stream. Starts paused, so that nothing is lost before `start()`; no-delay is on, and so is TCP keep-alive, as far
+ * as the runtime can: after 60 s of silence, every 10 s, six times.
  *
  * To end it in order: `shutdown()` once nothing is being written, take `onData` up to `onEnd`, then `close()`.
  */
@@ -51,13 +52,27 @@ export interface Connection {
    * connection broke or closed, bytes vanish and the answer is false; no `onDrain` follows.
    */
   write(bytes: Uint8Array, offset: number, length: number): boolean;
-  /** Stops `onData` and `onEnd` from the next call on. A peer's reset may go unseen while paused, its end does. */
+  /**
+   * Stops `onData`, `onDiscard` and `onEnd` from the next call on. The peer's end, and its reset, may go unseen while paused:
+   * see `probe()`.
+   */
   pause(): void;
   /** Lets them flow again. Calls the handler never from inside. */
   resume(): void;
   /**
-   * Drops all that comes from now on, paused or not: `onDiscard` is called instead of `onData`, and `onEnd` as ever. A
-   * chunk that was on loan stays valid for good.
+   * Looks whether the peer is still there while the connection is paused, as it hears nothing then. To be called every few
+   * seconds; what a look finds may be known at the next one. A reset closes the connection: `onClose` follows.
+   *
+   * @param mayRead Whether it may read one chunk ahead to find the peer's end, unless one is held already. The chunk is held
+   * until `resume()`, and counts in `heldBytes`.
+   * @returns Whether the peer has ended its side, and no byte waits in front of its end.
+   */
+  probe(mayRead: boolean): boolean;
+  /** Bytes of memory of the chunks that came while paused, and wait for `resume()`. */
+  readonly heldBytes: number;
+  /**
+   * Drops all that comes from now on, and lets it flow if it was paused: `onDiscard` is called instead of `onData`, and
+   * `onEnd` as ever. A chunk that was on loan stays valid for good. `pause()` and `resume()` go on working.
    */
   discardInput(): void;
   /**
@@ -89,7 +104,7 @@ export interface ListenOptions {
 
 /** Takes what happens on a listener. */
 export interface AcceptHandler {
-  /** A connection came. Call its `start()`, or `abort()` it, before returning or later: it waits. */
+  /** A connection came. Call its `start()`, or `abort()` it, before returning or later: it waits. Must not throw. */
   onConnection(connection: Connection): void;
   /** Accepting failed, for want of file descriptors mostly. The listener goes on, after a pause. */
   onAcceptError(error: ListenError): void;
@@ -109,7 +124,12 @@ export interface DialOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A runtime's way to listen and dial. */
+/**
+ * A runtime's way to listen and dial.
+ *
+ * Whatever of it waits for its turn lets the runtime look at all sockets meanwhile, as `Clock.defer` does: neither accepts,
+ * nor reads, nor deferred work keep the event loop to themselves.
+ */
 export interface Transport {
   /** The runtime's API behind it. */
   readonly name: string;
@@ -134,6 +154,12 @@ export interface Transport {
    * @default {undefined}
    */
   readonly afterReads?: (callback: () => void) => void;
+  /**
+   * How many files the process may have open, if the runtime lets it be known; a socket is a file.
+   *
+   * @default {undefined, which is not known}
+   */
+  readonly maxOpenFiles?: number | undefined;
   /**
    * Opens a listener.
    *
