@@ -1,6 +1,8 @@
 // The error classes of the package: everything a caller may want to catch. Wrong arguments are a TypeError or a
 // RangeError instead. Runtime neutral.
 
+import { describe } from "./options.ts";
+
 /** What was wrong with a frame: the `code` of a {@linkcode FrameError}. */
 export type FrameErrorCode =
   | "negative-length"
@@ -303,6 +305,21 @@ export class ServiceStateError extends Error {
     super(`Cannot ${action} as the service must be running: current state is ${state}`);
     this.state = state;
   }
+}
+
+/**
+ * Makes an `Error` of whatever was thrown: symbols, objects without a prototype and revoked proxies too. Never throws.
+ *
+ * @param fault What was thrown, or what a promise was rejected with.
+ * @returns The fault itself if it is an `Error`, else one that has it as `cause`.
+ */
+export function toError(fault: unknown): Error {
+  try {
+    if (fault instanceof Error) return fault;
+  } catch {
+    // A proxy that refuses to be looked at.
+  }
+  return new Error(describe(fault), { cause: fault });
 }
 
 function causeText(code: string, options: ErrorOptions | undefined): string {

@@ -1,6 +1,7 @@
 // Buffers of a few size classes, lent out and taken back. Does not zero them.
 // Runtime neutral.
 
+import { orDefault } from "../options.ts";
 import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
 import { PoolError } from "../errors.ts";
 import { formatPoolStats } from "./pool_stats.ts";
@@ -128,20 +129,20 @@ export class BufferPool {
    * @throws {RangeError} if the classes are not strictly ascending or a number is outside its range.
    */
   constructor(options: BufferPoolOptions = {}) {
-    const classes = options.classes ?? DEFAULT_CLASSES;
-    const maxFreePerClass = options.maxFreePerClass ?? DEFAULT_MAX_FREE_PER_CLASS;
-    const maxFreeBytes = options.maxFreeBytes ?? DEFAULT_MAX_FREE_BYTES;
+    const classes = orDefault(options.classes, DEFAULT_CLASSES);
+    const maxFreePerClass = orDefault(options.maxFreePerClass, DEFAULT_MAX_FREE_PER_CLASS);
+    const maxFreeBytes = orDefault(options.maxFreeBytes, DEFAULT_MAX_FREE_BYTES);
     requireClasses(classes);
     requireInteger("create BufferPool", "maxFreePerClass", maxFreePerClass, 0, Number.MAX_SAFE_INTEGER);
     requireInteger("create BufferPool", "maxFreeBytes", maxFreeBytes, 0, Number.MAX_SAFE_INTEGER);
-    const maxBytes = options.maxBytes ?? Infinity;
+    const maxBytes = orDefault(options.maxBytes, Infinity);
     if (maxBytes !== Infinity) requireInteger("create BufferPool", "maxBytes", maxBytes, 1, Number.MAX_SAFE_INTEGER);
     this.#maxBytes = maxBytes;
     this.#classes = classes.map((bytes) => makeSizeClass(bytes, Math.min(FIRST_LIMIT, maxFreePerClass)));
     this.#firstIndexByBits = indexClasses(classes);
     this.#maxFreePerClass = maxFreePerClass;
     this.#maxFreeBytes = maxFreeBytes;
-    this.#recycleHandles = options.recycleHandles ?? false;
+    this.#recycleHandles = orDefault(options.recycleHandles, false);
   }
 
   /** Buffers rented and not yet released, the oversize ones too: 0 when nothing leaks. */

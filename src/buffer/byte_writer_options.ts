@@ -1,6 +1,7 @@
 // The sizes of a growing ByteWriter, in a file of their own because the writer's many methods fill theirs.
 // Runtime neutral.
 
+import { orDefault } from "../options.ts";
 import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
 
 /** A message of a few fields: most never grow. */
@@ -44,9 +45,9 @@ export interface ByteWriterOptions {
  * @throws {RangeError} if one is outside its range.
  */
 export function resolveWriterSizes(options: ByteWriterOptions): Required<ByteWriterOptions> {
-  const maxBytes = options.maxBytes ?? Math.max(DEFAULT_MAX_BYTES, options.initialBytes ?? 0);
+  const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, options.initialBytes ?? 0));
   requireInteger("create ByteWriter", "maxBytes", maxBytes, 0, MAX_BUFFER_BYTES);
-  const initialBytes = options.initialBytes ?? Math.min(DEFAULT_INITIAL_BYTES, maxBytes);
+  const initialBytes = orDefault(options.initialBytes, Math.min(DEFAULT_INITIAL_BYTES, maxBytes));
   requireInteger("create ByteWriter", "initialBytes", initialBytes, 0, maxBytes);
   return { initialBytes, maxBytes };
 }

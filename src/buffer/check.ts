@@ -1,6 +1,8 @@
 // Argument checks shared by the buffers: integers in a range, and a range inside an array. Knows nothing of either.
 // Runtime neutral.
 
+import { describe } from "../options.ts";
+
 /** The most bytes one buffer may be asked for, 1 GiB: an index stays a 31-bit integer, which engines keep unboxed. */
 export const MAX_BUFFER_BYTES = 2 ** 30;
 
@@ -23,7 +25,9 @@ export function requireInteger(
 ): void {
   if (!Number.isInteger(value) || value < minimum || value > maximum) {
     throw new RangeError(
-      `Cannot ${action} as ${name} must be an integer from ${minimum} to ${maximum}: current value is ${value}`,
+      `Cannot ${action} as ${name} must be an integer from ${minimum} to ${maximum}: current value is ${
+        describe(value)
+      }`,
     );
   }
 }

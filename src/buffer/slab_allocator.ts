@@ -1,6 +1,7 @@
 // Equal slots cut from a few large arrays, with a free list. For blocks of one size that come and go all the time.
 // Runtime neutral.
 
+import { orDefault } from "../options.ts";
 import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
 import { SlabSlot } from "./slot.ts";
 import type { Slab, Slot } from "./slot.ts";
@@ -131,9 +132,9 @@ export class SlabAllocator {
    * @throws {RangeError} if a size is outside its range.
    */
   constructor(options: SlabAllocatorOptions = {}) {
-    const slotsPerSlab = options.slotsPerSlab ?? DEFAULT_SLOTS_PER_SLAB;
-    const slotBytes = options.slotBytes ?? DEFAULT_SLOT_BYTES;
-    const maxSlabs = options.maxSlabs ?? DEFAULT_MAX_SLABS;
+    const slotsPerSlab = orDefault(options.slotsPerSlab, DEFAULT_SLOTS_PER_SLAB);
+    const slotBytes = orDefault(options.slotBytes, DEFAULT_SLOT_BYTES);
+    const maxSlabs = orDefault(options.maxSlabs, DEFAULT_MAX_SLABS);
     const maxSlotBytes = Math.floor(MAX_BUFFER_BYTES / slotsPerSlab);
     requireInteger("create SlabAllocator", "slotsPerSlab", slotsPerSlab, 1, MAX_SLOTS_PER_SLAB);
     requireInteger("create SlabAllocator", "slotBytes", slotBytes, 1, maxSlotBytes);

@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, describe } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -67,10 +67,12 @@ export function delimited(options: DelimitedOptions = {}): Codec {
   checkKeys("codec", options, NAMES);
   const { keepDelimiter = false, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = options;
   if (typeof keepDelimiter !== "boolean") {
-    throw new TypeError(`Cannot create codec as keepDelimiter must be a boolean: current value is ${keepDelimiter}`);
+    throw new TypeError(
+      `Cannot create codec as keepDelimiter must be a boolean: current value is ${describe(keepDelimiter)}`,
+    );
   }
   checkMaxPayloadBytes(maxPayloadBytes, 0);
-  const delimiter = toBytes(options.delimiter ?? "\n");
+  const delimiter = toBytes(options.delimiter === undefined ? "\n" : options.delimiter);
   const encoder = new DelimitedEncoder(delimiter, keepDelimiter, maxPayloadBytes);
   return {
     name: "delimited",
@@ -165,7 +167,7 @@ function toBytes(delimiter: string | Uint8Array): Uint8Array {
   const bytes = typeof delimiter === "string" ? new TextEncoder().encode(delimiter) : delimiter;
   if (bytes?.BYTES_PER_ELEMENT !== 1) {
     throw new TypeError(
-      `Cannot create codec as delimiter must be a text or a Uint8Array: current value is ${delimiter}`,
+      `Cannot create codec as delimiter must be a text or a Uint8Array: current value is ${describe(delimiter)}`,
     );
   }
   if (bytes.length === 0 || bytes.length > LONGEST_DELIMITER_BYTES) {

@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from "./length_field.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
@@ -210,12 +210,12 @@ function lengthValue(shape: Shape, bodyBytes: number): number {
 
 function resolveShape(options: LengthPrefixedOptions): Shape {
   checkKeys("codec", options, NAMES);
-  const width = options.width ?? 4;
-  const byteOrder = options.byteOrder ?? "little";
-  const lengthOffset = options.lengthOffset ?? 0;
-  const adjustment = options.lengthAdjustment ?? 0;
-  const includesHeader = options.lengthIncludesHeader ?? false;
-  const keepHeader = options.keepHeader ?? false;
+  const width = orDefault(options.width, 4);
+  const byteOrder = orDefault(options.byteOrder, "little");
+  const lengthOffset = orDefault(options.lengthOffset, 0);
+  const adjustment = orDefault(options.lengthAdjustment, 0);
+  const includesHeader = orDefault(options.lengthIncludesHeader, false);
+  const keepHeader = orDefault(options.keepHeader, false);
   if (![1, 2, 3, 4, 8, "varint"].includes(width)) {
     throw new RangeError(`Cannot create codec as width must be 1, 2, 3, 4, 8 or "varint": current value is ${width}`);
   }
@@ -239,7 +239,7 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
         `current value is at most ${mostBodyBytes}`,
     );
   }
-  const maxPayloadBytes = options.maxPayloadBytes ?? Math.min(DEFAULT_MAX_PAYLOAD_BYTES, mostPayloadBytes);
+  const maxPayloadBytes = orDefault(options.maxPayloadBytes, Math.min(DEFAULT_MAX_PAYLOAD_BYTES, mostPayloadBytes));
   checkMaxPayloadBytes(maxPayloadBytes, keepHeader ? headerBytes : 0);
   if (maxPayloadBytes > mostPayloadBytes) {
     throw new RangeError(

@@ -1,7 +1,7 @@
 // rawCodec(): no framing. Every chunk is a message, every payload goes out as it is. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -37,7 +37,7 @@ const NAMES: Record<keyof RawCodecOptions, true> = { maxPayloadBytes: true };
  */
 export function rawCodec(options: RawCodecOptions = {}): Codec {
   checkKeys("codec", options, NAMES);
-  const maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES;
+  const maxPayloadBytes = orDefault(options.maxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES);
   checkMaxPayloadBytes(maxPayloadBytes, 1);
   const decoder: FrameDecoder = {
     maxFrameBytes: maxPayloadBytes,

@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -51,7 +51,7 @@ const NAMES: Record<keyof SimpleBinaryOptions, true> = { maxPayloadBytes: true }
  */
 export function simpleBinary(options: SimpleBinaryOptions = {}): Codec {
   checkKeys("codec", options, NAMES);
-  const maxPayloadBytes = options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES;
+  const maxPayloadBytes = orDefault(options.maxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES);
   checkMaxPayloadBytes(maxPayloadBytes, 0);
   const decoder = new SimpleBinaryDecoder(maxPayloadBytes);
   const encoder = new SimpleBinaryEncoder(maxPayloadBytes);

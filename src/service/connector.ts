@@ -3,7 +3,7 @@
 
 import type { Clock } from "../clock.ts";
 import { DialError, type DialErrorCode } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, describe, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
@@ -89,17 +89,17 @@ export type DialResult =
  */
 export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): Dial {
   checkKeys("dial", options, NAMES);
-  const retries = options.retries ?? 0;
-  const minRetryDelayMs = options.minRetryDelayMs ?? DEFAULT_MIN_RETRY_DELAY_MS;
-  const maxRetryDelayMs = options.maxRetryDelayMs ?? Math.max(DEFAULT_MAX_RETRY_DELAY_MS, minRetryDelayMs);
-  const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+  const retries = orDefault(options.retries, 0);
+  const minRetryDelayMs = orDefault(options.minRetryDelayMs, DEFAULT_MIN_RETRY_DELAY_MS);
+  const maxRetryDelayMs = orDefault(options.maxRetryDelayMs, Math.max(DEFAULT_MAX_RETRY_DELAY_MS, minRetryDelayMs));
+  const timeoutMs = orDefault(options.timeoutMs, DEFAULT_TIMEOUT_MS);
   checkRange("timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
   if (retries !== Infinity) checkRange("retries", retries, 0, Number.MAX_SAFE_INTEGER);
   checkRange("minRetryDelayMs", minRetryDelayMs, 0, LARGEST_TIMER_MS);
   checkRange("maxRetryDelayMs", maxRetryDelayMs, minRetryDelayMs, LARGEST_TIMER_MS);
   const { signal } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
-    throw new TypeError(`Cannot dial as signal must be an AbortSignal: current value is ${signal}`);
+    throw new TypeError(`Cannot dial as signal must be an AbortSignal: current value is ${describe(signal)}`);
   }
   const signals = [signal, stopSignal].filter((one) => one !== undefined);
   return {

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { DialError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, describe, orDefault } from "../options.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import { checkRange, type SessionLimits } from "../session/limits.ts";
 import type { Address } from "../transport/address.ts";
@@ -207,9 +207,9 @@ export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): R
   if (options.onMessage !== undefined && options.onFrame !== undefined) {
     throw new TypeError("Cannot create service as it has one message handler: current value is onMessage and onFrame");
   }
-  const maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
-  const maxDials = options.maxDials ?? DEFAULT_MAX_DIALS;
-  const maxGroups = options.maxGroups ?? DEFAULT_MAX_GROUPS;
+  const maxConnections = orDefault(options.maxConnections, DEFAULT_MAX_CONNECTIONS);
+  const maxDials = orDefault(options.maxDials, DEFAULT_MAX_DIALS);
+  const maxGroups = orDefault(options.maxGroups, DEFAULT_MAX_GROUPS);
   checkRange("maxConnections", maxConnections, 1, LARGEST_COUNT);
   checkRange("maxDials", maxDials, 1, LARGEST_COUNT);
   checkRange("maxGroups", maxGroups, 1, LARGEST_COUNT);
@@ -241,5 +241,5 @@ function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
 }
 
 function refuseType(name: string, type: string, value: unknown): never {
-  throw new TypeError(`Cannot create service as ${name} must be ${type}: current value is ${value}`);
+  throw new TypeError(`Cannot create service as ${name} must be ${type}: current value is ${describe(value)}`);
 }

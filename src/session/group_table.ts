@@ -1,5 +1,6 @@
 // GroupTable: which sessions are in which named group. Knows nothing of sending. Runtime neutral.
 
+import { describe } from "../options.ts";
 import type { Receivers } from "./broadcaster.ts";
 import type { SessionCore } from "./session_core.ts";
 
@@ -77,7 +78,9 @@ export class GroupTable<Data> {
     if (members === undefined) {
       if (this.#groups.size >= this.#maxGroups) {
         throw new RangeError(
-          `Cannot join group as there may be ${this.#maxGroups} groups at the same time: current value is ${name}`,
+          `Cannot join group as there may be ${this.#maxGroups} groups at the same time: current value is ${
+            describe(name)
+          }`,
         );
       }
       members = new GroupMembers(this.#onChange);

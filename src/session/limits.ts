@@ -1,5 +1,6 @@
 // The limits of a session: options, defaults, checks. Runtime neutral.
 
+import { describe, orDefault } from "../options.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
 
@@ -106,28 +107,28 @@ export type ResolvedSessionLimits = Required<SessionLimits>;
  */
 export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncoder): ResolvedSessionLimits {
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
-  const highWaterMarkBytes = limits.highWaterMarkBytes ?? DEFAULT_HIGH_WATER_MARK_BYTES;
+  const highWaterMarkBytes = orDefault(limits.highWaterMarkBytes, DEFAULT_HIGH_WATER_MARK_BYTES);
   checkRange("highWaterMarkBytes", highWaterMarkBytes, 0, LARGEST_QUEUE_BYTES);
   const leastQueuedBytes = highWaterMarkBytes + longestFrameBytes;
   const resolved: ResolvedSessionLimits = {
     highWaterMarkBytes,
-    lowWaterMarkBytes: limits.lowWaterMarkBytes ?? Math.floor(highWaterMarkBytes / 2),
-    maxQueuedBytes: limits.maxQueuedBytes ?? Math.max(QUEUE_MARKS * highWaterMarkBytes, leastQueuedBytes),
-    maxQueuedFrames: limits.maxQueuedFrames ?? DEFAULT_MAX_QUEUED_FRAMES,
-    whenFull: limits.whenFull ?? "refuse",
-    idleTimeoutMs: limits.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
-    closeTimeoutMs: limits.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS,
-    framesPerTurn: limits.framesPerTurn ?? DEFAULT_FRAMES_PER_TURN,
-    flushIntervalMs: limits.flushIntervalMs ?? 0,
+    lowWaterMarkBytes: orDefault(limits.lowWaterMarkBytes, Math.floor(highWaterMarkBytes / 2)),
+    maxQueuedBytes: orDefault(limits.maxQueuedBytes, Math.max(QUEUE_MARKS * highWaterMarkBytes, leastQueuedBytes)),
+    maxQueuedFrames: orDefault(limits.maxQueuedFrames, DEFAULT_MAX_QUEUED_FRAMES),
+    whenFull: orDefault(limits.whenFull, "refuse"),
+    idleTimeoutMs: orDefault(limits.idleTimeoutMs, DEFAULT_IDLE_TIMEOUT_MS),
+    closeTimeoutMs: orDefault(limits.closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS),
+    framesPerTurn: orDefault(limits.framesPerTurn, DEFAULT_FRAMES_PER_TURN),
+    flushIntervalMs: orDefault(limits.flushIntervalMs, 0),
   };
   checkRange("lowWaterMarkBytes", resolved.lowWaterMarkBytes, 0, highWaterMarkBytes);
   checkRange("maxQueuedBytes", resolved.maxQueuedBytes, leastQueuedBytes, Number.MAX_SAFE_INTEGER);
   checkRange("maxQueuedFrames", resolved.maxQueuedFrames, 1, LARGEST_QUEUE_BYTES);
   if (!FULL_POLICIES.includes(resolved.whenFull)) {
     throw new TypeError(
-      `Cannot create service as whenFull must be one of ${
-        FULL_POLICIES.join(", ")
-      }: current value is ${resolved.whenFull}`,
+      `Cannot create service as whenFull must be one of ${FULL_POLICIES.join(", ")}: current value is ${
+        describe(resolved.whenFull)
+      }`,
     );
   }
   checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);
@@ -168,6 +169,6 @@ export function checkQueueTakes(
 export function checkRange(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
-    `Cannot create service as ${name} must be an integer from ${least} to ${most}: current value is ${value}`,
+    `Cannot create service as ${name} must be an integer from ${least} to ${most}: current value is ${describe(value)}`,
   );
 }
