@@ -202,6 +202,10 @@ class BunConnection extends Delivery implements Connection {
     if (this.isStarted && !this.isOver) this.#socket.resume();
   }
 
+  probe(_mayRead: boolean): boolean {
+    return this.isAtEnd;
+  }
+
   discardInput(): void {
     this.discard();
     this.resume();

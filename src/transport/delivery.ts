@@ -18,6 +18,9 @@ export class Delivery {
   /** Chunks that came while paused, from `#heldIndex` on. */
   #held: Uint8Array[] | undefined = undefined;
   #heldIndex = 0;
+  #heldBytes = 0;
+  /** Bytes that were dropped while paused, of which the handler has not heard. */
+  #droppedBytes = 0;
   #isEndDue = false;
   #hasEnded = false;
   #hasClosed = false;
@@ -47,12 +50,22 @@ export class Delivery {
 
   /** Whether bytes would reach the handler at once, or be dropped. */
   get isFlowing(): boolean {
-    return this.#isDirect || (this.#handler !== undefined && this.#isDiscarding);
+    return this.#isDirect || (this.#isDiscarding && !this.#isPaused && this.#handler !== undefined);
   }
 
   /** Whether a chunk may be on loan to the handler. */
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  /** Bytes of the chunks that came while paused. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Whether the peer's end came, handed over or not, and no byte is held in front of it. */
+  get isAtEnd(): boolean {
+    return this.#hasEnded && this.#held === undefined;
   }
 
   /** Whether bytes are dropped. */
@@ -80,12 +93,13 @@ export class Delivery {
     this.#handOverSoon();
   }
 
-  /** Drops what is held and what comes; the end is still handed over. */
+  /** Drops what is held and what comes, paused or not; the end is still handed over. */
   discard(): void {
     this.#isDiscarding = true;
+    this.#isPaused = false;
     this.#isDirect = false;
-    this.#held = undefined;
-    this.#heldIndex = 0;
+    this.#droppedBytes += this.#heldBytes;
+    this.#clearHeld();
     this.#handOverSoon();
   }
 
@@ -93,6 +107,7 @@ export class Delivery {
   finish(): void {
     this.#isFinished = true;
     this.#isDirect = false;
+    this.#clearHeld();
   }
 
   /**
@@ -102,9 +117,8 @@ export class Delivery {
   handleData(buffer: Uint8Array, length: number): void {
     if (this.#isDirect) this.#handler?.onData(buffer, length);
     else if (this.#isFinished) return;
-    else if (this.#isDiscarding) this.#handler?.onDiscard?.();
-    else if (this.#held === undefined) this.#held = [buffer];
-    else this.#held.push(buffer);
+    else if (this.#isDiscarding) this.#drop(length);
+    else this.#hold(buffer);
   }
 
   /** The peer's end came. Not from inside a call of the handler's. */
@@ -124,6 +138,7 @@ export class Delivery {
   handleGone(end: ConnectionEnd): void {
     if (this.#close !== undefined) return;
     this.#close = this.#isFinished ? {} : end;
+    if (this.#isBroken()) this.#clearHeld();
     this.#handOverSoon();
   }
 
@@ -134,7 +149,8 @@ export class Delivery {
   }
 
   #handOverSoon(): void {
-    const hasNothing = this.#held === undefined && !this.#isEndDue && this.#close === undefined;
+    const hasNothing = this.#held === undefined && this.#droppedBytes === 0 && !this.#isEndDue &&
+      this.#close === undefined;
     if (hasNothing || this.#isHandOverDue) return;
     this.#isHandOverDue = true;
     queueMicrotask(() => {
@@ -151,8 +167,12 @@ export class Delivery {
       const chunk = this.#takeHeld(this.#held);
       handler.onData(chunk, chunk.length);
     }
+    if (this.#droppedBytes > 0 && !this.#isBroken()) {
+      if (this.#isPaused) return;
+      this.#drop(0);
+    }
     if (this.#isEndDue && !this.#isBroken()) {
-      if (this.#isPaused && !this.#isDiscarding) return;
+      if (this.#isPaused) return;
       this.#isEndDue = false;
       handler.onEnd();
     }
@@ -166,12 +186,33 @@ export class Delivery {
     return this.#isFinished || this.#close?.error !== undefined;
   }
 
+  #hold(chunk: Uint8Array): void {
+    this.#heldBytes += chunk.byteLength;
+    if (this.#held === undefined) this.#held = [chunk];
+    else this.#held.push(chunk);
+  }
+
+  /** Tells the handler of `length` bytes more that are dropped, unless it is paused. */
+  #drop(length: number): void {
+    this.#droppedBytes += length;
+    if (this.#isPaused || this.#handler === undefined) return;
+    const bytes = this.#droppedBytes;
+    this.#droppedBytes = 0;
+    this.#handler.onDiscard?.(bytes);
+  }
+
   #takeHeld(held: Uint8Array[]): Uint8Array {
     const chunk = held[this.#heldIndex++];
+    this.#heldBytes -= chunk.byteLength;
     if (this.#heldIndex < held.length) return chunk;
-    this.#held = undefined;
-    this.#heldIndex = 0;
+    this.#clearHeld();
     this.#look();
     return chunk;
+  }
+
+  #clearHeld(): void {
+    this.#held = undefined;
+    this.#heldIndex = 0;
+    this.#heldBytes = 0;
   }
 }

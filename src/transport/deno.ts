@@ -263,6 +263,10 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     this.#goOnSoon();
   }
 
+  probe(_mayRead: boolean): boolean {
+    return this.isAtEnd;
+  }
+
   discardInput(): void {
     this.discard();
     this.#goOnSoon();

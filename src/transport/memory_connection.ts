@@ -37,6 +37,8 @@ export interface MemoryScript {
 export class MemoryConnection implements Connection {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
+  /** Nothing: unread bytes wait where the peer's system would hold them. */
+  readonly heldBytes = 0;
   readonly #script: MemoryScript;
   /** What the peer has sent and the handler has not had. */
   readonly #inbox: RingBuffer;
@@ -113,6 +115,11 @@ export class MemoryConnection implements Connection {
     this.#scheduleDelivery();
   }
 
+  /** A reset is known at once here, and so is the end: nothing needs to be read for it. */
+  probe(_mayRead: boolean): boolean {
+    return this.#isAtEnd();
+  }
+
   discardInput(): void {
     this.#isDiscarding = true;
     this.resume();
@@ -187,8 +194,7 @@ export class MemoryConnection implements Connection {
     const handler = this.#handler;
     if (handler === undefined || this.#isClosed || this.#isPaused || this.#isStalled || this.#hasEnded) return;
     if (this.#inbox.count === 0) {
-      const isOver = this.#peer.#hasShutDown && this.#peer.#rest === undefined;
-      if (!isOver) return;
+      if (!this.#isAtEnd()) return;
       this.#hasEnded = true;
       handler.onEnd();
       return;
@@ -197,9 +203,14 @@ export class MemoryConnection implements Connection {
     const chunk = new Uint8Array(Math.min(chunkBytes, this.#inbox.count));
     this.#inbox.read(chunk);
     this.#peer.#scheduleSend();
-    if (this.#isDiscarding) handler.onDiscard?.();
+    if (this.#isDiscarding) handler.onDiscard?.(chunk.length);
     else handler.onData(chunk, chunk.length);
     this.#scheduleDelivery();
+  }
+
+  /** Whether the peer has ended its side, and all it sent was handed over. */
+  #isAtEnd(): boolean {
+    return this.#inbox.count === 0 && this.#peer.#hasShutDown && this.#peer.#rest === undefined;
   }
 
   /** The peer closed: what it sent is still delivered, what we send comes back as a reset. */

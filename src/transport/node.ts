@@ -273,6 +273,10 @@ class NodeConnection extends Delivery implements Connection {
     if (this.isStarted) this.#socket.resume();
   }
 
+  probe(_mayRead: boolean): boolean {
+    return this.isAtEnd;
+  }
+
   discardInput(): void {
     this.discard();
     this.resume();
