@@ -30,6 +30,7 @@ export {
   type ListenErrorCode,
   PoolError,
   type PoolErrorCode,
+  ReceiveTimeoutError,
   ServiceStateError,
   SessionClosedError,
 } from "./src/errors.ts";
@@ -37,6 +38,7 @@ export { consoleLogger, type Logger, silentLogger } from "./src/logger.ts";
 export type { BroadcastResult } from "./src/session/broadcaster.ts";
 export type { CloseEvent, CloseReason, FrameFault } from "./src/session/close_reason.ts";
 export type { SentEvent, SessionHandlers } from "./src/session/handlers.ts";
+export type { ReceiveOptions } from "./src/session/message_stream.ts";
 export type { FullPolicy, SessionLimits } from "./src/session/limits.ts";
 export type { SendResult } from "./src/session/send_result.ts";
 export { type SendOptions, Session, type SessionOrigin } from "./src/session/session.ts";
@@ -47,7 +49,10 @@ export type { SessionTotals } from "./src/session/session_registry.ts";
 export type { ConnectOptions } from "./src/service/connector.ts";
 export { Group } from "./src/service/group.ts";
 export { Listener, type ListenerOptions } from "./src/service/listener.ts";
-export type { ConnectFailedEvent, TcpServiceOptions } from "./src/service/service_options.ts";
+export type { ConnectAttemptFailedEvent, ConnectFailedEvent, DialHandlers } from "./src/service/dialler.ts";
+export type { RefusalReason, RefusedEvent } from "./src/service/refusals.ts";
+export type { TcpServiceOptions } from "./src/service/service_options.ts";
+export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
 export type { BroadcastOptions } from "./src/service/messaging.ts";
 export { TcpService } from "./src/service/tcp_service.ts";

@@ -278,6 +278,40 @@ export class SessionClosedError extends Error {
 }
 
 /**
+ * A message that did not come in time, from `session.receive({ timeoutMs })`. The session is as before; the message may still
+ * come.
+ *
+ * @example Read the time
+ * ```ts
+ * import { ReceiveTimeoutError } from "@laster/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new ReceiveTimeoutError(7, 5_000);
+ * assertEquals(error.message, "Cannot receive message of session 7 as none came in time: the limit is 5000 ms");
+ * ```
+ */
+export class ReceiveTimeoutError extends Error {
+  /** The class name. */
+  override readonly name = "ReceiveTimeoutError";
+  /** The session's id. */
+  readonly sessionId: number;
+  /** How long it was waited for, in milliseconds. */
+  readonly timeoutMs: number;
+
+  /**
+   * Makes a receive timeout error.
+   *
+   * @param sessionId The session's id.
+   * @param timeoutMs How long it was waited for.
+   */
+  constructor(sessionId: number, timeoutMs: number) {
+    super(`Cannot receive message of session ${sessionId} as none came in time: the limit is ${timeoutMs} ms`);
+    this.sessionId = sessionId;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/**
  * A call that a service's state does not allow, such as `connect()` before `start()`.
  *
  * @example Dial before the start
@@ -322,7 +356,21 @@ export function toError(fault: unknown): Error {
   return new Error(describe(fault), { cause: fault });
 }
 
+/**
+ * Reads the message of an error, as text even if that is something else, or throws. Never throws, and never reads `stack`.
+ *
+ * @param error The error.
+ * @returns Its message.
+ */
+export function messageOf(error: Error): string {
+  try {
+    return describe(error.message);
+  } catch {
+    return "an error whose message cannot be read";
+  }
+}
+
 function causeText(code: string, options: ErrorOptions | undefined): string {
   const cause = options?.cause;
-  return code === "unknown" && cause instanceof Error ? `: ${cause.message}` : "";
+  return code === "unknown" && cause instanceof Error ? `: ${messageOf(cause)}` : "";
 }

@@ -1,8 +1,13 @@
 // Logger: the few methods the package calls on one. Structural, so that a LogTape logger or `console` fits as it is.
 // Runtime neutral.
 
+import { describe } from "./options.ts";
+
 /**
  * Where the package reports what no caller can be told: a handler that threw, an accept that failed.
+ *
+ * The same kind of fault is reported once a second, with a count. What a peer can cause comes as text; only faults of the
+ * application's own code come as an `Error`, with its stack.
  *
  * `message` is a sentence with `{name}` placeholders, `properties` holds their values, as LogTape expects. Use
  * {@linkcode consoleLogger} for the console, which does not know placeholders.
@@ -60,7 +65,16 @@ export function silentLogger(): Logger {
 function fillIn(message: string, properties: Record<string, unknown> = {}): string {
   return message.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
     const value = properties[name];
-    if (value === undefined) return whole;
-    return value instanceof Error ? (value.stack ?? value.message) : String(value);
+    return value === undefined ? whole : textOf(value);
   });
+}
+
+/** An error with its stack, if it has one that can be read. */
+function textOf(value: unknown): string {
+  try {
+    if (value instanceof Error && typeof value.stack === "string") return value.stack;
+  } catch {
+    // A proxy, or a getter that throws.
+  }
+  return describe(value);
 }

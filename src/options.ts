@@ -1,4 +1,4 @@
-// What the checks of options share: a value as text for a message, and the refusal of names that nobody reads. Runtime
+// What the checks of options share: a value as text for a message, defaults, and the refusal of what makes no sense. Runtime
 // neutral.
 
 /**
@@ -47,4 +47,45 @@ export function checkKeys(what: string, options: object, known: Readonly<Record<
         `known are ${Object.keys(known).join(", ")}`,
     );
   }
+}
+
+/** What a timer of the runtimes takes: 2^31 - 1 ms, 24 days. */
+export const LARGEST_TIMER_MS = 2_147_483_647;
+
+/**
+ * Refuses a number that is not an integer from `minimum` to `maximum`.
+ *
+ * @param action What was tried, as in "create RingBuffer".
+ * @param name The argument's name.
+ * @param value The argument.
+ * @param minimum Smallest value allowed.
+ * @param maximum Largest value allowed.
+ * @throws {RangeError} if `value` is not an integer or lies outside the range.
+ */
+export function requireInteger(
+  action: string,
+  name: string,
+  value: number,
+  minimum: number,
+  maximum: number,
+): void {
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new RangeError(
+      `Cannot ${action} as ${name} must be an integer from ${minimum} to ${maximum}: current value is ${
+        describe(value)
+      }`,
+    );
+  }
+}
+
+/**
+ * Refuses what cannot end a wait.
+ *
+ * @param action What was tried, as in "receive message".
+ * @param signal The signal, or undefined for none.
+ * @throws {TypeError} if it is something else.
+ */
+export function checkSignal(action: string, signal: AbortSignal | undefined): void {
+  if (signal === undefined || typeof signal?.addEventListener === "function") return;
+  throw new TypeError(`Cannot ${action} as signal must be an AbortSignal: current value is ${describe(signal)}`);
 }

@@ -121,6 +121,8 @@ export class BufferPool {
   #outstandingBytes = 0;
   #freeBytes = 0;
   #dropped = 0;
+  #pressureBytes = Infinity;
+  #handlePressure: () => void = () => {};
 
   /**
    * Makes a pool that holds nothing yet.
@@ -148,6 +150,32 @@ export class BufferPool {
   /** Buffers rented and not yet released, the oversize ones too: 0 when nothing leaks. */
   get outstanding(): number {
     return this.#outstanding;
+  }
+
+  /** Bytes of those, and of what was charged. */
+  get outstandingBytes(): number {
+    return this.#outstandingBytes;
+  }
+
+  /**
+   * Counts memory that is not the pool's with what is out, so that `maxBytes` bounds both. It is counted even past that.
+   *
+   * @param bytes Bytes more, or less if negative.
+   */
+  charge(bytes: number): void {
+    this.#outstandingBytes += bytes;
+    if (this.#outstandingBytes > this.#pressureBytes) this.#handlePressure();
+  }
+
+  /**
+   * Has a function called whenever more is out than `bytes`: at each rent and charge, as long as that is so.
+   *
+   * @param bytes Bytes.
+   * @param callback Must not rent, nor throw.
+   */
+  onPressure(bytes: number, callback: () => void): void {
+    this.#pressureBytes = bytes;
+    this.#handlePressure = callback;
   }
 
   /**
@@ -330,6 +358,7 @@ export class BufferPool {
     sizeClass.outstanding++;
     this.#outstanding++;
     this.#outstandingBytes += bytes;
+    if (this.#outstandingBytes > this.#pressureBytes) this.#handlePressure();
     this.#checkInvariants();
   }
 

@@ -1,36 +1,12 @@
 // Argument checks shared by the buffers: integers in a range, and a range inside an array. Knows nothing of either.
 // Runtime neutral.
 
-import { describe } from "../options.ts";
+import { requireInteger } from "../options.ts";
+
+export { requireInteger };
 
 /** The most bytes one buffer may be asked for, 1 GiB: an index stays a 31-bit integer, which engines keep unboxed. */
 export const MAX_BUFFER_BYTES = 2 ** 30;
-
-/**
- * Refuses a number that is not an integer from `minimum` to `maximum`.
- *
- * @param action What was tried, as in "create RingBuffer".
- * @param name The argument's name.
- * @param value The argument.
- * @param minimum Smallest value allowed.
- * @param maximum Largest value allowed.
- * @throws {RangeError} if `value` is not an integer or lies outside the range.
- */
-export function requireInteger(
-  action: string,
-  name: string,
-  value: number,
-  minimum: number,
-  maximum: number,
-): void {
-  if (!Number.isInteger(value) || value < minimum || value > maximum) {
-    throw new RangeError(
-      `Cannot ${action} as ${name} must be an integer from ${minimum} to ${maximum}: current value is ${
-        describe(value)
-      }`,
-    );
-  }
-}
 
 /**
  * Refuses an `offset` and `length` that do not lie inside `bytes`.

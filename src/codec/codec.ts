@@ -27,6 +27,11 @@ export class Frame {
    * when `decode` is called.
    */
   needBytes = 0;
+  /**
+   * Counted up by decoders that make more bytes than came, as those that inflate: so many more. A session's turn counts them as
+   * if they had come; nobody else needs to look at it.
+   */
+  expandedBytes = 0;
 
   /**
    * Points the record at a payload.

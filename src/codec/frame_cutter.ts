@@ -12,6 +12,11 @@ import { Frame, type FrameDecoder } from "./codec.ts";
 const FIRST_LOOK_BYTES = 32;
 /** A chunk above this is worth letting go of at once; of a smaller one the next copy will do. */
 const SMALL_CHUNK_BYTES = 8_192;
+/**
+ * What the tail of a frame takes at first, and then twice what has come: as the frame arrives, and not as its header announces
+ * it, so that a peer has to send what it has memory taken for.
+ */
+const FIRST_TAIL_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -181,8 +186,7 @@ export class FrameCutter {
       ? this.needBytes
       : Math.min(this.decoder.maxFrameBytes, Math.max(FIRST_LOOK_BYTES, 2 * this.tailBytes));
     const count = Math.min(target - this.tailBytes, this.end - this.position);
-    if (this.needBytes > 0) this.#reserve(target, target);
-    else this.#reserve(this.tailBytes + count, this.decoder.maxFrameBytes);
+    this.#reserve(this.tailBytes + count, this.needBytes > 0 ? this.needBytes : this.decoder.maxFrameBytes);
     const tail = this.tail as RentedBuffer; // As in #nextFromTail.
     copyBytes(this.chunk as Uint8Array, this.position, tail.bytes, this.tailBytes, count);
     this.tailBytes += count;
@@ -192,7 +196,7 @@ export class FrameCutter {
   #keepTail(chunk: Uint8Array, start: number, end: number): void {
     const count = end - start;
     this.needBytes = this.#checkNeed(count);
-    this.tail = this.pool.rent(Math.max(count, this.needBytes));
+    this.tail = this.pool.rent(Math.max(count, Math.min(this.needBytes, Math.max(FIRST_TAIL_BYTES, 2 * count))));
     copyBytes(chunk, start, this.tail.bytes, 0, count);
     this.tailBytes = count;
     this.position = end;

@@ -3,16 +3,16 @@
 
 import type { Clock } from "../clock.ts";
 import { DialError, type DialErrorCode } from "../errors.ts";
-import { checkKeys, describe, orDefault } from "../options.ts";
+import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
+import { toDialError } from "../transport/error_codes.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_MIN_RETRY_DELAY_MS = 100;
 const DEFAULT_MAX_RETRY_DELAY_MS = 10_000;
-const LARGEST_TIMER_MS = 2_147_483_647;
 
 /** Where and how to dial. The host is `"127.0.0.1"` if none is given. */
 export interface ConnectOptions extends AddressOptions {
@@ -98,9 +98,7 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
   checkRange("minRetryDelayMs", minRetryDelayMs, 0, LARGEST_TIMER_MS);
   checkRange("maxRetryDelayMs", maxRetryDelayMs, minRetryDelayMs, LARGEST_TIMER_MS);
   const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
-    throw new TypeError(`Cannot dial as signal must be an AbortSignal: current value is ${describe(signal)}`);
-  }
+  checkSignal("dial", signal);
   const signals = [signal, stopSignal].filter((one) => one !== undefined);
   return {
     address: resolveAddress(options, DEFAULT_HOSTNAME),
@@ -111,6 +109,9 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
     signals,
   };
 }
+
+/** Told of an attempt that failed and is followed by another. */
+export type AttemptHandler = (error: DialError, attempt: number, retryDelayMs: number) => void;
 
 /** Dials for a service. */
 export class Connector {
@@ -125,16 +126,19 @@ export class Connector {
     this.#random = random;
   }
 
-  /** Dials until it is connected, cancelled, or out of attempts. */
-  async dial(dial: Dial): Promise<DialResult> {
+  /** Dials until it is connected, cancelled, or out of attempts. `onAttemptFailed` must not throw. */
+  async dial(dial: Dial, onAttemptFailed: AttemptHandler): Promise<DialResult> {
     for (let attempts = 1;; attempts++) {
+      let delayMs: number;
       try {
         return { state: "connected", connection: await this.#attempt(dial), attempts };
-      } catch (error) {
-        if (!(error instanceof DialError)) throw error;
+      } catch (fault) {
+        const error = fault instanceof DialError ? fault : toDialError(fault, formatAddress(dial.address));
         if (error.code === "aborted" || attempts > dial.retries) return { state: "failed", error, attempts };
+        delayMs = this.#delayMs(dial, attempts);
+        onAttemptFailed(error, attempts, delayMs);
       }
-      if (!await this.#pause(dial, attempts)) {
+      if (!await this.#pause(dial, delayMs)) {
         return { state: "failed", error: new DialError("aborted", formatAddress(dial.address)), attempts };
       }
     }
@@ -152,21 +156,39 @@ export class Connector {
     const stopWaiting = this.#onCancel(dial, dial.timeoutMs === 0 ? undefined : dial.timeoutMs, (isTimeout) => {
       giveUp(isTimeout ? "timeout" : "aborted");
     });
-    this.#transport.connect(dial.address, { signal: controller.signal }).then((connection) => {
+    const fail = (fault: unknown) => {
       stopWaiting();
-      if (isOver) connection.abort(); // It was made in the moment it was given up.
-      else resolve(connection);
-    }, (error: unknown) => {
-      stopWaiting();
-      reject(error);
-    });
+      reject(fault);
+    };
+    try {
+      this.#transport.connect(dial.address, { signal: controller.signal }).then((connection) => {
+        stopWaiting();
+        if (isOver) connection.abort(); // It was made in the moment it was given up.
+        else resolve(connection);
+      }, fail);
+    } catch (fault) {
+      fail(fault);
+    }
     return promise;
   }
 
-  /** Says false if the dial was cancelled meanwhile. */
-  #pause(dial: Dial, attempts: number): Promise<boolean> {
+  #delayMs(dial: Dial, attempts: number): number {
     const longestMs = Math.min(dial.maxRetryDelayMs, dial.minRetryDelayMs * 2 ** Math.min(attempts - 1, 31));
-    const delayMs = longestMs * (1 - this.#random() / 2);
+    return longestMs * (1 - this.#randomPart() / 2);
+  }
+
+  /** A number from 0 to 1, whatever the application's own source does. */
+  #randomPart(): number {
+    try {
+      const part: unknown = this.#random();
+      return typeof part === "number" && part >= 0 && part <= 1 ? part : 0.5;
+    } catch {
+      return 0.5;
+    }
+  }
+
+  /** Says false if the dial was cancelled meanwhile. */
+  #pause(dial: Dial, delayMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#onCancel(dial, delayMs, resolve);
     return promise;

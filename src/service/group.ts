@@ -18,6 +18,8 @@ export interface GroupOwner<Data> {
   members(name: string): Iterable<Session<Data>>;
   /** Sends to a group. */
   broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Data>): BroadcastResult;
+  /** Waits until the members of a group that read have caught up. */
+  groupDrained(name: string, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /**
@@ -114,5 +116,15 @@ export class Group<Data = undefined> {
    */
   broadcast(payload: Uint8Array, options: BroadcastOptions<Data> = {}): BroadcastResult {
     return this.#owner.broadcast(this.name, payload, options);
+  }
+
+  /**
+   * Waits until those members that are above a high-water mark, and read, are down at their low-water marks: so that who sends to
+   * the group is as fast as those who get it. A member that takes nothing at all is waited for once, for 200 ms.
+   *
+   * @param options A signal to stop waiting; the promise then rejects with its reason.
+   */
+  drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#owner.groupDrained(this.name, options.signal);
   }
 }

@@ -1,5 +1,6 @@
 // guardLogger(): a logger that does not throw, whatever the application's own does. Runtime neutral.
 
+import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { Logger } from "../logger.ts";
 
 /**
@@ -7,12 +8,13 @@ import type { Logger } from "../logger.ts";
  * would take a whole turn's work with it.
  *
  * @param logger The application's logger.
- * @returns A logger that drops what the other one throws.
+ * @returns A logger that drops what the other one throws, or what its promise is rejected with.
  */
 export function guardLogger(logger: Logger): Logger {
   const guard = (level: keyof Logger): Logger[keyof Logger] => (message, properties) => {
     try {
-      logger[level](message, properties);
+      const result: unknown = logger[level](message, properties);
+      if (isThenable(result)) whenSettled(result, () => {}, () => {});
     } catch {
       // There is nobody left to tell.
     }

@@ -1,7 +1,9 @@
 // Messaging: messages to many sessions of a service at once, to all of them or to a group. Runtime neutral.
 
+import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { type BroadcastDetails, Broadcaster, type BroadcastResult, type Receivers } from "../session/broadcaster.ts";
+import { CrowdDrain } from "../session/crowd_drain.ts";
 import { GroupTable } from "../session/group_table.ts";
 import type { SendQueueContext } from "../session/send_queue_context.ts";
 import type { Session } from "../session/session.ts";
@@ -23,10 +25,17 @@ export class Messaging<Data> implements GroupOwner<Data> {
   readonly groups: GroupTable<Data>;
   readonly #registry: SessionRegistry<Data>;
   readonly #broadcaster: Broadcaster<Data>;
+  readonly #crowdDrain: CrowdDrain;
 
   /** Makes the messaging of a service without groups; broadcasts are encoded with `encoder`. */
-  constructor(registry: SessionRegistry<Data>, context: SendQueueContext, encoder: FrameEncoder, maxGroups: number) {
+  constructor(
+    registry: SessionRegistry<Data>,
+    context: SendQueueContext & { readonly clock: Clock },
+    encoder: FrameEncoder,
+    maxGroups: number,
+  ) {
     this.#registry = registry;
+    this.#crowdDrain = new CrowdDrain(context.clock);
     this.#broadcaster = new Broadcaster<Data>(context, encoder);
     this.groups = new GroupTable<Data>(maxGroups, (members) => this.#broadcaster.handleChange(members));
   }
@@ -34,6 +43,21 @@ export class Messaging<Data> implements GroupOwner<Data> {
   /** Sends to all sessions. */
   broadcastToAll(payload: Uint8Array, options: BroadcastOptions<Data>): BroadcastResult {
     return this.#broadcaster.broadcast(payload, this.#registry, this.#detailsOf(options));
+  }
+
+  /** Waits until all sessions that read have caught up. */
+  drained(signal: AbortSignal | undefined): Promise<void> {
+    return this.#wait(this.#registry.values(), signal);
+  }
+
+  groupDrained(name: string, signal: AbortSignal | undefined): Promise<void> {
+    return this.#wait(this.groups.members(name)?.values() ?? [], signal);
+  }
+
+  #wait(cores: Iterable<SessionCore<Data>>, signal: AbortSignal | undefined): Promise<void> {
+    const drained = this.#crowdDrain.wait(cores, signal);
+    drained.catch(() => {}); // Whoever waits is told all the same.
+    return drained;
   }
 
   join(name: string, session: Session<Data>): boolean {

@@ -16,10 +16,15 @@ export class PendingWork {
 
   /** Waits for all of them, but no longer than `mostMs`. */
   async settle(clock: Clock, mostMs: number): Promise<void> {
-    if (this.#promises.size === 0) return;
-    const timeout = Promise.withResolvers<void>();
-    const timer = clock.setTimer(timeout.resolve, mostMs);
-    await Promise.race([Promise.allSettled(this.#promises), timeout.promise]);
-    clock.clearTimer(timer);
+    if (this.#promises.size > 0) await settlesBy(clock, Promise.allSettled(this.#promises), clock.now() + mostMs);
   }
+}
+
+/** Waits for a promise that does not reject, but no longer than to a time of the clock; says whether it settled. */
+export async function settlesBy(clock: Clock, promise: Promise<unknown>, deadlineMs: number): Promise<boolean> {
+  const timeout = Promise.withResolvers<boolean>();
+  const timer = clock.setTimer(() => timeout.resolve(false), Math.max(0, deadlineMs - clock.now()));
+  const hasSettled = await Promise.race([promise.then(() => true), timeout.promise]);
+  clock.clearTimer(timer);
+  return hasSettled;
 }

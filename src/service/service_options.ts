@@ -3,15 +3,15 @@
 import type { BufferPoolOptions } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 import type { Codec } from "../codec/codec.ts";
-import type { DialError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { checkKeys, describe, orDefault } from "../options.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import { checkRange, type SessionLimits } from "../session/limits.ts";
-import type { Address } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { ConnectOptions } from "./connector.ts";
+import type { DialHandlers } from "./dialler.ts";
 import type { ListenerOptions } from "./listener.ts";
+import type { RefusedEvent } from "./refusals.ts";
 
 /** Well below the 20,000 descriptors that systems commonly give a server. */
 const DEFAULT_MAX_CONNECTIONS = 10_000;
@@ -40,20 +40,8 @@ const POOL_MAX_FREE_BYTES = 67_108_864;
 /** All buffers of a service together: a thousand peers that do not read, each with a full queue of the default size. */
 const POOL_MAX_BYTES = 1_073_741_824;
 
-/** A dial that did not become a session. */
-export interface ConnectFailedEvent {
-  /** Where to. */
-  readonly address: Address;
-  /** The error of the last attempt. */
-  readonly error: DialError;
-  /** How many attempts were made. */
-  readonly attempts: number;
-  /** What the dial was given as `token`. */
-  readonly token: unknown;
-}
-
 /** Options of a `TcpService`: handlers, limits, where sessions come from, and what everything else is made of. */
-export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Data>, SessionLimits {
+export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Data>, DialHandlers, SessionLimits {
   /**
    * How frames are cut and made.
    *
@@ -66,10 +54,19 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   readonly dials?: readonly ConnectOptions[];
   /** Makes the `data` of each session. */
   readonly createData?: () => Data;
-  /** A dial failed for good, one of `dials` or of `connect()`. */
-  readonly onConnectFailed?: (event: ConnectFailedEvent) => void;
+  /** A connection came and was refused: there are too many, or the service stops. */
+  readonly onRefused?: (event: RefusedEvent) => unknown;
   /**
-   * Sessions at the same time, accepted and dialled, 1 to 2^31 - 1. A connection over it is closed at once and counted.
+   * What a refused peer is told before it is closed, as one message of the codec: "server full", say. Up to 256 peers at a time
+   * have a second to read it; others are closed at once.
+   *
+   * @default {undefined, which is nothing}
+   */
+  readonly refusalMessage?: Uint8Array;
+  /**
+   * Sessions at the same time, accepted and dialled, 1 to 2^31 - 1, or as many as the process has file descriptors for, less a
+   * sixteenth (64 at least), if those are fewer and the runtime lets it be known. A connection over it is closed at once and
+   * counted.
    *
    * @default {10000}
    */
@@ -87,8 +84,10 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    */
   readonly maxGroups?: number;
   /**
-   * The buffer pool; `maxBytes` bounds what all sessions together have queued and half received. Past it `send` answers
-   * `"full"`, and a session whose unfinished frame finds no room closes with `"over-budget"`.
+   * The buffer pool; `maxBytes` bounds what all sessions together have queued, half received, or held while they do not listen.
+   * From three quarters of it on, the sessions that hold most, and more than their share, are cut with `"over-budget"`. Where
+   * there is no room all the same, `send` answers `"full"`, and a session whose unfinished frame finds none closes with
+   * `"over-budget"`.
    *
    * @default {ten classes from 256 bytes to 4 MiB, at most 64 MiB kept, at most 1 GiB in all}
    */
@@ -128,6 +127,9 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   onSend: true,
   onClose: true,
   onConnectFailed: true,
+  onConnectAttemptFailed: true,
+  onRefused: true,
+  refusalMessage: true,
   codec: true,
   listeners: true,
   dials: true,
@@ -142,7 +144,12 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   whenFull: true,
   idleTimeoutMs: true,
   closeTimeoutMs: true,
+  highWaterMarkFrames: true,
+  lowWaterMarkFrames: true,
+  pauseWhenFull: true,
   framesPerTurn: true,
+  turnMs: true,
+  handlerTimeoutMs: true,
   flushIntervalMs: true,
   pool: true,
   transport: true,
@@ -159,6 +166,8 @@ const FUNCTIONS = [
   "onSend",
   "onClose",
   "onConnectFailed",
+  "onConnectAttemptFailed",
+  "onRefused",
   "createData",
   "random",
 ] as const;
@@ -236,6 +245,10 @@ function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
     const value: unknown = options[name as keyof typeof PARTS];
     const missing = methods.find((method) => typeof (value as Record<string, unknown> | null)?.[method] !== "function");
     if (value !== undefined && missing !== undefined) refuseType(name, `an object with ${missing}()`, value);
+  }
+  const { refusalMessage } = options;
+  if (refusalMessage !== undefined && refusalMessage?.BYTES_PER_ELEMENT !== 1) {
+    refuseType("refusalMessage", "a Uint8Array", refusalMessage);
   }
   if (options.pool !== undefined) checkKeys("pool", options.pool, POOL_NAMES);
 }

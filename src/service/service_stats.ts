@@ -18,15 +18,17 @@ export interface ServiceStats extends SessionTotals {
   readonly dials: number;
   /** Dials that failed for good. */
   readonly failedDials: number;
+  /** Attempts of dials that failed, also of those that go on. */
+  readonly failedDialAttempts: number;
   /** Sessions there are. */
   readonly sessions: number;
   /** Sessions opened. */
   readonly openedSessions: number;
   /** Sessions that are over, by reason; a reason that has not occurred is absent. */
   readonly closedSessions: Readonly<Partial<Record<CloseReason, number>>>;
-  /** Connections closed at once, for there were `maxConnections`. */
+  /** Connections closed at once, as there were enough. */
   readonly refusedConnections: number;
-  /** Accepts that failed. */
+  /** Accepts that failed. Node drops connections for want of file descriptors without a word: those are not counted. */
   readonly acceptErrors: number;
   /** The buffer pool. */
   readonly pool: BufferPoolStats;
@@ -47,7 +49,7 @@ export function formatServiceStats(stats: ServiceStats, poolDump: string): strin
     `listeners ${listeners || "none"}`,
     `sessions  ${stats.sessions} (opened ${stats.openedSessions}, refused ${stats.refusedConnections})`,
     `closed    ${closed || "none"}`,
-    `dials     ${stats.dials} (failed ${stats.failedDials})`,
+    `dials     ${stats.dials} (failed ${stats.failedDials}, attempts ${stats.failedDialAttempts})`,
     `received  ${stats.receivedFrames} frames, ${stats.receivedBytes} bytes`,
     `sent      ${stats.sentFrames} frames, ${stats.sentBytes} bytes, refused ${stats.refusedSends}, ` +
     `dropped ${stats.droppedSends}`,

@@ -1,20 +1,59 @@
 // StartStop: has calls of start() and stop() take effect one after the other, in the order of the calls.
 // Runtime neutral.
 
+import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+
+/** How long a stop may take: what a container gives a process that it asks to end. */
+const DEFAULT_STOP_TIMEOUT_MS = 10_000;
+
+/** Options of {@linkcode TcpService.stop}. */
+export interface StopOptions {
+  /**
+   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; those that are left are cut.
+   *
+   * @default {10000}
+   */
+  readonly timeoutMs?: number;
+}
+
+/** What a stop came to. */
+export interface StopResult {
+  /** Sessions that were cut, as they had not ended in time. */
+  readonly abortedSessions: number;
+}
+
+const STOP_NAMES: Record<keyof StopOptions, true> = { timeoutMs: true };
+const NOTHING_TO_STOP: StopResult = { abortedSessions: 0 };
+
+/**
+ * Checks the options of a stop and fills in the default.
+ *
+ * @param options The options as given.
+ * @returns How long it may take, in milliseconds.
+ * @throws {TypeError | RangeError} if one is wrong.
+ */
+export function resolveStopTimeout(options: StopOptions): number {
+  checkKeys("stop", options, STOP_NAMES);
+  const timeoutMs = orDefault(options.timeoutMs, DEFAULT_STOP_TIMEOUT_MS);
+  requireInteger("stop service", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
+  return timeoutMs;
+}
+
 /**
  * Remembers what was asked for last. A call that asks for the same shares its promise; one that asks for the other waits
  * until the change before has ended, well or badly.
  */
 export class StartStop {
   readonly #start: () => Promise<void>;
-  readonly #stop: () => Promise<void>;
+  readonly #stop: (timeoutMs: number) => Promise<StopResult>;
   #isStarted = false;
   /** The last change; resolved if a start failed, for then nothing has changed. */
   #change: Promise<void> = Promise.resolve();
+  #stopped: Promise<StopResult> = Promise.resolve(NOTHING_TO_STOP);
   #starts = 0;
 
   /** Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail. */
-  constructor(start: () => Promise<void>, stop: () => Promise<void>) {
+  constructor(start: () => Promise<void>, stop: (timeoutMs: number) => Promise<StopResult>) {
     this.#start = start;
     this.#stop = stop;
   }
@@ -29,12 +68,13 @@ export class StartStop {
   }
 
   /** Stops, unless that was the last thing asked for. */
-  stop(): Promise<void> {
+  stop(timeoutMs: number): Promise<StopResult> {
     if (this.#isStarted) {
       this.#isStarted = false;
-      this.#change = this.#stopAfter(this.#change);
+      this.#stopped = this.#stopAfter(this.#change, timeoutMs);
+      this.#change = this.#stopped.then(() => {});
     }
-    return this.#change;
+    return this.#stopped;
   }
 
   async #startAfter(before: Promise<void>, number: number): Promise<void> {
@@ -46,16 +86,17 @@ export class StartStop {
         // Nobody has asked for anything since: the next start is a new one, and the next stop has nothing to do.
         this.#isStarted = false;
         this.#change = Promise.resolve();
+        this.#stopped = Promise.resolve(NOTHING_TO_STOP);
       }
       throw error;
     }
   }
 
-  async #stopAfter(before: Promise<void>): Promise<void> {
+  async #stopAfter(before: Promise<void>, timeoutMs: number): Promise<StopResult> {
     let hasStarted = true;
     await before.catch(() => {
       hasStarted = false; // Whoever called start() is told.
     });
-    if (hasStarted) await this.#stop();
+    return hasStarted ? await this.#stop(timeoutMs) : NOTHING_TO_STOP;
   }
 }

@@ -1,37 +1,34 @@
 // TcpService: the facade. Starts and stops, listens and dials, and knows its sessions. What a session does is in
 // src/session/. Runtime neutral.
 
-import { BufferPool } from "../buffer/buffer_pool.ts";
-import { systemClock } from "../clock.ts";
-import { Frame } from "../codec/codec.ts";
 import { rawCodec } from "../codec/raw.ts";
-import { DialError, ServiceStateError } from "../errors.ts";
-import { consoleLogger } from "../logger.ts";
+import { messageOf, ServiceStateError, toError } from "../errors.ts";
 import type { BroadcastResult } from "../session/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
-import { IdleWatch } from "../session/idle_watch.ts";
-import { isThenable } from "../session/inbox.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
-import { makeSendQueueContext } from "../session/send_queue_context.ts";
 import type { SendResult } from "../session/send_result.ts";
 import type { Session, SessionOrigin } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { SessionCore } from "../session/session_core.ts";
 import { SessionRegistry } from "../session/session_registry.ts";
-import { TimeoutQueue } from "../session/timeout_queue.ts";
-import { type Address, formatAddress } from "../transport/address.ts";
 import { defaultTransport } from "../transport/default.ts";
-import type { AcceptHandler, Connection, Transport } from "../transport/transport.ts";
-import { type ConnectOptions, Connector, type Dial, resolveDial } from "./connector.ts";
+import type { Connection, Transport } from "../transport/transport.ts";
+import { Acceptor } from "./acceptor.ts";
+import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
+import { Dialler } from "./dialler.ts";
 import { Group } from "./group.ts";
-import { guardLogger } from "./guarded_logger.ts";
 import { checkListenerOptions, Listener, type ListenerOptions, openListener } from "./listener.ts";
+import { makeSessionContext } from "./make_context.ts";
 import { type BroadcastOptions, Messaging } from "./messaging.ts";
-import { PendingWork } from "./pending_work.ts";
+import { PendingWork, settlesBy } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
+import { encodeLastWord } from "./refusals.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
-import { StartStop } from "./start_stop.ts";
+import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from "./start_stop.ts";
+
+/** How long a session that was cut may take to be gone: it comes in a moment, unless the runtime is at fault. */
+const ABORT_MS = 1_000;
 
 /**
  * A TCP service: listeners, dials, and the sessions that come of them.
@@ -64,8 +61,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #options: TcpServiceOptions<Data>;
   readonly #resolved: ResolvedServiceOptions;
   readonly #transport: Transport;
-  readonly #connector: Connector;
-  readonly #pool: BufferPool;
+  readonly #dialler: Dialler;
+  readonly #acceptor: Acceptor;
   readonly #context: SessionContext<Data>;
   readonly #messaging: Messaging<Data>;
   readonly #poolKeeper: PoolKeeper;
@@ -73,14 +70,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #listeners = new Set<Listener>();
   readonly #pending = new PendingWork();
   #state: ServiceState = "stopped";
-  readonly #startStop = new StartStop(() => this.#start(), () => this.#shutDown());
+  readonly #startStop = new StartStop(() => this.#start(), (timeoutMs) => this.#shutDown(timeoutMs));
   #stopController = new AbortController();
   #onEmpty: (() => void) | undefined = undefined;
   #nextId = 1;
-  #dials = 0;
-  #failedDials = 0;
-  #refusedConnections = 0;
-  #acceptErrors = 0;
 
   /**
    * Makes a stopped service.
@@ -95,29 +88,32 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     for (const listener of options.listeners ?? []) checkListenerOptions(listener);
     for (const dial of options.dials ?? []) resolveDial(dial);
     this.#transport = options.transport ?? defaultTransport();
-    this.#pool = new BufferPool(this.#resolved.pool);
-    const clock = options.clock ?? systemClock();
-    const codec = options.codec ?? rawCodec();
-    const encoder = codec.createEncoder();
-    const limits = resolveSessionLimits(options, encoder);
-    this.#connector = new Connector(this.#transport, clock, options.random ?? Math.random);
-    this.#context = {
-      ...makeSendQueueContext({ clock, pool: this.#pool, limits, handlers: options, transport: this.#transport }),
-      clock,
-      codec,
-      frame: new Frame(),
-      traffic: { lightChunks: 0 },
-      logger: guardLogger(options.logger ?? consoleLogger()),
-      handlers: options,
-      idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, () => this.#registry.values()),
-      closeTimeouts: new TimeoutQueue(clock, limits.closeTimeoutMs),
-      // Without `createData` the type parameter is `undefined`, its default.
-      createData: options.createData ?? (() => undefined as Data),
+    const encoder = (options.codec ?? rawCodec()).createEncoder();
+    const lastWord = encodeLastWord(encoder, options.refusalMessage);
+    this.#context = makeSessionContext(options, {
+      pool: this.#resolved.pool,
+      limits: resolveSessionLimits(options, encoder),
+      transport: this.#transport,
+      sessions: () => this.#registry.values(),
       leaveGroups: (core) => this.#messaging.groups.leaveAll(core),
       handleSessionOver: (core, event, done) => this.#handleSessionOver(core, event, done),
-    };
+    });
+    const { clock, faults, pool } = this.#context;
+    const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
+    this.#dialler = new Dialler({ connector, handlers: options, faults, hasRoom: (dials) => this.#hasRoom(dials) });
+    this.#acceptor = new Acceptor({
+      clock,
+      faults,
+      onRefused: options.onRefused,
+      lastWord,
+      maxConnections: this.#resolved.maxConnections,
+      maxOpenFiles: this.#transport.maxOpenFiles,
+      countSessions: () => this.#registry.count,
+      isAccepting: () => this.#isAccepting(),
+      open: (connection) => this.#open(connection, { kind: "accepted" }),
+    });
     this.#messaging = new Messaging(this.#registry, this.#context, encoder, this.#resolved.maxGroups);
-    this.#poolKeeper = new PoolKeeper(this.#pool, clock);
+    this.#poolKeeper = new PoolKeeper(pool, clock);
   }
 
   /** Where the service is in its life. */
@@ -142,11 +138,15 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /**
    * Stops listening and dialling, closes all sessions in order with the reason `"shutdown"`, and waits until each
-   * `onClose` has run; `closeTimeoutMs` bounds that. Does nothing if the service is stopped. A handler may call it, but
-   * should not wait for it.
+   * `onClose` has run; `closeTimeoutMs` bounds that for each of them, and `timeoutMs` for all: then the rest is cut. Does nothing
+   * if the service is stopped. A handler may call it, but should not wait for it.
+   *
+   * @param options How long it may take. Of calls that share a stop the first counts.
+   * @returns How many sessions were cut.
+   * @throws {RangeError | TypeError} if an option is wrong.
    */
-  stop(): Promise<void> {
-    return this.#startStop.stop();
+  stop(options: StopOptions = {}): Promise<StopResult> {
+    return this.#startStop.stop(resolveStopTimeout(options));
   }
 
   /** Stops the service. */
@@ -186,19 +186,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   async connect(options: ConnectOptions): Promise<Session<Data>> {
     const dial = resolveDial(options, this.#stopController.signal);
     if (this.#state !== "running") throw new ServiceStateError("connect", this.#state);
-    const isOverLimit = this.#dials >= this.#resolved.maxDials ||
-      this.#registry.count + this.#dials >= this.#resolved.maxConnections;
-    if (isOverLimit) this.#failDial(dial, new DialError("limit", formatAddress(dial.address)), 0, options.token);
-    this.#dials++;
-    const result = await this.#pending.track(this.#connector.dial(dial)).finally(() => this.#dials--);
-    if (result.state === "failed") this.#failDial(dial, result.error, result.attempts, options.token);
-    const isFull = this.#registry.count >= this.#resolved.maxConnections;
-    if (isFull || this.#state !== "running") {
-      result.connection.abort();
-      const error = new DialError(this.#state === "running" ? "limit" : "aborted", formatAddress(dial.address));
-      this.#failDial(dial, error, result.attempts, options.token);
-    }
-    return this.#open(result.connection, { kind: "dialled", token: options.token });
+    const { token } = options;
+    const connection = await this.#pending.track(this.#dialler.dial(dial, token));
+    const isRunning = this.#state === "running";
+    if (isRunning && this.#hasRoom(1)) return this.#open(connection, { kind: "dialled", token });
+    connection.abort();
+    return this.#dialler.fail(dial, isRunning ? "limit" : "aborted", 1, token);
   }
 
   /**
@@ -251,6 +244,16 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   /**
+   * Waits until the sessions that are above a high-water mark, and read, are down at their low-water marks: so that who
+   * broadcasts is as fast as those who get it. Sessions that take nothing at all are waited for once, for 200 ms.
+   *
+   * @param options A signal to stop waiting; the promise then rejects with its reason.
+   */
+  drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    return this.#messaging.drained(options.signal);
+  }
+
+  /**
    * Gives the group of a name, to join sessions to it and send to all of them. It need not have members yet.
    *
    * @param name Any text.
@@ -270,78 +273,87 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return {
       state: this.#state,
       listeners: [...this.#listeners].map((listener) => listener.address),
-      dials: this.#dials,
-      failedDials: this.#failedDials,
+      dials: this.#dialler.count,
+      failedDials: this.#dialler.failed,
+      failedDialAttempts: this.#dialler.failedAttempts,
       sessions: this.#registry.count,
       openedSessions: this.#registry.opened,
       closedSessions: this.#registry.closed,
-      refusedConnections: this.#refusedConnections,
-      acceptErrors: this.#acceptErrors,
-      pool: this.#pool.stats(),
+      refusedConnections: this.#acceptor.refusals.count,
+      acceptErrors: this.#acceptor.errors,
+      pool: this.#context.pool.stats(),
       ...this.#registry.totals(),
     };
   }
 
   /** Writes the counters as a few lines of text, for people. */
   dump(): string {
-    return formatServiceStats(this.stats(), this.#pool.dump());
+    return formatServiceStats(this.stats(), this.#context.pool.dump());
   }
 
   async #start(): Promise<void> {
     this.#state = "starting";
     this.#stopController = new AbortController();
+    const { faults } = this.#context;
+    this.#acceptor.warnOfFewFiles();
     try {
       for (const options of this.#options.listeners ?? []) await this.#listen(options);
     } catch (error) {
-      await this.#shutDown();
+      await this.#shutDown(0);
       throw error;
     }
     this.#state = "running";
     for (const options of this.#options.dials ?? []) {
-      this.connect(options).catch((error: unknown) => {
-        this.#context.logger.warn("A dial failed: {error}", { error });
+      this.connect(options).catch((fault: unknown) => {
+        const error = messageOf(toError(fault));
+        faults.report("dial", "warn", "A dial failed: {error}", { error });
       });
     }
   }
 
-  async #shutDown(): Promise<void> {
+  async #shutDown(timeoutMs: number): Promise<StopResult> {
     this.#state = "stopping";
     this.#stopController.abort();
-    await Promise.all([...this.#listeners].map((listener) => listener.close()));
+    const { clock, faults, inputWatch, limits, scheduler } = this.#context;
+    const deadlineMs = clock.now() + timeoutMs;
+    const listeners = [...this.#listeners].map((listener) => listener.close());
     for (const core of this.#registry.values()) core.close("shutdown");
-    if (this.#registry.count > 0) await new Promise<void>((resolve) => this.#onEmpty = resolve);
-    await this.#pending.settle(this.#context.clock, this.#context.limits.closeTimeoutMs);
-    this.#context.scheduler.flush();
+    this.#acceptor.refusals.stop();
+    const isEmpty = this.#registry.count === 0 ? Promise.resolve() : this.#waitUntilEmpty();
+    let abortedSessions = 0;
+    if (!await settlesBy(clock, Promise.all([isEmpty, ...listeners]), deadlineMs)) {
+      abortedSessions = this.#registry.count;
+      for (const core of this.#registry.values()) core.giveUp();
+      const properties = { count: abortedSessions, timeoutMs };
+      faults.report("stop", "warn", "{count} sessions were cut as they did not end within {timeoutMs} ms", properties);
+      await settlesBy(clock, isEmpty, clock.now() + ABORT_MS);
+    }
+    await this.#pending.settle(clock, Math.min(limits.closeTimeoutMs, Math.max(0, deadlineMs - clock.now())));
+    scheduler.flush();
+    inputWatch.stop();
+    faults.flush();
     this.#poolKeeper.stop();
     this.#state = "stopped";
+    return { abortedSessions };
+  }
+
+  #waitUntilEmpty(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onEmpty = resolve;
+    return promise;
   }
 
   async #listen(options: ListenerOptions): Promise<Listener> {
-    const opened = await openListener(this.#transport, options, this.#acceptHandler());
+    const opened = await openListener(this.#transport, options, this.#acceptor);
     const listener = new Listener(opened, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
     return listener;
   }
 
-  #acceptHandler(): AcceptHandler {
-    return {
-      onConnection: (connection) => {
-        if (this.#isAccepting() && this.#registry.count < this.#resolved.maxConnections) {
-          try {
-            this.#open(connection, { kind: "accepted" });
-          } catch (error) {
-            this.#context.logger.error("Opening a session failed: {error}", { error });
-          }
-          return;
-        }
-        this.#refusedConnections++;
-        connection.close();
-      },
-      onAcceptError: (error) => {
-        this.#acceptErrors++;
-        this.#context.logger.warn("Accepting failed: {error}", { error });
-      },
-    };
+  /** Whether there may be so many sessions more. */
+  #hasRoom(sessions: number): boolean {
+    return this.#registry.count + sessions <= this.#resolved.maxConnections &&
+      this.#dialler.count < this.#resolved.maxDials;
   }
 
   #isAccepting(): boolean {
@@ -362,26 +374,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return core.session;
   }
 
-  #failDial(dial: Dial, error: DialError, attempts: number, token: unknown): never {
-    this.#failedDials++;
-    const address: Address = dial.address;
-    const logFault = (fault: unknown) => {
-      this.#context.logger.error("The onConnectFailed handler failed: {error}", { error: fault });
-    };
-    try {
-      const result: unknown = this.#options.onConnectFailed?.({ address, error, attempts, token });
-      if (isThenable(result)) result.then(undefined, logFault);
-    } catch (fault) {
-      logFault(fault);
-    }
-    throw error;
-  }
-
   #handleSessionOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     this.#registry.remove(core, event.reason);
     if (done !== undefined) this.#pending.track(Promise.resolve(done));
     if (this.#registry.count > 0) return;
     this.#poolKeeper.stop();
+    this.#context.inputWatch.stop();
     this.#onEmpty?.();
     this.#onEmpty = undefined;
   }

@@ -72,7 +72,7 @@ export class Backlog {
     key: unknown,
     before: { readonly bytes: number; readonly frames: number },
   ): SendResult {
-    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes } = this.#limits;
+    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes, highWaterMarkFrames } = this.#limits;
     if (whenFull === "latest-per-key" && this.#supersede(key)) this.drops.superseded++;
     while (
       before.bytes + this.bytes + frameBytes > maxQueuedBytes || before.frames + this.frames >= maxQueuedFrames
@@ -81,7 +81,9 @@ export class Backlog {
       this.drops.oldest++;
     }
     this.#push(payload, offset, length, frameBytes, key);
-    return before.bytes + this.bytes > highWaterMarkBytes ? "congested" : "queued";
+    const isCongested = before.bytes + this.bytes > highWaterMarkBytes ||
+      before.frames + this.frames > highWaterMarkFrames;
+    return isCongested ? "congested" : "queued";
   }
 
   #push(payload: Uint8Array, offset: number, length: number, frameBytes: number, key: unknown): void {

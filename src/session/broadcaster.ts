@@ -14,7 +14,10 @@ import type { SessionCore } from "./session_core.ts";
 export interface BroadcastResult {
   /** Sessions that took it. */
   readonly accepted: number;
-  /** Of those, how many are above their high-water mark. */
+  /**
+   * Of those, how many are above a high-water mark and read: wait for `drained()` of the group, or of the service, before sending
+   * more. Those that have taken nothing for a while do not count.
+   */
   readonly congested: number;
   /** Sessions that refused, for their queue is full, they are closing, or the payload is too large. */
   readonly refused: number;
@@ -37,8 +40,8 @@ export interface BroadcastDetails<Data> {
 /** The counts of a broadcast, as they are found. */
 type Tally = { -readonly [Count in keyof BroadcastResult]: number };
 
-function count(tally: Tally, result: SendResult): void {
-  if (result === "congested") tally.congested++;
+function count<Data>(tally: Tally, { isStalled }: SessionCore<Data>, result: SendResult): void {
+  if (result === "congested" && !isStalled) tally.congested++;
   if (result === "congested" || result === "queued" || result === "sent") tally.accepted++;
   else tally.refused++;
 }
@@ -82,7 +85,7 @@ export class Broadcaster<Data> implements Flushable {
       return tally;
     }
     if (!this.#context.blocks.canTake(this.#run.limits.bytes)) { // The budget of the service is used up.
-      for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core.tally("full"));
+      for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core, core.tally("full"));
       return tally;
     }
     this.#makeRoom(roomBytes);
@@ -102,6 +105,7 @@ export class Broadcaster<Data> implements Flushable {
       const isShared = core.queue.encoder === encoder;
       count(
         tally,
+        core,
         isShared ? core.sendShared(block, start, block.end, payload, key) : core.send(payload, 0, payload.length, key),
       );
     }
@@ -110,12 +114,15 @@ export class Broadcaster<Data> implements Flushable {
 
   handleFlush(): void {
     const run = this.#run;
-    let isAllSent = this.#others.length === 0;
-    if (run.frames > 0) isAllSent = run.takers.flush(run) && isAllSent;
-    // Whoever has nothing queued any more takes the next run as well, unless something happens that says otherwise.
-    run.clear(run.isCounted && isAllSent);
-    this.#isScheduled = false;
-    this.#context.blocks.dropBlock(run.block);
+    let isAllSent = false;
+    try {
+      isAllSent = run.frames === 0 || run.takers.flush(run);
+    } finally {
+      // Whoever has nothing queued any more takes the next run as well, unless something happens that says otherwise.
+      run.clear(run.isCounted && isAllSent && this.#others.length === 0);
+      this.#isScheduled = false;
+      this.#context.blocks.dropBlock(run.block);
+    }
   }
 
   /** Who `receivers` are is about to change: they take what was broadcast so far. */
@@ -194,11 +201,11 @@ export class Broadcaster<Data> implements Flushable {
     for (const core of cores) {
       if (excepted?.has(core)) continue;
       if (roomBytes === 0 || core.queue.encoder !== this.#encoder) {
-        count(tally, core.send(payload, 0, payload.length, key));
-      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core.tally("full"));
+        count(tally, core, core.send(payload, 0, payload.length, key));
+      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core, core.tally("full"));
       else {
         block ??= this.#encodeApart(payload, roomBytes);
-        count(tally, core.sendShared(block, 0, block.end, payload, key));
+        count(tally, core, core.sendShared(block, 0, block.end, payload, key));
       }
     }
     if (block !== undefined) blocks.dropBlock(block);

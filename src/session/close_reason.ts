@@ -1,6 +1,6 @@
 // Why a session ended, and what its end says. Runtime neutral.
 
-import type { ConnectionError, FrameError, PoolError } from "../errors.ts";
+import { type ConnectionError, FrameError, PoolError } from "../errors.ts";
 
 /**
  * Why a session ended; the first cause counts.
@@ -23,6 +23,7 @@ import type { ConnectionError, FrameError, PoolError } from "../errors.ts";
  * - `"over-budget"`: a frame came in pieces, and the service's pool had no room left to keep them.
  * - `"encode-error"`: the codec could not make a frame of a payload.
  * - `"handler-error"`: a handler threw or rejected.
+ * - `"handler-timeout"`: a handler's promise took longer than `handlerTimeoutMs`.
  */
 export type CloseReason =
   | "local-closing"
@@ -38,7 +39,8 @@ export type CloseReason =
   | "slow-consumer"
   | "over-budget"
   | "encode-error"
-  | "handler-error";
+  | "handler-error"
+  | "handler-timeout";
 
 /** What stages find wrong with a frame. */
 export type FrameFault = "incomplete" | "checksum-mismatch" | "tampered" | "replayed" | "inflated-too-large";
@@ -51,10 +53,25 @@ const FRAME_FAULTS: Readonly<Record<FrameFault, true>> = {
   "inflated-too-large": true,
 };
 
-/** The reason by which a frame that could not be decoded, or kept until it is whole, is to close a session. */
-export function reasonOfFrame({ code }: FrameError | PoolError): CloseReason {
-  if (code === "over-budget") return code;
-  return Object.hasOwn(FRAME_FAULTS, code) ? code as FrameFault : "decode-error"; // It is a key of FRAME_FAULTS.
+/**
+ * The reason by which what a decoder threw is to close a session: a frame that is wrong, or that there is no memory for.
+ * Never throws, whatever the error is made of.
+ */
+export function reasonOfFrame(error: Error): CloseReason {
+  try {
+    const { code } = error as FrameError | PoolError;
+    if (error instanceof PoolError && code === "over-budget") return code;
+    // What is a key of FRAME_FAULTS is a FrameFault.
+    return error instanceof FrameError && Object.hasOwn(FRAME_FAULTS, code) ? code as FrameFault : "decode-error";
+  } catch {
+    return "decode-error"; // A code that refuses to be read.
+  }
+}
+
+/** Whether an end is due to what the peer sent: then it is not waited for long. */
+export function isPeerFault(reason: CloseReason | undefined): boolean {
+  return reason === "decode-error" || reason === "over-budget" ||
+    (reason !== undefined && Object.hasOwn(FRAME_FAULTS, reason));
 }
 
 /** The reason of a connection that is gone without this side's doing. */

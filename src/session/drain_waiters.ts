@@ -4,6 +4,11 @@
 export class DrainWaiters {
   #waiters = new Set<PromiseWithResolvers<void>>();
 
+  /** Whether anybody waits. */
+  get isAwaited(): boolean {
+    return this.#waiters.size > 0;
+  }
+
   /** Waits for `resolve()`, or until the signal aborts. */
   wait(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.reject(signal.reason);

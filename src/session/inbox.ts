@@ -4,10 +4,12 @@
 import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import { FrameCutter } from "../codec/frame_cutter.ts";
-import type { Clock } from "../clock.ts";
-import { FrameError, PoolError } from "../errors.ts";
+import { FrameError, messageOf, PoolError, toError } from "../errors.ts";
 import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
 import type { FlushScheduler } from "./flush_scheduler.ts";
+import { isThenable, whenSettled } from "./handler_result.ts";
+import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
+import type { TurnQueue, TurnTaker } from "./turn_queue.ts";
 
 /** So many bytes of a heavy talker, and light ones get a turn, if there are any: two 64 KiB frames take 60 us. */
 const BYTES_PER_TURN = 131_072;
@@ -15,21 +17,27 @@ const BYTES_PER_TURN = 131_072;
 const LIGHT_BYTES = 16_384;
 /** Past the end of any chunk. */
 const NEVER = 2 ** 31 - 1;
-/** So often a heavy talker makes way for nobody until it stops doing so. A turn of the loop may pass without a look at sockets. */
+/** After this many yields in a row that let nobody else run, a busy session stops yielding. */
 const MOST_IDLE_WAYS = 4;
+/** Most frames between two looks at what a turn has used up, where frames expand. */
+const MOST_EXPANDED_FRAMES = 4;
+/** A turn of fewer frames does not look at the clock: most chunks of games hold one message. */
+const FIRST_LOOK_FRAMES = 2;
 
 /** What an inbox shares with the others of its service. */
 export interface InboxContext {
-  /** Yields to the event loop. */
-  readonly clock: Clock;
+  /** Who goes on in the next turn of the event loop, and how long a turn is. */
+  readonly turns: TurnQueue;
   /** Where unfinished frames are kept. */
   readonly pool: BufferPool;
   /** Flushes what the handlers of a turn send. */
   readonly scheduler: FlushScheduler;
   /** The record that all decoders of the service use. */
   readonly frame: Frame;
-  /** The budget of a turn. */
-  readonly limits: { readonly framesPerTurn: number };
+  /** The budget of a turn, and how long a handler's promise may be open. */
+  readonly limits: { readonly framesPerTurn: number; readonly handlerTimeoutMs: number };
+  /** The timeouts of handlers. */
+  readonly handlerTimeouts: TimeoutQueue;
   /** Counts the chunks of light talkers. */
   readonly traffic: { lightChunks: number };
 }
@@ -37,7 +45,7 @@ export interface InboxContext {
 /** A handler that is given a range of an array. */
 export type DirectHandler<Face> = (session: Face, buffer: Uint8Array, offset: number, length: number) => unknown;
 
-/** The session behind an inbox. */
+/** The session behind an inbox. None of its methods throws, but `consume` and what `directHandler` gives. */
 export interface InboxOwner<Face> {
   /** What the application knows the session as. */
   readonly session: Face;
@@ -55,6 +63,8 @@ export interface InboxOwner<Face> {
   resumeInput(): void;
   /** A handler that held the inbox, or a turn, has ended. */
   handleIdle(): void;
+  /** A handler's promise has been open for too long. */
+  handleOverdueHandler(): void;
 }
 
 /**
@@ -63,7 +73,7 @@ export interface InboxOwner<Face> {
  * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
  * budget is used up) it keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
  */
-export class Inbox<Face> extends FrameCutter {
+export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner {
   // What each chunk touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: InboxContext;
   readonly #owner: InboxOwner<Face>;
@@ -71,6 +81,11 @@ export class Inbox<Face> extends FrameCutter {
   frames = 0;
   /** The turn ends once so many frames are handed over. */
   #lastFrame = 0;
+  /** The turn's time is looked at once so many are: at `#lastFrame` at the latest. */
+  #lookFrame = 0;
+  /** When the turn's time was looked at last, in frames. */
+  #lookedFrame = 0;
+  #isTimed = false;
   /** Others get a turn once the chunk is cut up to here. */
   #lastPosition = NEVER;
   #isInHandler = false;
@@ -80,7 +95,10 @@ export class Inbox<Face> extends FrameCutter {
   #isStreaming = false;
   /** Whether the promise of a handler is open. */
   #isHandlerHeld = false;
+  /** Whether the peer has to read before it is read from. */
+  #isDrainHeld = false;
   #isClosed = false;
+  #timeout: TimeoutEntry | undefined = undefined;
   /** Resolves once the loop asks for the next message; undefined if it does. */
   #streamHold: PromiseLike<unknown> | undefined = undefined;
   #isYielding = false;
@@ -113,9 +131,16 @@ export class Inbox<Face> extends FrameCutter {
       this.#lastPosition = this.#bytesLeft;
       this.#bytesLeft -= length;
     }
-    this.#lastFrame = this.frames + this.#context.limits.framesPerTurn;
-    if (this.#isHeld) return this.#owner.pauseInput();
+    this.#beginTurn();
+    if (this.#isHeld || this.#isYielding) return this.#owner.pauseInput();
     this.#runTurn();
+  }
+
+  /** Goes on after others had their turn. */
+  handleTurn(): void {
+    this.#isYielding = false;
+    this.#beginTurn();
+    this.#continue();
   }
 
   /** Holds all messages back until the promise of a handler settles. */
@@ -123,11 +148,28 @@ export class Inbox<Face> extends FrameCutter {
     this.#isHandlerHeld = true;
     this.#isInterrupted = true;
     if (this.#isHeld) this.#owner.pauseInput();
-    // Not every thenable calls back later, and once.
-    Promise.resolve(promise).then(() => this.#releaseHandler(), (error: unknown) => {
-      this.#owner.handleFault("handler-error", error);
+    this.#armTimeout();
+    whenSettled(promise, () => this.#releaseHandler(), (fault) => {
+      this.#owner.handleFault("handler-error", fault);
       this.#releaseHandler();
     });
+  }
+
+  /** Holds all messages back until the peer has read what it was sent. */
+  holdForDrain(drained: Promise<void>): void {
+    if (this.#isDrainHeld) return;
+    this.#isDrainHeld = true;
+    this.#isInterrupted = true;
+    this.#owner.pauseInput();
+    drained.then(() => {
+      this.#isDrainHeld = false;
+      this.#continue();
+    }, () => {}); // The session has closed.
+  }
+
+  /** The promise of a handler has been open for too long. */
+  handleTimeout(): void {
+    this.#owner.handleOverdueHandler();
   }
 
   /** Holds all messages back until a loop asks for the next one. The socket is read on until there is something to hold. */
@@ -160,6 +202,7 @@ export class Inbox<Face> extends FrameCutter {
   /** The session takes no more messages: the turn ends after the one at hand. */
   stop(): void {
     this.#isInterrupted = true;
+    this.#disarmTimeout();
   }
 
   /** Gives the memory back. */
@@ -181,20 +224,32 @@ export class Inbox<Face> extends FrameCutter {
   }
 
   get #isHeld(): boolean {
-    return this.#isStreaming ? this.#streamHold !== undefined : this.#isHandlerHeld;
+    return this.#isDrainHeld || (this.#isStreaming ? this.#streamHold !== undefined : this.#isHandlerHeld);
+  }
+
+  #armTimeout(): void {
+    const { handlerTimeouts, limits } = this.#context;
+    if (limits.handlerTimeoutMs === 0 || !this.#owner.isReceiving()) return;
+    this.#timeout ??= new TimeoutEntry(this);
+    handlerTimeouts.arm(this.#timeout);
+  }
+
+  #disarmTimeout(): void {
+    this.#timeout?.queue?.disarm(this.#timeout);
   }
 
   #releaseHandler(): void {
     this.#isHandlerHeld = false;
+    this.#disarmTimeout();
     this.#owner.handleIdle();
     this.#continue();
   }
 
   /** Goes on where a hold or the end of a turn left off. */
   #continue(): void {
-    if (this.#isHeld || this.#isYielding || this.#isClosed || !this.#owner.isReceiving()) return;
+    if (this.#isHeld || this.#isYielding || this.#isInHandler || this.#isClosed || !this.#owner.isReceiving()) return;
     if (this.hasInput) {
-      if (this.frames >= this.#lastFrame) return this.#yieldTurn();
+      if (this.#isTurnOver()) return this.#yieldTurn();
       this.#runTurn();
     }
     if (!this.#isHeld && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
@@ -203,8 +258,11 @@ export class Inbox<Face> extends FrameCutter {
   #runTurn(): void {
     const { scheduler } = this.#context;
     scheduler.enterTurn();
-    this.#dispatch();
-    scheduler.leaveTurn();
+    try {
+      this.#dispatch();
+    } finally {
+      scheduler.leaveTurn();
+    }
     if (!this.#isClosed && !this.#owner.isReceiving()) this.#owner.handleIdle();
   }
 
@@ -220,23 +278,54 @@ export class Inbox<Face> extends FrameCutter {
           ? owner.consume(frame.buffer, frame.offset, frame.length)
           : onFrame(owner.session, frame.buffer, frame.offset, frame.length);
         this.#isInHandler = false;
-        const hasBudget = this.frames < this.#lastFrame && this.position < this.#lastPosition;
+        const hasBudget = this.frames < this.#lookFrame && this.position < this.#lastPosition;
         if (hasBudget && result === undefined && !this.#isInterrupted) continue;
-        if (isThenable(result)) this.holdForHandler(result);
+        if (result !== undefined) this.#takeResult(result);
         if (this.#isHeld) return;
         this.#isInterrupted = false;
         if (!owner.isReceiving()) return;
-        if (this.frames >= this.#lastFrame && this.hasInput) return this.#yieldTurn();
+        if (this.hasInput && this.#isTurnOver()) return this.#yieldTurn();
         if (this.position >= this.#lastPosition && this.#mustMakeWay()) return this.#yieldTurn();
         onFrame = owner.directHandler();
       }
-    } catch (error) {
+    } catch (fault) {
       const isHandlerFault = this.#isInHandler;
       this.#isInHandler = false;
-      if (isHandlerFault) return owner.handleFault("handler-error", error);
-      const fault = error instanceof FrameError || error instanceof PoolError ? error : toFrameError(error);
-      owner.handleFault(reasonOfFrame(fault), fault);
+      if (isHandlerFault) return owner.handleFault("handler-error", fault);
+      const error = toFrameError(toError(fault));
+      owner.handleFault(reasonOfFrame(error), error);
     }
+  }
+
+  /** Looks at what a handler returned. */
+  #takeResult(result: unknown): void {
+    this.#isInHandler = true; // A `then` may be the handler's, too.
+    const isPromise = isThenable(result);
+    this.#isInHandler = false;
+    if (isPromise) this.holdForHandler(result);
+  }
+
+  #beginTurn(): void {
+    const { framesPerTurn } = this.#context.limits;
+    this.#lookedFrame = this.frames;
+    this.#lastFrame = this.frames + framesPerTurn;
+    this.#lookFrame = this.frames + Math.min(framesPerTurn, FIRST_LOOK_FRAMES);
+    this.#isTimed = false;
+    this.frame.expandedBytes = 0;
+  }
+
+  /** Whether the turn has handled its frames, or used up its time; looks at the clock now and then only. */
+  #isTurnOver(): boolean {
+    const { frames, frame } = this;
+    if (frames >= this.#lastFrame) return true;
+    if (frames < this.#lookFrame) return false;
+    let step = this.#context.turns.look(this, !this.#isTimed, frames - this.#lookedFrame);
+    if (frame.expandedBytes > 0) step = Math.min(step, MOST_EXPANDED_FRAMES);
+    if (frame.expandedBytes > BYTES_PER_TURN) step = 0;
+    this.#isTimed = true;
+    this.#lookedFrame = frames;
+    this.#lookFrame = Math.min(this.#lastFrame, frames + step);
+    return step === 0;
   }
 
   /** The bytes of the turn are used up: light talkers go first, unless none said anything for a while. */
@@ -252,20 +341,11 @@ export class Inbox<Face> extends FrameCutter {
   #yieldTurn(): void {
     this.#isYielding = true;
     this.#owner.pauseInput();
-    this.#context.clock.defer(() => {
-      this.#isYielding = false;
-      this.#lastFrame = this.frames + this.#context.limits.framesPerTurn;
-      this.#continue();
-    });
+    this.#context.turns.add(this);
   }
 }
 
-/** Says whether a handler returned a promise. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function toFrameError(cause: unknown): FrameError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return new FrameError("codec-fault", `Cannot decode frame as the decoder failed: ${text}`, { cause });
+function toFrameError(cause: Error): Error {
+  if (cause instanceof FrameError || cause instanceof PoolError) return cause;
+  return new FrameError("codec-fault", `Cannot decode frame as the decoder failed: ${messageOf(cause)}`, { cause });
 }

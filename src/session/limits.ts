@@ -1,6 +1,6 @@
 // The limits of a session: options, defaults, checks. Runtime neutral.
 
-import { describe, orDefault } from "../options.ts";
+import { describe, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
 
@@ -14,8 +14,8 @@ const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 /** Bounds a turn to about 100 us of decoding; at 64 bytes a frame this is a chunk of 64 KiB. */
 const DEFAULT_FRAMES_PER_TURN = 1_024;
-/** What a timer of the runtimes takes: 2^31 - 1 ms, 24 days. */
-const LARGEST_TIMER_MS = 2_147_483_647;
+/** A handful of sessions with slow handlers keep the others waiting for less than a frame of a game. */
+const DEFAULT_TURN_MS = 4;
 const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
 
 /** What happens to a message that is sent when the queue is full. See `SessionLimits.whenFull`. */
@@ -37,6 +37,18 @@ export interface SessionLimits {
    * @default {half of highWaterMarkBytes}
    */
   readonly lowWaterMarkBytes?: number;
+  /**
+   * Queued frames above which `send` answers `"congested"`, 0 to `maxQueuedFrames - 1`.
+   *
+   * @default {half of maxQueuedFrames}
+   */
+  readonly highWaterMarkFrames?: number;
+  /**
+   * Queued frames down to which the queue must shrink before `drained()` resolves, 0 to `highWaterMarkFrames`.
+   *
+   * @default {half of highWaterMarkFrames}
+   */
+  readonly lowWaterMarkFrames?: number;
   /**
    * Queued bytes above which `send` answers `"full"`; at least one longest frame more than `highWaterMarkBytes`.
    *
@@ -65,16 +77,26 @@ export interface SessionLimits {
    */
   readonly whenFull?: FullPolicy;
   /**
+   * Whether a peer is not read from while its queue is full, once a handler of its session, or a loop over its messages, was
+   * told `"full"`: until the queue has shrunk as for `drained()`. So a peer that asks and does not read costs nothing, whatever
+   * its handler does about it.
+   *
+   * @default {true}
+   */
+  readonly pauseWhenFull?: boolean;
+  /**
    * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. It is never
-   * early, and on the clock of the machine late by a twentieth, or 30 ms.
+   * early, and on the clock of the machine late by a twentieth, or 30 ms. While the peer is not listened to, as a handler
+   * runs or its queue is full, bytes that it takes count instead.
    *
    * @default {120000}
    */
   readonly idleTimeoutMs?: number;
   /**
    * Milliseconds that an orderly end waits for the queue to empty, the peer to end and a running handler to finish,
-   * before the connection is cut; counted from the last sign of life (bytes taken or sent by the peer), at most 12 times
-   * over. 0 to 2^31 - 1.
+   * before the connection is cut; counted from the last byte of the queue that the peer took, at most 12 times over. After a
+   * fault of the peer it is 1 s at the most. A peer that ends its side while a handler still runs waits as long for the
+   * answer. 0 to 2^31 - 1.
    *
    * @default {5000}
    */
@@ -85,6 +107,21 @@ export interface SessionLimits {
    * @default {1024}
    */
   readonly framesPerTurn?: number;
+  /**
+   * Milliseconds that one session handles frames before the others get their turn, 0 for as long as it takes, at most
+   * 2^31 - 1. A handler is not interrupted: the turn ends behind the one that is running. Sessions that wait for their next
+   * turn share this time in each turn of the event loop.
+   *
+   * @default {4}
+   */
+  readonly turnMs?: number;
+  /**
+   * Milliseconds that a handler's promise may take until the session closes with `"handler-timeout"`, 0 for ever, at most
+   * 2^31 - 1. Recommended wherever handlers wait for anything: one that never ends keeps its session, and what it holds.
+   *
+   * @default {0}
+   */
+  readonly handlerTimeoutMs?: number;
   /**
    * Milliseconds between two flushes of everything that was sent in between, to align with a game tick; 0 flushes at
    * the end of each turn. At most 2^31 - 1.
@@ -109,21 +146,30 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
   const highWaterMarkBytes = orDefault(limits.highWaterMarkBytes, DEFAULT_HIGH_WATER_MARK_BYTES);
   checkRange("highWaterMarkBytes", highWaterMarkBytes, 0, LARGEST_QUEUE_BYTES);
+  const maxQueuedFrames = orDefault(limits.maxQueuedFrames, DEFAULT_MAX_QUEUED_FRAMES);
+  checkRange("maxQueuedFrames", maxQueuedFrames, 1, LARGEST_QUEUE_BYTES);
+  const highWaterMarkFrames = orDefault(limits.highWaterMarkFrames, Math.floor(maxQueuedFrames / 2));
+  checkRange("highWaterMarkFrames", highWaterMarkFrames, 0, maxQueuedFrames - 1);
   const leastQueuedBytes = highWaterMarkBytes + longestFrameBytes;
   const resolved: ResolvedSessionLimits = {
     highWaterMarkBytes,
     lowWaterMarkBytes: orDefault(limits.lowWaterMarkBytes, Math.floor(highWaterMarkBytes / 2)),
     maxQueuedBytes: orDefault(limits.maxQueuedBytes, Math.max(QUEUE_MARKS * highWaterMarkBytes, leastQueuedBytes)),
-    maxQueuedFrames: orDefault(limits.maxQueuedFrames, DEFAULT_MAX_QUEUED_FRAMES),
+    maxQueuedFrames,
+    highWaterMarkFrames,
+    lowWaterMarkFrames: orDefault(limits.lowWaterMarkFrames, Math.floor(highWaterMarkFrames / 2)),
     whenFull: orDefault(limits.whenFull, "refuse"),
+    pauseWhenFull: orDefault(limits.pauseWhenFull, true),
     idleTimeoutMs: orDefault(limits.idleTimeoutMs, DEFAULT_IDLE_TIMEOUT_MS),
     closeTimeoutMs: orDefault(limits.closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS),
     framesPerTurn: orDefault(limits.framesPerTurn, DEFAULT_FRAMES_PER_TURN),
+    turnMs: orDefault(limits.turnMs, DEFAULT_TURN_MS),
+    handlerTimeoutMs: orDefault(limits.handlerTimeoutMs, 0),
     flushIntervalMs: orDefault(limits.flushIntervalMs, 0),
   };
   checkRange("lowWaterMarkBytes", resolved.lowWaterMarkBytes, 0, highWaterMarkBytes);
   checkRange("maxQueuedBytes", resolved.maxQueuedBytes, leastQueuedBytes, Number.MAX_SAFE_INTEGER);
-  checkRange("maxQueuedFrames", resolved.maxQueuedFrames, 1, LARGEST_QUEUE_BYTES);
+  checkRange("lowWaterMarkFrames", resolved.lowWaterMarkFrames, 0, highWaterMarkFrames);
   if (!FULL_POLICIES.includes(resolved.whenFull)) {
     throw new TypeError(
       `Cannot create service as whenFull must be one of ${FULL_POLICIES.join(", ")}: current value is ${
@@ -131,9 +177,16 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
       }`,
     );
   }
+  if (typeof resolved.pauseWhenFull !== "boolean") {
+    throw new TypeError(
+      `Cannot create service as pauseWhenFull must be a boolean: current value is ${describe(resolved.pauseWhenFull)}`,
+    );
+  }
   checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("closeTimeoutMs", resolved.closeTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("framesPerTurn", resolved.framesPerTurn, 1, LARGEST_QUEUE_BYTES);
+  checkRange("turnMs", resolved.turnMs, 0, LARGEST_TIMER_MS);
+  checkRange("handlerTimeoutMs", resolved.handlerTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("flushIntervalMs", resolved.flushIntervalMs, 0, LARGEST_TIMER_MS);
   return resolved;
 }

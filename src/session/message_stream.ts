@@ -1,45 +1,76 @@
-// MessageStream: the messages of one session as an async iterable. Holds one message that nobody has asked for yet, and
-// tells the inbox to wait meanwhile. Runtime neutral.
+// MessageStream: the messages of one session, taken one by one by a loop or by `receive()`. Holds one message that nobody has
+// asked for yet, and tells the inbox to wait meanwhile. Runtime neutral.
+
+import type { Clock } from "../clock.ts";
+import { ReceiveTimeoutError } from "../errors.ts";
+import { checkKeys, checkSignal, LARGEST_TIMER_MS, requireInteger } from "../options.ts";
 
 /** The session behind a stream. */
 export interface MessageStreamOwner {
-  /** A loop begins or ends. */
-  handleLoop(isRunning: boolean): void;
+  /** Somebody begins to take messages, or ends. */
+  handleReading(isReading: boolean): void;
 }
 
-/** What stands behind `for await (const payload of session)`. */
+/** Options of {@linkcode Session.receive}. */
+export interface ReceiveOptions {
+  /**
+   * Milliseconds to wait, 0 for ever, at most 2^31 - 1.
+   *
+   * @default {0}
+   */
+  readonly timeoutMs?: number;
+  /** Ends the wait; the promise then rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+const RECEIVE_NAMES: Record<keyof ReceiveOptions, true> = { timeoutMs: true, signal: true };
+
+/** Who waits for a message; `undefined` is the end. */
+type Taker = PromiseWithResolvers<Uint8Array | undefined>;
+
+/**
+ * What stands behind `for await (const payload of session)` and `session.receive()`.
+ *
+ * Invariant: a message waits only while nobody does; there is one reader at a time.
+ */
 export class MessageStream {
   readonly #owner: MessageStreamOwner;
-  /** The loop, while it waits for a message. */
-  #consumer: PromiseWithResolvers<Uint8Array | undefined> | undefined = undefined;
-  /** A message that waits for a loop. */
+  readonly #sessionId: number;
+  readonly #clock: Clock;
+  /** Who waits for a message, the longest first; two or more only if a loop is asked again before it has answered. */
+  #takers: Taker[] = [];
+  /** A message that waits for a reader. */
   #waiting: Uint8Array | undefined = undefined;
-  /** Who waits for the loop to ask for the next message: until then the last one may switch the codec. */
+  /** Who waits for the reader to ask for the next message: until then the last one may switch the codec. */
   #asked: PromiseWithResolvers<void> | undefined = undefined;
-  #isLooping = false;
+  #isReading = false;
   #isEnded = false;
   #error: Error | undefined = undefined;
 
-  /** Makes a stream with no loop. */
-  constructor(owner: MessageStreamOwner) {
+  /** Makes a stream that nobody reads. */
+  constructor(owner: MessageStreamOwner, sessionId: number, clock: Clock) {
     this.#owner = owner;
+    this.#sessionId = sessionId;
+    this.#clock = clock;
   }
 
-  /** Whether a loop runs. */
-  get isLooping(): boolean {
-    return this.#isLooping;
+  /** Whether there is a loop, or a `receive()` that waits. */
+  get isReading(): boolean {
+    return this.#isReading;
   }
 
-  /** Gives a message of the stream's own; the promise resolves once the loop asks for the next. */
+  /** Gives a message of the stream's own; the promise resolves once somebody asks for the next. */
   push(payload: Uint8Array): Promise<void> {
-    if (this.#consumer === undefined) this.#waiting = payload;
-    this.#consumer?.resolve(payload);
-    this.#consumer = undefined;
+    const taker = this.#takers.shift();
+    if (taker === undefined) this.#waiting = payload;
+    else taker.resolve(payload);
     this.#asked = Promise.withResolvers();
-    return this.#asked.promise;
+    const { promise } = this.#asked;
+    if (this.#takers.length > 0) this.#askForNext();
+    return promise;
   }
 
-  /** Takes the message that waits, for others than a loop. */
+  /** Takes the message that waits, for others than a reader. */
   takeWaiting(): Uint8Array | undefined {
     const payload = this.#waiting;
     this.#waiting = undefined;
@@ -47,42 +78,146 @@ export class MessageStream {
     return payload;
   }
 
-  /** Ends the stream behind the message that waits: in order, or by an error that the loop throws. */
+  /** Ends the stream behind the message that waits: in order, or by an error that is thrown to readers. */
   end(error: Error | undefined): void {
     this.#isEnded = true;
     this.#error = error;
-    if (error === undefined) this.#consumer?.resolve(undefined);
-    else this.#consumer?.reject(error);
-    this.#consumer = undefined;
-  }
-
-  /** The loop; a second one at the same time throws a TypeError. */
-  async *loop(): AsyncGenerator<Uint8Array, void, undefined> {
-    if (this.#isLooping) throw new TypeError("Cannot iterate session as it has one loop at a time: current value is 2");
-    this.#isLooping = true;
-    this.#owner.handleLoop(true);
-    try {
-      for (let payload = await this.#next(); payload !== undefined; payload = await this.#next()) yield payload;
-    } finally {
-      this.#isLooping = false;
-      if (this.#waiting === undefined) this.#askForNext();
-      this.#owner.handleLoop(false);
+    for (const taker of this.#takers.splice(0)) {
+      if (error === undefined) taker.resolve(undefined);
+      else taker.reject(error);
     }
   }
 
-  #next(): Promise<Uint8Array | undefined> {
+  /** Waits for one message; undefined is the end in order. */
+  async receive(options: ReceiveOptions): Promise<Uint8Array | undefined> {
+    checkKeys("receive", options, RECEIVE_NAMES);
+    const { signal, timeoutMs = 0 } = options;
+    requireInteger("receive message", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
+    checkSignal("receive message", signal);
+    signal?.throwIfAborted();
+    this.enter("receive message");
+    const taker = this.take();
+    // One that has its message already is not called off, so that no message is lost.
+    const callOff = (error: unknown) => {
+      if (this.#withdraw(taker)) taker.reject(error);
+    };
+    const onAbort = () => callOff(signal?.reason);
+    const timer = timeoutMs === 0
+      ? undefined
+      : this.#clock.setTimer(() => callOff(new ReceiveTimeoutError(this.#sessionId, timeoutMs)), timeoutMs);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await taker.promise;
+    } finally {
+      if (timer !== undefined) this.#clock.clearTimer(timer);
+      signal?.removeEventListener("abort", onAbort);
+      this.leave();
+    }
+  }
+
+  /** The messages as a loop, which begins when it is first asked. */
+  loop(): AsyncIterableIterator<Uint8Array, void, undefined> {
+    return new MessageLoop(this);
+  }
+
+  /** Begins to read. */
+  enter(action: string): void {
+    if (this.#isReading) {
+      throw new TypeError(`Cannot ${action} as a session has one reader at a time: current value is 2`);
+    }
+    this.#isReading = true;
+    this.#owner.handleReading(true);
+  }
+
+  /** Ends reading: who still waits gets no message, so that the next one is not lost with him. */
+  leave(): void {
+    this.#isReading = false;
+    for (const taker of this.#takers.splice(0)) taker.resolve(undefined);
+    this.#owner.handleReading(false);
+  }
+
+  /** Asks for the next message. */
+  take(): Taker {
+    const taker: Taker = Promise.withResolvers();
     const payload = this.#waiting;
     this.#waiting = undefined;
-    if (payload !== undefined) return Promise.resolve(payload);
-    this.#askForNext();
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#isEnded) return Promise.resolve(undefined);
-    this.#consumer = Promise.withResolvers();
-    return this.#consumer.promise;
+    if (payload !== undefined) taker.resolve(payload);
+    else {
+      this.#askForNext();
+      if (this.#error !== undefined) taker.reject(this.#error);
+      else if (this.#isEnded) taker.resolve(undefined);
+      else this.#takers.push(taker);
+    }
+    return taker;
+  }
+
+  /** The loop is over: the inbox need not wait for it to ask. */
+  release(): void {
+    if (this.#waiting === undefined) this.#askForNext();
+  }
+
+  #withdraw(taker: Taker): boolean {
+    const index = this.#takers.indexOf(taker);
+    if (index >= 0) this.#takers.splice(index, 1);
+    return index >= 0;
   }
 
   #askForNext(): void {
     this.#asked?.resolve();
     this.#asked = undefined;
+  }
+}
+
+/** One loop over the messages. Unlike that of a generator, its `return()` does not wait for the message that was asked for. */
+class MessageLoop implements AsyncIterableIterator<Uint8Array, void, undefined> {
+  readonly #stream: MessageStream;
+  #state: "new" | "reading" | "over" = "new";
+
+  constructor(stream: MessageStream) {
+    this.#stream = stream;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    if (this.#state === "new") {
+      this.#stream.enter("iterate session");
+      this.#state = "reading";
+    }
+    if (this.#state === "over") return { done: true, value: undefined };
+    try {
+      const payload = await this.#stream.take().promise;
+      if (payload !== undefined) return { done: false, value: payload };
+    } catch (error) {
+      this.#finish();
+      throw error;
+    }
+    this.#finish();
+    return { done: true, value: undefined };
+  }
+
+  return(): Promise<IteratorResult<Uint8Array, void>> {
+    this.#finish();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  throw(error: unknown): Promise<IteratorResult<Uint8Array, void>> {
+    this.#finish();
+    return Promise.reject(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#finish();
+    return Promise.resolve();
+  }
+
+  #finish(): void {
+    const wasReading = this.#state === "reading";
+    this.#state = "over";
+    if (!wasReading) return;
+    this.#stream.release();
+    this.#stream.leave();
   }
 }

@@ -3,6 +3,7 @@
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
+import type { CloseReason } from "./close_reason.ts";
 import type { Flushable } from "./flush_scheduler.ts";
 import type { SentEvent } from "./handlers.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
@@ -23,7 +24,7 @@ export interface SendQueueOwner {
   /** The queue is full, and the policy is to close. */
   handleOverflow(): void;
   /** A message cannot be encoded, which ends the session. */
-  handleFault(reason: "encode-error", error: unknown): void;
+  handleFault(reason: CloseReason, fault: unknown): void;
 }
 
 /**
@@ -69,6 +70,12 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
   get queuedFrames(): number {
     this.#gather();
     return this.frames + (this.#backlog?.frames ?? 0);
+  }
+
+  /** Whether the queue has shrunk to the low-water marks. */
+  get isDrained(): boolean {
+    const { lowWaterMarkBytes, lowWaterMarkFrames } = this.#context.limits;
+    return this.queuedBytes <= lowWaterMarkBytes && this.queuedFrames <= lowWaterMarkFrames;
   }
 
   /** What the policy dropped; undefined if nothing has waited. */
@@ -136,7 +143,7 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
     const { easyBytes, limits } = this.#context;
     const { frames, bytes } = this.run.limits;
     return this.isInRun = encoder === this.encoder && !this.#mayDrop && this.bytes + bytes <= easyBytes &&
-      this.frames + frames <= limits.maxQueuedFrames;
+      this.frames + frames <= limits.highWaterMarkFrames;
   }
 
   /** Takes the broadcasts of the run that came since the last call. */
@@ -279,13 +286,14 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
     if (this.head !== undefined || lane.block !== undefined || this.batchIndex >= 0 || roomBytes > easyBytes) {
       return false;
     }
+    if (limits.highWaterMarkFrames === 0) return false; // Each frame is one too many.
     if (this.seen < this.run.serial || this.isInRun) {
       this.#step();
       if (this.head !== undefined) return false; // A broadcast had come.
     }
     const block = batch.takeBlock(this.ownBytes(roomBytes));
     if (block === undefined) return false;
-    lane.open(this, block, easyBytes, limits.maxQueuedFrames);
+    lane.open(this, block, easyBytes, limits.highWaterMarkFrames);
     lane.block = block;
     scheduler.handleLaneOpen();
     return true;
@@ -295,7 +303,7 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
   #openLane(block: OutboundBlock): void {
     if (this.isWriting && this.#isDropping) return;
     const { easyBytes, lane, limits } = this.#context;
-    lane.open(this, block, easyBytes - this.bytes, limits.maxQueuedFrames - this.frames);
+    lane.open(this, block, easyBytes - this.bytes, limits.highWaterMarkFrames - this.frames);
   }
 
   settle(): void {
@@ -350,15 +358,21 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
     return this.bytes + bytes > maxQueuedBytes || this.frames >= maxQueuedFrames;
   }
 
+  /** Whether it is above a high-water mark. */
+  get isCongested(): boolean {
+    const { highWaterMarkBytes, highWaterMarkFrames } = this.#context.limits;
+    return this.bytes > highWaterMarkBytes || this.frames > highWaterMarkFrames;
+  }
+
   #accept(): SendResult {
-    if (this.bytes > this.#context.limits.highWaterMarkBytes) return this.#acceptCongested();
+    if (this.isCongested) return this.#acceptCongested();
     if (!this.#isScheduled && !this.isWriting) this.#schedule();
     return "queued";
   }
 
   #acceptCongested(): SendResult {
     this.flush();
-    if (this.bytes > this.#context.limits.highWaterMarkBytes) return "congested";
+    if (this.isCongested) return "congested";
     if (this.bytes === 0) return "sent";
     if (!this.#isScheduled && !this.isWriting) this.#schedule();
     return "queued";

@@ -3,10 +3,11 @@
 import type { Codec } from "../codec/codec.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
+import type { ReceiveOptions } from "./message_stream.ts";
 import { checkPayload, refuseRange, type SendResult } from "./send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
-import type { SessionStats } from "./session_stats.ts";
+import { type SessionStats, takeStats } from "./session_stats.ts";
 
 /** Where a session comes from. */
 export interface SessionOrigin {
@@ -111,12 +112,20 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /** A snapshot of the session's counters. */
   get stats(): SessionStats {
-    return this.#core.stats();
+    return takeStats(this.#core);
   }
 
   /** Resolves once the connection is gone, before `onClose`; never rejects. */
   get closed(): Promise<CloseEvent> {
     return this.#core.closed;
+  }
+
+  /**
+   * Aborts once the session is not open any more, with a `SessionClosedError` as its reason: pass it on to whatever a handler
+   * waits for, so that a handler does not outlive its session. Made when it is first asked for.
+   */
+  get signal(): AbortSignal {
+    return this.#core.signal;
   }
 
   /**
@@ -127,8 +136,10 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @returns What became of it:
    * - `"sent"`: the system has taken all that was queued.
    * - `"queued"`: it leaves at the end of the turn, or when the peer makes room.
-   * - `"congested"`: as queued, but the queue is above `highWaterMarkBytes`: wait for `drained()` before sending more.
-   * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`.
+   * - `"congested"`: as queued, but the queue is above `highWaterMarkBytes` or `highWaterMarkFrames`: wait for `drained()`
+   *   before sending more. Who does is never told `"full"` for the queue.
+   * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`, or the service's pool at its budget. See also
+   *   `pauseWhenFull`.
    * - `"too-large"`: refused, the payload is longer than the codec takes.
    * - `"closed"`: refused, the session is not open.
    * @throws {TypeError} if the payload is not a `Uint8Array`.
@@ -185,25 +196,69 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * Waits until the queue has shrunk to `lowWaterMarkBytes`; resolves at once if it has.
+   * Waits until the queue has shrunk to `lowWaterMarkBytes` and `lowWaterMarkFrames`; resolves at once if it has. A promise that
+   * nobody waits for does no harm when it rejects.
    *
    * @param options A signal to stop waiting; the promise then rejects with its reason.
    * @throws {SessionClosedError} if the session closes first, or is closed.
    */
   drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return this.#core.drained(options.signal);
+    const drained = this.#core.drained(options.signal);
+    drained.catch(() => {}); // Whoever waits is told all the same.
+    return drained;
   }
 
   /**
    * The messages of this session, instead of `onMessage` while the loop runs. Each payload is the caller's own. The next
    * message is read when the loop asks for it, so a slow loop slows the peer down. The loop ends when the session ends in
-   * order. One loop at a time. A handler may run one: messages then go to the loop.
+   * order. One loop at a time. A handler may run one: messages then go to the loop. Its `return()` does not wait for a message
+   * that was asked for, and none is lost by it: the next one goes to whoever asks next.
    *
    * @returns The loop.
    * @throws {SessionClosedError} from the loop, if the session ends by a fault.
    */
-  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    return this.#core.messages();
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array, void, undefined> {
+    return this.#core.stream.loop();
+  }
+
+  /**
+   * Takes one message, instead of `onMessage`: a login that must come within five seconds, say. The payload is the caller's own.
+   * The messages behind it wait until the next call, or the end of the handler that called this; then they go where they
+   * usually go. A wait that ends early loses no message.
+   *
+   * @param options How long to wait, and a signal to stop waiting; the promise then rejects with its reason.
+   * @returns The message, or undefined if the session ended in order first.
+   * @throws {ReceiveTimeoutError} if none came in time.
+   * @throws {SessionClosedError} if the session ended by a fault first.
+   * @throws {TypeError} if there is a loop, or another call waits.
+   *
+   * @example A login
+   * ```ts
+   * import { TcpService } from "@laster/net";
+   * import { memoryTransport } from "@laster/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const transport = memoryTransport();
+   * await using server = new TcpService({
+   *   transport,
+   *   listeners: [{ port: 1 }],
+   *   async onOpen(session) {
+   *     const name = await session.receive({ timeoutMs: 5_000 });
+   *     if (name === undefined) return;
+   *     session.send(new TextEncoder().encode(`welcome, ${new TextDecoder().decode(name)}`));
+   *   },
+   *   onMessage: (session, payload) => session.send(payload),
+   * });
+   * await server.start();
+   * await using client = new TcpService({ transport });
+   * await client.start();
+   * const session = await client.connect({ port: 1 });
+   * session.send(new TextEncoder().encode("ann"));
+   * assertEquals(new TextDecoder().decode(await session.receive()), "welcome, ann");
+   * ```
+   */
+  receive(options: ReceiveOptions = {}): Promise<Uint8Array | undefined> {
+    return this.#core.stream.receive(options);
   }
 
   /**

@@ -1,11 +1,14 @@
 // What the sessions of a service share: made once by the service. Types only. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
-import type { Logger } from "../logger.ts";
+import type { Clock } from "../clock.ts";
 import type { CloseEvent } from "./close_reason.ts";
+import type { DiscardPacer } from "./discard_pacer.ts";
+import type { FaultLog } from "./fault_log.ts";
 import type { SessionHandlers } from "./handlers.ts";
 import type { IdleWatch } from "./idle_watch.ts";
 import type { InboxContext } from "./inbox.ts";
+import type { InputWatch } from "./input_watch.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SessionCore } from "./session_core.ts";
@@ -15,16 +18,24 @@ import type { TimeoutQueue } from "./timeout_queue.ts";
 export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   /** The limits of each session. */
   readonly limits: ResolvedSessionLimits;
-  /** Where faults of handlers are reported. */
-  readonly logger: Logger;
+  /** Whose time counts. */
+  readonly clock: Clock;
+  /** Where faults are reported. */
+  readonly faults: FaultLog;
   /** How frames are cut and made. */
   readonly codec: Codec;
   /** The application. */
   readonly handlers: SessionHandlers<Data>;
   /** Who finds silent peers. */
   readonly idleWatch: IdleWatch;
+  /** Who finds peers that are gone while they are not listened to. */
+  readonly inputWatch: InputWatch;
+  /** Who slows down what is dropped. */
+  readonly discardPacer: DiscardPacer;
   /** The timeouts of orderly ends. */
   readonly closeTimeouts: TimeoutQueue;
+  /** The timeouts of ends by a fault of the peer. */
+  readonly faultTimeouts: TimeoutQueue;
   /** A session that is in groups begins to close. */
   readonly leaveGroups: (core: SessionCore<Data>) => void;
   /** Makes a session's data. */

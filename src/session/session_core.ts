@@ -1,26 +1,30 @@
 // SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
-// receiving in inbox.ts; session.ts is the face that applications see. Runtime neutral.
+// receiving in inbox.ts, the end in session_ending.ts; session.ts is the face that applications see. Runtime neutral.
 
 import { plainView } from "../buffer/plain_view.ts";
 import type { Codec } from "../codec/codec.ts";
-import { PoolError, SessionClosedError } from "../errors.ts";
+import { messageOf, PoolError, SessionClosedError, toError } from "../errors.ts";
+import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
-import { type CloseEvent, type CloseReason, isOrderly, reasonOfEnd } from "./close_reason.ts";
+import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
 import { DrainWaiters } from "./drain_waiters.ts";
+import { isThenable, whenSettled } from "./handler_result.ts";
 import type { Watched } from "./idle_watch.ts";
-import { type DirectHandler, Inbox, type InboxOwner, isThenable } from "./inbox.ts";
+import { type DirectHandler, Inbox, type InboxOwner } from "./inbox.ts";
+import { InputPause } from "./input_pause.ts";
+import type { InputWatched } from "./input_watch.ts";
 import { checkQueueTakes } from "./limits.ts";
-import { MessageStream, type MessageStreamOwner } from "./message_stream.ts";
+import type { Holder } from "./memory_guard.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
 import { SendQueue, type SendQueueOwner } from "./send_queue.ts";
 import type { SendLane } from "./send_lane.ts";
 import type { SendResult } from "./send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
-import { isRefusal, RefusalCounters, type SessionStats, takeStats } from "./session_stats.ts";
-import { NO_ENDING, SessionEnding } from "./session_ending.ts";
+import { type EndingOwner, SessionEnding } from "./session_ending.ts";
+import { isRefusal, RefusalCounters } from "./session_stats.ts";
 import { nextState, type SessionState } from "./session_state.ts";
-import type { TimeoutOwner } from "./timeout_queue.ts";
+import { SessionStream, type StreamHost } from "./session_stream.ts";
 
 /**
  * The life of one session. See `SessionState` for its table.
@@ -29,20 +33,31 @@ import type { TimeoutOwner } from "./timeout_queue.ts";
  * timeout has passed); nothing is called after it.
  */
 export class SessionCore<Data>
-  implements ConnectionHandler, InboxOwner<Session<Data>>, SendQueueOwner, MessageStreamOwner, TimeoutOwner, Watched {
+  implements
+    ConnectionHandler,
+    InboxOwner<Session<Data>>,
+    SendQueueOwner,
+    StreamHost,
+    EndingOwner,
+    Watched,
+    InputWatched,
+    Holder {
   // What each message touches comes first.
   readonly queue: SendQueue;
   /** Where messages go first; `send` takes what it does not. */
   readonly lane: SendLane;
   state: SessionState = "opening";
+  /** Who waits for the queue to shrink; undefined before the first. */
   #drainWaiters: DrainWaiters | undefined = undefined;
+  /** Whether it is over the high-water mark and has taken nothing for a while: broadcasts do not wait for it. */
+  isStalled = false;
   readonly #context: SessionContext<Data>;
   lastSignMs = 0;
   /** Bytes received, framing included. */
   receivedBytes = 0;
   readonly inbox: Inbox<Session<Data>>;
-  /** Whether messages go to `#stream`, and not to a handler. */
-  #isStreaming = false;
+  /** Where messages go while somebody asks for them one by one; made when first needed. */
+  #stream: SessionStream | undefined = undefined;
   readonly session: Session<Data>;
   readonly connection: Connection;
   /** The names of its groups; undefined before the first. */
@@ -51,13 +66,12 @@ export class SessionCore<Data>
   readonly origin: SessionOrigin;
   /** Sends that were refused; undefined before the first. */
   refusals: RefusalCounters | undefined = undefined;
-  readonly #hasHandler: boolean;
-  #ending: SessionEnding = NO_ENDING;
+  readonly hasHandler: boolean;
+  #ending: SessionEnding | undefined = undefined;
   #closed: PromiseWithResolvers<CloseEvent> | undefined = undefined;
-  #stream: MessageStream | undefined = undefined;
-  #isInputPaused = false;
+  #controller: AbortController | undefined = undefined;
+  #pause: InputPause | undefined = undefined;
   #isReportDue = false;
-  #sentAtLastCheck = -1;
 
   /** Makes a life over a connection that is not started. */
   constructor(context: SessionContext<Data>, connection: Connection, id: number, origin: SessionOrigin) {
@@ -65,7 +79,7 @@ export class SessionCore<Data>
     this.lane = context.lane;
     this.id = id;
     this.origin = origin;
-    this.#hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
+    this.hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
     this.session = makeSession(this, context.createData());
     this.connection = connection;
     this.queue = new SendQueue(context, connection, context.codec.createEncoder(), this);
@@ -75,8 +89,15 @@ export class SessionCore<Data>
   /** Resolves once the connection is gone. */
   get closed(): Promise<CloseEvent> {
     this.#closed ??= Promise.withResolvers();
-    if (this.#ending.event !== undefined) this.#closed.resolve(this.#ending.event);
+    if (this.#ending?.event !== undefined) this.#closed.resolve(this.#ending.event);
     return this.#closed.promise;
+  }
+
+  /** Aborts once the session is not open any more. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#ending !== undefined && this.state !== "open") this.#controller.abort(this.#ending.closedError);
+    return this.#controller.signal;
   }
 
   /** Wires all up, opens the session and tells the application. */
@@ -87,26 +108,35 @@ export class SessionCore<Data>
     const { handlers: { onOpen }, scheduler } = this.#context;
     if (onOpen === undefined) return;
     scheduler.enterTurn();
-    this.#call(() => onOpen(this.session), { isHolding: true });
-    scheduler.leaveTurn();
-    if (this.state !== "open") this.#finish();
+    try {
+      this.#call(() => onOpen(this.session), { isHolding: true });
+    } finally {
+      scheduler.leaveTurn();
+    }
+    if (this.state !== "open") this.#ending?.finish();
   }
 
   /** Begins an orderly end; does nothing if one has begun. */
   close(reason: CloseReason, error?: Error): void {
     if (this.state !== "open") return;
-    this.#startClosing(reason, error);
-    this.#armCloseTimeout();
+    const ending = this.#startClosing(reason, error);
+    ending.armTimeout();
     this.connection.discardInput();
     if (!this.inbox.isBusy) this.inbox.close();
     this.queue.flush();
-    this.#advanceClose();
+    ending.advance();
   }
 
   /** Ends at once. */
   abort(reason: CloseReason = "local-abort"): void {
     if (this.state === "open") this.#startClosing(reason);
-    if (this.state === "closing") this.connection.abort();
+    if (this.state === "closing") this.#ending?.abort();
+  }
+
+  /** Ends at once, and waits for no handler either. */
+  giveUp(): void {
+    this.abort("shutdown");
+    this.#ending?.giveUp();
   }
 
   /** Encodes and queues a message that the lane did not take; see `SendQueue.push`. */
@@ -120,7 +150,9 @@ export class SessionCore<Data>
         else this.handleFault("encode-error", error);
       }
     }
-    return result === "queued" ? result : this.tally(result);
+    if (result === "queued") return result;
+    if (result === "full") this.#handleFull();
+    return this.tally(result);
   }
 
   /** Queues a frame that a broadcast has encoded. */
@@ -135,35 +167,36 @@ export class SessionCore<Data>
     return result;
   }
 
-  stats(): SessionStats {
-    return takeStats(this);
-  }
-
-  /** Reports a fault of the codec or a handler, and ends the session by it. */
   handleFault(reason: CloseReason, fault: unknown): void {
-    const { logger } = this.#context;
-    const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === this.id;
-    const level = reason === "handler-error" ? "error" : "info";
-    logger[isOwnEnd ? "debug" : level]("Session {id} ends by {reason}: {error}", { id: this.id, reason, error: fault });
-    this.close(reason, fault instanceof Error ? fault : new Error(String(fault), { cause: fault }));
+    const error = toError(fault);
+    const isOwnEnd = error instanceof SessionClosedError && error.sessionId === this.id;
+    // A handler's fault is the application's, who needs to see where; any other is the peer's.
+    const isHandlers = reason === "handler-error" && !isOwnEnd;
+    const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
+    const properties = { id: this.id, reason, error: isHandlers ? error : messageOf(error) };
+    this.#context.faults.report(reason, level, "Session {id} ends by {reason}: {error}", properties);
+    this.close(reason, error);
   }
 
-  /** Waits until the queue is down at the low-water mark. */
-  async drained(signal: AbortSignal | undefined): Promise<void> {
-    if (this.state === "closed") throw this.#closedError();
-    if (this.queue.queuedBytes <= this.#context.limits.lowWaterMarkBytes) return;
-    this.#drainWaiters ??= new DrainWaiters();
-    await this.#drainWaiters.wait(signal);
+  /** Waits until the queue is down at the low-water marks. */
+  async drained(signal?: AbortSignal): Promise<void> {
+    checkSignal("wait for session", signal);
+    if (this.state === "closed") throw this.#ending?.closedError;
+    if (!this.queue.isDrained) await (this.#drainWaiters ??= new DrainWaiters()).wait(signal);
   }
 
-  /** The messages as a loop. */
-  messages(): AsyncGenerator<Uint8Array, void, undefined> {
-    return this.#openStream().loop();
+  /** Where messages go that are asked for one by one. */
+  get stream(): SessionStream {
+    if (this.#stream === undefined) {
+      this.#stream = new SessionStream(this, this.id, this.#context.clock);
+      if (this.#ending?.event !== undefined) this.#endStream(this.#stream, this.#ending);
+    }
+    return this.#stream;
   }
 
   /** Has the frames that come next cut, and made, by another codec. */
   switchCodec(codec: Codec): void {
-    if (this.state !== "open") throw this.#closedError();
+    if (this.state !== "open") throw this.#ending?.closedError ?? new SessionClosedError(this.id, "local-closing");
     const encoder = codec.createEncoder();
     checkQueueTakes(encoder, this.#context.limits);
     const decoder = codec.createDecoder();
@@ -180,19 +213,15 @@ export class SessionCore<Data>
     if (this.state === "open") this.inbox.receive(buffer, length);
   }
 
-  onDiscard(): void {
-    this.#armCloseTimeout(); // Who talks is alive, and may still be reading.
+  onDiscard(length: number): void {
+    this.#context.discardPacer.count(this.connection, length);
   }
 
   onEnd(): void {
-    this.#beginEnding();
-    this.#ending.hasPeerEnded = true;
-    if (this.state === "open") {
-      this.close(this.inbox.isInsideFrame ? "truncated" : "remote-closing");
-      return;
-    }
-    this.#ending.isConfirmed = this.#ending.hasShutDown;
-    this.#advanceClose();
+    const ending = this.#beginEnding();
+    ending.handlePeerEnd();
+    if (this.state === "open") this.close(this.inbox.isInsideFrame ? "truncated" : "remote-closing");
+    else ending.advance();
   }
 
   onDrain(): void {
@@ -204,143 +233,141 @@ export class SessionCore<Data>
     }
   }
 
-  onClose({ error }: ConnectionEnd): void {
-    this.#beginEnding();
+  onClose(end: ConnectionEnd): void {
+    const ending = this.#beginEnding();
     this.state = nextState(this.state, "closed");
-    this.#leaveOpen();
-    const event = this.#ending.complete(reasonOfEnd(error, this.inbox.isInsideFrame), error, this.queue);
+    const event = ending.complete(end);
+    this.#leaveOpen(ending);
     this.queue.dispose();
-    this.#drainWaiters?.reject(this.#closedError());
-    this.#stream?.end(isOrderly(event.reason) ? undefined : this.#closedError());
+    this.#drainWaiters?.reject(ending.closedError);
+    if (this.#stream !== undefined) this.#endStream(this.#stream, ending);
     this.#closed?.resolve(event);
-    if (this.inbox.isBusy) this.#armCloseTimeout();
-    queueMicrotask(() => this.#finish()); // Later, for a handler may be running.
+    if (this.inbox.isBusy) ending.armTimeout();
+    queueMicrotask(() => ending.finish()); // Later, for a handler may be running.
   }
 
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
-    if (this.#isStreaming) return this.#pushToStream(buffer, offset, length);
+    if (this.#stream !== undefined && this.#stream.isStreaming) return this.#stream.push(buffer, offset, length);
     const { onFrame, onMessage, onReceive } = this.#context.handlers;
     if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
     if (onMessage !== undefined) return onMessage(this.session, plainView(buffer, offset, length));
     if (onReceive !== undefined) return undefined;
-    // Nobody takes messages yet: the first one waits for a loop, and holds the others back.
-    this.#isStreaming = true;
-    this.inbox.setStreaming(true);
-    return this.#pushToStream(buffer, offset, length);
+    this.stream.waitForReader();
+    return this.stream.push(buffer, offset, length);
   }
 
   directHandler(): DirectHandler<Session<Data>> | undefined {
-    return this.#isStreaming ? undefined : this.#context.handlers.onFrame;
+    return this.#stream?.isStreaming ? undefined : this.#context.handlers.onFrame;
+  }
+
+  handOver(payload: Uint8Array): void {
+    this.#call(() => this.consume(payload, 0, payload.length), { isHolding: true });
   }
 
   isReceiving(): boolean {
     return this.state === "open";
   }
 
+  get isInputPaused(): boolean {
+    return this.#pause?.isPaused === true;
+  }
+
   pauseInput(): void {
-    if (this.#isInputPaused || this.state !== "open") return;
-    this.#isInputPaused = true;
-    this.connection.pause();
+    if (this.isInputPaused || this.state !== "open") return;
+    this.#pause ??= new InputPause(this, this.#context);
+    this.#pause.begin();
   }
 
   resumeInput(): void {
-    if (!this.#isInputPaused || this.state !== "open") return;
-    this.#isInputPaused = false;
+    if (!this.isInputPaused || this.state !== "open") return;
     this.lastSignMs = this.#context.idleWatch.nowMs;
-    this.connection.resume();
+    this.#pause?.end();
+  }
+
+  handleInputLook(): void {
+    this.#pause?.look();
   }
 
   handleIdle(): void {
-    this.#takeOver();
-    this.#finish();
+    this.#stream?.takeOver();
+    this.#ending?.finish();
+  }
+
+  handleOverdueHandler(): void {
+    this.close("handler-timeout");
   }
 
   handleProgress(): void {
-    if (this.#drainWaiters !== undefined && this.queue.queuedBytes <= this.#context.limits.lowWaterMarkBytes) {
-      this.#drainWaiters.resolve();
-    }
+    this.isStalled = false;
+    if (this.#drainWaiters?.isAwaited && this.queue.isDrained) this.#drainWaiters.resolve();
     if (this.#context.handlers.onSend !== undefined && !this.#isReportDue) {
       this.#isReportDue = true;
       queueMicrotask(() => this.#reportSent());
     }
     if (this.state !== "closing") return;
-    this.#armCloseTimeout();
-    this.#advanceClose();
+    this.#ending?.armTimeout();
+    this.#ending?.advance();
   }
 
   handleOverflow(): void {
     this.abort("slow-consumer");
   }
 
-  handleLoop(isRunning: boolean): void {
-    if (isRunning) this.#isStreaming = true;
-    // A handler that has left a loop and runs on is waited for: `handleIdle` tells of its end.
-    const isAwaited = !isRunning && this.#hasHandler && this.inbox.isBusy;
-    this.inbox.setStreaming(this.#isStreaming && !isAwaited);
-    if (!isAwaited) this.#takeOver();
-  }
-
-  handleTimeout(): void {
-    this.#ending.isOverdue = true;
-    if (this.state === "closed") this.#finish();
-    // All was given to the system, which goes on delivering it after a close in order, but not after a reset.
-    else if (this.#ending.hasShutDown) this.connection.close();
-    else this.connection.abort();
-  }
-
   /** The peer sent nothing for the idle timeout; or was not listened to, and then must at least have read something. */
   handleSilence(): void {
-    const isExcused = this.#isInputPaused && !(this.queue.isWriting && this.queue.sentBytes === this.#sentAtLastCheck);
-    this.#sentAtLastCheck = this.queue.sentBytes;
-    if (isExcused) this.lastSignMs = this.#context.idleWatch.nowMs;
+    if (this.#pause?.isPaused === true && this.#pause.hasMoved()) this.lastSignMs = this.#context.idleWatch.nowMs;
     else this.close("idle-timeout");
   }
 
-  #beginEnding(): void {
-    if (this.#ending === NO_ENDING) this.#ending = new SessionEnding();
+  get heldBytes(): number {
+    return this.queue.queuedBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.#pause?.heldBytes ?? 0);
   }
 
-  #startClosing(reason: CloseReason, error?: Error): void {
-    this.#beginEnding();
-    this.#ending.reason = reason;
-    this.#ending.error = error;
+  get isGoing(): boolean {
+    return this.state === "closed" || this.#ending?.isAborted === true;
+  }
+
+  cut(): void {
+    this.abort("over-budget");
+  }
+
+  callOnClose(event: CloseEvent): unknown {
+    this.inbox.close();
+    this.#reportSent();
+    return this.#context.handlers.onClose?.(this.session, event);
+  }
+
+  handleOver(event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
+    this.#context.handleSessionOver(this, event, done);
+  }
+
+  /** A send was told that the queue is full: if whoever answers the peer did it, the peer has to read first. */
+  #handleFull(): void {
+    const isAnswer = this.inbox.isBusy || this.#stream?.isStreaming === true;
+    if (isAnswer && this.#context.limits.pauseWhenFull && !this.queue.isDrained) {
+      this.inbox.holdForDrain(this.drained());
+    }
+  }
+
+  #beginEnding(): SessionEnding {
+    return this.#ending ??= new SessionEnding(this, this.#context);
+  }
+
+  #startClosing(reason: CloseReason, error?: Error): SessionEnding {
+    const ending = this.#beginEnding();
+    ending.explain(reason, error);
     this.state = nextState(this.state, "closing");
-    this.#leaveOpen();
+    this.#leaveOpen(ending);
+    return ending;
   }
 
-  #leaveOpen(): void {
+  #leaveOpen(ending: SessionEnding): void {
     this.#context.idleWatch.leave(this);
     this.queue.seal();
     if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();
-  }
-
-  /** Takes the next step of an orderly end, if it is due. */
-  #advanceClose(): void {
-    if (this.state !== "closing" || this.queue.queuedFrames > 0) return;
-    if (!this.#ending.hasShutDown) {
-      this.#ending.hasShutDown = true;
-      this.connection.shutdown();
-    }
-    if (this.#ending.hasPeerEnded) this.connection.close();
-  }
-
-  /** Calls `onClose` and lets the service forget the session, once that may be. */
-  #finish(): void {
-    const event = this.#ending.event;
-    if (event === undefined || this.#ending.isFinished || (this.inbox.isBusy && !this.#ending.isOverdue)) return;
-    this.#ending.isFinished = true;
-    if (this.#ending.timeout !== undefined) this.#context.closeTimeouts.disarm(this.#ending.timeout);
-    this.inbox.close();
-    this.#reportSent();
-    let done: PromiseLike<unknown> | undefined;
-    try {
-      const result = this.#context.handlers.onClose?.(this.session, event);
-      if (isThenable(result)) done = result.then(undefined, (error: unknown) => this.#logCloseFault(error));
-    } catch (error) {
-      this.#logCloseFault(error);
-    }
-    this.#context.handleSessionOver(this, event, done);
+    this.#pause?.release();
+    this.#controller?.abort(ending.closedError);
   }
 
   #reportSent(): void {
@@ -356,45 +383,13 @@ export class SessionCore<Data>
       const result = this.inbox.guard(run);
       if (!isThenable(result)) return;
       if (isHolding) this.inbox.holdForHandler(result);
-      else result.then(undefined, (error) => this.handleFault("handler-error", error));
-    } catch (error) {
-      this.handleFault("handler-error", error);
+      else whenSettled(result, () => {}, (fault) => this.handleFault("handler-error", fault));
+    } catch (fault) {
+      this.handleFault("handler-error", fault);
     }
   }
 
-  /** Gives messages to the handler again once a loop is left, first of all the one that the loop had not asked for. */
-  #takeOver(): void {
-    if (!this.#isStreaming || this.#stream?.isLooping || !this.#hasHandler || this.state !== "open") return;
-    this.#isStreaming = false;
-    const payload = this.#stream?.takeWaiting();
-    if (payload !== undefined) this.#call(() => this.consume(payload, 0, payload.length), { isHolding: true });
-    this.inbox.setStreaming(this.#isStreaming);
-  }
-
-  #pushToStream(buffer: Uint8Array, offset: number, length: number): void {
-    this.inbox.holdForStream(this.#openStream().push(Uint8Array.prototype.slice.call(buffer, offset, offset + length)));
-  }
-
-  #openStream(): MessageStream {
-    if (this.#stream === undefined) {
-      this.#stream = new MessageStream(this);
-      if (this.#ending.event !== undefined) {
-        this.#stream.end(isOrderly(this.#ending.event.reason) ? undefined : this.#closedError());
-      }
-    }
-    return this.#stream;
-  }
-
-  #closedError(): SessionClosedError {
-    return new SessionClosedError(this.id, this.#ending.reason ?? "local-closing", { cause: this.#ending.error });
-  }
-
-  #logCloseFault(error: unknown): void {
-    this.#context.logger.error("The onClose handler of session {id} failed: {error}", { id: this.id, error });
-  }
-
-  /** Starts the close timeout, or puts it off. */
-  #armCloseTimeout(): void {
-    this.#ending.armTimeout(this, this.#context);
+  #endStream(stream: SessionStream, { event, closedError }: SessionEnding): void {
+    stream.end(event !== undefined && isOrderly(event.reason) ? undefined : closedError);
   }
 }

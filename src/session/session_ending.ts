@@ -1,75 +1,181 @@
-// What a session remembers of its end: nothing while it is open, so thousands of open ones are the smaller. Runtime neutral.
+// SessionEnding: the end of one session, from its first cause to `onClose`. Made when it begins, so that thousands of open
+// sessions are the smaller. Runtime neutral.
 
-import type { CloseEvent, CloseReason } from "./close_reason.ts";
 import type { Clock } from "../clock.ts";
+import { SessionClosedError, toError } from "../errors.ts";
+import type { Connection, ConnectionEnd } from "../transport/transport.ts";
+import { type CloseEvent, type CloseReason, isPeerFault, reasonOfEnd } from "./close_reason.ts";
+import type { FaultLog } from "./fault_log.ts";
+import { isThenable, whenSettled } from "./handler_result.ts";
+import type { SessionState } from "./session_state.ts";
 import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
 
-/** A peer that shows signs of life may draw an orderly end out to this many close timeouts. */
+/** A peer that goes on taking what was sent to it may draw an orderly end out to this many close timeouts. */
 const MOST_CLOSE_TIMEOUTS = 12;
 
-/** What a session lends to its end: the clock, the timeouts of all orderly ends, and how long they are. */
+/** What the ends of all sessions of a service share. */
 export interface EndingContext {
   /** Whose time counts. */
   readonly clock: Clock;
   /** The timeouts of orderly ends. */
   readonly closeTimeouts: TimeoutQueue;
-  /** How long one is. */
+  /** The timeouts of ends by a fault of the peer: they are not put off. */
+  readonly faultTimeouts: TimeoutQueue;
+  /** How long one of the orderly ones is. */
   readonly limits: { readonly closeTimeoutMs: number };
+  /** Where a fault of `onClose` is reported. */
+  readonly faults: FaultLog;
 }
 
-/** What a session had not sent when its connection went. */
-export interface Unsent {
-  /** Frames accepted and not taken by the system. */
-  readonly queuedFrames: number;
-  /** Bytes of those. */
-  readonly queuedBytes: number;
+/** The session that ends. */
+export interface EndingOwner {
+  /** Its number. */
+  readonly id: number;
+  /** Where it is in its life. */
+  readonly state: SessionState;
+  /** Its byte stream. */
+  readonly connection: Connection;
+  /** The incoming side: whether a handler runs, or a frame has begun. */
+  readonly inbox: { readonly isBusy: boolean; readonly isInsideFrame: boolean };
+  /** The outgoing side: what was accepted and not taken by the system. */
+  readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number };
+  /** Calls the application's `onClose`; gives what it returned. */
+  callOnClose(event: CloseEvent): unknown;
+  /** `onClose` was called; `done` resolves once its promise is settled, if it returned one. */
+  handleOver(event: CloseEvent, done: PromiseLike<unknown> | undefined): void;
 }
 
-/** How far a session's end has come. */
-export class SessionEnding {
-  /** Why it ends. */
-  reason: CloseReason | undefined = undefined;
-  /** What was wrong. */
-  error: Error | undefined = undefined;
+/** How far a session's end has come, and its next steps. */
+export class SessionEnding implements TimeoutOwner {
   /** What `onClose` is told; set once the connection is gone. */
   event: CloseEvent | undefined = undefined;
-  /** The close timeout. */
-  timeout: TimeoutEntry | undefined = undefined;
+  /** Whether the connection was told to go at once. */
+  isAborted = false;
+  readonly #owner: EndingOwner;
+  readonly #context: EndingContext;
+  /** Why it ends, and what was wrong. */
+  #reason: CloseReason | undefined = undefined;
+  #error: Error | undefined = undefined;
+  #timeout: TimeoutEntry | undefined = undefined;
   /** When an orderly end is over, signs of life or not. */
-  deadlineMs = 0;
+  #deadlineMs = 0;
   /** Whether this side has ended its sending. */
-  hasShutDown = false;
+  #hasShutDown = false;
   /** Whether the peer has. */
-  hasPeerEnded = false;
+  #hasPeerEnded = false;
   /** Whether the peer ended after this side: it has read all. */
-  isConfirmed = false;
-  /** Whether the close timeout is over. */
-  isOverdue = false;
+  #isConfirmed = false;
+  /** Whether it has taken long enough. */
+  #isOverdue = false;
   /** Whether `onClose` was called. */
-  isFinished = false;
+  #isFinished = false;
 
-  /** The connection is gone: says how it ended. `reason` and `error` count if there were none before. */
-  complete(reason: CloseReason, error: Error | undefined, { queuedFrames, queuedBytes }: Unsent): CloseEvent {
-    this.reason ??= reason;
-    this.error ??= error;
+  /** Begins an end. */
+  constructor(owner: EndingOwner, context: EndingContext) {
+    this.#owner = owner;
+    this.#context = context;
+  }
+
+  /** Says why, unless something was said before. */
+  explain(reason: CloseReason, error: Error | undefined): void {
+    this.#reason ??= reason;
+    this.#error ??= error;
+  }
+
+  /** What calls that wait for the session fail with. */
+  get closedError(): SessionClosedError {
+    return new SessionClosedError(this.#owner.id, this.#reason ?? "local-closing", { cause: this.#error });
+  }
+
+  /** The peer has ended its side. */
+  handlePeerEnd(): void {
+    this.#hasPeerEnded = true;
+    this.#isConfirmed = this.#hasShutDown;
+  }
+
+  /** Takes the next step of an orderly end, if it is due. */
+  advance(): void {
+    const { connection, queue, state } = this.#owner;
+    if (state !== "closing" || queue.queuedFrames > 0) return;
+    if (!this.#hasShutDown) {
+      this.#hasShutDown = true;
+      connection.shutdown();
+    }
+    if (this.#hasPeerEnded) connection.close();
+  }
+
+  /** Ends at once. */
+  abort(): void {
+    this.isAborted = true;
+    this.#owner.connection.abort();
+  }
+
+  /** The connection is gone. */
+  complete({ error }: ConnectionEnd): CloseEvent {
+    const { queue, inbox } = this.#owner;
+    const { queuedBytes, queuedFrames } = queue;
+    const reason = this.#reason ?? reasonOfEnd(error, inbox.isInsideFrame);
+    this.explain(reason, error);
     return this.event = {
-      reason: this.reason,
-      error: this.error,
+      reason,
+      error: this.#error,
       unsentFrames: queuedFrames,
       unsentBytes: queuedBytes,
-      isConfirmed: this.isConfirmed && queuedFrames === 0,
+      isConfirmed: this.#isConfirmed && queuedFrames === 0,
     };
   }
 
-  /** Starts the close timeout of `owner`, or puts it off. */
-  armTimeout(owner: TimeoutOwner, { clock, closeTimeouts, limits }: EndingContext): void {
-    if (this.timeout === undefined) {
-      this.timeout = new TimeoutEntry(owner);
-      this.deadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
-    } else if (this.isOverdue || clock.now() > this.deadlineMs) return;
-    closeTimeouts.arm(this.timeout);
+  /** Starts the close timeout, or puts it off, unless the peer is at fault. */
+  armTimeout(): void {
+    const { clock, closeTimeouts, faultTimeouts, limits } = this.#context;
+    const isFault = isPeerFault(this.#reason);
+    if (this.#timeout === undefined) {
+      this.#timeout = new TimeoutEntry(this);
+      this.#deadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
+    } else if (this.#isOverdue || isFault || clock.now() > this.#deadlineMs) return;
+    (isFault ? faultTimeouts : closeTimeouts).arm(this.#timeout);
+  }
+
+  handleTimeout(): void {
+    this.giveUp();
+  }
+
+  /** It has taken long enough: waits neither for the peer nor for a handler any more. */
+  giveUp(): void {
+    this.#isOverdue = true;
+    if (this.#owner.state === "closed") this.finish();
+    // All was given to the system, which goes on delivering it after a close in order, but not after a reset.
+    else if (this.#hasShutDown) this.#owner.connection.close();
+    else this.abort();
+  }
+
+  /** Calls `onClose` and lets the service forget the session, once the connection is gone and no handler runs. */
+  finish(): void {
+    const { event } = this;
+    if (event === undefined || this.#isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
+    this.#isFinished = true;
+    this.#timeout?.queue?.disarm(this.#timeout);
+    this.#owner.handleOver(event, this.#callOnClose(event));
+  }
+
+  #callOnClose(event: CloseEvent): PromiseLike<unknown> | undefined {
+    try {
+      const result = this.#owner.callOnClose(event);
+      if (!isThenable(result)) return undefined;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      whenSettled(result, resolve, (fault) => {
+        this.#logFault(fault);
+        resolve();
+      });
+      return promise;
+    } catch (fault) {
+      this.#logFault(fault);
+      return undefined;
+    }
+  }
+
+  #logFault(fault: unknown): void {
+    const message = "The onClose handler of session {id} failed: {error}";
+    this.#context.faults.report(message, "error", message, { id: this.#owner.id, error: toError(fault) });
   }
 }
-
-/** The ending of all sessions that are open; never written to. */
-export const NO_ENDING: Readonly<SessionEnding> = Object.freeze(new SessionEnding());

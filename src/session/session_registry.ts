@@ -1,6 +1,7 @@
 // SessionRegistry: the sessions of a service, by id, and what those that are over have counted. Runtime neutral.
 
 import type { CloseReason } from "./close_reason.ts";
+import { takeStats } from "./session_stats.ts";
 import type { SessionCore } from "./session_core.ts";
 
 /** Sums over sessions. */
@@ -81,7 +82,7 @@ export class SessionRegistry<Data> {
 }
 
 function addUp<Data>(totals: SessionTotals, core: SessionCore<Data>): SessionTotals {
-  const stats = core.stats();
+  const stats = takeStats(core);
   const { refused, dropped } = stats;
   return {
     receivedFrames: totals.receivedFrames + stats.receivedFrames,

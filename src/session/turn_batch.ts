@@ -87,16 +87,19 @@ export class TurnBatch {
     const block = this.#block;
     if (block === undefined || this.#isWriting) return;
     this.#isWriting = true; // A write may have others send, or leave (the in-memory transport).
-    for (let index = 0; index < this.#count; index++) {
-      const member = this.#members[index];
-      if (member === undefined) continue;
-      this.#members[index] = undefined;
-      member.batchIndex = -1;
-      member.writeShared(block, this.#starts[index], this.#ends[index], this.#frames[index]);
+    try {
+      for (let index = 0; index < this.#count; index++) {
+        const member = this.#members[index];
+        if (member === undefined) continue;
+        this.#members[index] = undefined;
+        member.batchIndex = -1;
+        member.writeShared(block, this.#starts[index], this.#ends[index], this.#frames[index]);
+      }
+    } finally {
+      this.#isWriting = false;
+      this.#count = 0;
+      this.#block = undefined;
+      this.#blocks.dropBlock(block);
     }
-    this.#isWriting = false;
-    this.#count = 0;
-    this.#block = undefined;
-    this.#blocks.dropBlock(block);
   }
 }

@@ -1,0 +1,119 @@
+// Dialler: the dials of a service: how many there may be, what is told of those that fail. Runtime neutral.
+
+import { DialError, toError } from "../errors.ts";
+import type { FaultLog } from "../session/fault_log.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
+import { type Address, formatAddress } from "../transport/address.ts";
+import type { Connection } from "../transport/transport.ts";
+import type { Connector, Dial } from "./connector.ts";
+
+/** A dial that did not become a session. */
+export interface ConnectFailedEvent {
+  /** Where to. */
+  readonly address: Address;
+  /** The error of the last attempt. */
+  readonly error: DialError;
+  /** How many attempts were made. */
+  readonly attempts: number;
+  /** What the dial was given as `token`. */
+  readonly token: unknown;
+}
+
+/** An attempt of a dial that failed, and is followed by another. */
+export interface ConnectAttemptFailedEvent {
+  /** Where to. */
+  readonly address: Address;
+  /** Why it failed. */
+  readonly error: DialError;
+  /** Which attempt it was, from 1 on. */
+  readonly attempt: number;
+  /** Milliseconds until the next one. */
+  readonly retryDelayMs: number;
+  /** What the dial was given as `token`. */
+  readonly token: unknown;
+}
+
+/** What the application wants to hear of dials. */
+export interface DialHandlers {
+  /** A dial failed for good, one of `dials` or of `connect()`. */
+  readonly onConnectFailed?: (event: ConnectFailedEvent) => unknown;
+  /** An attempt of a dial failed, and another follows: how a dial that retries for ever tells that nobody answers. */
+  readonly onConnectAttemptFailed?: (event: ConnectAttemptFailedEvent) => unknown;
+}
+
+/** What the dials of a service need of it. */
+export interface DiallerOptions {
+  /** Who dials. */
+  readonly connector: Connector;
+  /** The application. */
+  readonly handlers: DialHandlers;
+  /** Where a fault of a handler is reported. */
+  readonly faults: FaultLog;
+  /** Whether there may be one more session, if `dials` become one. */
+  readonly hasRoom: (dials: number) => boolean;
+}
+
+/** Makes connections for a service, and counts. */
+export class Dialler {
+  /** Dials under way. */
+  count = 0;
+  /** Dials that failed for good. */
+  failed = 0;
+  /** Attempts that failed, those of dials that went on too. */
+  failedAttempts = 0;
+  readonly #options: DiallerOptions;
+
+  /** Makes it. */
+  constructor(options: DiallerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Dials.
+   *
+   * @returns The connection, not started.
+   * @throws {DialError} if it does not come about; the application was told.
+   */
+  async dial(dial: Dial, token: unknown): Promise<Connection> {
+    const { connector, handlers, hasRoom } = this.#options;
+    const { address } = dial;
+    if (!hasRoom(this.count + 1)) return this.fail(dial, "limit", 0, token);
+    this.count++;
+    const result = await connector.dial(dial, (error, attempt, retryDelayMs) => {
+      this.failedAttempts++;
+      this.#call("onConnectAttemptFailed", handlers.onConnectAttemptFailed, {
+        address,
+        error,
+        attempt,
+        retryDelayMs,
+        token,
+      });
+    }).finally(() => this.count--);
+    if (result.state === "connected") return result.connection;
+    this.failedAttempts++;
+    return this.fail(dial, result.error, result.attempts, token);
+  }
+
+  /** A dial has failed for good. */
+  fail(dial: Dial, cause: DialError | "limit" | "aborted", attempts: number, token: unknown): never {
+    const { address } = dial;
+    const error = cause instanceof DialError ? cause : new DialError(cause, formatAddress(address));
+    this.failed++;
+    this.#call("onConnectFailed", this.#options.handlers.onConnectFailed, { address, error, attempts, token });
+    throw error;
+  }
+
+  #call<Event>(name: keyof DialHandlers, handler: ((event: Event) => unknown) | undefined, event: Event): void {
+    try {
+      const result = handler?.(event);
+      if (isThenable(result)) whenSettled(result, () => {}, (fault) => this.#logFault(name, fault));
+    } catch (fault) {
+      this.#logFault(name, fault);
+    }
+  }
+
+  #logFault(name: string, fault: unknown): void {
+    const message = `The ${name} handler failed: {error}`;
+    this.#options.faults.report(message, "error", message, { error: toError(fault) });
+  }
+}

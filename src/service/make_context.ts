@@ -1,0 +1,81 @@
+// makeSessionContext(): all that the sessions of a service share, made of its options. Runtime neutral.
+
+import { BufferPool, type BufferPoolOptions } from "../buffer/buffer_pool.ts";
+import { systemClock } from "../clock.ts";
+import { Frame } from "../codec/codec.ts";
+import { rawCodec } from "../codec/raw.ts";
+import { messageOf } from "../errors.ts";
+import { consoleLogger } from "../logger.ts";
+import { DiscardPacer } from "../session/discard_pacer.ts";
+import { FaultLog } from "../session/fault_log.ts";
+import { IdleWatch } from "../session/idle_watch.ts";
+import { InputWatch } from "../session/input_watch.ts";
+import type { ResolvedSessionLimits } from "../session/limits.ts";
+import { MemoryGuard } from "../session/memory_guard.ts";
+import { makeSendQueueContext } from "../session/send_queue_context.ts";
+import type { SessionContext } from "../session/session_context.ts";
+import type { SessionCore } from "../session/session_core.ts";
+import { TimeoutQueue } from "../session/timeout_queue.ts";
+import { TurnQueue } from "../session/turn_queue.ts";
+import type { Transport } from "../transport/transport.ts";
+import { guardClock } from "./guarded_clock.ts";
+import { guardLogger } from "./guarded_logger.ts";
+import type { TcpServiceOptions } from "./service_options.ts";
+
+/** How long the end of a session takes at the most whose peer is at fault. */
+const FAULT_TIMEOUT_MS = 1_000;
+
+/** What the service brings beside its options. */
+export interface ContextParts<Data> {
+  /** The options of the pool, with their defaults. */
+  readonly pool: BufferPoolOptions;
+  /** The limits, with their defaults. */
+  readonly limits: ResolvedSessionLimits;
+  /** How it listens and dials. */
+  readonly transport: Transport;
+  /** All sessions. */
+  readonly sessions: () => Iterable<SessionCore<Data>>;
+  /** See `SessionContext`. */
+  readonly leaveGroups: SessionContext<Data>["leaveGroups"];
+  /** See `SessionContext`. */
+  readonly handleSessionOver: SessionContext<Data>["handleSessionOver"];
+}
+
+/**
+ * Makes what the sessions of a service share.
+ *
+ * @param options The application's options, checked.
+ * @param parts What the service brings.
+ * @returns The context.
+ */
+export function makeSessionContext<Data>(
+  options: TcpServiceOptions<Data>,
+  { pool: poolOptions, limits, transport, sessions, leaveGroups, handleSessionOver }: ContextParts<Data>,
+): SessionContext<Data> {
+  const logger = guardLogger(options.logger ?? consoleLogger());
+  const clock = options.clock === undefined ? systemClock() : guardClock(options.clock, (error) => {
+    logger.error("The clock failed: {error}", { error: messageOf(error) });
+  });
+  const pool = new BufferPool(poolOptions);
+  new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
+  return {
+    ...makeSendQueueContext({ clock, pool, limits, handlers: options, transport }),
+    clock,
+    codec: options.codec ?? rawCodec(),
+    frame: new Frame(),
+    traffic: { lightChunks: 0 },
+    turns: new TurnQueue(clock, limits.turnMs),
+    faults: new FaultLog(clock, logger),
+    handlers: options,
+    idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, sessions),
+    inputWatch: new InputWatch(clock, sessions),
+    discardPacer: new DiscardPacer(clock),
+    closeTimeouts: new TimeoutQueue(clock, limits.closeTimeoutMs),
+    faultTimeouts: new TimeoutQueue(clock, Math.min(FAULT_TIMEOUT_MS, limits.closeTimeoutMs)),
+    handlerTimeouts: new TimeoutQueue(clock, limits.handlerTimeoutMs),
+    // Without `createData` the type parameter is `undefined`, its default.
+    createData: options.createData ?? (() => undefined as Data),
+    leaveGroups,
+    handleSessionOver,
+  };
+}

@@ -1,0 +1,45 @@
+// OpenFilesBound: how many sessions the process has file descriptors for. Runtime neutral.
+
+import type { Clock } from "../clock.ts";
+
+/** Descriptors that are kept for all else: those of the runtime, listeners, logs, what the application opens. */
+const LEAST_RESERVE = 64;
+const RESERVE_PART = 1 / 16;
+/** What is kept once they have run out and nobody said how many there are. */
+const LEARNED_RESERVE = 32;
+/** For how long that is believed. */
+const LEARNED_MS = 60_000;
+
+/** Bounds the sessions of a service by what the runtime says, or by how many there were when an accept failed. */
+export class OpenFilesBound {
+  /** What the runtime says that the process may open; undefined if it does not. */
+  readonly maxOpenFiles: number | undefined;
+  readonly #clock: Clock;
+  readonly #knownSessions: number;
+  #learnedSessions = Infinity;
+  #learnedUntilMs = 0;
+
+  /** Makes a bound. */
+  constructor(clock: Clock, maxOpenFiles: number | undefined) {
+    this.#clock = clock;
+    this.maxOpenFiles = maxOpenFiles;
+    this.#knownSessions = maxOpenFiles === undefined
+      ? Infinity
+      : Math.max(1, maxOpenFiles - Math.max(LEAST_RESERVE, Math.ceil(maxOpenFiles * RESERVE_PART)));
+  }
+
+  /** Sessions that there are descriptors for. */
+  get sessions(): number {
+    if (this.#learnedSessions !== Infinity && this.#clock.now() >= this.#learnedUntilMs) {
+      this.#learnedSessions = Infinity;
+    }
+    return Math.min(this.#knownSessions, this.#learnedSessions);
+  }
+
+  /** There was no descriptor for one more than `sessions`. */
+  handleExhausted(sessions: number): void {
+    if (this.sessions <= sessions) return;
+    this.#learnedSessions = Math.max(1, sessions - LEARNED_RESERVE);
+    this.#learnedUntilMs = this.#clock.now() + LEARNED_MS;
+  }
+}

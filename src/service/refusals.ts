@@ -1,0 +1,121 @@
+// Refusals: connections that come and do not become sessions. Runtime neutral.
+
+import type { Clock } from "../clock.ts";
+import type { FrameEncoder } from "../codec/codec.ts";
+import { toError } from "../errors.ts";
+import type { FaultLog } from "../session/fault_log.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
+import type { Address } from "../transport/address.ts";
+import type { Connection } from "../transport/transport.ts";
+
+/** How long a refused peer may take to hear the last word and to end its side. */
+const LAST_WORD_MS = 1_000;
+/** Most that are told at a time; the others are closed at once. */
+const MOST_TOLD = 256;
+
+/**
+ * Why a connection was refused.
+ *
+ * - `"max-connections"`: there are `maxConnections` sessions.
+ * - `"open-files"`: there are as many as the process has file descriptors for.
+ * - `"not-running"`: the service stops.
+ */
+export type RefusalReason = "max-connections" | "open-files" | "not-running";
+
+/** A connection that came and was closed at once. */
+export interface RefusedEvent {
+  /** The peer. */
+  readonly remoteAddress: Address;
+  /** Why it was refused. */
+  readonly reason: RefusalReason;
+}
+
+/** What the refusals of a service need of it. */
+export interface RefusalsOptions {
+  /** Whose time counts. */
+  readonly clock: Clock;
+  /** Where a fault of the handler is reported. */
+  readonly faults: FaultLog;
+  /** The application's handler. */
+  readonly onRefused: ((event: RefusedEvent) => unknown) | undefined;
+  /** The last word, as a frame; undefined for none. */
+  readonly lastWord: Uint8Array | undefined;
+}
+
+/** Closes what is refused, counts it, and tells the application and the peer. */
+export class Refusals {
+  /** Connections refused so far. */
+  count = 0;
+  readonly #options: RefusalsOptions;
+  readonly #told = new Set<Connection>();
+
+  /** Makes it. */
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
+  }
+
+  /** Refuses a connection that is not started. */
+  refuse(connection: Connection, reason: RefusalReason): void {
+    this.count++;
+    const { lastWord, onRefused } = this.#options;
+    const { remoteAddress } = connection;
+    if (lastWord === undefined || this.#told.size >= MOST_TOLD) connection.close();
+    else this.#tell(connection, lastWord);
+    if (onRefused !== undefined) this.#call(onRefused, { remoteAddress, reason });
+  }
+
+  /** Ends those that are still being told. */
+  stop(): void {
+    for (const connection of this.#told) connection.abort();
+  }
+
+  #tell(connection: Connection, lastWord: Uint8Array): void {
+    this.#told.add(connection);
+    const timer = this.#options.clock.setTimer(() => connection.abort(), LAST_WORD_MS);
+    connection.start({
+      onData: () => {},
+      onEnd: () => connection.close(),
+      onDrain: () => connection.shutdown(),
+      onClose: () => {
+        this.#options.clock.clearTimer(timer);
+        this.#told.delete(connection);
+      },
+    });
+    connection.discardInput();
+    if (connection.write(lastWord, 0, lastWord.length)) connection.shutdown();
+  }
+
+  #call(onRefused: (event: RefusedEvent) => unknown, event: RefusedEvent): void {
+    try {
+      const result = onRefused(event);
+      if (isThenable(result)) whenSettled(result, () => {}, (fault) => this.#logFault(fault));
+    } catch (fault) {
+      this.#logFault(fault);
+    }
+  }
+
+  #logFault(fault: unknown): void {
+    const message = "The onRefused handler failed: {error}";
+    this.#options.faults.report(message, "error", message, { error: toError(fault) });
+  }
+}
+
+/**
+ * Makes a frame of a last word.
+ *
+ * @param encoder The service's encoder.
+ * @param payload The message; undefined for none.
+ * @returns The frame.
+ * @throws {RangeError} if it is longer than the codec takes.
+ */
+export function encodeLastWord(encoder: FrameEncoder, payload: Uint8Array | undefined): Uint8Array | undefined {
+  if (payload === undefined) return undefined;
+  if (payload.length > encoder.maxPayloadBytes) {
+    throw new RangeError(
+      `Cannot create service as refusalMessage must be at most ${encoder.maxPayloadBytes} bytes: ` +
+        `current value is ${payload.length} bytes`,
+    );
+  }
+  const frame = new Uint8Array(encoder.frameBytes(payload.length));
+  return frame.subarray(0, encoder.encode(payload, 0, payload.length, frame, 0));
+}

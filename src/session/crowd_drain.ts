@@ -1,0 +1,80 @@
+// CrowdDrain: waits until those receivers of broadcasts that read have caught up. Runtime neutral.
+
+import type { Clock } from "../clock.ts";
+import { checkSignal } from "../options.ts";
+import type { SessionState } from "./session_state.ts";
+
+/** How often receivers are looked at. */
+const LOOK_MS = 20;
+/** After so many looks without a byte taken a receiver is stalled: 200 ms, more than a round trip takes. */
+const MOST_STILL_LOOKS = 10;
+
+/** A session that may have to catch up. */
+export interface Receiver {
+  /** Where it is in its life. */
+  readonly state: SessionState;
+  /** Whether it is over the high-water mark and has taken nothing for a while. It says itself when that is over. */
+  isStalled: boolean;
+  /** What it has still to take. */
+  readonly queue: { readonly isDrained: boolean; readonly isCongested: boolean; readonly sentBytes: number };
+}
+
+/** One that is waited for. */
+interface Awaited {
+  readonly receiver: Receiver;
+  sentBytes: number;
+  stillLooks: number;
+}
+
+/** The waits of one service. A receiver that takes nothing at all is waited for once, and then not until it takes something. */
+export class CrowdDrain {
+  readonly #clock: Clock;
+
+  /** Makes it. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Waits until those who are above a high-water mark, and read, are down at their low-water marks. */
+  async wait(receivers: Iterable<Receiver>, signal: AbortSignal | undefined): Promise<void> {
+    checkSignal("wait for sessions", signal);
+    signal?.throwIfAborted();
+    let awaited: Awaited[] = [];
+    for (const receiver of receivers) {
+      const { queue, state, isStalled } = receiver;
+      if (state !== "open" || isStalled || !queue.isCongested) continue;
+      awaited.push({ receiver, sentBytes: queue.sentBytes, stillLooks: 0 });
+    }
+    while (awaited.length > 0) {
+      await this.#pause(signal);
+      awaited = awaited.filter(isBehind);
+    }
+  }
+
+  #pause(signal: AbortSignal | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const onAbort = () => {
+      this.#clock.clearTimer(timer);
+      reject(signal?.reason);
+    };
+    const timer = this.#clock.setTimer(() => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    }, LOOK_MS);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    return promise;
+  }
+}
+
+/** Whether one has to be waited for still. */
+function isBehind(awaited: Awaited): boolean {
+  const { receiver } = awaited;
+  const { queue } = receiver;
+  if (receiver.state !== "open" || queue.isDrained) return false;
+  const hasMoved = queue.sentBytes !== awaited.sentBytes;
+  awaited.sentBytes = queue.sentBytes;
+  awaited.stillLooks = hasMoved ? 0 : awaited.stillLooks + 1;
+  if (awaited.stillLooks < MOST_STILL_LOOKS) return true;
+  receiver.isStalled = true;
+  return false;
+}

@@ -1,0 +1,86 @@
+// FaultLog: reports faults, each kind once a second with a count, so that a peer that causes thousands fills no disk. Runtime
+// neutral.
+
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../logger.ts";
+
+/** For how long more of a kind are counted and not reported. */
+const PERIOD_MS = 1_000;
+/** Most kinds that are told apart at a time; with more, all others are one. */
+const MOST_KINDS = 64;
+
+/** How serious. */
+export type FaultLevel = keyof Logger;
+
+/** What was counted of a kind since it was reported. */
+interface Kind {
+  count: number;
+  level: FaultLevel;
+  message: string;
+  properties: Record<string, unknown>;
+}
+
+/** Stands before the logger of a service. */
+export class FaultLog {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #kinds = new Map<string, Kind>();
+  #timer: unknown = undefined;
+
+  /** Makes a log over a logger that does not throw. */
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock;
+    this.#logger = logger;
+  }
+
+  /**
+   * Reports a fault at once, or counts it, if one of its kind was reported less than a second ago: the last of those is then
+   * reported with their number.
+   *
+   * @param kind What counts as the same: the message and the reason, not the session.
+   * @param level How serious it is.
+   * @param message A sentence with placeholders.
+   * @param properties Their values.
+   */
+  report(kind: string, level: FaultLevel, message: string, properties: Record<string, unknown>): void {
+    const key = this.#kinds.has(kind) || this.#kinds.size < MOST_KINDS ? kind : "";
+    const known = this.#kinds.get(key);
+    if (known === undefined) {
+      this.#logger[level](message, properties);
+      this.#kinds.set(key, { count: 0, level, message, properties });
+      this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
+      return;
+    }
+    known.count++;
+    known.level = level;
+    known.message = message;
+    known.properties = properties;
+  }
+
+  /** Reports what was only counted, and stops the timer. */
+  flush(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#reportCounted();
+    this.#kinds.clear();
+  }
+
+  #endPeriod(): void {
+    this.#timer = undefined;
+    const hadAny = this.#reportCounted();
+    // Who is still at it is told of once a second.
+    if (hadAny) this.#timer = this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
+  }
+
+  /** Forgets the kinds that did not come again. */
+  #reportCounted(): boolean {
+    for (const [key, kind] of this.#kinds) {
+      const { count, level, message, properties } = kind;
+      if (count === 0) this.#kinds.delete(key);
+      else if (count === 1) this.#logger[level](message, properties);
+      else this.#logger[level](`${message} ({count} times within a second)`, { ...properties, count });
+      kind.count = 0;
+    }
+    return this.#kinds.size > 0;
+  }
+}
