@@ -136,6 +136,8 @@ class BunConnection extends Delivery implements Connection {
   #restBytes = 0;
   /** So many of the next chunks are handed over as they come. */
   #ownChunks = 0;
+  /** Whether the socket reads though paused, until a chunk comes. */
+  #isReadingAhead = false;
 
   /** Wraps a socket; `likelyLocal` is used as its own address if it is that. */
   constructor(socket: BunSocket, likelyLocal: Address) {
@@ -166,6 +168,7 @@ class BunConnection extends Delivery implements Connection {
     const { length } = chunk;
     if (length < SMALLEST_SHARED_BYTES || length > LARGEST_SHARED_BYTES || !this.isFlowing) {
       this.handleData(chunk, length);
+      if (this.#isReadingAhead) this.#stopReadingAhead();
     } else if (this.#ownChunks > 0) {
       this.#ownChunks--;
       this.handleData(chunk, length);
@@ -181,28 +184,48 @@ class BunConnection extends Delivery implements Connection {
     this.#ownChunks = CHUNKS_AS_THEY_CAME;
   }
 
+  #stopReadingAhead(): void {
+    this.#isReadingAhead = false;
+    if (this.isPaused && !this.isOver) this.#socket.pause();
+  }
+
   write(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#hasShutDown || this.isOver) return false;
     const count = this.#socket.write(bytes, offset, length);
     if (count === length) return true;
-    if (count < 0) return false; // Broken: `close` follows.
+    if (count < 0) return this.#breakOff();
     this.#rest = bytes;
     this.#restOffset = offset + count;
     this.#restBytes = length - count;
     return false;
   }
 
+  /** A write found the connection broken. While paused Bun reports that to nobody else, as the write took the error. */
+  #breakOff(): false {
+    this.#rest = undefined;
+    this.handleGone({ error: new ConnectionError("reset") });
+    this.#socket.terminate();
+    return false;
+  }
+
   override pause(): void {
     super.pause();
+    this.#isReadingAhead = false;
     if (!this.isOver) this.#socket.pause();
   }
 
   override resume(): void {
     super.resume();
+    this.#isReadingAhead = false;
     if (this.isStarted && !this.isOver) this.#socket.resume();
   }
 
-  probe(_mayRead: boolean): boolean {
+  /** Bun reports a reset while paused, but an end only to those who read. */
+  probe(mayRead: boolean): boolean {
+    if (mayRead && this.isPaused && !this.#isReadingAhead && this.heldBytes === 0 && !this.hasEnded && !this.isOver) {
+      this.#isReadingAhead = true;
+      this.#socket.resume();
+    }
     return this.isAtEnd;
   }
 
@@ -233,7 +256,10 @@ class BunConnection extends Delivery implements Connection {
     const rest = this.#rest;
     if (rest === undefined) return;
     const count = this.#socket.write(rest, this.#restOffset, this.#restBytes);
-    if (count < 0) return; // Broken: `close` follows.
+    if (count < 0) {
+      this.#breakOff();
+      return;
+    }
     this.#restOffset += count;
     this.#restBytes -= count;
     if (this.#restBytes > 0) return;

@@ -21,6 +21,9 @@ import type {
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
 const SHORTEST_BACK_OFF_MS = 5;
 const LONGEST_BACK_OFF_MS = 1_000;
+/** What a paused connection reads to find the peer's end. */
+const AHEAD_BYTES = 256;
+const NOTHING = new Uint8Array(0);
 
 /** What the connections of a transport share. */
 interface SharedReads {
@@ -203,7 +206,7 @@ function toAddress(address: DenoAddress): Address {
 }
 
 /** What the connection waits for. */
-type ReadStage = "nothing" | "read" | "flow-before" | "flow-after" | "turn";
+type ReadStage = "nothing" | "read" | "read-ahead" | "flow-before" | "flow-after" | "turn";
 
 /** The buffer that one connection reads into, and its share of the reads: one object, as there are thousands. */
 class DenoReadBuffer extends ReadBuffer implements ReadQuota {
@@ -216,6 +219,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   readonly #reads: SharedReads;
   #hasShutDown = false;
   #isClosed = false;
+  /** Whether a write of nothing is under way. */
+  #isProbing = false;
   #stage: ReadStage = "nothing";
   /** What the next read goes to; set while the connection reads. */
   #buffer: DenoReadBuffer | undefined = undefined;
@@ -263,11 +268,28 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     this.#goOnSoon();
   }
 
-  probe(_mayRead: boolean): boolean {
-    return this.isAtEnd;
+  /**
+   * A write of nothing fails after a reset, unless this side has ended; of a Unix socket it fails too if the peer closed in
+   * order. The end is found by reading, as is the reset of those.
+   */
+  probe(mayRead: boolean): boolean {
+    if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
+    // A read or a write that is pending finds out by itself.
+    if (this.#stage === "flow-before") return this.#count === null;
+    if (this.#stage !== "flow-after") return false;
+    if (mayRead && this.heldBytes === 0) this.#readAhead();
+    else if (this.#writing === undefined && !this.#hasShutDown && !this.#isProbing) this.#writeNothing();
+    return false;
+  }
+
+  override get heldBytes(): number {
+    const isHeld = this.#stage === "flow-before" && this.#count !== null;
+    return super.heldBytes + (isHeld ? this.#buffer?.bytes.length ?? 0 : 0);
   }
 
   discardInput(): void {
+    // A chunk on loan stays with the handler for good.
+    if (this.isPaused && this.#stage === "flow-after") this.#buffer?.adaptLent(this.#count ?? 0);
     this.discard();
     this.#goOnSoon();
   }
@@ -296,6 +318,35 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     this.#socket.read(bytes).then(this.#onRead, this.#onRead);
   }
 
+  /** Reads a little while paused. The chunk on loan stays where it is. */
+  #readAhead(): void {
+    this.#stage = "read-ahead";
+    const bytes = new Uint8Array(AHEAD_BYTES);
+    const onRead = (result: unknown) => this.#handleReadAhead(bytes, result);
+    this.#socket.read(bytes).then(onRead, onRead);
+  }
+
+  #handleReadAhead(bytes: Uint8Array, result: unknown): void {
+    if (typeof result !== "number" && result !== null) {
+      this.#finish({ error: toConnectionError(result) });
+      return this.#stopReading();
+    }
+    this.#stage = "flow-after";
+    if (this.isOver || result === null) this.#stopReading();
+    if (result === null) return this.handleEnd();
+    this.handleData(bytes.subarray(0, result), result);
+    this.#goOn();
+  }
+
+  #writeNothing(): void {
+    if (this.#socket.remoteAddr.transport === "unix") return;
+    this.#isProbing = true;
+    this.#socket.write(NOTHING).then(
+      () => this.#isProbing = false,
+      (cause) => this.#finish({ error: toConnectionError(cause) }),
+    );
+  }
+
   /** A read ended: with a count of bytes, with null at the peer's end, or with an error, perhaps as this side closed. */
   #handleRead(result: unknown): void {
     if (typeof result !== "number" && result !== null) {
@@ -310,7 +361,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   /** Does what comes next, unless that has to wait: paused, the buffer belongs to the handler, or to what holds it back. */
   #goOn(): void {
     const buffer = this.#buffer;
-    if (buffer === undefined || this.#stage === "read" || this.#stage === "turn") return;
+    if (buffer === undefined || (this.#stage !== "flow-before" && this.#stage !== "flow-after")) return;
     if (this.isOver) return this.#stopReading();
     if (!this.isFlowing) return;
     const count = this.#count;

@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { connect, createServer, isIP, Socket } from "node:net";
-import type { ConnectionError } from "../errors.ts";
+import { ConnectionError } from "../errors.ts";
 import { deferTurn } from "./defer_turn.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
@@ -33,6 +33,7 @@ interface NodeSocket {
   readonly remotePort?: number;
   readonly localAddress?: string;
   readonly localPort?: number;
+  readonly readableLength: number;
   readonly writableLength: number;
   readonly writableFinished: boolean;
   readonly destroyed: boolean;
@@ -42,13 +43,18 @@ interface NodeSocket {
   off(event: "error", listener: (error: Error) => void): void;
   write(bytes: Uint8Array, done?: (error?: Error | null) => void): boolean;
   end(done?: () => void): void;
+  read(bytes: 0): void;
   pause(): void;
   resume(): void;
   destroy(): void;
   resetAndDestroy(): void;
   setNoDelay(isOn: boolean): void;
   /** What the system knows the socket by; not documented, so that it may be missing one day. */
-  readonly _handle?: { readonly useUserBuffer?: unknown } | null;
+  readonly _handle?: {
+    readonly useUserBuffer?: unknown;
+    /** Answers with a negative number if the system does not know the peer any more. A Unix socket's has no such method. */
+    readonly getpeername?: (into: object) => number | undefined;
+  } | null;
 }
 
 /** How Node makes a socket of another's handle. */
@@ -273,8 +279,26 @@ class NodeConnection extends Delivery implements Connection {
     if (this.isStarted) this.#socket.resume();
   }
 
-  probe(_mayRead: boolean): boolean {
+  /**
+   * Node and Deno hear nothing of a socket that nobody reads; the system does not know the peer of one that was reset. Nor of
+   * one that both sides ended, nor of a Unix socket's: there a reset is found by reading. Bun reports a reset by itself.
+   */
+  probe(mayRead: boolean): boolean {
+    const socket = this.#socket;
+    if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
+    if (!this.#hasShutDown && (socket._handle?.getpeername?.({}) ?? 0) < 0) {
+      this.#error ??= new ConnectionError("reset");
+      socket.destroy();
+    } else if (mayRead && this.heldBytes === 0) {
+      // Until a chunk is held: see `NodeReads`, and `readableHighWaterMark` of streams.
+      if (this.#reads === undefined) socket.read(0);
+      else socket.resume();
+    }
     return this.isAtEnd;
+  }
+
+  override get heldBytes(): number {
+    return super.heldBytes + (this.isPaused && !this.isOver ? this.#socket.readableLength : 0);
   }
 
   discardInput(): void {

@@ -45,17 +45,19 @@ export class NodeReads {
   #handleRead(count: number): boolean {
     const buffer = this.#buffer;
     const taker = this.#taker as Delivery; // Nothing is read before.
-    if (taker.isDiscarding) taker.handleData(buffer.bytes, count);
-    else if (!taker.isFlowing) {
-      // A `resume()` that a `pause()` followed at once reads all the same. The chunk is held.
+    if (taker.isDiscarding) {
+      taker.handleData(buffer.bytes, count);
+      return !taker.isPaused;
+    }
+    if (!taker.isFlowing) {
+      // Read ahead by `probe()`, or by a `resume()` that a `pause()` followed at once. The chunk is held.
       taker.handleData(buffer.bytes.slice(0, count), count);
       return false;
-    } else {
-      taker.handleData(buffer.bytes, count);
-      // Unless all goes on as before, somebody may still look at the chunk.
-      if (taker.isFlowing && !taker.isDiscarding) buffer.adapt(count);
-      else buffer.adaptLent(count);
     }
+    taker.handleData(buffer.bytes, count);
+    // Unless all goes on as before, somebody may still look at the chunk.
+    if (taker.isFlowing && !taker.isDiscarding) buffer.adapt(count);
+    else buffer.adaptLent(count);
     return true;
   }
 }
