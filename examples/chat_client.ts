@@ -4,16 +4,8 @@
 import process from "node:process";
 import { type CloseEvent, DialError, formatAddress, type Session, TcpService } from "@laster/net";
 import { ChatInput } from "./chat_input.ts";
-import {
-  chatCodec,
-  ChatProtocolError,
-  decodeMessage,
-  encodeMessage,
-  MAX_ACCOUNT_BYTES,
-  MAX_CHAT_BYTES,
-  printable,
-  textBytes,
-} from "./chat_protocol.ts";
+import { chatCodec, ChatProtocolError, decodeMessage, encodeMessage, MAX_CHAT_BYTES } from "./chat_protocol.ts";
+import { MAX_ACCOUNT_BYTES, printable, textBytes, toAccount } from "./chat_text.ts";
 import { exitWith, parseArguments } from "./command_line.ts";
 
 /** How long the server may take to take the connection and to answer the hello. */
@@ -26,9 +18,10 @@ const options = parseArguments({
   port: { value: 11_110, help: "port of the server", least: 1, most: 65_535 },
   name: { value: `guest-${Math.floor(Math.random() * 10_000)}`, help: "your account" },
 });
-if (textBytes(options.name) > MAX_ACCOUNT_BYTES) {
-  exitWith(2, `Cannot use a name of more than ${MAX_ACCOUNT_BYTES} bytes`);
-}
+const account = toAccount(options.name) ?? exitWith(
+  2,
+  `Cannot use the name ${printable(options.name)}: at most ${MAX_ACCOUNT_BYTES} bytes, no colon, and nothing unseen`,
+);
 
 /** There once the server has said that the account is ours. */
 let input: ChatInput | undefined;
@@ -44,7 +37,7 @@ const service = new TcpService({
 });
 await service.start();
 const session = await connect();
-session.send(encodeMessage({ kind: "client-hello", account: options.name, passwd: "" }));
+session.send(encodeMessage({ kind: "client-hello", account, passwd: "" }));
 process.on("SIGINT", leave);
 if (process.platform !== "win32") process.on("SIGTERM", leave);
 
@@ -71,9 +64,9 @@ function handleMessage(session: Session, payload: Uint8Array): void {
 
 function handleHello(session: Session, isWelcome: boolean): void {
   clearTimeout(helloTimer);
-  if (!isWelcome) fail(`The server refuses the name ${printable(options.name)}: somebody has it, or it is not allowed`);
+  if (!isWelcome) fail(`The server refuses the name ${printable(account)}: somebody has it, or it is not allowed`);
   if (input !== undefined) return;
-  print(`you are ${printable(options.name)} on ${formatAddress(session.remoteAddress)}, /quit leaves`);
+  print(`you are ${printable(account)} on ${formatAddress(session.remoteAddress)}, /quit leaves`);
   input = new ChatInput({ onLine: handleLine, onEnd: leave });
 }
 
@@ -81,10 +74,12 @@ function handleLine(line: string): void {
   if (isLeaving || line === "") return;
   if (line === "/quit") return leave();
   const length = textBytes(line);
-  if (length > MAX_CHAT_BYTES) return print(`not sent: a text has at most ${MAX_CHAT_BYTES} bytes, this has ${length}`);
+  if (length > MAX_CHAT_BYTES) {
+    return print(`not sent, as a text has at most ${MAX_CHAT_BYTES} bytes, and this has ${length}`);
+  }
   const result = session.send(encodeMessage({ kind: "client-chat", chatMsg: line }));
   if (result === "congested") waitForServer();
-  else if (result !== "queued" && result !== "sent") print(`not sent: the way to the server is ${result}`);
+  else if (result !== "queued" && result !== "sent") print(`not sent, as the way to the server is ${result}`);
 }
 
 /** Takes no input until the server has read what it was sent: only a pipe is that fast. */
@@ -108,7 +103,7 @@ function handleClose(_session: Session, { reason, error }: CloseEvent): void {
   fail(`The server is gone: ${error?.message ?? reason}`);
 }
 
-/** Prints a line above the one that is being typed. */
+/** Prints a line above the one that is being typed. Only what others say has a colon and a space in it. */
 function print(text: string): void {
   if (input === undefined) console.log(text);
   else input.print(text);

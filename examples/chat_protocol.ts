@@ -3,10 +3,8 @@
 import protobuf from "protobufjs";
 import { type Codec, simpleBinary } from "@laster/net";
 
-/** The original refuses frames of 4,096 bytes, and the length and one byte less are left for the payload. */
-const MAX_PAYLOAD_BYTES = 4_091;
-/** The longest account, in bytes of UTF-8, inclusive: so that a name does not fill a terminal. */
-export const MAX_ACCOUNT_BYTES = 64;
+/** The longest payload that the original takes: it refuses frames of 4,100 bytes, of which four are the length. */
+export const MAX_PAYLOAD_BYTES = 4_095;
 /** The longest chat text, in bytes of UTF-8, inclusive: with the longest sender it still fits in a frame. */
 export const MAX_CHAT_BYTES = 3_000;
 
@@ -35,7 +33,14 @@ const SCHEMA = `
   message SMsgBye {}
 `;
 
-/** The number in front of each message, and its name in the schema. */
+/**
+ * What stands before the number of each message: the original writes the number as a protobuf message of its own, with
+ * a length of four bytes (2, little-endian) before it and a tag in it (field 1, a varint).
+ */
+const ID_PREFIX = [2, 0, 0, 0, 8] as const;
+const ID_BYTES = ID_PREFIX.length + 1;
+
+/** The number of each message, and its name in the schema. */
 const MESSAGES: Readonly<Record<ChatKind, { readonly id: number; readonly name: string }>> = {
   "client-hello": { id: 1, name: "CMsgHello" },
   "server-hello": { id: 2, name: "SMsgHello" },
@@ -65,17 +70,20 @@ export function chatCodec(): Codec {
  * Makes the payload of a message.
  *
  * ```text
- *  0               4
- * +---------------+------------------+
- * | id, LE        | protobuf message |
- * +---------------+------------------+
+ *  0             4    5    6
+ * +-------------+----+----+------------------+
+ * | 02 00 00 00 | 08 | id | protobuf message |
+ * +-------------+----+----+------------------+
  * ```
  */
 export function encodeMessage(message: ChatMessage): Uint8Array {
   const { id, name } = MESSAGES[message.kind];
   const type = root.lookupType(name);
-  const writer = protobuf.Writer.create().fixed32(id);
-  return type.encode(type.fromObject(message), writer).finish();
+  const body = type.encode(type.fromObject(message)).finish();
+  const payload = new Uint8Array(ID_BYTES + body.length);
+  payload.set([...ID_PREFIX, id]);
+  payload.set(body, ID_BYTES);
+  return payload;
 }
 
 /**
@@ -85,14 +93,9 @@ export function encodeMessage(message: ChatMessage): Uint8Array {
  */
 export function decodeMessage(payload: Uint8Array): ChatMessage {
   try {
-    const reader = protobuf.Reader.create(payload);
-    const id = reader.fixed32();
-    const kind = KINDS.get(id);
-    if (kind === undefined) {
-      throw new ChatProtocolError(`Cannot decode chat message as its id must be 1 to 6: it is ${id}`);
-    }
+    const kind = readKind(payload);
     const type = root.lookupType(MESSAGES[kind].name);
-    const fields = type.toObject(type.decode(reader), { enums: String });
+    const fields = type.toObject(type.decode(payload.subarray(ID_BYTES)), { enums: String });
     return { ...fields, kind } as ChatMessage; // The schema says the same as the type.
   } catch (error) {
     if (error instanceof ChatProtocolError) throw error;
@@ -101,15 +104,16 @@ export function decodeMessage(payload: Uint8Array): ChatMessage {
   }
 }
 
-/** The bytes of a text as UTF-8, which is what limits count. */
-export function textBytes(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
-
-/** Control characters, line separators, and what turns the direction of writing. */
-const HARMFUL = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
-
-/** Makes a text from outside harmless for a terminal: it stays on its line and moves no cursor. */
-export function printable(text: string): string {
-  return text.replace(HARMFUL, "\ufffd");
+/** Reads the number of a message; the original writes it in one way only, and every other is refused. */
+function readKind(payload: Uint8Array): ChatKind {
+  if (payload.length < ID_BYTES || ID_PREFIX.some((byte, index) => payload[index] !== byte)) {
+    const found = Array.from(payload.subarray(0, ID_BYTES), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    throw new ChatProtocolError(
+      `Cannot decode chat message as it must begin with 02 00 00 00 08 and its id: it is "${found}"`,
+    );
+  }
+  const id = payload[ID_PREFIX.length];
+  const kind = KINDS.get(id);
+  if (kind !== undefined) return kind;
+  throw new ChatProtocolError(`Cannot decode chat message as its id must be 1 to 6: it is ${id}`);
 }

@@ -1,8 +1,10 @@
 // laster40Net's chat: what one says, all hear, and the sender too. `deno task chat`, `bun examples/chat_server.ts`.
 //
-// As in the original, passwords are not checked, and nobody is told who comes and goes. A hello without an account, with
-// one that is taken or longer than 64 bytes, or a second one, fails, and the session stays. What is no message, too long,
-// not for a server, or said before the hello closes its session, and a line says why.
+// As in the original, passwords are not checked, nobody is told who comes and goes, and a second hello is answered with OK:
+// it gives its session another account. Unlike there, an account is its session's alone: a hello fails, and the session
+// stays as it was, if the account is another's, looks like another's, is longer than 64 bytes, or is no name (see
+// chat_text.ts). What is no message, too long, not for a server, or said before the hello closes its session, and a line
+// says why. Of what is said, control characters, line separators and what turns the writing are passed on as "?".
 
 import { formatAddress, type Session, TcpService } from "@laster/net";
 import {
@@ -11,21 +13,27 @@ import {
   ChatProtocolError,
   decodeMessage,
   encodeMessage,
-  MAX_ACCOUNT_BYTES,
   MAX_CHAT_BYTES,
-  printable,
-  textBytes,
 } from "./chat_protocol.ts";
+import { accountKey, printable, textBytes, toAccount, withoutCommands } from "./chat_text.ts";
 import { parseArguments, runServer } from "./command_line.ts";
+import { printError } from "./error_lines.ts";
+import { TokenBucket } from "./token_bucket.ts";
 
 /** Who has not said hello by then is closed: the others may be silent for as long as they like. */
 const HELLO_TIMEOUT_MS = 30_000;
+
+/** How fast one session may talk; whoever is faster waits, so that slow readers can follow. Nobody types faster. */
+const TALK_LIMIT = { burst: 20, perSecond: 5 };
 
 /** What is known of a session. */
 interface Visitor {
   /** Its name, from its hello to its bye. */
   account: string | undefined;
   helloTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly limit: TokenBucket;
+  /** Ends the pause that it is made to take. */
+  endPause: () => void;
 }
 
 const options = parseArguments({
@@ -33,18 +41,25 @@ const options = parseArguments({
   port: { value: 11_110, help: "port to listen on, 0 for a free one", least: 0, most: 65_535 },
 });
 
-/** The accounts that are taken. */
-const accounts = new Set<string>();
+/** The accounts that are taken, by their keys. */
+const takenKeys = new Set<string>();
 
 const service = new TcpService<Visitor>({
   codec: chatCodec(),
   listeners: [{ hostname: options.host, port: options.port }],
-  createData: () => ({ account: undefined, helloTimer: undefined }),
+  createData: () => ({
+    account: undefined,
+    helloTimer: undefined,
+    limit: new TokenBucket(TALK_LIMIT),
+    endPause() {},
+  }),
   // Who listens need not talk, but who does not read is closed, instead of missing some of what is said.
   idleTimeoutMs: 0,
   whenFull: "close",
   onOpen(session) {
     session.data.helloTimer = setTimeout(() => refuse(session, "no hello came in time"), HELLO_TIMEOUT_MS);
+    // `onClose` comes behind the handlers, and so behind a pause.
+    session.closed.then(() => session.data.endPause());
   },
   onMessage(session, payload) {
     try {
@@ -53,10 +68,12 @@ const service = new TcpService<Visitor>({
       if (!(error instanceof ChatProtocolError)) throw error;
       refuse(session, error.message);
     }
+    const waitMs = session.data.limit.take();
+    if (waitMs > 0 && session.state === "open") return pause(session, waitMs);
   },
   onClose(session, { reason, error }) {
-    forget(session);
-    if (error !== undefined) console.error(`${name(session)} is gone: ${reason}, ${printable(error.message)}`);
+    forget(session.data);
+    if (error !== undefined) printError(`${name(session)} is gone: ${reason}, ${printable(error.message)}`);
   },
 });
 const lobby = service.group("chat");
@@ -75,7 +92,7 @@ function handleMessage(session: Session<Visitor>, message: ChatMessage): void {
     case "client-chat":
       return say(session, message.chatMsg);
     case "client-bye":
-      forget(session);
+      forget(session.data);
       lobby.leave(session);
       send(session, { kind: "server-bye" });
       session.close();
@@ -85,12 +102,15 @@ function handleMessage(session: Session<Visitor>, message: ChatMessage): void {
   }
 }
 
-/** Gives a session its account, unless that is impossible. */
-function welcome({ data }: Session<Visitor>, account: string): boolean {
-  const isFree = account !== "" && textBytes(account) <= MAX_ACCOUNT_BYTES && !accounts.has(account);
-  if (!isFree || data.account !== undefined) return false;
-  clearTimeout(data.helloTimer);
-  accounts.add(account);
+/** Gives a session its account, or another one, unless that is impossible. */
+function welcome({ data }: Session<Visitor>, text: string): boolean {
+  const account = toAccount(text);
+  if (account === undefined) return false;
+  const key = accountKey(account);
+  const ownKey = data.account === undefined ? undefined : accountKey(data.account);
+  if (takenKeys.has(key) && key !== ownKey) return false;
+  forget(data);
+  takenKeys.add(key);
   data.account = account;
   return true;
 }
@@ -100,7 +120,7 @@ function say(session: Session<Visitor>, chatMsg: string): void {
   const length = textBytes(chatMsg);
   if (account === undefined) return refuse(session, "it chats before its hello");
   if (length > MAX_CHAT_BYTES) return refuse(session, `a text has at most ${MAX_CHAT_BYTES} bytes: this has ${length}`);
-  lobby.broadcast(encodeMessage({ kind: "server-chat", sender: account, chatMsg }));
+  lobby.broadcast(encodeMessage({ kind: "server-chat", sender: account, chatMsg: withoutCommands(chatMsg) }));
 }
 
 /** A session that is closing, or whose queue is full, has no use for an answer any more: the result says nothing new. */
@@ -110,14 +130,25 @@ function send(session: Session<Visitor>, message: ChatMessage): void {
 
 /** Closes a session in order, and says why: the protocol has no message for it. */
 function refuse(session: Session<Visitor>, reason: string): void {
-  console.error(`${name(session)} is closed: ${printable(reason)}`);
+  printError(`${name(session)} is closed: ${printable(reason)}`);
   session.close();
 }
 
-/** Makes its account free again. */
-function forget({ data }: Session<Visitor>): void {
+/** Holds back what a session says next; its end is the end of the pause. */
+function pause({ data }: Session<Visitor>, waitMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, waitMs);
+  data.endPause = () => {
+    clearTimeout(timer);
+    resolve();
+  };
+  return promise;
+}
+
+/** Makes an account free again. */
+function forget(data: Visitor): void {
   clearTimeout(data.helloTimer);
-  if (data.account !== undefined) accounts.delete(data.account);
+  if (data.account !== undefined) takenKeys.delete(accountKey(data.account));
   data.account = undefined;
 }
 
