@@ -1,6 +1,8 @@
 // Clock: monotonic time, one-shot timers and the yield to the event loop, so that tests can put a fake one in their
 // place. Runtime neutral.
 
+import { deferTurn } from "./defer.ts";
+
 /**
  * Where the package takes its time from. All times are milliseconds.
  *
@@ -28,7 +30,7 @@ export interface Clock {
 }
 
 /**
- * Makes the clock of the runtime: `performance.now`, `setTimeout` and `setImmediate`.
+ * Makes the clock of the runtime: `performance.now`, `setTimeout`, and a yield that all of the package share.
  *
  * @returns A clock.
  *
@@ -43,14 +45,10 @@ export interface Clock {
  * ```
  */
 export function systemClock(): Clock {
-  // `setImmediate` runs after the poll for I/O on all three runtimes; no type library of the web platform declares it.
-  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
   return {
     now: () => performance.now(),
     setTimer: (callback, delayMs) => setTimeout(callback, delayMs),
     clearTimer: (handle) => clearTimeout(handle as number),
-    defer: (callback) => {
-      setImmediate(callback);
-    },
+    defer: deferTurn,
   };
 }

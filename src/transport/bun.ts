@@ -4,7 +4,8 @@
 import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, type TcpAddress, tcpAddress } from "./address.ts";
-import { deferTurn } from "./defer_turn.ts";
+import { guardAccepts } from "./accept_guard.ts";
+import { deferTurn } from "../defer.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { connectNode, resolveHost } from "./node.ts";
@@ -82,7 +83,8 @@ export function bunTransport(): Transport {
   };
 }
 
-async function listenBun(bun: BunRuntime, address: Address, handler: AcceptHandler): Promise<TransportListener> {
+async function listenBun(bun: BunRuntime, address: Address, acceptHandler: AcceptHandler): Promise<TransportListener> {
+  const handler = guardAccepts(acceptHandler);
   try {
     const where = address.kind === "tcp"
       ? { hostname: await resolveHost(address.hostname, formatAddress(address)), port: address.port }

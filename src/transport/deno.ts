@@ -2,6 +2,8 @@
 
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
+import { guardAccepts } from "./accept_guard.ts";
+import { AcceptLoop, type Acceptor } from "./deno_accept_loop.ts";
 import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadGovernor, type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
@@ -18,9 +20,6 @@ import type {
   TransportListener,
 } from "./transport.ts";
 
-/** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
-const SHORTEST_BACK_OFF_MS = 5;
-const LONGEST_BACK_OFF_MS = 1_000;
 /** What a paused connection reads to find the peer's end. */
 const AHEAD_BYTES = 256;
 const NOTHING = new Uint8Array(0);
@@ -44,13 +43,12 @@ interface DenoSocket {
   closeWrite(): Promise<void>;
   close(): void;
   setNoDelay?(isOn: boolean): void;
+  setKeepAlive?(isOn: boolean): void;
 }
 
 /** What the adapter uses of a `Deno.Listener`. */
-interface DenoListener {
+interface DenoListener extends Acceptor<DenoSocket> {
   readonly addr: DenoAddress;
-  accept(): Promise<DenoSocket>;
-  close(): void;
 }
 
 /** What the adapter uses of Deno. */
@@ -97,9 +95,10 @@ async function listenDeno(
   deno: DenoRuntime,
   reads: SharedReads,
   address: Address,
-  handler: AcceptHandler,
+  acceptHandler: AcceptHandler,
   options: ListenOptions = {},
 ): Promise<TransportListener> {
+  const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
   const tcpBacklog = options.backlog ?? DEFAULT_BACKLOG;
   let server: DenoListener;
@@ -123,62 +122,6 @@ async function listenDeno(
   };
 }
 
-/** Accepts until it is stopped; an accept that fails (EMFILE) is reported and tried again after a pause. */
-class AcceptLoop {
-  readonly #server: DenoListener;
-  readonly #onSocket: (socket: DenoSocket) => void;
-  readonly #onError: (cause: unknown) => void;
-  #isStopped = false;
-  #endPause: () => void = () => {};
-
-  constructor(server: DenoListener, onSocket: (socket: DenoSocket) => void, onError: (cause: unknown) => void) {
-    this.#server = server;
-    this.#onSocket = onSocket;
-    this.#onError = onError;
-  }
-
-  async run(): Promise<void> {
-    let backOffMs = SHORTEST_BACK_OFF_MS;
-    while (!this.#isStopped) {
-      try {
-        const socket = await this.#server.accept();
-        if (this.#isStopped) return socket.close();
-        backOffMs = SHORTEST_BACK_OFF_MS;
-        this.#onSocket(socket);
-      } catch (cause) {
-        if (this.#isStopped) return;
-        if (isOfOneConnection(cause)) continue;
-        this.#onError(cause);
-        await this.#pause(backOffMs);
-        backOffMs = Math.min(2 * backOffMs, LONGEST_BACK_OFF_MS);
-      }
-    }
-  }
-
-  stop(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#server.close();
-    this.#endPause();
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, delayMs);
-    this.#endPause = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    return promise;
-  }
-}
-
-/** Whether a connection was reset while it waited in the queue: nothing is wrong with the listener. */
-function isOfOneConnection(cause: unknown): boolean {
-  const { code } = cause as { code?: unknown };
-  return code === "ENOTCONN" || code === "ECONNABORTED" || code === "ECONNRESET" || code === "EINVAL";
-}
-
 async function connectDeno(
   deno: DenoRuntime,
   reads: SharedReads,
@@ -197,6 +140,16 @@ async function connectDeno(
       isAborted ? new DOMException("The dial was aborted", "AbortError") : cause,
       formatAddress(address),
     );
+  }
+}
+
+/** A Unix socket has neither option. Deno takes no times for keep-alive: the system's count, two hours on Linux. */
+function tune(socket: DenoSocket): void {
+  try {
+    socket.setNoDelay?.(true);
+    socket.setKeepAlive?.(true);
+  } catch {
+    // The connection is broken already: a read says so.
   }
 }
 
@@ -237,7 +190,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     super();
     this.#socket = socket;
     this.#reads = reads;
-    socket.setNoDelay?.(true);
+    tune(socket);
   }
 
   get localAddress(): Address {

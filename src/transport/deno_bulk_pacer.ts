@@ -1,6 +1,6 @@
 // BulkPacer: makes heavy talkers pause under Deno, so that others are heard. Deno only.
 
-import { deferTurn } from "./defer_turn.ts";
+import { deferTurn } from "../defer.ts";
 
 /**
  * A read of this much may be one of many for which the data waits already. With half of it four frames of 4 KiB were one,

@@ -1,6 +1,6 @@
 // ReadGovernor: keeps reads fair under Deno when more connections are ready than it serves in a turn. Deno only.
 
-import { deferTurn } from "./defer_turn.ts";
+import { deferTurn } from "../defer.ts";
 import type { TurnTaker } from "./deno_bulk_pacer.ts";
 
 /**

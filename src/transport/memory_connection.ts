@@ -3,7 +3,7 @@
 import { RingBuffer } from "../buffer/ring_buffer.ts";
 import { ConnectionError } from "../errors.ts";
 import type { Address } from "./address.ts";
-import { deferTurn } from "./defer_turn.ts";
+import { deferTurn } from "../defer.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "./transport.ts";
 
 /** What a receiving end holds before the sender must wait, as a socket's buffers do. */

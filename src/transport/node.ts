@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { connect, createServer, isIP, Socket } from "node:net";
 import { ConnectionError } from "../errors.ts";
-import { deferTurn } from "./defer_turn.ts";
+import { deferTurn } from "../defer.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";

@@ -13,6 +13,7 @@ import { flowCases } from "./conformance/flow_cases.ts";
 import { listenCases } from "./conformance/listen_cases.ts";
 import { reentrancyCases } from "./conformance/reentrancy_cases.ts";
 import { systemCases } from "./conformance/system_cases.ts";
+import { watchCases } from "./conformance/watch_cases.ts";
 
 /** Declares the suite for one adapter. */
 export function conformanceSuite(name: string, makeTransport: () => Transport, capabilities: Capabilities): void {
@@ -22,6 +23,7 @@ export function conformanceSuite(name: string, makeTransport: () => Transport, c
     describe("flow", () => flowCases(suite));
     describe("close", () => closeCases(suite));
     describe("break", () => breakCases(suite));
+    describe("watch", () => watchCases(suite));
     describe("reentrancy", () => reentrancyCases(suite));
     describe("listen", () => listenCases(suite));
     describe("dial", () => dialCases(suite));

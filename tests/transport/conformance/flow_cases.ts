@@ -2,6 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
+import { UNREAD_BYTES } from "./bench.ts";
 import { hasSameBytes, patternBytes, type Probe } from "./probe.ts";
 import { endCase, type Suite } from "./suite.ts";
 
@@ -143,8 +144,54 @@ export function flowCases(suite: Suite): void {
     await bench.settle();
     subject.discardInput();
     await subject.ended();
-    assertEquals(subject.receivedBytes, 0);
+    assertEquals([subject.receivedBytes, subject.discardedBytes], [0, 1_000]);
   });
+
+  endCase(suite, "tells of nothing that it drops while paused", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    subject.discardInput();
+    await peer.send(patternBytes(1_000));
+    await subject.until("1,000 bytes dropped", () => subject.discardedBytes === 1_000);
+    subject.pause();
+    peer.write(patternBytes(UNREAD_BYTES));
+    await bench.settle();
+    subject.resume();
+    await subject.until("all dropped", () => subject.discardedBytes === 1_000 + UNREAD_BYTES);
+    subject.pause();
+    peer.shutdown();
+    await bench.settle();
+    assertEquals(subject.ends, 0);
+    subject.resume();
+    await subject.ended();
+  });
+
+  endCase(
+    suite,
+    "holds the peer's write up if it pauses at each piece that it drops",
+    async ({ bench, subject, peer }) => {
+      subject.start();
+      peer.start();
+      let pieces = 0;
+    subject.hooks.onDiscard = () => {
+      pieces++;
+      subject.pause();
+    };
+      subject.discardInput();
+      assertEquals(peer.write(patternBytes(16 * MIB)), false);
+      for (let pauses = 0; pauses < 4; pauses++) {
+        const before = subject.discardedBytes;
+        await subject.until("a piece", () => pieces > pauses);
+        await bench.settle();
+        assertEquals(peer.drains, 0);
+        if (pauses < 3) subject.resume();
+      }
+      subject.hooks.onDiscard = undefined;
+      subject.discardInput();
+      await subject.until("all dropped", () => subject.discardedBytes === 16 * MIB);
+      await peer.until("drain", () => peer.drains === 1);
+    },
+  );
 
   endCase(suite, "leaves a chunk on loan intact for good at discardInput()", async ({ bench, subject, peer }) => {
     const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];

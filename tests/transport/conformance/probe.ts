@@ -8,6 +8,9 @@ import { Waiting } from "./waiting.ts";
 /** Prime, so that no shift by a buffer's size goes unseen. */
 const PATTERN_BYTES = 65_521;
 
+/** A look finds what is there, or the next one does. */
+const MOST_LOOKS = 20;
+
 const PATTERN = Uint8Array.from({ length: PATTERN_BYTES }, (_, index) => (index * 31 + (index >>> 8) * 7) & 255);
 
 /** Makes bytes that a probe with `checksPattern` knows, from a place in the stream on. */
@@ -35,6 +38,7 @@ export function hasSameBytes(one: Uint8Array, other: Uint8Array): boolean {
 /** What a case does inside a handler call, after the probe has recorded it. */
 export interface ProbeHooks {
   onData?(chunk: Uint8Array): void;
+  onDiscard?(length: number): void;
   onEnd?(): void;
   onDrain?(): void;
   onClose?(): void;
@@ -49,6 +53,7 @@ export class Probe implements ConnectionHandler {
   /** Whether what comes must be the pattern. */
   checksPattern = true;
   receivedBytes = 0;
+  discardedBytes = 0;
   ends = 0;
   drains = 0;
   closes = 0;
@@ -94,6 +99,23 @@ export class Probe implements ConnectionHandler {
     this.#run("resume", () => this.connection.resume());
   }
 
+  /** Looks for the peer. */
+  probe(mayRead: boolean): boolean {
+    return this.#run("probe", () => this.connection.probe(mayRead));
+  }
+
+  /** Looks for the peer until something is so, letting it do something in between. */
+  async probeUntil(
+    isTrue: (isAtEnd: boolean) => boolean,
+    mayRead: boolean,
+    between: () => Promise<void>,
+  ): Promise<void> {
+    for (let looks = 0; !isTrue(this.probe(mayRead)); looks++) {
+      assert(looks < MOST_LOOKS, `${looks} looks at the peer; state is ${this.describe()}`);
+      await between();
+    }
+  }
+
   /** From here on `onData` is not called any more. */
   discardInput(): void {
     this.#isDiscarding = true;
@@ -128,6 +150,18 @@ export class Probe implements ConnectionHandler {
     if (this.checksPattern) this.#compare(chunk);
     this.receivedBytes += chunk.length;
     this.hooks.onData?.(chunk);
+    this.#waiting.look();
+  }
+
+  onDiscard(length: number): void {
+    this.#check("onDiscard");
+    if (this.#isPaused) this.#blame("onDiscard came while paused");
+    if (!this.#isDiscarding) this.#blame("onDiscard came without discardInput()");
+    if (this.ends > 0) this.#blame("onDiscard came after onEnd");
+    if (this.#isOver) this.#blame("onDiscard came after close() or abort()");
+    if (length <= 0) this.#blame(`onDiscard said ${length} bytes`);
+    this.discardedBytes += length;
+    this.hooks.onDiscard?.(length);
     this.#waiting.look();
   }
 

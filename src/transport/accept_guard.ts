@@ -1,0 +1,28 @@
+// guardAccepts(): keeps what an accept handler throws from ending a listener, or the process. Runtime neutral.
+
+import type { AcceptHandler } from "./transport.ts";
+
+/**
+ * Makes a handler that never throws of one that may. A connection that the handler threw at is aborted.
+ *
+ * @param handler Whose faults are kept.
+ * @returns The handler for an adapter.
+ */
+export function guardAccepts(handler: AcceptHandler): AcceptHandler {
+  return {
+    onConnection(connection) {
+      try {
+        handler.onConnection(connection);
+      } catch {
+        connection.abort(); // Whoever hands the handler in tells of its faults: an adapter has no logger.
+      }
+    },
+    onAcceptError(error) {
+      try {
+        handler.onAcceptError(error);
+      } catch {
+        // As above: the listener goes on.
+      }
+    },
+  };
+}
