@@ -18,6 +18,7 @@ import {
 import { accountKey, printable, textBytes, toAccount, withoutCommands } from "./chat_text.ts";
 import { parseArguments, runServer } from "./command_line.ts";
 import { printError } from "./error_lines.ts";
+import { Pause } from "./pause.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
 /** Who has not said hello by then is closed: the others may be silent for as long as they like. */
@@ -32,8 +33,8 @@ interface Visitor {
   account: string | undefined;
   helloTimer: ReturnType<typeof setTimeout> | undefined;
   readonly limit: TokenBucket;
-  /** Ends the pause that it is made to take. */
-  endPause: () => void;
+  /** What it has to take when it is faster. */
+  readonly pause: Pause;
 }
 
 const options = parseArguments({
@@ -51,7 +52,7 @@ const service = new TcpService<Visitor>({
     account: undefined,
     helloTimer: undefined,
     limit: new TokenBucket(TALK_LIMIT),
-    endPause() {},
+    pause: new Pause(),
   }),
   // Who listens need not talk, but who does not read is closed, instead of missing some of what is said.
   idleTimeoutMs: 0,
@@ -59,7 +60,7 @@ const service = new TcpService<Visitor>({
   onOpen(session) {
     session.data.helloTimer = setTimeout(() => refuse(session, "no hello came in time"), HELLO_TIMEOUT_MS);
     // `onClose` comes behind the handlers, and so behind a pause.
-    session.closed.then(() => session.data.endPause());
+    session.closed.then(() => session.data.pause.end());
   },
   onMessage(session, payload) {
     try {
@@ -69,7 +70,7 @@ const service = new TcpService<Visitor>({
       refuse(session, error.message);
     }
     const waitMs = session.data.limit.take();
-    if (waitMs > 0 && session.state === "open") return pause(session, waitMs);
+    if (waitMs > 0 && session.state === "open") return session.data.pause.begin(waitMs);
   },
   onClose(session, { reason, error }) {
     forget(session.data);
@@ -132,17 +133,6 @@ function send(session: Session<Visitor>, message: ChatMessage): void {
 function refuse(session: Session<Visitor>, reason: string): void {
   printError(`${name(session)} is closed: ${printable(reason)}`);
   session.close();
-}
-
-/** Holds back what a session says next; its end is the end of the pause. */
-function pause({ data }: Session<Visitor>, waitMs: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, waitMs);
-  data.endPause = () => {
-    clearTimeout(timer);
-    resolve();
-  };
-  return promise;
 }
 
 /** Makes an account free again. */

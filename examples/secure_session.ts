@@ -13,8 +13,9 @@
 
 import { Buffer } from "node:buffer";
 import { createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
-import { type Codec, type Session, simpleBinary } from "@laster/net";
+import { type Codec, formatAddress, type Session, simpleBinary } from "@laster/net";
 import { checksum, compression, deriveSessionKeys, encryption, staged } from "@laster/net/stages";
+import { printError } from "./error_lines.ts";
 
 /** The longest message, before compression and encryption. */
 export const MAX_MESSAGE_BYTES = 65_536;
@@ -65,19 +66,12 @@ export class Handshake {
   }
 
   /**
-   * Takes a message for as long as `isDone` is false; to be called in the message handler.
-   *
-   * @throws {Error} if the peer's hello or "ready" is none: a handler that lets it through ends the session.
+   * Takes a message for as long as `isDone` is false; to be called in the message handler. A peer whose hello or "ready"
+   * is none is its own fault, and nothing to look for in a stack: a line says so, and its session ends.
    */
   advance(session: Session<Handshake>, payload: Uint8Array): void {
-    if (this.#state === "hello") {
-      this.#switchTo(session, payload);
-      this.#state = "ready";
-      return;
-    }
-    if (new TextDecoder().decode(payload) !== "ready") throw new Error("Cannot begin session as the peer is not ready");
-    this.#state = "done";
-    this.end();
+    if (this.#state === "hello") this.#takeHello(session, payload);
+    else this.#takeReady(session, payload);
   }
 
   /** Stops the clock; to be called in `onClose`. */
@@ -85,15 +79,40 @@ export class Handshake {
     clearTimeout(this.#timer);
   }
 
-  #switchTo(session: Session<Handshake>, peerHello: Uint8Array): void {
-    if (this.#privateKey === undefined) throw new Error("Cannot take hello as the handshake has not begun");
-    const shared = diffieHellman({ privateKey: this.#privateKey, publicKey: decodePublicKey(peerHello) });
-    this.#privateKey = undefined;
+  #takeHello(session: Session<Handshake>, peerHello: Uint8Array): void {
+    const shared = this.#exchange(peerHello);
+    if (shared === undefined) return refuse(session, "its hello is no public key");
     const secret = new Uint8Array(hkdfSync("sha256", shared, this.#secret, "laster-net secure echo", 32));
     const keys = deriveSessionKeys({ secret, ownHello: this.#ownHello, peerHello });
     session.switchCodec(makeCodec(keys));
     session.send(READY);
+    this.#state = "ready";
   }
+
+  #takeReady(session: Session<Handshake>, payload: Uint8Array): void {
+    if (new TextDecoder().decode(payload) !== "ready") return refuse(session, 'it does not say "ready"');
+    this.#state = "done";
+    this.end();
+  }
+
+  /** The Diffie-Hellman result; undefined if the peer's hello is no key, or one that makes the result known to all. */
+  #exchange(peerHello: Uint8Array): Uint8Array | undefined {
+    if (this.#privateKey === undefined || peerHello.length !== HELLO_BYTES) return undefined;
+    try {
+      return diffieHellman({ privateKey: this.#privateKey, publicKey: decodePublicKey(peerHello) });
+    } catch {
+      // What `node:crypto` throws says no more, and each runtime says it in other words.
+      return undefined;
+    } finally {
+      this.#privateKey = undefined;
+    }
+  }
+}
+
+/** Ends a session whose peer does not shake hands. */
+function refuse(session: Session<Handshake>, reason: string): void {
+  printError(`${formatAddress(session.remoteAddress)} is closed: ${reason}`);
+  session.abort();
 }
 
 function makeCodec(keys: ReturnType<typeof deriveSessionKeys>): Codec {
@@ -109,9 +128,6 @@ function encodePublicKey(publicKey: KeyObject): Uint8Array {
 }
 
 function decodePublicKey(hello: Uint8Array): KeyObject {
-  if (hello.length !== HELLO_BYTES) {
-    throw new Error(`Cannot take hello as it has ${HELLO_BYTES} bytes: current value is ${hello.length}`);
-  }
   const x = Buffer.from(hello).toString("base64url");
   return createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "X25519", x } });
 }

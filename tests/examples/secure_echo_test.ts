@@ -175,17 +175,67 @@ test("secure_echo_client and its server let nothing of the messages be seen on t
   await stop(service);
 });
 
+/** Sends these bytes to a server, and waits until it has closed. */
+async function provoke(port: number, sent: Uint8Array): Promise<void> {
+  const connection = await within(defaultTransport().connect({ kind: "tcp", hostname: "127.0.0.1", port }), "a dial");
+  const over = Promise.withResolvers<void>();
+  connection.start({ onData() {}, onDrain() {}, onEnd: () => connection.close(), onClose: () => over.resolve() });
+  if (sent.length > 0) connection.write(sent, 0, sent.length);
+  await within(over.promise, `the server to close after ${sent.length} bytes`);
+}
+
+/** A payload in the frame of a handshake. */
+function frame(payload: Uint8Array): Uint8Array {
+  return Uint8Array.from([payload.length, 0, 0, 0, ...payload]);
+}
+
+for (const runtime of runtimes) {
+  test(`secure_echo_server on ${runtime.name} says of a hello that is no key one line, and serves the next`, async () => {
+    await using server = startServer(runtime);
+    const port = await server.port();
+    const one = new Uint8Array(32).with(0, 1);
+    // Keys of which every exchange gives zero; hellos that are too short.
+    const hellos = [new Uint8Array(32), one, new Uint8Array(31), new Uint8Array(0)];
+    for (const [index, hello] of hellos.entries()) {
+      await provoke(Number(port), frame(hello));
+      await until(() => server.output.trimEnd().split("\n").length > index + 1, "a line about it");
+    }
+    // Frames that are too long, and what nobody encrypted: told by how the session ends, and not in the log.
+    const key = new Uint8Array(32).fill(9);
+    const garbage = [frame(pattern(33)), [255, 255, 255, 255], [...frame(key), ...frame(pattern(40))]];
+    for (const sent of garbage) await provoke(Number(port), Uint8Array.from(sent));
+
+    await using client = startClient(port, "--messages", "3");
+    assertEquals(await client.exit(), 0, client.output);
+    await server.stop();
+    assertEquals(/^\s+at /m.exec(server.output), null, server.output);
+    const lines = server.output.match(/^127\.0\.0\.1:\d+ is closed: its hello is no public key\r?$/gm) ?? [];
+    assertEquals(lines.length, hellos.length, server.output);
+  });
+}
+
+test("secure_echo_client says of a hello that is no key one line, and exits 1", async () => {
+  await using server = new TcpService({
+    codec: HANDSHAKE_CODEC,
+    logger: silentLogger(),
+    onOpen: (session) => void session.send(new Uint8Array(32)),
+  });
+  await server.start();
+  const { address } = await server.listen({ hostname: "127.0.0.1", port: 0 });
+  await using client = startClient(address.kind === "tcp" ? String(address.port) : "");
+  assertEquals(await client.exit(), 1);
+  const lines = client.output.trimEnd().split(/\r?\n/);
+  assertMatch(lines[0], /^127\.0\.0\.1:\d+ is closed: its hello is no public key$/);
+  assertEquals(lines.slice(1), ["the session ended by local-abort after 0 of 1000 messages"]);
+});
+
 test("secure_echo_server closes a peer that never says hello, or says something else", async () => {
   await using server = startServer(own, "--hello-ms", "200");
   const port = Number(await server.port());
   // Nothing, a part of a hello, a whole hello and nothing more, a hello that is too long, one that is too short.
   const hellos = [[], [32, 0, 0, 0, 1, 2], [32, 0, 0, 0, ...pattern(32)], [33, 0, 0, 0], [1, 0, 0, 0, 1]];
   for (const hello of hellos) {
-    const connection = await within(defaultTransport().connect({ kind: "tcp", hostname: "127.0.0.1", port }), "a dial");
-    const over = Promise.withResolvers<void>();
-    connection.start({ onData() {}, onDrain() {}, onEnd: () => connection.close(), onClose: () => over.resolve() });
-    if (hello.length > 0) connection.write(Uint8Array.from(hello), 0, hello.length);
-    await within(over.promise, `the server to close after ${hello.length} bytes`);
+    await provoke(port, Uint8Array.from(hello));
   }
   await using client = startClient(String(port), "--messages", "3");
   assertEquals(await client.exit(), 0, client.output);
