@@ -23,7 +23,9 @@ export function readLogger(fields: FieldReader, notes: string[]): Logger {
   const level = fields.word("LogLevel", LEVELS) ?? "Error";
   if (log !== "console" && log !== "file") return silentLogger();
   if (log === "file") {
-    notes.push("Log is console: a log file needs a logger of your own, as the service's logger option");
+    notes.push(
+      "Log is file, and goes to the console: a log file needs a logger of your own, as the service's logger option",
+    );
   }
   const base = consoleLogger();
   // The console logger drops what is below a warning: what the level lets through goes the way of the warnings.

@@ -1,6 +1,6 @@
 // parseXml(): XML text as a tree of elements, within limits. Knows nothing of what the elements mean. Runtime neutral.
 
-import { XMLParser, XMLValidator } from "fast-xml-parser";
+import { type ValidationError, XMLParser, XMLValidator } from "fast-xml-parser";
 import { ConfigError } from "./config_error.ts";
 
 /** Two thousand listeners with all their fields; and nothing that keeps the event loop busy for long. */
@@ -11,6 +11,9 @@ const MAX_NESTED_ELEMENTS = 16;
 
 /** A declaration such as `<!DOCTYPE` or `<!ENTITY`: what starts with `<!` and is neither a comment nor CDATA. */
 const DECLARATION = /<!(?!--|\[CDATA\[)/;
+
+/** What the validator says of a text that ends inside elements: their names, the innermost last, and no place. */
+const ENDS_INSIDE = /^Invalid '\[[^]*"([^"]*)"\s*\]' found\.$/;
 
 const TEXT = "#text";
 const ATTRIBUTES = ":@";
@@ -74,8 +77,7 @@ export function refuseSize(size: number): never {
 function parseNodes(xml: string): readonly ParsedNode[] {
   const validity = XMLValidator.validate(xml);
   if (validity !== true) {
-    const { msg, line, col } = validity.err;
-    refuseSyntax(`${msg} (line ${line}${col === undefined ? "" : `, column ${col}`})`);
+    refuseSyntax(describeFault(xml, validity.err));
   }
   const parser = new XMLParser({
     preserveOrder: true,
@@ -93,6 +95,15 @@ function parseNodes(xml: string): readonly ParsedNode[] {
   } catch (error) {
     refuseSyntax(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** What is wrong, and where. */
+function describeFault(xml: string, { msg, line, col }: ValidationError["err"]): string {
+  const innermost = ENDS_INSIDE.exec(msg)?.[1];
+  if (innermost === undefined) return `${msg} (line ${line}${col === undefined ? "" : `, column ${col}`})`;
+  const lines = xml.split("\n");
+  const column = (lines.at(-1)?.length ?? 0) + 1;
+  return `The text ends before the closing tag '${innermost}'. (line ${lines.length}, column ${column})`;
 }
 
 function refuseSyntax(value: string, cause?: unknown): never {

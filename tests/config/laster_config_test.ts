@@ -32,7 +32,7 @@ test("parseLasterConfig() maps every field of SimpleEchoServer.xml", async () =>
   assertEquals(notes, [
     "ReceviceBuffer is not used: receive buffers adapt to what comes",
     "MessageFactoryAssemblyName is not used: MessageFactoryTypeName alone chooses the codec",
-    "Log is console: a log file needs a logger of your own, as the service's logger option",
+    "Log is file, and goes to the console: a log file needs a logger of your own, as the service's logger option",
   ]);
 });
 

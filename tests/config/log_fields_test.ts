@@ -48,9 +48,9 @@ test("Log null writes nothing, whatever the level", () => {
   }
 });
 
-test("Log file is the console, and a note says so", () => {
+test("Log file is the console, and a note names the file and says so", () => {
   assertEquals(parseLasterConfig(field("Log", "file")).notes, [
-    "Log is console: a log file needs a logger of your own, as the service's logger option",
+    "Log is file, and goes to the console: a log file needs a logger of your own, as the service's logger option",
   ]);
 });
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { ConfigError, parseLasterConfig } from "@laster/net/config";
-import { assertRefused, configOf, field } from "./config_text.ts";
+import { assertRefused, configOf, field, readData } from "./config_text.ts";
 
 const MAX_CONFIG_BYTES = 262_144;
 
@@ -42,6 +42,32 @@ test("parseLasterConfig() refuses broken XML and says where it breaks", () => {
     assertStringIncludes(error.message, "Cannot read config as it must be well-formed XML: current value is ");
     assertEquals(error.field, "");
     if (value !== "") assertEquals(error.value, value);
+  }
+});
+
+test("parseLasterConfig() says of a text that is cut off where it ends, and in which element", () => {
+  const texts: Record<string, string> = {
+    "<TcpServiceConfig>\n  <SendCount>": "The text ends before the closing tag 'SendCount'. (line 2, column 14)",
+    "<TcpServiceConfig>\r\n  <Listeners>\r\n    <Listener>\r\n":
+      "The text ends before the closing tag 'Listener'. (line 4, column 1)",
+    "<TcpServiceConfig><Log>file</Log><Listeners><Listener><port>1</port></Listener>":
+      "The text ends before the closing tag 'Listeners'. (line 1, column 80)",
+  };
+  for (const [xml, value] of Object.entries(texts)) {
+    assertEquals(assertThrows(() => parseLasterConfig(xml), ConfigError).value, value);
+  }
+});
+
+test("parseLasterConfig() names the place wherever the original's file is cut off", async () => {
+  const xml = (await readData("SimpleEchoServer.xml")).trimEnd();
+  for (let length = xml.indexOf("<Tcp") + 2; length < xml.length; length++) {
+    const cut = xml.slice(0, length);
+    const lastLine = cut.split("\n").length;
+    const { value } = assertThrows(() => parseLasterConfig(cut), ConfigError);
+    const [, line] = /\(line (\d+)(?:, column \d+)?\)$/.exec(value ?? "") ?? [];
+    // The line where it ends; or where an element begins that has no end, if it is the root's.
+    const isRoot = /^Unclosed tag 'T\w*'/.test(value ?? "");
+    assertEquals(line, isRoot ? "2" : `${lastLine}`, JSON.stringify([cut.slice(-20), value]));
   }
 });
 
