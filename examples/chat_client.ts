@@ -10,7 +10,7 @@ import { exitWith, parseArguments } from "./command_line.ts";
 
 /** How long the server may take to take the connection and to answer the hello. */
 const HELLO_TIMEOUT_MS = 10_000;
-/** How long it may take to answer the bye. */
+/** How long it may be silent before it answers the bye: it may still have much to say, and makes a fast talker wait. */
 const BYE_TIMEOUT_MS = 3_000;
 
 const options = parseArguments({
@@ -26,6 +26,7 @@ const account = toAccount(options.name) ?? exitWith(
 /** There once the server has said that the account is ours. */
 let input: ChatInput | undefined;
 let isLeaving = false;
+let byeTimer: ReturnType<typeof setTimeout> | undefined;
 const helloTimer = setTimeout(() => fail("The server does not answer"), HELLO_TIMEOUT_MS);
 
 const service = new TcpService({
@@ -50,6 +51,7 @@ async function connect(): Promise<Session> {
 }
 
 function handleMessage(session: Session, payload: Uint8Array): void {
+  if (isLeaving) waitForBye();
   try {
     const message = decodeMessage(payload);
     if (message.kind === "server-hello") handleHello(session, message.returnValue === "OK");
@@ -95,7 +97,12 @@ function leave(): void {
   isLeaving = true;
   input?.close();
   session.send(encodeMessage({ kind: "client-bye" }));
-  setTimeout(() => session.abort(), BYE_TIMEOUT_MS);
+  waitForBye();
+}
+
+function waitForBye(): void {
+  clearTimeout(byeTimer);
+  byeTimer = setTimeout(() => session.abort(), BYE_TIMEOUT_MS);
 }
 
 function handleClose(_session: Session, { reason, error }: CloseEvent): void {

@@ -1,10 +1,10 @@
 // laster40Net's chat: what one says, all hear, and the sender too. `deno task chat`, `bun examples/chat_server.ts`.
 //
-// As in the original, passwords are not checked, nobody is told who comes and goes, and a second hello is answered with OK:
-// it gives its session another account. Unlike there, an account is its session's alone: a hello fails, and the session
-// stays as it was, if the account is another's, looks like another's, is longer than 64 bytes, or is no name (see
-// chat_text.ts). What is no message, too long, not for a server, or said before the hello closes its session, and a line
-// says why. Of what is said, control characters, line separators and what turns the writing are passed on as "?".
+// As in the original, passwords are not checked, nobody is told who comes and goes, and a second hello is answered with
+// OK: it gives its session another account. Unlike there, an account is its session's alone: a hello fails, and the
+// session stays as it was, if the account is another's, looks like another's, is longer than 64 bytes, or is no name
+// (see chat_text.ts). What is no message, too long, not for a server, or said before the hello closes its session, and a
+// line says why. Of what is said, control characters, line separators and what turns the writing are passed on as "?".
 
 import { formatAddress, type Session, TcpService } from "@laster/net";
 import {
@@ -17,7 +17,7 @@ import {
 } from "./chat_protocol.ts";
 import { accountKey, printable, textBytes, toAccount, withoutCommands } from "./chat_text.ts";
 import { parseArguments, runServer } from "./command_line.ts";
-import { printError } from "./error_lines.ts";
+import { ErrorLines } from "./error_lines.ts";
 import { Pause } from "./pause.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
@@ -41,6 +41,9 @@ const options = parseArguments({
   host: { value: "127.0.0.1", help: "address to listen on" },
   port: { value: 11_110, help: "port to listen on, 0 for a free one", least: 0, most: 65_535 },
 });
+
+/** What peers do wrong. */
+const errors = new ErrorLines();
 
 /** The accounts that are taken, by their keys. */
 const takenKeys = new Set<string>();
@@ -74,7 +77,7 @@ const service = new TcpService<Visitor>({
   },
   onClose(session, { reason, error }) {
     forget(session.data);
-    if (error !== undefined) printError(`${name(session)} is gone: ${reason}, ${printable(error.message)}`);
+    if (error !== undefined) errors.add(`${name(session)} is gone: ${reason}, ${printable(error.message)}`);
   },
 });
 const lobby = service.group("chat");
@@ -124,14 +127,14 @@ function say(session: Session<Visitor>, chatMsg: string): void {
   lobby.broadcast(encodeMessage({ kind: "server-chat", sender: account, chatMsg: withoutCommands(chatMsg) }));
 }
 
-/** A session that is closing, or whose queue is full, has no use for an answer any more: the result says nothing new. */
+/** A session that is closing, or whose queue is full, has no use for an answer: the result says nothing new. */
 function send(session: Session<Visitor>, message: ChatMessage): void {
   session.send(encodeMessage(message));
 }
 
 /** Closes a session in order, and says why: the protocol has no message for it. */
 function refuse(session: Session<Visitor>, reason: string): void {
-  printError(`${name(session)} is closed: ${printable(reason)}`);
+  errors.add(`${name(session)} is closed: ${printable(reason)}`);
   session.close();
 }
 

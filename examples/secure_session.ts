@@ -15,7 +15,7 @@ import { Buffer } from "node:buffer";
 import { createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
 import { type Codec, formatAddress, type Session, simpleBinary } from "@laster/net";
 import { checksum, compression, deriveSessionKeys, encryption, staged } from "@laster/net/stages";
-import { printError } from "./error_lines.ts";
+import { ErrorLines } from "./error_lines.ts";
 
 /** The longest message, before compression and encryption. */
 export const MAX_MESSAGE_BYTES = 65_536;
@@ -33,6 +33,9 @@ const READY = new TextEncoder().encode("ready");
 
 /** The codec of the handshake: nobody can have more than a hello kept for him before it is done. */
 export const HANDSHAKE_CODEC: Codec = simpleBinary({ maxPayloadBytes: HELLO_BYTES });
+
+/** What peers do wrong. */
+const errors = new ErrorLines();
 
 /** Where a session is: its hello is on its way, its peer's "ready" is, or all is done. */
 type HandshakeState = "hello" | "ready" | "done";
@@ -66,8 +69,8 @@ export class Handshake {
   }
 
   /**
-   * Takes a message for as long as `isDone` is false; to be called in the message handler. A peer whose hello or "ready"
-   * is none is its own fault, and nothing to look for in a stack: a line says so, and its session ends.
+   * Takes a message for as long as `isDone` is false; to be called in the message handler. A hello or "ready" that is
+   * none is the peer's fault, and nothing to look for in a stack: a line says so, and the session ends.
    */
   advance(session: Session<Handshake>, payload: Uint8Array): void {
     if (this.#state === "hello") this.#takeHello(session, payload);
@@ -111,7 +114,7 @@ export class Handshake {
 
 /** Ends a session whose peer does not shake hands. */
 function refuse(session: Session<Handshake>, reason: string): void {
-  printError(`${formatAddress(session.remoteAddress)} is closed: ${reason}`);
+  errors.add(`${formatAddress(session.remoteAddress)} is closed: ${reason}`);
   session.abort();
 }
 

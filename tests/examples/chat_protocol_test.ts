@@ -1,5 +1,5 @@
-// The chat protocol against bytes that were written out by hand, and against any other bytes. What the original sent is in
-// chat_recording_test.ts.
+// The chat protocol against bytes that were written out by hand, and against any other bytes. What the original sent is
+// in chat_recording_test.ts.
 
 import test from "node:test";
 import fc from "fast-check";

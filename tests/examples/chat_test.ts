@@ -67,6 +67,15 @@ test("chat_client says so and exits 1 when its name is taken, or nobody listens,
   assertEquals(late.errors.trim(), `Cannot connect to 127.0.0.1:${port} as the connection was refused`);
 });
 
+test("chat_client brings all lines of a pipe, though the server makes it wait, and then leaves", async () => {
+  await using server = startServer();
+  await using ann = await ChatProcess.join(await server.port(), "ann");
+  const texts = Array.from({ length: 40 }, (_, index) => `line ${index}`);
+  for (const text of texts) ann.type(text);
+  ann.endInput();
+  assertEquals([await ann.exit(), ann.errors, ann.lines], [0, "", texts.map((text) => `ann: ${text}`)]);
+});
+
 test("chat_client refuses bad arguments, and sends no text that is too long", async () => {
   for (const words of [["--port", "0"], ["--name", ""], ["--name", "x".repeat(65)], ["--name", "a:b"], ["--no"]]) {
     await using client = new ChatProcess(words);
