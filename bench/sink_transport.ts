@@ -27,6 +27,11 @@ export class SinkConnection implements Connection {
     return true;
   }
 
+  readonly pendingBytes = 0;
+  readonly heldBytes = 0;
+  probe(): boolean {
+    return false;
+  }
   pause(): void {}
   resume(): void {}
   discardInput(): void {}

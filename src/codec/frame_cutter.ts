@@ -206,7 +206,8 @@ export class FrameCutter {
   #reserve(bytes: number, mostBytes: number): void {
     const tail = this.tail as RentedBuffer; // As in #nextFromTail.
     if (bytes <= tail.bytes.length) return;
-    const larger = this.pool.rent(Math.max(bytes, Math.min(2 * tail.bytes.length, mostBytes)));
+    const leastBytes = this.needBytes > 0 ? FIRST_TAIL_BYTES : 0;
+    const larger = this.pool.rent(Math.max(bytes, Math.min(mostBytes, Math.max(leastBytes, 2 * tail.bytes.length))));
     copyBytes(tail.bytes, 0, larger.bytes, 0, this.tailBytes);
     tail.release();
     this.tail = larger;

@@ -127,14 +127,16 @@ export class Connector {
   }
 
   /** Dials until it is connected, cancelled, or out of attempts. `onAttemptFailed` must not throw. */
-  async dial(dial: Dial, onAttemptFailed: AttemptHandler): Promise<DialResult> {
+  async dial(dial: Dial, onAttemptFailed: AttemptHandler = () => {}): Promise<DialResult> {
     for (let attempts = 1;; attempts++) {
       let delayMs: number;
       try {
         return { state: "connected", connection: await this.#attempt(dial), attempts };
       } catch (fault) {
         const error = fault instanceof DialError ? fault : toDialError(fault, formatAddress(dial.address));
-        if (error.code === "aborted" || attempts > dial.retries) return { state: "failed", error, attempts };
+        // What is no DialError is a fault of the transport's own, which no retry mends.
+        const isOver = error !== fault || error.code === "aborted" || attempts > dial.retries;
+        if (isOver) return { state: "failed", error, attempts };
         delayMs = this.#delayMs(dial, attempts);
         onAttemptFailed(error, attempts, delayMs);
       }

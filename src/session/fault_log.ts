@@ -12,15 +12,17 @@ const MOST_KINDS = 64;
 /** How serious. */
 export type FaultLevel = keyof Logger;
 
-/** What was counted of a kind since it was reported. */
+/** What is known of a kind. */
 interface Kind {
+  reportedMs: number;
+  /** How many came since. */
   count: number;
   level: FaultLevel;
   message: string;
   properties: Record<string, unknown>;
 }
 
-/** Stands before the logger of a service. */
+/** Stands before the logger of a service. A timer runs only while something is counted that was not reported. */
 export class FaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -45,42 +47,33 @@ export class FaultLog {
   report(kind: string, level: FaultLevel, message: string, properties: Record<string, unknown>): void {
     const key = this.#kinds.has(kind) || this.#kinds.size < MOST_KINDS ? kind : "";
     const known = this.#kinds.get(key);
-    if (known === undefined) {
+    const nowMs = this.#clock.now();
+    if (known === undefined || (known.count === 0 && nowMs - known.reportedMs >= PERIOD_MS)) {
+      this.#kinds.set(key, { reportedMs: nowMs, count: 0, level, message, properties });
       this.#logger[level](message, properties);
-      this.#kinds.set(key, { count: 0, level, message, properties });
-      this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
       return;
     }
+    Object.assign(known, { level, message, properties });
     known.count++;
-    known.level = level;
-    known.message = message;
-    known.properties = properties;
+    this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
   }
 
   /** Reports what was only counted, and stops the timer. */
   flush(): void {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
-    this.#timer = undefined;
-    this.#reportCounted();
-    this.#kinds.clear();
+    this.#endPeriod();
   }
 
   #endPeriod(): void {
     this.#timer = undefined;
-    const hadAny = this.#reportCounted();
-    // Who is still at it is told of once a second.
-    if (hadAny) this.#timer = this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
-  }
-
-  /** Forgets the kinds that did not come again. */
-  #reportCounted(): boolean {
-    for (const [key, kind] of this.#kinds) {
+    const nowMs = this.#clock.now();
+    for (const kind of this.#kinds.values()) {
       const { count, level, message, properties } = kind;
-      if (count === 0) this.#kinds.delete(key);
-      else if (count === 1) this.#logger[level](message, properties);
-      else this.#logger[level](`${message} ({count} times within a second)`, { ...properties, count });
+      if (count === 0) continue;
       kind.count = 0;
+      kind.reportedMs = nowMs;
+      if (count === 1) this.#logger[level](message, properties);
+      else this.#logger[level](`${message} ({count} times within a second)`, { ...properties, count });
     }
-    return this.#kinds.size > 0;
   }
 }

@@ -49,7 +49,8 @@ export class InputPause {
   readonly #context: PauseContext;
   /** What the pool counts. */
   #chargedBytes = 0;
-  #sentAtLastCheck = 0;
+  /** What the peer had taken, and sent ahead, when that was looked at last. */
+  #movedBytes = 0;
   /** When the peer's end was seen; undefined if it was not. */
   #endSeenMs: number | undefined = undefined;
 
@@ -68,7 +69,7 @@ export class InputPause {
   begin(): void {
     const { connection, inbox, queue } = this.#session;
     this.isPaused = true;
-    this.#sentAtLastCheck = queue.sentBytes;
+    this.#movedBytes = queue.sentBytes - connection.pendingBytes;
     connection.pause();
     this.#charge(inbox.chunk?.byteLength ?? 0);
     this.#context.inputWatch.wake();
@@ -102,11 +103,12 @@ export class InputPause {
     if (nowMs - this.#endSeenMs >= this.#context.limits.closeTimeoutMs) this.#session.close("remote-closing");
   }
 
-  /** Whether the peer has taken anything since the last call, or since the pause began. */
+  /** Whether the peer has taken or sent anything since the last call, or since the pause began, as far as can be seen. */
   hasMoved(): boolean {
-    const { sentBytes } = this.#session.queue;
-    const hasMoved = sentBytes !== this.#sentAtLastCheck;
-    this.#sentAtLastCheck = sentBytes;
+    const { connection, queue } = this.#session;
+    const movedBytes = queue.sentBytes - connection.pendingBytes + connection.heldBytes;
+    const hasMoved = movedBytes !== this.#movedBytes;
+    this.#movedBytes = movedBytes;
     return hasMoved;
   }
 

@@ -116,7 +116,7 @@ export class MessageStream {
   }
 
   /** The messages as a loop, which begins when it is first asked. */
-  loop(): AsyncIterableIterator<Uint8Array, void, undefined> {
+  loop(): AsyncGenerator<Uint8Array, void, undefined> {
     return new MessageLoop(this);
   }
 
@@ -169,7 +169,7 @@ export class MessageStream {
 }
 
 /** One loop over the messages. Unlike that of a generator, its `return()` does not wait for the message that was asked for. */
-class MessageLoop implements AsyncIterableIterator<Uint8Array, void, undefined> {
+class MessageLoop implements AsyncGenerator<Uint8Array, void, undefined> {
   readonly #stream: MessageStream;
   #state: "new" | "reading" | "over" = "new";
 

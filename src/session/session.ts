@@ -217,7 +217,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @returns The loop.
    * @throws {SessionClosedError} from the loop, if the session ends by a fault.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#core.stream.loop();
   }
 

@@ -38,7 +38,7 @@ export interface EndingOwner {
   /** The incoming side: whether a handler runs, or a frame has begun. */
   readonly inbox: { readonly isBusy: boolean; readonly isInsideFrame: boolean };
   /** The outgoing side: what was accepted and not taken by the system. */
-  readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number };
+  readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number; readonly sentBytes: number };
   /** Calls the application's `onClose`; gives what it returned. */
   callOnClose(event: CloseEvent): unknown;
   /** `onClose` was called; `done` resolves once its promise is settled, if it returned one. */
@@ -59,6 +59,8 @@ export class SessionEnding implements TimeoutOwner {
   #timeout: TimeoutEntry | undefined = undefined;
   /** When an orderly end is over, signs of life or not. */
   #deadlineMs = 0;
+  /** What the system had taken when the timeout was armed. */
+  #takenAtArming = 0;
   /** Whether this side has ended its sending. */
   #hasShutDown = false;
   /** Whether the peer has. */
@@ -133,11 +135,20 @@ export class SessionEnding implements TimeoutOwner {
       this.#timeout = new TimeoutEntry(this);
       this.#deadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
     } else if (this.#isOverdue || isFault || clock.now() > this.#deadlineMs) return;
+    this.#takenAtArming = this.#takenBytes;
     (isFault ? faultTimeouts : closeTimeouts).arm(this.#timeout);
   }
 
+  /** What the system has taken for the peer. */
+  get #takenBytes(): number {
+    const { connection, queue } = this.#owner;
+    return queue.sentBytes - connection.pendingBytes;
+  }
+
   handleTimeout(): void {
-    this.giveUp();
+    if (this.#takenBytes === this.#takenAtArming) return this.giveUp();
+    this.armTimeout(); // The peer reads, though not yet all of the write that is under way.
+    if (this.#timeout?.queue === undefined) this.giveUp();
   }
 
   /** It has taken long enough: waits neither for the peer nor for a handler any more. */

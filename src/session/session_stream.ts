@@ -37,7 +37,7 @@ export class SessionStream implements MessageStreamOwner {
   }
 
   /** The messages as a loop. */
-  loop(): AsyncIterableIterator<Uint8Array, void, undefined> {
+  loop(): AsyncGenerator<Uint8Array, void, undefined> {
     return this.#messages.loop();
   }
 

@@ -8,7 +8,7 @@ import { guardAccepts } from "./accept_guard.ts";
 import { deferTurn } from "../defer.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
-import { connectNode, resolveHost } from "./node.ts";
+import { connectNode, openFileLimit, resolveHost } from "./node.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
 /** From here on a chunk may hold many small frames, and is handed over in one array that all connections share. */
@@ -17,6 +17,9 @@ const SMALLEST_SHARED_BYTES = 256;
 const LARGEST_SHARED_BYTES = 8_192;
 /** So many chunks are handed over as they came once a handler has kept one, as it may do so again. */
 const CHUNKS_AS_THEY_CAME = 64;
+
+/** The silence before keep-alive's first probe. Bun sends one a second then, ten in all. */
+const KEEP_ALIVE_MS = 60_000;
 
 /** Where chunks are handed over. */
 let shared = new Uint8Array(LARGEST_SHARED_BYTES);
@@ -35,6 +38,7 @@ interface BunSocket {
   terminate(): void;
   pause(): void;
   resume(): void;
+  setKeepAlive(isOn: boolean, idleMs: number): boolean;
 }
 
 /** What the adapter uses of Bun. */
@@ -78,6 +82,7 @@ export function bunTransport(): Transport {
   return {
     name: "bun",
     afterReads: deferTurn,
+    maxOpenFiles: openFileLimit(),
     listen: (address, handler) => listenBun(bun, address, handler),
     connect: connectNode,
   };
@@ -146,6 +151,7 @@ class BunConnection extends Delivery implements Connection {
     super();
     this.#socket = socket;
     const isUnix = likelyLocal.kind === "unix";
+    if (!isUnix) socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.localAddress = isUnix ? likelyLocal : shareAddress(likelyLocal, socket.localAddress, socket.localPort);
     this.remoteAddress = isUnix
       ? { kind: "unix", path: "" }
@@ -208,6 +214,10 @@ class BunConnection extends Delivery implements Connection {
     this.handleGone({ error: new ConnectionError("reset") });
     this.#socket.terminate();
     return false;
+  }
+
+  get pendingBytes(): number {
+    return this.#restBytes;
   }
 
   override pause(): void {

@@ -8,6 +8,7 @@ import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadGovernor, type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { OPEN_FILE_LIMIT_PATH, openFileLimit } from "./node.ts";
 import { ReadBuffer, ReadBufferPool } from "./read_buffer.ts";
 import type {
   AcceptHandler,
@@ -57,6 +58,7 @@ interface DenoRuntime {
   listen(options: { transport: "unix"; path: string }): DenoListener;
   connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoSocket>;
   connect(options: { transport: "unix"; path: string; signal?: AbortSignal }): Promise<DenoSocket>;
+  readonly permissions: { querySync(what: { name: "read"; path: string }): { readonly state: string } };
 }
 
 /**
@@ -85,6 +87,7 @@ export function denoTransport(): Transport {
     name: "deno",
     isInStep: true,
     isWriteDeferred: true,
+    maxOpenFiles: openFileLimitOf(deno),
     listen: (address, handler, options) => listenDeno(deno, reads, address, handler, options),
     connect: (address, options) => connectDeno(deno, reads, address, options),
   };
@@ -141,6 +144,12 @@ async function connectDeno(
       formatAddress(address),
     );
   }
+}
+
+/** Without the permission Deno would ask the user, or refuse. */
+function openFileLimitOf(deno: DenoRuntime): number | undefined {
+  const { state } = deno.permissions.querySync({ name: "read", path: OPEN_FILE_LIMIT_PATH });
+  return state === "granted" ? openFileLimit() : undefined;
 }
 
 /** A Unix socket has neither option. Deno takes no times for keep-alive: the system's count, two hours on Linux. */
@@ -214,6 +223,10 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     const isWhole = offset === 0 && length === bytes.length;
     this.#write(isWhole ? bytes : bytes.subarray(offset, offset + length));
     return false;
+  }
+
+  get pendingBytes(): number {
+    return this.#writing?.length ?? 0;
   }
 
   override resume(): void {

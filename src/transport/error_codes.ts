@@ -22,6 +22,7 @@ const LISTEN_CODES: Record<string, ListenErrorCode> = {
   EPERM: "permission-denied",
   PermissionDenied: "permission-denied",
   NotCapable: "permission-denied",
+  ERR_ACCESS_DENIED: "permission-denied", // Node under --permission.
   ENOTFOUND: "host-not-found",
   EAI_AGAIN: "host-not-found",
   URIError: "host-not-found", // Deno, for a name with characters that no host name has.
@@ -56,6 +57,7 @@ const DIAL_CODES: Record<string, DialErrorCode> = {
   EPERM: "permission-denied",
   PermissionDenied: "permission-denied",
   NotCapable: "permission-denied",
+  ERR_ACCESS_DENIED: "permission-denied", // Node under --permission.
 };
 
 const CONNECTION_CODES: Record<string, ConnectionErrorCode> = {

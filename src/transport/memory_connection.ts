@@ -106,6 +106,10 @@ export class MemoryConnection implements Connection {
     return this.#sendSome();
   }
 
+  get pendingBytes(): number {
+    return this.#restBytes;
+  }
+
   pause(): void {
     this.#isPaused = true;
   }

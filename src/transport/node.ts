@@ -3,9 +3,11 @@
 
 import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
+import { readFileSync } from "node:fs";
 import { connect, createServer, isIP, Socket } from "node:net";
 import { ConnectionError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
+import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
@@ -23,6 +25,12 @@ import type {
 } from "./transport.ts";
 
 const NOTHING = Buffer.alloc(0);
+
+/** Where `openFileLimit()` looks. */
+export const OPEN_FILE_LIMIT_PATH = "/proc/self/limits";
+
+/** Keep-alive: the silence before the first probe, the time between two, and how many. Node below 26 takes the first only. */
+const KEEP_ALIVE = [60_000, 10_000, 6] as const;
 
 /** Which end a connection is: only the listening one has a Unix path. */
 type Role = "accepted" | "dialled";
@@ -49,9 +57,12 @@ interface NodeSocket {
   destroy(): void;
   resetAndDestroy(): void;
   setNoDelay(isOn: boolean): void;
+  setKeepAlive(isOn: boolean, idleMs: number, intervalMs: number, count: number): void;
   /** What the system knows the socket by; not documented, so that it may be missing one day. */
   readonly _handle?: {
     readonly useUserBuffer?: unknown;
+    /** Bytes that the system has not taken yet. */
+    readonly writeQueueSize?: number;
     /** Answers with a negative number if the system does not know the peer any more. A Unix socket's has no such method. */
     readonly getpeername?: (into: object) => number | undefined;
   } | null;
@@ -81,6 +92,7 @@ export function nodeTransport(): Transport {
   return {
     name: "node",
     afterReads: deferTurn,
+    maxOpenFiles: openFileLimit(),
     listen: (address, handler, options) => listenNode(buffers, address, handler, options),
     connect: (address, options) => connectNode(address, options, buffers),
   };
@@ -89,9 +101,10 @@ export function nodeTransport(): Transport {
 async function listenNode(
   buffers: ReadBufferPool | undefined,
   address: Address,
-  handler: AcceptHandler,
+  acceptHandler: AcceptHandler,
   options: ListenOptions = {},
 ): Promise<TransportListener> {
+  const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
@@ -104,7 +117,7 @@ async function listenNode(
   const where = address.kind === "tcp"
     ? { host: await resolveHost(address.hostname, text), port: address.port }
     : { path: address.path };
-  server.listen({ ...where, backlog }, () => {
+  const onListening = () => {
     server.removeAllListeners("error");
     server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
     const bound = server.address();
@@ -117,7 +130,12 @@ async function listenNode(
         return Promise.resolve();
       },
     });
-  });
+  };
+  try {
+    server.listen({ ...where, backlog }, onListening);
+  } catch (cause) {
+    throw toListenError(cause, text);
+  }
   return await promise;
 }
 
@@ -144,7 +162,14 @@ export function connectNode(
   }
   const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };
   const reads = buffers && new NodeReads(buffers);
-  const socket = connect({ ...where, allowHalfOpen: true, noDelay: true, onread: reads?.onread }) as NodeSocket;
+  let socket: NodeSocket;
+  try {
+    socket = connect({ ...where, allowHalfOpen: true, noDelay: true, onread: reads?.onread }) as NodeSocket;
+  } catch (cause) {
+    reads?.close();
+    reject(toDialError(cause, text));
+    return promise;
+  }
   const fail = (cause: Error) => {
     reject(toDialError(cause, text));
     socket.destroy();
@@ -181,6 +206,21 @@ export async function resolveHost(hostname: string, address: string): Promise<st
     return (await lookup(hostname)).address;
   } catch (cause) {
     throw toListenError(cause, address);
+  }
+}
+
+/**
+ * Tells how many files the process may have open, where the system says so. Bun and Node raise it at their start as far as they
+ * may.
+ *
+ * @returns The soft limit at this moment; undefined if it is not known.
+ */
+export function openFileLimit(): number | undefined {
+  try {
+    const [, files] = /^Max open files +(\d+)/m.exec(readFileSync(OPEN_FILE_LIMIT_PATH, "utf8")) ?? [];
+    return files === undefined ? undefined : Number(files);
+  } catch {
+    return undefined; // Linux only, and by permission.
   }
 }
 
@@ -240,6 +280,7 @@ class NodeConnection extends Delivery implements Connection {
       this.localAddress = tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
       this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     }
+    if (address.kind === "tcp") socket.setKeepAlive(true, ...KEEP_ALIVE);
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
     if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk, chunk.length));
@@ -266,6 +307,12 @@ class NodeConnection extends Delivery implements Connection {
     // Nothing, behind the rest: its callback says when all before it is gone. A callback for every write costs a tenth.
     socket.write(NOTHING, (error) => this.#handleWritten(error));
     return false;
+  }
+
+  get pendingBytes(): number {
+    // What the stream has and the system has not; a write that is under way counts whole, unless the handle says more.
+    const { writableLength, _handle: handle } = this.#socket;
+    return writableLength === 0 ? 0 : handle?.writeQueueSize ?? writableLength;
   }
 
   override pause(): void {

@@ -53,6 +53,11 @@ export interface Connection {
    */
   write(bytes: Uint8Array, offset: number, length: number): boolean;
   /**
+   * Bytes of the `write` that answered false that the system has not taken yet, as far as the runtime tells; it shrinks while a
+   * slow peer reads.
+   */
+  readonly pendingBytes: number;
+  /**
    * Stops `onData`, `onDiscard` and `onEnd` from the next call on. The peer's end, and its reset, may go unseen while paused:
    * see `probe()`.
    */

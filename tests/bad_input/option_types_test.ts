@@ -3,7 +3,20 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type ConnectOptions, type ListenerOptions, TcpService, type TcpServiceOptions } from "@laster/net";
+import {
+  type ConnectOptions,
+  delimited,
+  fixedLength,
+  lengthPrefixed,
+  type ListenerOptions,
+  rawCodec,
+  simpleBinary,
+  TcpService,
+  type TcpServiceOptions,
+} from "@laster/net";
+import { BufferPool, ByteWriter, RingBuffer, SlabAllocator } from "@laster/net/buffer";
+import { compression, encryption } from "@laster/net/stages";
+import { resolveAddress } from "@laster/net/transport";
 import { memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft } from "../support.ts";
 
@@ -33,11 +46,26 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   maxQueuedFrames: ["x", {}, "5"],
   whenFull: [5, {}, "drop"],
   maxGroups: ["x", {}, "5"],
+  onConnectAttemptFailed: [1, {}, null, "f"],
+  onRefused: [1, {}, null, "f"],
+  refusalMessage: ["full", {}, null, 5],
+  highWaterMarkFrames: ["x", {}, "5"],
+  lowWaterMarkFrames: ["x", {}, "5"],
+  pauseWhenFull: ["x", {}, 1],
+  turnMs: ["x", {}, "5"],
+  handlerTimeoutMs: ["x", {}, "5"],
   idleTimeoutMs: ["x", {}, "5"],
   closeTimeoutMs: ["x", {}, "5"],
   framesPerTurn: ["x", {}, "5"],
   flushIntervalMs: ["x", {}, "5"],
 };
+
+/** What no option is, and what makes a message of it: a template throws for the first two. */
+const ODD: readonly (readonly [value: unknown, text: string])[] = [
+  [Symbol("odd"), "current value is Symbol(odd)"],
+  [Object.create(null), ""],
+  [null, "current value is null"],
+];
 
 function refusal(run: () => unknown): Error {
   const error = assertThrows(run);
@@ -58,6 +86,49 @@ for (const [name, values] of Object.entries(SERVICE)) {
     assert(refusal(() => new TcpService({ [name]: last })).message.includes(`current value is ${last}`));
   });
 }
+
+test("TcpService refuses a symbol, an object without a prototype and null for each option by the error of any other", () => {
+  for (const name of Object.keys(SERVICE)) {
+    for (const [value, text] of ODD) {
+      if (name === "pool" && text === "") continue; // No pool option is an option, too.
+      const { message } = refusal(() => new TcpService({ [name]: value }));
+      assert(message.startsWith("Cannot "), `${name}: ${message}`);
+      if (name !== "pool") assert(message.includes(text) && message.includes(name), `${name}: ${message}`);
+    }
+  }
+});
+
+test("codecs and stages refuse them likewise", () => {
+  const made: Readonly<Record<string, (value: never) => unknown>> = {
+    "rawCodec maxPayloadBytes": (maxPayloadBytes) => rawCodec({ maxPayloadBytes }),
+    "simpleBinary maxPayloadBytes": (maxPayloadBytes) => simpleBinary({ maxPayloadBytes }),
+    "lengthPrefixed width": (width) => lengthPrefixed({ width }),
+    "lengthPrefixed byteOrder": (byteOrder) => lengthPrefixed({ byteOrder }),
+    "lengthPrefixed lengthOffset": (lengthOffset) => lengthPrefixed({ lengthOffset }),
+    "lengthPrefixed lengthAdjustment": (lengthAdjustment) => lengthPrefixed({ lengthAdjustment }),
+    "lengthPrefixed keepHeader": (keepHeader) => lengthPrefixed({ keepHeader }),
+    "delimited delimiter": (delimiter) => delimited({ delimiter }),
+    "delimited keepDelimiter": (keepDelimiter) => delimited({ keepDelimiter }),
+    "fixedLength frameBytes": (frameBytes) => fixedLength({ frameBytes }),
+    "fixedLength fill": (fill) => fixedLength({ frameBytes: 4, fill }),
+    "compression maxInflatedBytes": (maxInflatedBytes) => compression({ maxInflatedBytes }),
+    "compression leastBytes": (leastBytes) => compression({ leastBytes }),
+    "encryption sendKey": (sendKey) => encryption({ sendKey, receiveKey: new Uint8Array(32) }),
+    "BufferPool maxBytes": (maxBytes) => new BufferPool({ maxBytes }),
+    "RingBuffer initialBytes": (initialBytes) => new RingBuffer({ initialBytes }),
+    "SlabAllocator slotBytes": (slotBytes) => new SlabAllocator({ slotBytes }),
+    "ByteWriter maxBytes": (maxBytes) => new ByteWriter({ maxBytes }),
+    "resolveAddress hostname": (hostname) => resolveAddress({ port: 1, hostname }, "127.0.0.1"),
+    "resolveAddress port": (port) => resolveAddress({ port }, "127.0.0.1"),
+    "resolveAddress path": (path) => resolveAddress({ path }, "127.0.0.1"),
+  };
+  for (const [what, make] of Object.entries(made)) {
+    for (const [value] of ODD) {
+      const { message } = refusal(() => make(value as never));
+      assert(message.startsWith("Cannot "), `${what}: ${message}`);
+    }
+  }
+});
 
 test("TcpService refuses listeners and dials that are no options, wherever they stand", () => {
   for (const value of [null, undefined, 5, "127.0.0.1:80"]) {

@@ -98,7 +98,7 @@ for (const { name, make } of transportsHere()) {
       ["handler-error", "on purpose"],
       ["handler-error", "on purpose"],
     ]);
-    assertEquals(logged.length, 2);
+    assertEquals(logged, ["Session {id} ends by {reason}: {error}"], "the second one within a second is counted");
     good.near.send(bytes("hello"));
     await until(() => (good.near.data as string[]).length === 1, "the echo");
     assertEquals(pair.server.sessionCount, 1);

@@ -167,11 +167,13 @@ test("Connector.dial() fails at once by a signal that is aborted, and in the pau
   assertEquals([state, attempts, clock.timerCount, dials.length], ["failed", 1, 0, 2]);
 });
 
-test("Connector.dial() rejects with what is no DialError", async () => {
+test("Connector.dial() makes a DialError of whatever else a transport fails with, and does not try again", async () => {
   const { dials, dial, clock } = setUp();
-  const result = assertRejects(() => dial({ retries: 5 }), RangeError, "a bug");
-  dials[0].answer.reject(new RangeError("a bug"));
-  await result;
+  const result = dial({ retries: 5 });
+  const bug = new RangeError("a bug");
+  dials[0].answer.reject(bug);
+  const { state, error, attempts } = await result as { state: string; error: DialError; attempts: number };
+  assertEquals([state, error.code, error.cause, attempts], ["failed", "unknown", bug, 1]);
   assertEquals(clock.timerCount, 0);
 });
 

@@ -14,26 +14,27 @@ function setUp() {
     log.push(`${name} ends`);
     const fault = name === "start" ? faults.shift() : undefined;
     if (fault !== undefined) throw fault;
+    return { abortedSessions: 0 };
   };
-  return { log, faults, startStop: new StartStop(change("start"), change("stop")) };
+  return { log, faults, startStop: new StartStop(() => change("start")().then(() => {}), change("stop")) };
 }
 
 test("StartStop.stop() does nothing before the first start, and start() nothing while started", async () => {
   const { log, startStop } = setUp();
-  await startStop.stop();
+  await startStop.stop(0);
   assertEquals(log, []);
   assertStrictEquals(startStop.start(), startStop.start());
   await startStop.start();
   await startStop.start();
   assertEquals(log, ["start begins", "start ends"]);
-  await startStop.stop();
-  await startStop.stop();
+  await startStop.stop(0);
+  await startStop.stop(0);
   assertEquals(log.length, 4);
 });
 
 test("StartStop lets no two changes overlap, and ends as the last call asks", async () => {
   const { log, startStop } = setUp();
-  await Promise.all([startStop.start(), startStop.stop(), startStop.stop(), startStop.start(), startStop.start()]);
+  await Promise.all([startStop.start(), startStop.stop(0), startStop.stop(0), startStop.start(), startStop.start()]);
   assertEquals(log, ["start begins", "start ends", "stop begins", "stop ends", "start begins", "start ends"]);
 });
 
@@ -42,12 +43,12 @@ test("StartStop.start() that fails is as if it had not been, for the calls after
   faults.push(new Error("one"), new Error("two"), new Error("three"));
   const both = [startStop.start(), startStop.start()];
   for (const call of both) await assertRejects(() => call, Error, "one");
-  await startStop.stop();
+  await startStop.stop(0);
   assertEquals(log, ["start begins", "start ends"]);
-  const [start, stop, again] = [startStop.start(), startStop.stop(), startStop.start()];
+  const [start, stop, again] = [startStop.start(), startStop.stop(0), startStop.start()];
   await Promise.all([assertRejects(() => start, Error, "two"), stop, assertRejects(() => again, Error, "three")]);
   assertEquals(log.filter((line) => line.startsWith("stop")), [], "there was nothing to stop");
   await startStop.start();
-  await startStop.stop();
+  await startStop.stop(0);
   assertEquals(log.slice(-4), ["start begins", "start ends", "stop begins", "stop ends"]);
 });

@@ -194,6 +194,7 @@ test("TcpService.stats() and dump() tell what happened", async () => {
     state: "running",
     dials: 0,
     failedDials: 0,
+    failedDialAttempts: 0,
     sessions: 0,
     openedSessions: 1,
     closedSessions: { "remote-closing": 1 },

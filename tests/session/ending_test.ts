@@ -96,7 +96,7 @@ for (const { name, make } of transportsHere()) {
 
   test(`TcpService.stop() called in a handler ends the session by shutdown on ${name}`, async () => {
     const log = new CloseLog();
-    const stopped = Promise.withResolvers<void>();
+    const stopped = Promise.withResolvers<unknown>();
     const pair = await startPair(make(), {
       onMessage(session) {
         pair.server.stop().then(stopped.resolve);
@@ -116,7 +116,7 @@ for (const { name, make } of transportsHere()) {
   test(`TcpService.stop() in onClose and broadcast in onClose are survived on ${name}`, async () => {
     let closed = 0;
     const pair: Pair = await startPair(make(), {
-      onClose(): Promise<void> {
+      onClose(): Promise<unknown> {
         closed++;
         pair.server.broadcast(bytes("somebody left"));
         return pair.server.stop();

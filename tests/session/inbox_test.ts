@@ -9,7 +9,10 @@ import { FlushScheduler } from "../../src/session/flush_scheduler.ts";
 import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
 import { SendLane } from "../../src/session/send_lane.ts";
 import { TurnBatch } from "../../src/session/turn_batch.ts";
-import { Inbox, isThenable } from "../../src/session/inbox.ts";
+import { isThenable } from "../../src/session/handler_result.ts";
+import { Inbox } from "../../src/session/inbox.ts";
+import { TimeoutQueue } from "../../src/session/timeout_queue.ts";
+import { TurnQueue } from "../../src/session/turn_queue.ts";
 import { FakeClock } from "@laster/net/testing";
 import { bytes, text, turn } from "../support.ts";
 
@@ -46,6 +49,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
     },
     directHandler: () => undefined,
     isReceiving: () => owner.isOpen,
+    handleOverdueHandler: () => {},
     handleFault(reason: CloseReason, error: unknown) {
       log.push(`${reason}: ${error instanceof Error ? error.message : error}`);
       owner.isOpen = false;
@@ -56,11 +60,12 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
   };
   const inbox = new Inbox(
     {
-      clock,
       pool,
       scheduler: new FlushScheduler(clock, new SendLane(new TurnBatch(new OutboundBlocks(pool))), { intervalMs: 0 }),
       frame: new Frame(),
-      limits: { framesPerTurn },
+      limits: { framesPerTurn, handlerTimeoutMs: 0 },
+      turns: new TurnQueue(clock, 0),
+      handlerTimeouts: new TimeoutQueue(clock, 0),
       traffic,
     },
     owner,

@@ -2,6 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
+import { FakeClock } from "@laster/net/testing";
 import { MessageStream } from "../../src/session/message_stream.ts";
 import { turn } from "../support.ts";
 
@@ -9,16 +10,17 @@ const ONE = new Uint8Array([1]);
 const TWO = new Uint8Array([2]);
 
 function setUp() {
+  const clock = new FakeClock();
   const log: boolean[] = [];
-  return { stream: new MessageStream({ handleLoop: (isRunning) => log.push(isRunning) }), log };
+  return { stream: new MessageStream({ handleReading: (isReading) => log.push(isReading) }, 7, clock), log, clock };
 }
 
 test("MessageStream.push() gives a loop that waits its message at once, and tells when it asks for the next", async () => {
   const { stream, log } = setUp();
   const loop = stream.loop();
-  assertEquals([stream.isLooping, log], [false, []], "a loop begins when it is asked for something");
+  assertEquals([stream.isReading, log], [false, []], "a loop begins when it is asked for something");
   const next = loop.next();
-  assertEquals([stream.isLooping, log], [true, [true]]);
+  assertEquals([stream.isReading, log], [true, [true]]);
   let isAsked = false;
   stream.push(ONE).then(() => isAsked = true);
   assertEquals(await next, { value: ONE, done: false });
@@ -27,7 +29,7 @@ test("MessageStream.push() gives a loop that waits its message at once, and tell
   await loop.return();
   await turn();
   assertEquals(isAsked, true);
-  assertEquals([stream.isLooping, log], [false, [true, false]]);
+  assertEquals([stream.isReading, log], [false, [true, false]]);
 });
 
 test("MessageStream.push() keeps a message that nobody waits for, and tells when the next is asked for", async () => {
@@ -56,7 +58,7 @@ test("MessageStream.loop() refuses a second loop, and takes one after the first"
   const { stream, log } = setUp();
   const first = stream.loop();
   const next = first.next();
-  await assertRejects(() => stream.loop().next(), TypeError, "one loop at a time");
+  await assertRejects(() => stream.loop().next(), TypeError, "one reader at a time");
   assertEquals(log, [true], "the refused one did not end the other");
   stream.push(ONE);
   await next;
@@ -85,7 +87,7 @@ test("MessageStream.end() with an error fails the loop that waits, and every one
   stream.end(error);
   await next;
   await assertRejects(() => stream.loop().next(), RangeError, "gone");
-  assertEquals([stream.isLooping, log], [false, [true, false, true, false]]);
+  assertEquals([stream.isReading, log], [false, [true, false, true, false]]);
 });
 
 test("MessageStream.loop() is over for good after an error", async () => {
@@ -104,5 +106,5 @@ test("MessageStream.loop() left by a throw in its body is left all the same", as
     for await (const _payload of stream.loop()) throw new Error("in the body");
   };
   await assertRejects(run, Error, "in the body");
-  assertEquals([stream.isLooping, log], [false, [true, false]]);
+  assertEquals([stream.isReading, log], [false, [true, false]]);
 });

@@ -52,12 +52,13 @@ test("SendQueue.push() answers congested one byte past the high-water mark, and 
 
 test("SendQueue.push() answers full at maxQueuedFrames, after it has tried to flush", () => {
   const { push, queue, connection } = smallQueue();
-  for (let count = 0; count < 8; count++) assertEquals(push(pattern(1)), "queued");
+  for (let count = 0; count < 4; count++) assertEquals(push(pattern(1)), "queued");
   assertEquals(connection.writes, []);
-  assertEquals(push(pattern(1)), "queued", "the connection took the eight");
-  assertEquals([connection.writes, queue.queuedFrames], [[8], 1]);
+  assertEquals(push(pattern(1)), "sent", "above the mark: the connection took the five");
+  assertEquals([connection.writes, queue.queuedFrames], [[5], 0]);
   connection.isTaking = false;
-  for (let count = 0; count < 7; count++) assertEquals(push(pattern(1)), "queued");
+  for (let count = 0; count < 4; count++) assertEquals(push(pattern(1)), "queued");
+  for (let count = 4; count < 8; count++) assertEquals(push(pattern(1)), "congested");
   assertEquals(push(pattern(1)), "full");
   assertEquals([queue.queuedFrames, queue.queuedBytes], [8, 8]);
 });
@@ -358,6 +359,7 @@ test("SendQueue delivers every byte in order, and counts them, whatever the conn
       highWaterMarkBytes: 100_000,
       maxQueuedBytes: 1_200_000,
       maxQueuedFrames: 100,
+      highWaterMarkFrames: 99,
     });
     const expected: number[] = [];
     let frames = 0;
@@ -422,7 +424,7 @@ test("SendQueue.push() takes no more frames than maxQueuedFrames when they gathe
   connection.isTaking = false;
   push(pattern(10));
   queue.flush();
-  assertEquals([push(pattern(10)), push(pattern(10)), push(pattern(10))], ["queued", "queued", "full"]);
+  assertEquals([push(pattern(10)), push(pattern(10)), push(pattern(10))], ["congested", "congested", "full"]);
   assertEquals(queue.queuedFrames, 3);
 });
 

@@ -23,7 +23,7 @@ const received = ({ connection }: ReturnType<typeof makeQueue>) => text(Uint8Arr
 
 /** A queue whose connection has not taken its first write. */
 function stalled(whenFull: FullPolicy, maxQueuedFrames: number): ReturnType<typeof makeQueue> {
-  const fixture = makeQueue({ whenFull, maxQueuedFrames });
+  const fixture = makeQueue({ whenFull, maxQueuedFrames, highWaterMarkFrames: maxQueuedFrames - 1 });
   fixture.connection.isTaking = false;
   fixture.push(utf8("first "));
   fixture.queue.flush();
@@ -37,7 +37,9 @@ function pushKeyed({ queue }: ReturnType<typeof makeQueue>, payload: string, key
 
 test("SendQueue drops the oldest that are not on their way under drop-oldest, and counts them", () => {
   const fixture = stalled("drop-oldest", 4);
-  for (let index = 0; index < 10; index++) assertEquals(fixture.push(utf8(`${index} `)), "queued");
+  for (let index = 0; index < 10; index++) {
+    assertEquals(fixture.push(utf8(`${index} `)), index < 2 ? "queued" : "congested");
+  }
   assertEquals([fixture.queue.queuedFrames, fixture.queue.drops], [4, { oldest: 7, superseded: 0 }]);
   fixture.connection.isTaking = true;
   fixture.drain();
@@ -53,12 +55,12 @@ test("SendQueue refuses under drop-oldest only when what is on its way fills it 
 test("SendQueue keeps the latest of each key under latest-per-key, in the order of the last", () => {
   const fixture = stalled("latest-per-key", 4);
   for (const [payload, key] of [["a1 ", "a"], ["b1 ", "b"], ["a2 ", "a"], ["x ", undefined], ["a3 ", "a"]] as const) {
-    assertEquals(pushKeyed(fixture, payload, key), "queued");
+    assertEquals(pushKeyed(fixture, payload, key), fixture.queue.queuedFrames < 4 ? "queued" : "congested");
   }
   assertEquals(fixture.queue.drops, { oldest: 0, superseded: 2 });
   assertEquals(pushKeyed(fixture, "y "), "full");
   assertEquals(pushKeyed(fixture, "c1 ", "c"), "full");
-  assertEquals(pushKeyed(fixture, "b2 ", "b"), "queued");
+  assertEquals(pushKeyed(fixture, "b2 ", "b"), "congested");
   fixture.connection.isTaking = true;
   fixture.drain();
   assertEquals(received(fixture), "first x a3 b2 ");
@@ -67,10 +69,10 @@ test("SendQueue keeps the latest of each key under latest-per-key, in the order 
 
 test("SendQueue tells its owner to close under close, and refuses under refuse", () => {
   const closing = stalled("close", 2);
-  assertEquals([closing.push(utf8("a")), closing.overflows], ["queued", 0]);
+  assertEquals([closing.push(utf8("a")), closing.overflows], ["congested", 0]);
   assertEquals([closing.push(utf8("b")), closing.overflows], ["full", 1]);
   const refusing = stalled("refuse", 2);
-  assertEquals([refusing.push(utf8("a")), refusing.push(utf8("b")), refusing.overflows], ["queued", "full", 0]);
+  assertEquals([refusing.push(utf8("a")), refusing.push(utf8("b")), refusing.overflows], ["congested", "full", 0]);
 });
 
 test("SendQueue holds what a stalled peer has to get within its limit, and a quarter, whatever was dropped", () => {
