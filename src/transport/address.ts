@@ -113,3 +113,13 @@ export function formatAddress(address: Address): string {
     ? `[${address.hostname}]:${address.port}`
     : `${address.hostname}:${address.port}`;
 }
+
+/**
+ * Says whether a path has a NUL: Bun takes what is in front of it, and would listen or dial elsewhere.
+ *
+ * @param address Where to listen or dial.
+ * @returns Whether it is no address.
+ */
+export function isCutShort(address: Address): boolean {
+  return address.kind === "unix" && address.path.includes("\0");
+}

@@ -3,7 +3,7 @@
 
 import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
-import { type Address, formatAddress, type TcpAddress, tcpAddress } from "./address.ts";
+import { type Address, formatAddress, isCutShort, type TcpAddress, tcpAddress } from "./address.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { deferTurn } from "../defer.ts";
 import { Delivery } from "./delivery.ts";
@@ -90,6 +90,7 @@ export function bunTransport(): Transport {
 
 async function listenBun(bun: BunRuntime, address: Address, acceptHandler: AcceptHandler): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
+  if (isCutShort(address)) throw new ListenError("address-not-available", formatAddress(address));
   try {
     const where = address.kind === "tcp"
       ? { hostname: await resolveHost(address.hostname, formatAddress(address)), port: address.port }

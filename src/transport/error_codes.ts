@@ -26,6 +26,7 @@ const LISTEN_CODES: Record<string, ListenErrorCode> = {
   ENOTFOUND: "host-not-found",
   EAI_AGAIN: "host-not-found",
   URIError: "host-not-found", // Deno, for a name with characters that no host name has.
+  ERR_INVALID_ARG_VALUE: "host-not-found", // Node, for a name with a NUL or of no characters.
   EMFILE: "too-many-files",
   ENFILE: "too-many-files",
 };
@@ -45,6 +46,9 @@ const DIAL_CODES: Record<string, DialErrorCode> = {
   ENOTFOUND: "host-not-found",
   EAI_AGAIN: "host-not-found",
   URIError: "host-not-found", // Deno, for a name with characters that no host name has.
+  ERR_INVALID_ARG_VALUE: "host-not-found", // Node, for a name with a NUL.
+  EINVAL: "unreachable", // A Unix path that is too long, or has a NUL.
+  RangeError: "refused", // Deno, for port 0.
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",
   NetworkUnreachable: "unreachable",
@@ -73,8 +77,8 @@ const CONNECTION_CODES: Record<string, ConnectionErrorCode> = {
   TimedOut: "timeout",
 };
 
-/** Deno reports a failed lookup as a plain `Error`; this is how its message starts. */
-const LOOKUP_MESSAGE = /failed to lookup address|name resolution|No address associated/i;
+/** Deno reports a failed lookup as a plain `Error`, and Node one of a name that is too long as EINVAL. */
+const LOOKUP_MESSAGE = /getaddrinfo EINVAL|failed to lookup address|name resolution|No address associated/i;
 
 /**
  * Translates what `listen` or `accept` threw.
@@ -84,7 +88,7 @@ const LOOKUP_MESSAGE = /failed to lookup address|name resolution|No address asso
  * @returns Our error, with the runtime's as cause.
  */
 export function toListenError(cause: unknown, address: string): ListenError {
-  const code = lookUp(LISTEN_CODES, cause) ?? (isLookupFailure(cause) ? "host-not-found" : "unknown");
+  const code = isLookupFailure(cause) ? "host-not-found" : lookUp(LISTEN_CODES, cause) ?? "unknown";
   return new ListenError(code, address, { cause });
 }
 
@@ -96,7 +100,7 @@ export function toListenError(cause: unknown, address: string): ListenError {
  * @returns Our error, with the runtime's as cause.
  */
 export function toDialError(cause: unknown, address: string): DialError {
-  const code = lookUp(DIAL_CODES, cause) ?? (isLookupFailure(cause) ? "host-not-found" : "unknown");
+  const code = isLookupFailure(cause) ? "host-not-found" : lookUp(DIAL_CODES, cause) ?? "unknown";
   return new DialError(code, address, { cause });
 }
 

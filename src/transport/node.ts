@@ -5,10 +5,10 @@ import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { connect, createServer, isIP, Socket } from "node:net";
-import { ConnectionError } from "../errors.ts";
+import { ConnectionError, DialError, ListenError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
 import { guardAccepts } from "./accept_guard.ts";
-import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
@@ -106,6 +106,7 @@ async function listenNode(
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
+  if (isCutShort(address)) throw new ListenError("address-not-available", text);
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
     if (address.kind === "tcp" && socket.remoteAddress === undefined) socket.destroy();
@@ -158,6 +159,10 @@ export function connectNode(
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
   if (signal?.aborted) {
     reject(toDialError(abortError(), text));
+    return promise;
+  }
+  if (isCutShort(address)) {
+    reject(new DialError("unreachable", text));
     return promise;
   }
   const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };

@@ -173,14 +173,13 @@ export function flowCases(suite: Suite): void {
       subject.start();
       peer.start();
       let pieces = 0;
-    subject.hooks.onDiscard = () => {
-      pieces++;
-      subject.pause();
-    };
+      subject.hooks.onDiscard = () => {
+        pieces++;
+        subject.pause();
+      };
       subject.discardInput();
       assertEquals(peer.write(patternBytes(16 * MIB)), false);
       for (let pauses = 0; pauses < 4; pauses++) {
-        const before = subject.discardedBytes;
         await subject.until("a piece", () => pieces > pauses);
         await bench.settle();
         assertEquals(peer.drains, 0);
