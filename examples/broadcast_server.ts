@@ -14,7 +14,8 @@ const service = new TcpService({
   // Who listens need not talk: a receiver that never sends is no dead peer here.
   idleTimeoutMs: 0,
   onMessage(_session, payload) {
-    service.broadcast(payload);
+    // Who sends faster than the others read waits for them, but not for those that do not read at all.
+    if (service.broadcast(payload).congested > 0) return service.drained();
   },
 });
 

@@ -34,7 +34,13 @@ export function parseArguments<const Known extends Arguments>(known: Known): Val
   return values as Values<Known>;
 }
 
-/** Starts a service, prints `listening on HOST:PORT`, and stops it in order on SIGTERM or SIGINT. */
+/** How long sessions may take to end in order: below the ten seconds that a container gives. */
+const STOP_TIMEOUT_MS = 8_000;
+
+/**
+ * Starts a service, prints `listening on HOST:PORT`, and stops it in order on SIGTERM or SIGINT; on a second one it ends at once,
+ * with exit code 1.
+ */
 export async function runServer<Data>(service: TcpService<Data>): Promise<void> {
   try {
     await service.start();
@@ -43,9 +49,9 @@ export async function runServer<Data>(service: TcpService<Data>): Promise<void> 
   }
   let isStopping = false;
   const stop = async () => {
-    if (isStopping) return;
+    if (isStopping) process.exit(1);
     isStopping = true;
-    await service.stop();
+    await service.stop({ timeoutMs: STOP_TIMEOUT_MS });
     process.exit(0);
   };
   process.on("SIGINT", stop);

@@ -1,7 +1,7 @@
 // The error classes of the package: everything a caller may want to catch. Wrong arguments are a TypeError or a
 // RangeError instead. Runtime neutral.
 
-import { describe } from "./options.ts";
+import { describeValue } from "./options.ts";
 
 /** What was wrong with a frame: the `code` of a {@linkcode FrameError}. */
 export type FrameErrorCode =
@@ -353,7 +353,7 @@ export function toError(fault: unknown): Error {
   } catch {
     // A proxy that refuses to be looked at.
   }
-  return new Error(describe(fault), { cause: fault });
+  return new Error(describeValue(fault), { cause: fault });
 }
 
 /**
@@ -364,7 +364,7 @@ export function toError(fault: unknown): Error {
  */
 export function messageOf(error: Error): string {
   try {
-    return describe(error.message);
+    return describeValue(error.message);
   } catch {
     return "an error whose message cannot be read";
   }

@@ -7,7 +7,7 @@
  * @param value The value.
  * @returns The text, or `an object` for what has none.
  */
-export function describe(value: unknown): string {
+export function describeValue(value: unknown): string {
   try {
     return String(value);
   } catch {
@@ -37,7 +37,7 @@ export function orDefault<Value>(value: Value | undefined, fallback: Value): Val
 export function checkKeys(what: string, options: object, known: Readonly<Record<string, unknown>>): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
-      `Cannot create ${what} as its options must be an object: current value is ${describe(options)}`,
+      `Cannot create ${what} as its options must be an object: current value is ${describeValue(options)}`,
     );
   }
   for (const name of Object.keys(options)) {
@@ -72,7 +72,7 @@ export function requireInteger(
   if (!Number.isInteger(value) || value < minimum || value > maximum) {
     throw new RangeError(
       `Cannot ${action} as ${name} must be an integer from ${minimum} to ${maximum}: current value is ${
-        describe(value)
+        describeValue(value)
       }`,
     );
   }
@@ -87,5 +87,5 @@ export function requireInteger(
  */
 export function checkSignal(action: string, signal: AbortSignal | undefined): void {
   if (signal === undefined || typeof signal?.addEventListener === "function") return;
-  throw new TypeError(`Cannot ${action} as signal must be an AbortSignal: current value is ${describe(signal)}`);
+  throw new TypeError(`Cannot ${action} as signal must be an AbortSignal: current value is ${describeValue(signal)}`);
 }

@@ -1,7 +1,7 @@
 // Integers from and into bytes in both orders, and the limits of the widths. Checks no index: callers have done so.
 // Runtime neutral.
 
-import { describe } from "../options.ts";
+import { describeValue } from "../options.ts";
 
 const MAX_UINT64 = 2n ** 64n - 1n;
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -104,11 +104,11 @@ export function requireInt64(value: bigint): void {
 /** Refuses a finite number that a 32-bit float could only hold as infinity. */
 export function requireFloat32(value: number): void {
   if (!Number.isFinite(value) || Number.isFinite(Math.fround(value))) return;
-  throw new RangeError(`Cannot write float32 as value must fit 32 bits: current value is ${describe(value)}`);
+  throw new RangeError(`Cannot write float32 as value must fit 32 bits: current value is ${describeValue(value)}`);
 }
 
 function bigintError(what: string, value: bigint, minimum: bigint, maximum: bigint): RangeError {
   return new RangeError(
-    `Cannot write ${what} as value must be from ${minimum} to ${maximum}: current value is ${describe(value)}`,
+    `Cannot write ${what} as value must be from ${minimum} to ${maximum}: current value is ${describeValue(value)}`,
   );
 }

@@ -45,7 +45,9 @@ export interface ByteWriterOptions {
  * @throws {RangeError} if one is outside its range.
  */
 export function resolveWriterSizes(options: ByteWriterOptions): Required<ByteWriterOptions> {
-  const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, options.initialBytes ?? 0));
+  // What is no number is refused below.
+  const leastBytes = typeof options.initialBytes === "number" ? options.initialBytes : 0;
+  const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, leastBytes));
   requireInteger("create ByteWriter", "maxBytes", maxBytes, 0, MAX_BUFFER_BYTES);
   const initialBytes = orDefault(options.initialBytes, Math.min(DEFAULT_INITIAL_BYTES, maxBytes));
   requireInteger("create ByteWriter", "initialBytes", initialBytes, 0, maxBytes);

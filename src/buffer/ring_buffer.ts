@@ -1,7 +1,7 @@
 // A bounded first-in, first-out queue of bytes over a store that doubles up to a limit. Knows nothing of frames.
 // Runtime neutral.
 
-import { describe, orDefault } from "../options.ts";
+import { describeValue, orDefault } from "../options.ts";
 import { MAX_BUFFER_BYTES, requireInteger, requireRange } from "./check.ts";
 import { copyBytes } from "./copy_bytes.ts";
 
@@ -210,7 +210,9 @@ export class RingBuffer {
 }
 
 function resolveSizes(options: RingBufferOptions): Required<RingBufferOptions> {
-  const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, options.initialBytes ?? 0));
+  // What is no number is refused below.
+  const leastBytes = typeof options.initialBytes === "number" ? options.initialBytes : 0;
+  const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, leastBytes));
   requirePowerOfTwo("maxBytes", maxBytes, MAX_BUFFER_BYTES);
   const initialBytes = orDefault(options.initialBytes, Math.min(DEFAULT_INITIAL_BYTES, maxBytes));
   requirePowerOfTwo("initialBytes", initialBytes, maxBytes);
@@ -221,7 +223,7 @@ function requirePowerOfTwo(name: string, value: number, maximum: number): void {
   if (Number.isInteger(value) && value >= 1 && value <= maximum && (value & (value - 1)) === 0) return;
   throw new RangeError(
     `Cannot create RingBuffer as ${name} must be a power of two from 1 to ${maximum}: current value is ${
-      describe(value)
+      describeValue(value)
     }`,
   );
 }

@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys, describe } from "../options.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -68,7 +68,7 @@ export function delimited(options: DelimitedOptions = {}): Codec {
   const { keepDelimiter = false, maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = options;
   if (typeof keepDelimiter !== "boolean") {
     throw new TypeError(
-      `Cannot create codec as keepDelimiter must be a boolean: current value is ${describe(keepDelimiter)}`,
+      `Cannot create codec as keepDelimiter must be a boolean: current value is ${describeValue(keepDelimiter)}`,
     );
   }
   checkMaxPayloadBytes(maxPayloadBytes, 0);
@@ -167,7 +167,7 @@ function toBytes(delimiter: string | Uint8Array): Uint8Array {
   const bytes = typeof delimiter === "string" ? new TextEncoder().encode(delimiter) : delimiter;
   if (bytes?.BYTES_PER_ELEMENT !== 1) {
     throw new TypeError(
-      `Cannot create codec as delimiter must be a text or a Uint8Array: current value is ${describe(delimiter)}`,
+      `Cannot create codec as delimiter must be a text or a Uint8Array: current value is ${describeValue(delimiter)}`,
     );
   }
   if (bytes.length === 0 || bytes.length > LONGEST_DELIMITER_BYTES) {

@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { LARGEST_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
@@ -86,6 +86,8 @@ export function fixedLength(options: FixedLengthOptions): Codec {
 function checkByteCount(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
-    `Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${value}`,
+    `Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${
+      describeValue(value)
+    }`,
   );
 }

@@ -2,6 +2,7 @@
 // memory for as long as there is one. Frames that lie whole in a chunk are not copied. FrameReader is its public face, and
 // Inbox extends it. Runtime neutral.
 
+import { describeValue } from "../options.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
 import { copyBytes, forgetSource } from "../buffer/copy_bytes.ts";
@@ -234,7 +235,7 @@ export class FrameCutter {
     if (need < 0 || !Number.isInteger(need)) {
       throw new FrameError(
         "codec-fault",
-        `Cannot decode frame as the decoder must need 0 or more bytes: current value is ${need}`,
+        `Cannot decode frame as the decoder must need 0 or more bytes: current value is ${describeValue(need)}`,
       );
     }
     return need > count ? need : 0;
@@ -244,6 +245,8 @@ export class FrameCutter {
 function refuseUsed(used: number, least: number, most: number): never {
   throw new FrameError(
     "codec-fault",
-    `Cannot decode frame as the decoder must use ${least} to ${most} bytes, or 0: current value is ${used}`,
+    `Cannot decode frame as the decoder must use ${least} to ${most} bytes, or 0: current value is ${
+      describeValue(used)
+    }`,
   );
 }

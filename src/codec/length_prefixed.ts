@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys, orDefault } from "../options.ts";
+import { checkKeys, describeValue, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from "./length_field.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
@@ -204,7 +204,7 @@ function lengthValue(shape: Shape, bodyBytes: number): number {
   if (value >= 0) return value;
   throw new FrameError(
     "negative-length",
-    `Cannot encode frame as its length must not be negative: current value is ${value}`,
+    `Cannot encode frame as its length must not be negative: current value is ${describeValue(value)}`,
   );
 }
 
@@ -217,10 +217,14 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
   const includesHeader = orDefault(options.lengthIncludesHeader, false);
   const keepHeader = orDefault(options.keepHeader, false);
   if (![1, 2, 3, 4, 8, "varint"].includes(width)) {
-    throw new RangeError(`Cannot create codec as width must be 1, 2, 3, 4, 8 or "varint": current value is ${width}`);
+    throw new RangeError(
+      `Cannot create codec as width must be 1, 2, 3, 4, 8 or "varint": current value is ${describeValue(width)}`,
+    );
   }
   if (byteOrder !== "little" && byteOrder !== "big") {
-    throw new RangeError(`Cannot create codec as byteOrder must be "little" or "big": current value is ${byteOrder}`);
+    throw new RangeError(
+      `Cannot create codec as byteOrder must be "little" or "big": current value is ${describeValue(byteOrder)}`,
+    );
   }
   checkBoolean("lengthIncludesHeader", includesHeader);
   checkBoolean("keepHeader", keepHeader);
@@ -252,11 +256,13 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
 function checkInteger(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
-    `Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${value}`,
+    `Cannot create codec as ${name} must be an integer from ${least} to ${most}: current value is ${
+      describeValue(value)
+    }`,
   );
 }
 
 function checkBoolean(name: string, value: boolean): void {
   if (typeof value === "boolean") return;
-  throw new TypeError(`Cannot create codec as ${name} must be true or false: current value is ${value}`);
+  throw new TypeError(`Cannot create codec as ${name} must be true or false: current value is ${describeValue(value)}`);
 }

@@ -1,6 +1,6 @@
 // The payload limit that the codecs share, and its check. Runtime neutral.
 
-import { describe } from "../options.ts";
+import { describeValue } from "../options.ts";
 
 /** The default limit of a payload: one large game message; it bounds what an unfinished frame can hold per session. */
 export const DEFAULT_MAX_PAYLOAD_BYTES = 65_536;
@@ -21,6 +21,6 @@ export function checkMaxPayloadBytes(maxPayloadBytes: number, leastBytes: number
   if (isInRange) return;
   throw new RangeError(
     `Cannot create codec as maxPayloadBytes must be an integer from ${leastBytes} to ${LARGEST_MAX_PAYLOAD_BYTES}: ` +
-      `current value is ${describe(maxPayloadBytes)}`,
+      `current value is ${describeValue(maxPayloadBytes)}`,
   );
 }

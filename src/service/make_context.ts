@@ -14,6 +14,7 @@ import type { ResolvedSessionLimits } from "../session/limits.ts";
 import { MemoryGuard } from "../session/memory_guard.ts";
 import { makeSendQueueContext } from "../session/send_queue_context.ts";
 import type { SessionContext } from "../session/session_context.ts";
+import { closeLookMs } from "../session/session_ending.ts";
 import type { SessionCore } from "../session/session_core.ts";
 import { TimeoutQueue } from "../session/timeout_queue.ts";
 import { TurnQueue } from "../session/turn_queue.ts";
@@ -21,9 +22,6 @@ import type { Transport } from "../transport/transport.ts";
 import { guardClock } from "./guarded_clock.ts";
 import { guardLogger } from "./guarded_logger.ts";
 import type { TcpServiceOptions } from "./service_options.ts";
-
-/** How long the end of a session takes at the most whose peer is at fault. */
-const FAULT_TIMEOUT_MS = 1_000;
 
 /** What the service brings beside its options. */
 export interface ContextParts<Data> {
@@ -70,8 +68,7 @@ export function makeSessionContext<Data>(
     idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, sessions),
     inputWatch: new InputWatch(clock, sessions),
     discardPacer: new DiscardPacer(clock),
-    closeTimeouts: new TimeoutQueue(clock, limits.closeTimeoutMs),
-    faultTimeouts: new TimeoutQueue(clock, Math.min(FAULT_TIMEOUT_MS, limits.closeTimeoutMs)),
+    closeLooks: new TimeoutQueue(clock, closeLookMs(limits.closeTimeoutMs)),
     handlerTimeouts: new TimeoutQueue(clock, limits.handlerTimeoutMs),
     // Without `createData` the type parameter is `undefined`, its default.
     createData: options.createData ?? (() => undefined as Data),

@@ -4,7 +4,7 @@ import type { BufferPoolOptions } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Logger } from "../logger.ts";
-import { checkKeys, describe, orDefault } from "../options.ts";
+import { checkKeys, describeValue, orDefault } from "../options.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import { checkRange, type SessionLimits } from "../session/limits.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -254,5 +254,5 @@ function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
 }
 
 function refuseType(name: string, type: string, value: unknown): never {
-  throw new TypeError(`Cannot create service as ${name} must be ${type}: current value is ${describe(value)}`);
+  throw new TypeError(`Cannot create service as ${name} must be ${type}: current value is ${describeValue(value)}`);
 }

@@ -1,6 +1,6 @@
 // GroupTable: which sessions are in which named group. Knows nothing of sending. Runtime neutral.
 
-import { describe } from "../options.ts";
+import { describeValue } from "../options.ts";
 import type { Receivers } from "./broadcaster.ts";
 import type { SessionCore } from "./session_core.ts";
 
@@ -79,7 +79,7 @@ export class GroupTable<Data> {
       if (this.#groups.size >= this.#maxGroups) {
         throw new RangeError(
           `Cannot join group as there may be ${this.#maxGroups} groups at the same time: current value is ${
-            describe(name)
+            describeValue(name)
           }`,
         );
       }

@@ -1,6 +1,6 @@
 // The limits of a session: options, defaults, checks. Runtime neutral.
 
-import { describe, LARGEST_TIMER_MS, orDefault } from "../options.ts";
+import { describeValue, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
 
@@ -173,13 +173,15 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
   if (!FULL_POLICIES.includes(resolved.whenFull)) {
     throw new TypeError(
       `Cannot create service as whenFull must be one of ${FULL_POLICIES.join(", ")}: current value is ${
-        describe(resolved.whenFull)
+        describeValue(resolved.whenFull)
       }`,
     );
   }
   if (typeof resolved.pauseWhenFull !== "boolean") {
     throw new TypeError(
-      `Cannot create service as pauseWhenFull must be a boolean: current value is ${describe(resolved.pauseWhenFull)}`,
+      `Cannot create service as pauseWhenFull must be a boolean: current value is ${
+        describeValue(resolved.pauseWhenFull)
+      }`,
     );
   }
   checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);
@@ -222,6 +224,8 @@ export function checkQueueTakes(
 export function checkRange(name: string, value: number, least: number, most: number): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
-    `Cannot create service as ${name} must be an integer from ${least} to ${most}: current value is ${describe(value)}`,
+    `Cannot create service as ${name} must be an integer from ${least} to ${most}: current value is ${
+      describeValue(value)
+    }`,
   );
 }

@@ -5,6 +5,7 @@ import type { BufferPool } from "../buffer/buffer_pool.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
 import { FrameError } from "../errors.ts";
+import { describeValue } from "../options.ts";
 
 /** A block grows up to this and is then followed by another: eight 64 KiB frames with their headers fit. */
 export const LARGEST_BLOCK_BYTES = 532_480;
@@ -58,7 +59,7 @@ export function checkWritten(written: number, roomBytes: number): void {
   if (written >= 0 && written <= roomBytes && Number.isInteger(written)) return;
   throw new FrameError(
     "codec-fault",
-    `Cannot encode frame as the encoder must write 0 to ${roomBytes} bytes: current value is ${written}`,
+    `Cannot encode frame as the encoder must write 0 to ${roomBytes} bytes: current value is ${describeValue(written)}`,
   );
 }
 

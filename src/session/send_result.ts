@@ -1,6 +1,6 @@
 // What a send answers, and what it takes. Runtime neutral.
 
-import { describe } from "../options.ts";
+import { describeValue } from "../options.ts";
 
 /** What became of a payload given to `send`. See `Session.send`. */
 export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "full";
@@ -14,7 +14,7 @@ export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large
 export function checkPayload(payload: Uint8Array): void {
   // Not `instanceof`: test runners and `node:vm` have more than one `Uint8Array`.
   if (payload?.BYTES_PER_ELEMENT === 1) return;
-  throw new TypeError(`Cannot send payload as it must be a Uint8Array: current value is ${describe(payload)}`);
+  throw new TypeError(`Cannot send payload as it must be a Uint8Array: current value is ${describeValue(payload)}`);
 }
 
 /**
@@ -31,8 +31,8 @@ export function refuseRange(buffer: Uint8Array, offset: number, length: number):
   const areWhole = Number.isInteger(offset) && Number.isInteger(length);
   if (areWhole && offset >= 0 && length >= 0 && offset + length <= buffer.length) return;
   throw new RangeError(
-    `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${describe(offset)} + ${
-      describe(length)
+    `Cannot send range as it must lie within ${buffer.length} bytes: current value is ${describeValue(offset)} + ${
+      describeValue(length)
     }`,
   );
 }

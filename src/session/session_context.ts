@@ -32,10 +32,8 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   readonly inputWatch: InputWatch;
   /** Who slows down what is dropped. */
   readonly discardPacer: DiscardPacer;
-  /** The timeouts of orderly ends. */
-  readonly closeTimeouts: TimeoutQueue;
-  /** The timeouts of ends by a fault of the peer. */
-  readonly faultTimeouts: TimeoutQueue;
+  /** When the ends of sessions are looked at. */
+  readonly closeLooks: TimeoutQueue;
   /** A session that is in groups begins to close. */
   readonly leaveGroups: (core: SessionCore<Data>) => void;
   /** Makes a session's data. */

@@ -12,16 +12,30 @@ import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_qu
 
 /** A peer that goes on taking what was sent to it may draw an orderly end out to this many close timeouts. */
 const MOST_CLOSE_TIMEOUTS = 12;
+/** How long the end takes at the most of a session whose peer is at fault. */
+const FAULT_TIMEOUT_MS = 1_000;
+/** Looks in a close timeout: an end is cut short late by one of them at the most. */
+const LOOKS = 10;
+/** Between two looks at the most, so that the end after a fault is in time. */
+const LONGEST_LOOK_MS = 500;
+
+/**
+ * Tells how often the ends of sessions are looked at.
+ *
+ * @param closeTimeoutMs How long one may stand still.
+ * @returns Milliseconds between two looks.
+ */
+export function closeLookMs(closeTimeoutMs: number): number {
+  return Math.min(LONGEST_LOOK_MS, Math.ceil(closeTimeoutMs / LOOKS));
+}
 
 /** What the ends of all sessions of a service share. */
 export interface EndingContext {
   /** Whose time counts. */
   readonly clock: Clock;
-  /** The timeouts of orderly ends. */
-  readonly closeTimeouts: TimeoutQueue;
-  /** The timeouts of ends by a fault of the peer: they are not put off. */
-  readonly faultTimeouts: TimeoutQueue;
-  /** How long one of the orderly ones is. */
+  /** When ends are looked at: each `closeLookMs` after the one before. */
+  readonly closeLooks: TimeoutQueue;
+  /** How long an end may stand still. */
   readonly limits: { readonly closeTimeoutMs: number };
   /** Where a fault of `onClose` is reported. */
   readonly faults: FaultLog;
@@ -57,10 +71,11 @@ export class SessionEnding implements TimeoutOwner {
   #reason: CloseReason | undefined = undefined;
   #error: Error | undefined = undefined;
   #timeout: TimeoutEntry | undefined = undefined;
-  /** When an orderly end is over, signs of life or not. */
-  #deadlineMs = 0;
-  /** What the system had taken when the timeout was armed. */
-  #takenAtArming = 0;
+  #startMs = 0;
+  /** When the peer was seen to have taken something last. */
+  #progressMs = 0;
+  /** What it had taken then. */
+  #takenBytes = 0;
   /** Whether this side has ended its sending. */
   #hasShutDown = false;
   /** Whether the peer has. */
@@ -127,28 +142,36 @@ export class SessionEnding implements TimeoutOwner {
     };
   }
 
-  /** Starts the close timeout, or puts it off, unless the peer is at fault. */
+  /** Starts the close timeout, or puts it off. */
   armTimeout(): void {
-    const { clock, closeTimeouts, faultTimeouts, limits } = this.#context;
-    const isFault = isPeerFault(this.#reason);
+    const { clock, closeLooks } = this.#context;
+    this.#progressMs = clock.now();
+    this.#takenBytes = this.#countTaken();
     if (this.#timeout === undefined) {
       this.#timeout = new TimeoutEntry(this);
-      this.#deadlineMs = clock.now() + (MOST_CLOSE_TIMEOUTS - 1) * limits.closeTimeoutMs;
-    } else if (this.#isOverdue || isFault || clock.now() > this.#deadlineMs) return;
-    this.#takenAtArming = this.#takenBytes;
-    (isFault ? faultTimeouts : closeTimeouts).arm(this.#timeout);
+      this.#startMs = this.#progressMs;
+    }
+    if (!this.#isOverdue && this.#timeout.queue === undefined) closeLooks.arm(this.#timeout);
+  }
+
+  /** It is time for a look. */
+  handleTimeout(entry: TimeoutEntry): void {
+    const { clock, closeLooks, limits: { closeTimeoutMs } } = this.#context;
+    const nowMs = clock.now();
+    const takenBytes = this.#countTaken();
+    // The peer reads, though perhaps not yet all of the write that is under way.
+    if (takenBytes !== this.#takenBytes) this.#progressMs = nowMs;
+    this.#takenBytes = takenBytes;
+    const isPatient = this.#owner.state === "closed" || !isPeerFault(this.#reason);
+    const mostMs = isPatient ? MOST_CLOSE_TIMEOUTS * closeTimeoutMs : Math.min(FAULT_TIMEOUT_MS, closeTimeoutMs);
+    if (nowMs - this.#progressMs >= closeTimeoutMs || nowMs - this.#startMs >= mostMs) this.giveUp();
+    else closeLooks.arm(entry);
   }
 
   /** What the system has taken for the peer. */
-  get #takenBytes(): number {
+  #countTaken(): number {
     const { connection, queue } = this.#owner;
     return queue.sentBytes - connection.pendingBytes;
-  }
-
-  handleTimeout(): void {
-    if (this.#takenBytes === this.#takenAtArming) return this.giveUp();
-    this.armTimeout(); // The peer reads, though not yet all of the write that is under way.
-    if (this.#timeout?.queue === undefined) this.giveUp();
   }
 
   /** It has taken long enough: waits neither for the peer nor for a handler any more. */

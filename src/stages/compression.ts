@@ -7,7 +7,7 @@ import { plainView } from "../buffer/plain_view.ts";
 import type { Frame } from "../codec/codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "../codec/limits.ts";
 import { FrameError } from "../errors.ts";
-import { checkKeys, describe } from "../options.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
 /** Deflate gains nothing on shorter payloads, and a call of it takes 10 us and more. */
@@ -164,7 +164,7 @@ function checkInteger(name: string, value: number, least: number, most: number):
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(
     `Cannot create compression as ${name} must be an integer from ${least} to ${most}: current value is ${
-      describe(value)
+      describeValue(value)
     }`,
   );
 }

@@ -1,5 +1,7 @@
 // Address: where a listener or a connection is, the same on every runtime. Runtime neutral.
 
+import { describeValue } from "../options.ts";
+
 /** An end of a TCP connection. */
 export interface TcpAddress {
   /** Says that it is TCP. */
@@ -52,10 +54,14 @@ export function resolveAddress(options: AddressOptions, defaultHostname: string)
   const { hostname = defaultHostname, port, path } = options;
   if (path !== undefined) {
     if (port !== undefined || options.hostname !== undefined) {
-      throw new TypeError(`Cannot use address as it must have either a path or a port: current value is ${path}`);
+      throw new TypeError(
+        `Cannot use address as it must have either a path or a port: current value is ${describeValue(path)}`,
+      );
     }
     if (typeof path !== "string" || path === "") {
-      throw new TypeError(`Cannot use address as its path must be a text that is not empty: current value is ${path}`);
+      throw new TypeError(
+        `Cannot use address as its path must be a text that is not empty: current value is ${describeValue(path)}`,
+      );
     }
     return { kind: "unix", path };
   }
@@ -63,11 +69,15 @@ export function resolveAddress(options: AddressOptions, defaultHostname: string)
     throw new TypeError("Cannot use address as it must have a port or a path: current value is undefined");
   }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`Cannot use address as its port must be an integer from 0 to 65535: current value is ${port}`);
+    throw new RangeError(
+      `Cannot use address as its port must be an integer from 0 to 65535: current value is ${describeValue(port)}`,
+    );
   }
   if (typeof hostname !== "string" || hostname === "") {
     throw new TypeError(
-      `Cannot use address as its hostname must be a text that is not empty: current value is ${hostname}`,
+      `Cannot use address as its hostname must be a text that is not empty: current value is ${
+        describeValue(hostname)
+      }`,
     );
   }
   return { kind: "tcp", hostname, port };

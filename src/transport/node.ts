@@ -107,6 +107,7 @@ async function listenNode(
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
   if (isCutShort(address)) throw new ListenError("address-not-available", text);
+  if (!mayUseNetwork()) throw new ListenError("permission-denied", text);
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
     if (address.kind === "tcp" && socket.remoteAddress === undefined) socket.destroy();
@@ -227,6 +228,12 @@ export function openFileLimit(): number | undefined {
   } catch {
     return undefined; // Linux only, and by permission.
   }
+}
+
+/** Under `--permission` Node throws at nobody if a host is listened on: from a callback of its own, which ends the process. */
+function mayUseNetwork(): boolean {
+  const { process } = globalThis as { process?: { readonly permission?: { has(scope: string): boolean } } };
+  return !isNode() || (process?.permission?.has("net") ?? true);
 }
 
 /** Whether this is Node itself, whose sockets read where they are told. */

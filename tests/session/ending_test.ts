@@ -263,7 +263,7 @@ for (const [what, payloads] of [["many messages", 40], ["one large message", 1]]
     await clock.advance(3 * CLOSE_TIMEOUT_MS);
     assertEquals(log.events, [], "the peer reads on");
     isReading = false;
-    await clock.advance(CLOSE_TIMEOUT_MS + 600);
+    await clock.advance(CLOSE_TIMEOUT_MS + 1_200); // The last read, and one look more.
     assertEquals(log.events.map(({ reason, isConfirmed }) => [reason, isConfirmed]), [["local-closing", false]]);
     const { unsentBytes, unsentFrames } = log.events[0];
     assert(unsentBytes > 0 && unsentBytes < 1_500_000, `${unsentBytes} bytes are unsent`);
