@@ -3,6 +3,7 @@
 // and then in a turn of the event loop. Runtime neutral.
 
 import { DialError, ListenError } from "../errors.ts";
+import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { MemoryConnection, type MemoryScript } from "./memory_connection.ts";
 import type { AcceptHandler, Connection, DialOptions, Transport, TransportListener } from "./transport.ts";
@@ -109,11 +110,12 @@ class MemoryNetwork {
     const address = wanted.kind === "tcp" && wanted.port === 0 ? { ...wanted, port: this.#takePort() } : wanted;
     const key = formatAddress(address);
     if (this.#listeners.has(key)) throw new ListenError("address-in-use", key);
-    this.#listeners.set(key, { handler });
+    const listener = { handler: guardAccepts(handler) };
+    this.#listeners.set(key, listener);
     return {
       address,
       close: () => {
-        if (this.#listeners.get(key)?.handler === handler) this.#listeners.delete(key);
+        if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
         return Promise.resolve();
       },
     };

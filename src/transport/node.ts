@@ -12,6 +12,7 @@ import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.t
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { isNode, mayUseNetwork } from "./node_process.ts";
 import { NodeReads, type OnRead } from "./node_reads.ts";
 import { ReadBufferPool } from "./read_buffer.ts";
 import type {
@@ -121,6 +122,7 @@ async function listenNode(
     : { path: address.path };
   const onListening = () => {
     server.removeAllListeners("error");
+    // Nothing comes for want of descriptors: libuv closes the connection by itself, and "drop" is for `maxConnections` only.
     server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
     const bound = server.address();
     const isTcp = bound !== null && typeof bound === "object";
@@ -228,18 +230,6 @@ export function openFileLimit(): number | undefined {
   } catch {
     return undefined; // Linux only, and by permission.
   }
-}
-
-/** Under `--permission` Node throws at nobody if a host is listened on: from a callback of its own, which ends the process. */
-function mayUseNetwork(): boolean {
-  const { process } = globalThis as { process?: { readonly permission?: { has(scope: string): boolean } } };
-  return !isNode() || (process?.permission?.has("net") ?? true);
-}
-
-/** Whether this is Node itself, whose sockets read where they are told. */
-function isNode(): boolean {
-  const { navigator } = globalThis as { navigator?: { readonly userAgent?: string } };
-  return navigator?.userAgent?.startsWith("Node") ?? false;
 }
 
 function abortError(): Error {

@@ -7,6 +7,7 @@ if ("Bun" in globalThis) {
     isSystem: true,
     abortResets: ["tcp"],
     outOfFiles: "silent",
+    keepAliveMs: 60_000,
     hasAfterReads: true,
   });
 } else test("bunTransport() conforms", { skip: "Bun.listen is in Bun only" }, () => {});

@@ -8,6 +8,8 @@ import type { Capabilities } from "./conformance/capabilities.ts";
 import { closeCases } from "./conformance/close_cases.ts";
 import { dataCases } from "./conformance/data_cases.ts";
 import { dialCases } from "./conformance/dial_cases.ts";
+import { faultCases } from "./conformance/fault_cases.ts";
+import { keepAliveCases } from "./conformance/keep_alive_cases.ts";
 import { fairnessCases } from "./conformance/fairness_cases.ts";
 import { flowCases } from "./conformance/flow_cases.ts";
 import { listenCases } from "./conformance/listen_cases.ts";
@@ -24,11 +26,13 @@ export function conformanceSuite(name: string, makeTransport: () => Transport, c
     describe("close", () => closeCases(suite));
     describe("break", () => breakCases(suite));
     describe("watch", () => watchCases(suite));
+    describe("faults", () => faultCases(suite));
     describe("reentrancy", () => reentrancyCases(suite));
     describe("listen", () => listenCases(suite));
     describe("dial", () => dialCases(suite));
     if (!capabilities.isSystem) return;
     describe("system", () => systemCases(suite));
+    describe("keep-alive", () => keepAliveCases(suite));
     describe("fairness", () => fairnessCases(suite));
   });
 }

@@ -7,6 +7,7 @@ if ("Deno" in globalThis) {
     isSystem: true,
     abortResets: [],
     outOfFiles: "reported",
+    keepAliveMs: 7_200_000,
     hasAfterReads: false,
   });
 } else test("denoTransport() conforms", { skip: "Deno.listen is in Deno only" }, () => {});

@@ -5,5 +5,6 @@ conformanceSuite("memory", memoryTransport, {
   isSystem: false,
   abortResets: ["tcp", "unix"],
   outOfFiles: "silent",
+  keepAliveMs: 0,
   hasAfterReads: false,
 });

@@ -10,6 +10,11 @@ export interface Capabilities {
   readonly abortResets: readonly Network[];
   /** What becomes of a listener when the process has no descriptor left for the next connection. */
   readonly outOfFiles: OutOfFiles;
+  /**
+   * The silence after which the system asks the peer for a sign of life. Deno takes no times:
+   * there it is Linux' two hours, and two more minutes and a half until the connection is given up.
+   */
+  readonly keepAliveMs: number;
   /** Whether it has `afterReads`. */
   readonly hasAfterReads: boolean;
 }

@@ -10,6 +10,12 @@ export interface ChildOptions {
   readonly arguments: readonly string[];
   /** Most open files. */
   readonly openFiles: number;
+  /**
+   * Arguments of the runtime.
+   *
+   * @default {all rights}
+   */
+  readonly runtimeArguments?: readonly string[];
 }
 
 /** A child process. */
@@ -24,7 +30,8 @@ export class Child {
   /** Starts a script of this folder. */
   constructor(script: string, options: ChildOptions) {
     const path = fileURLToPath(new URL(script, import.meta.url));
-    const runtimeArguments = "Deno" in globalThis ? ["run", "--allow-all", "--no-check"] : [];
+    const allRights = "Deno" in globalThis ? ["run", "--allow-all", "--no-check"] : [];
+    const runtimeArguments = options.runtimeArguments ?? allRights;
     const shellScript = `ulimit -n ${options.openFiles}; exec "$0" "$@"`;
     const words = ["-c", shellScript, process.execPath, ...runtimeArguments, path, ...options.arguments];
     this.#process = spawn("sh", words, { stdio: ["pipe", "pipe", "inherit"] });

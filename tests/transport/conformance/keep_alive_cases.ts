@@ -1,0 +1,48 @@
+// Conformance: TCP keep-alive, as the system tells of it. Runtime neutral.
+
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { assert } from "@std/assert";
+import type { TcpAddress } from "../../../src/transport/address.ts";
+import type { Probe } from "./probe.ts";
+import { benchCase, type Suite } from "./suite.ts";
+
+/** Linux counts the time until a timer fires in hundredths of a second. */
+const TICK_MS = 10;
+const KEEP_ALIVE_TIMER = "02";
+
+/** Declares the cases. Behind the first probe come others that the system does not tell of: see `Capabilities.keepAliveMs`. */
+export function keepAliveCases(suite: Suite): void {
+  const behaviour = "asks a silent peer for a sign of life";
+  if (process.platform !== "linux") {
+    test(behaviour, { skip: "only Linux tells of its timers, in /proc/net/tcp" }, () => {});
+    return;
+  }
+  benchCase(suite, behaviour, async (bench) => {
+    const mostMs = suite.capabilities.keepAliveMs;
+    for (const end of await bench.pair("tcp")) {
+      const { timer, dueMs } = timerOf(end);
+      assert(timer === KEEP_ALIVE_TIMER, `timer ${timer} is not that of keep-alive`);
+      assert(
+        dueMs <= mostMs + TICK_MS && dueMs > mostMs / 2,
+        `the first probe is due in ${dueMs} ms, not in ${mostMs}`,
+      );
+    }
+  });
+}
+
+/** What the system's table says of a socket: `local remote state queues timer:due`, in hexadecimal. */
+function timerOf({ connection }: Probe): { timer: string; dueMs: number } {
+  const ports = [connection.localAddress, connection.remoteAddress].map((address) => portOf(address as TcpAddress));
+  for (const line of readFileSync("/proc/net/tcp", "utf8").split("\n")) {
+    const [, local = "", remote = "", , , when = ""] = line.trim().split(/\s+/);
+    if (!local.endsWith(ports[0]) || !remote.endsWith(ports[1])) continue;
+    const [timer, due] = when.split(":");
+    return { timer, dueMs: Number.parseInt(due, 16) * TICK_MS };
+  }
+  throw new Error(`No connection of the ports ${ports}`);
+}
+
+function portOf({ port }: TcpAddress): string {
+  return `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+}

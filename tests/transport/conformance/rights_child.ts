@@ -1,0 +1,30 @@
+// A process that dials and listens, and says how that went. Runtime neutral.
+
+import { writeSync } from "node:fs";
+import type { DialError, ListenError } from "../../../src/errors.ts";
+import { type Address, defaultTransport } from "../../../src/transport/mod.ts";
+
+const say = (line: string) => writeSync(1, `${line}\n`);
+const addresses: readonly Address[] = [
+  { kind: "tcp", hostname: "127.0.0.1", port: 9 },
+  { kind: "tcp", hostname: "localhost", port: 9 },
+  { kind: "unix", path: "/tmp/laster-no-rights.sock" },
+];
+const transport = defaultTransport();
+
+for (const address of addresses) {
+  await tell("dial", transport.connect(address));
+  await tell("listen", transport.listen(address, { onConnection: () => {}, onAcceptError: () => {} }));
+}
+// What nobody has caught ends the process before.
+setTimeout(() => say("end"), 50);
+
+async function tell(what: string, outcome: Promise<unknown>): Promise<void> {
+  try {
+    await outcome;
+    say(`${what} done`);
+  } catch (error) {
+    const { name, code } = error as DialError | ListenError;
+    say(`${what} ${name} ${code}`);
+  }
+}
