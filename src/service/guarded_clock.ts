@@ -7,16 +7,18 @@ import { toError } from "../errors.ts";
  * Stands before a clock whose faults must not reach the code that asks for the time: they would leave a turn half done.
  *
  * @param clock The application's clock.
- * @param onFault Told of each fault; must not throw.
+ * @param onFault Told of the first fault, the second, the fourth and so on, with their number; must not throw.
  * @returns A clock that stands still where the other one throws, and defers to a microtask where that cannot.
  */
-export function guardClock(clock: Clock, onFault: (error: Error) => void): Clock {
+export function guardClock(clock: Clock, onFault: (error: Error, count: number) => void): Clock {
   let lastMs = 0;
+  let faults = 0;
   const attempt = <Result>(run: () => Result, fallback: () => Result): Result => {
     try {
       return run();
     } catch (fault) {
-      onFault(toError(fault));
+      faults++;
+      if ((faults & (faults - 1)) === 0) onFault(toError(fault), faults);
       return fallback();
     }
   };

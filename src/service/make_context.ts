@@ -51,8 +51,8 @@ export function makeSessionContext<Data>(
   { pool: poolOptions, limits, transport, sessions, leaveGroups, handleSessionOver }: ContextParts<Data>,
 ): SessionContext<Data> {
   const logger = guardLogger(options.logger ?? consoleLogger());
-  const clock = options.clock === undefined ? systemClock() : guardClock(options.clock, (error) => {
-    logger.error("The clock failed: {error}", { error: messageOf(error) });
+  const clock = options.clock === undefined ? systemClock() : guardClock(options.clock, (error, count) => {
+    logger.error("The clock failed {count} times: {error}", { count, error: messageOf(error) });
   });
   const pool = new BufferPool(poolOptions);
   new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();

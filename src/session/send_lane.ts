@@ -63,8 +63,8 @@ export class SendLane {
   take(owner: LaneOwner, payload: Uint8Array, offset: number, length: number): boolean {
     const { encoder } = owner;
     const { end } = this;
-    if (length > encoder.maxPayloadBytes) return false;
     try {
+      if (length > encoder.maxPayloadBytes) return false;
       const roomBytes = encoder.frameBytes(length);
       if (end + roomBytes > this.limit) return false;
       const written = encoder.encode(payload, offset, length, this.bytes, end);

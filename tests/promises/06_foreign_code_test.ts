@@ -1,0 +1,252 @@
+// Promise 6, for everything that is not the package's own code: whatever a handler, a codec, a stage, createData, a logger, a
+// clock or a source of random numbers throws, rejects with or returns, no other session notices, and the books agree.
+//
+// Each place where such code is called is listed below, and does each odd thing once, for one session (or for all, where it
+// serves all) while the others are quiet. Then every other session must still get its bytes.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import {
+  type Codec,
+  type FrameDecoder,
+  type FrameEncoder,
+  type Session,
+  simpleBinary,
+  TcpService,
+  type TcpServiceOptions,
+} from "@laster/net";
+import { type Stage, staged } from "@laster/net/stages";
+import { memoryTransport } from "@laster/net/testing";
+import { assertNothingLeft, bytes, text, turn, until, within } from "../support.ts";
+import { ODD_FAULTS, ODD_RESULTS } from "./odd_values.ts";
+
+/** Does what is odd if it is time for that, else gives what `usual` does. */
+type Odd = <Result>(usual: () => Result) => Result;
+
+/** A place where code is called that is not the package's. */
+interface Place {
+  /** The service's options with the odd thing in them. */
+  options(odd: Odd): TcpServiceOptions;
+  /** Whether an odd result means anything there; throwing always does. */
+  readonly returns: boolean;
+}
+
+const echo = (session: Session, payload: Uint8Array): void => void session.send(payload);
+
+/** A codec whose decoders, or encoders, are odd in one of their members. */
+function oddDecoder(odd: Odd, member: "decode" | "maxFrameBytes"): TcpServiceOptions {
+  const inner = simpleBinary();
+  return {
+    codec: {
+      name: "odd",
+      createEncoder: () => inner.createEncoder(),
+      createDecoder() {
+        const decoder = inner.createDecoder();
+        return {
+          get maxFrameBytes() {
+            return member === "maxFrameBytes" ? odd(() => decoder.maxFrameBytes) : decoder.maxFrameBytes;
+          },
+          decode(input, start, end, frame) {
+            const decode = () => decoder.decode(input, start, end, frame);
+            return member === "decode" ? odd(decode) : decode();
+          },
+        } satisfies FrameDecoder;
+      },
+    },
+  };
+}
+
+function oddEncoder(odd: Odd, member: keyof FrameEncoder): TcpServiceOptions {
+  const inner = simpleBinary();
+  return {
+    codec: {
+      name: "odd",
+      createDecoder: () => inner.createDecoder(),
+      createEncoder() {
+        const encoder = inner.createEncoder();
+        return {
+          get maxPayloadBytes() {
+            return member === "maxPayloadBytes" ? odd(() => encoder.maxPayloadBytes) : encoder.maxPayloadBytes;
+          },
+          frameBytes: (length) =>
+            member === "frameBytes" ? odd(() => encoder.frameBytes(length)) : encoder.frameBytes(length),
+          encode(...args) {
+            const encode = () => encoder.encode(...args);
+            return member === "encode" ? odd(encode) : encode();
+          },
+        } satisfies FrameEncoder;
+      },
+    },
+  };
+}
+
+function oddCodec(odd: Odd, member: "createDecoder" | "createEncoder"): TcpServiceOptions {
+  const inner = simpleBinary();
+  const codec: Codec = {
+    name: "odd",
+    createDecoder: () => member === "createDecoder" ? odd(() => inner.createDecoder()) : inner.createDecoder(),
+    createEncoder: () => member === "createEncoder" ? odd(() => inner.createEncoder()) : inner.createEncoder(),
+  };
+  return { codec };
+}
+
+function oddStage(odd: Odd, member: "encode" | "decode"): TcpServiceOptions {
+  const encoder = {
+    encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number {
+      output.set(payload.subarray(offset, offset + length), outputOffset);
+      return member === "encode" ? odd(() => length) : length;
+    },
+  };
+  const decoder = { decode: () => member === "decode" ? odd(() => {}) : undefined };
+  const stage: Stage = { name: "odd", overheadBytes: 0, createEncoder: () => encoder, createDecoder: () => decoder };
+  return { codec: staged(simpleBinary(), [stage]) };
+}
+
+function oddLogger(odd: Odd): TcpServiceOptions {
+  const log = () => odd(() => {});
+  return {
+    logger: { debug: log, info: log, warn: log, error: log },
+    onMessage(session, payload) {
+      odd(() => {}); // Something to log.
+      echo(session, payload);
+    },
+  };
+}
+
+function oddClock(odd: Odd, member: "now" | "setTimer" | "clearTimer" | "defer"): TcpServiceOptions {
+  const of = <Result>(name: string, usual: () => Result): Result => name === member ? odd(usual) : usual();
+  return {
+    framesPerTurn: 1,
+    handlerTimeoutMs: 60_000,
+    clock: {
+      now: () => of("now", () => performance.now()),
+      setTimer: (callback, delayMs) => of("setTimer", () => setTimeout(callback, delayMs)),
+      clearTimer: (handle) => of("clearTimer", () => clearTimeout(handle as number)),
+      defer: (callback) => of("defer", () => void setTimeout(callback, 0)),
+    },
+    // Holds the input, and so uses the timers.
+    onMessage: async (session, payload) => {
+      const copy = payload.slice();
+      await undefined;
+      echo(session, copy);
+    },
+  };
+}
+
+const PLACES: Readonly<Record<string, Place>> = {
+  onOpen: { returns: true, options: (odd) => ({ onOpen: () => odd(() => {}) }) },
+  onMessage: {
+    returns: true,
+    options: (odd) => ({ onMessage: (session, payload) => odd(() => echo(session, payload)) }),
+  },
+  onFrame: {
+    returns: true,
+    options: (odd) => ({
+      onMessage: undefined,
+      onFrame: (session, buffer, offset, length) => odd(() => void session.sendRange(buffer, offset, length)),
+    }),
+  },
+  onReceive: { returns: true, options: (odd) => ({ onReceive: () => odd(() => {}) }) },
+  onSend: { returns: true, options: (odd) => ({ onSend: () => odd(() => {}) }) },
+  onClose: { returns: true, options: (odd) => ({ onClose: () => odd(() => {}) }) },
+  onRefused: { returns: true, options: (odd) => ({ maxConnections: 3, onRefused: () => odd(() => {}) }) },
+  createData: { returns: true, options: (odd) => ({ createData: () => odd(() => undefined) as undefined }) },
+  createDecoder: { returns: true, options: (odd) => oddCodec(odd, "createDecoder") },
+  createEncoder: { returns: true, options: (odd) => oddCodec(odd, "createEncoder") },
+  decode: { returns: true, options: (odd) => oddDecoder(odd, "decode") },
+  maxFrameBytes: { returns: true, options: (odd) => oddDecoder(odd, "maxFrameBytes") },
+  encode: { returns: true, options: (odd) => oddEncoder(odd, "encode") },
+  frameBytes: { returns: true, options: (odd) => oddEncoder(odd, "frameBytes") },
+  maxPayloadBytes: { returns: true, options: (odd) => oddEncoder(odd, "maxPayloadBytes") },
+  "stage encode": { returns: true, options: (odd) => oddStage(odd, "encode") },
+  "stage decode": { returns: true, options: (odd) => oddStage(odd, "decode") },
+  logger: { returns: true, options: oddLogger },
+  "clock now": { returns: true, options: (odd) => oddClock(odd, "now") },
+  "clock setTimer": { returns: false, options: (odd) => oddClock(odd, "setTimer") },
+  "clock clearTimer": { returns: true, options: (odd) => oddClock(odd, "clearTimer") },
+  "clock defer": { returns: false, options: (odd) => oddClock(odd, "defer") },
+};
+
+/** Has one place do one odd thing to a service with two sessions that are none of its business. */
+async function provoke(place: Place, act: () => unknown): Promise<void> {
+  let isArmed = false;
+  let acts = 0;
+  const odd = <Result>(usual: () => Result): Result => {
+    if (!isArmed) return usual();
+    acts++;
+    return act() as Result;
+  };
+  // In pieces, so that unfinished frames are looked at, too.
+  const transport = memoryTransport({ acceptScript: { chunkBytes: () => isArmed ? 3 : 65_536 } });
+  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const server = new TcpService({
+    transport,
+    codec: simpleBinary(),
+    logger: quiet,
+    onMessage: echo,
+    ...place.options(odd),
+  });
+  const client = new TcpService({ transport, codec: simpleBinary(), logger: quiet });
+  await server.start();
+  await server.listen({ port: 1 });
+  await client.start();
+  const first = await client.connect({ port: 1 });
+  const second = await client.connect({ port: 1 });
+  const before = await client.connect({ port: 1 });
+  for (const session of [first, second, before]) await assertEcho(session, "before");
+
+  isArmed = true;
+  before.send(bytes("a message, and a reason to answer"));
+  before.send(bytes("another")); // Its turn is over after the first, with framesPerTurn of 1.
+  await settle();
+  const during = await client.connect({ port: 1 });
+  during.send(bytes("first words"));
+  await settle();
+  [...server.sessions()].find(({ id }) => id === 3)?.send(bytes("from aside"));
+  before.abort();
+  during.abort();
+  await settle();
+  isArmed = false;
+
+  assertEquals(acts > 0, true, "the place was asked");
+  for (const session of [first, second]) await assertEcho(session, "after");
+  assertEquals(server.broadcast(bytes("to all")).accepted, 2);
+  for (const session of [first, second]) assertEquals(await hear(session), "to all");
+  const late = await client.connect({ port: 1 });
+  await assertEcho(late, "late");
+  await until(() => server.sessionCount === 3, "the others are gone");
+  const { openedSessions, closedSessions, sessions } = server.stats();
+  const closed = Object.values(closedSessions).reduce((sum, count) => sum + count, 0);
+  assertEquals(openedSessions - closed, sessions);
+  await within(Promise.all([client.stop(), server.stop()]), "both to stop");
+  assertNothingLeft(server);
+}
+
+async function assertEcho(session: Session, word: string): Promise<void> {
+  session.send(bytes(word));
+  assertEquals(await hear(session), word);
+}
+
+async function hear(session: Session): Promise<string> {
+  const payload = await within(session.receive(), "an answer");
+  return payload === undefined ? "the end" : text(payload);
+}
+
+async function settle(): Promise<void> {
+  for (let count = 0; count < 4; count++) await turn();
+}
+
+for (const [name, place] of Object.entries(PLACES)) {
+  test(`TcpService survives whatever ${name} throws`, async (context) => {
+    for (const [what, make] of Object.entries(ODD_FAULTS)) {
+      await context.test(what, () =>
+        provoke(place, () => {
+          throw make();
+        }));
+    }
+  });
+  if (!place.returns) continue;
+  test(`TcpService survives whatever ${name} returns`, async (context) => {
+    for (const [what, make] of Object.entries(ODD_RESULTS)) await context.test(what, () => provoke(place, make));
+  });
+}
