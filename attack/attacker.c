@@ -15,7 +15,9 @@
  * churn      connects and closes, or resets, as fast as it can, from many source addresses.
  * hold       connects, does nothing, and closes at the end.
  * kills      a child process with C flooding connections that do not read, killed by SIGKILL, R times in a row.
- * broadcast  C receivers that read, K that never do, and a sender of M messages at full speed, which reads too.
+ * broadcast  C receivers that read, K that never do, and a sender of M messages at full speed, which reads too. It begins
+ *            when every reader has had a message of the slow sender (honest.c), and ends when all have all, or when
+ *            nothing has come for three seconds.
  *
  * A connection that the server ends is dialled again 100 ms later, except by hold and broadcast. Everything ends after T
  * seconds at the latest, with a line of JSON that says what was done. On an idle CPU all goes at full speed; its nice
@@ -26,7 +28,8 @@
 #define TAPE_BYTES (1 << 18) /* what one send may take */
 #define REDIAL_NS (100 * MS)
 #define CHURN_SLOTS 64
-#define CHURN_LIMIT_NS (500 * MS)
+#define CONNECT_LIMIT_NS (500 * MS)
+#define CHURN_LIMIT_NS (100 * MS) /* the server's backlog is full: others are tried */
 #define SOURCES 250 /* 127.0.0.2 and on */
 #define LORIS_BYTES 60000
 
@@ -36,7 +39,7 @@ typedef struct {
   uint64_t due; /* when to dial again; loris: when the next byte goes; churn: when to give up */
   uint32_t prefix_left, at; /* at: place in the tape, or bytes sent */
   /* broadcast */
-  bool stuck;
+  bool stuck, is_in; /* is_in: has got a message of the honest sender's, so the server knows of it */
   uint32_t next, filled;
   uint8_t input[BROADCAST_FRAME];
 } conn;
@@ -98,7 +101,7 @@ static void open_conn(conn *c, int source) {
   c->at = 0;
   c->prefix_left = prefix_bytes;
   c->fd = dial(opt.port, source);
-  c->due = now_ns() + (c->fd < 0 ? REDIAL_NS : CHURN_LIMIT_NS);
+  c->due = now_ns() + (c->fd < 0 ? REDIAL_NS : CONNECT_LIMIT_NS);
   if (c->fd < 0) refused++;
   else watch(c, EPOLLOUT, EPOLL_CTL_ADD);
 }
@@ -225,10 +228,11 @@ static void churn(void) {
     uint64_t now = now_ns();
     for (int i = 0; i < CHURN_SLOTS; i++) {
       conn *c = &all[i];
-      if (c->fd >= 0 && c->due <= now) churn_end(c, &refused); /* the server's backlog is full */
+      if (c->fd >= 0 && c->due <= now) churn_end(c, &refused);
       if (c->fd >= 0 || c->due > now) continue;
       source = source == SOURCES ? 2 : source + 1;
       open_conn(c, source);
+      c->due = now + CHURN_LIMIT_NS;
     }
     int n = epoll_wait(epfd, events, CHURN_SLOTS, 1);
     for (int i = 0; i < n; i++) {
@@ -319,7 +323,10 @@ static void broadcast_read(conn *c) {
     c->filled += part;
     if (c->filled < BROADCAST_FRAME) continue;
     c->filled = 0;
-    if (c->input[4] == 'S') continue;
+    if (c->input[4] == 'S') {
+      c->is_in = true;
+      continue;
+    }
     uint8_t expected[BROADCAST_FRAME];
     make_broadcast(expected, 'F', c->next);
     if (memcmp(c->input, expected, BROADCAST_FRAME)) continue; /* lost, or changed: it will lack some at the end */
@@ -336,6 +343,7 @@ static void broadcast(void) {
   for (int i = 1; i <= opt.stuck; i++) all[i].stuck = true;
   last_progress = now_ns();
   int complete = 0;
+  bool has_begun = false;
   while (now_ns() < end_ns && complete < opt.conns + 1 && now_ns() - last_progress < 3 * NS) {
     int n = epoll_wait(epfd, events, 256, 10);
     for (int i = 0; i < n; i++) {
@@ -343,18 +351,21 @@ static void broadcast(void) {
       if (c->fd < 0) continue;
       bool was_open = c->open;
       if (!accept_open(c)) continue;
-      if (!was_open) watch(c, c->stuck || c == sender ? 0 : EPOLLIN, EPOLL_CTL_MOD);
-      if (!was_open && connected == (uint64_t)count) { /* all are there: it begins */
-        struct timespec settle = {.tv_nsec = 100 * (long)MS};
-        nanosleep(&settle, NULL);
-        watch(sender, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
-      }
+      if (!was_open) watch(c, c->stuck ? 0 : EPOLLIN, EPOLL_CTL_MOD);
       if (events[i].events & (EPOLLERR | EPOLLHUP)) drop(c, &ended);
       if (c->fd >= 0 && events[i].events & EPOLLIN && !c->stuck) broadcast_read(c);
       if (c->fd >= 0 && c == sender && was_open && events[i].events & EPOLLOUT) broadcast_send(c);
     }
+    int in = 0;
     complete = 0;
-    for (int i = 0; i < count; i++) complete += !all[i].stuck && all[i].next == opt.count;
+    for (int i = 0; i < count; i++) {
+      in += all[i].stuck || all[i].is_in;
+      complete += !all[i].stuck && all[i].next == opt.count;
+    }
+    if (in == count && !has_begun && sender->fd >= 0) {
+      has_begun = true;
+      watch(sender, EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+    }
   }
 }
 

@@ -79,7 +79,7 @@ function cellsOf(outcome: Outcome): string[] {
     ...latencies(figures.honest),
     `${toMegabytes(peakBytes)} / ${hasEnded ? "-" : toMegabytes(finalBytes)}`,
     `${descriptorsBefore} → ${hasEnded ? "-" : descriptorsAfter}`,
-    `${Math.round(cpuShare * 100)} %`,
+    Number.isNaN(cpuShare) ? "-" : `${Math.round(cpuShare * 100)} %`,
     [end, secondEnd].flatMap((one) => one === undefined ? [] : [describeEnd(one)]).join(", ") || "-",
     describeVerdict(outcome),
   ];

@@ -78,7 +78,7 @@ export class ServerProcess {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await server.kill();
-    throw new Error(`never said "listening on HOST:PORT": ${server.#output.slice(0, 500)}`);
+    throw new Error(`never said "listening on HOST:PORT": ${server.#output.trim().slice(0, 500)}`);
   }
 
   get pid(): number {
