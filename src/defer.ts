@@ -42,7 +42,7 @@ function deferOnDeno(): (callback: Callback) => void {
  * Deno polls for I/O only when its loop has nothing to do, or after many turns, so whoever always defers would keep it from
  * it. All that is deferred waits in one queue, which stands still for that long every few milliseconds.
  */
-class DeferQueue {
+export class DeferQueue {
   readonly #nextTurn: (callback: Callback) => void;
   #waiting: Callback[] = [];
   /** Whether `#run` is at work, or will be. */
@@ -54,10 +54,12 @@ class DeferQueue {
   readonly #look = () => this.#handleLook();
   readonly #endLook = () => this.#handleLookEnd();
 
+  /** Makes a queue that waits for turns of the event loop by `nextTurn`. */
   constructor(nextTurn: (callback: Callback) => void) {
     this.#nextTurn = nextTurn;
   }
 
+  /** Calls back in a later turn. */
   add(callback: Callback): void {
     this.#waiting.push(callback);
     if (!this.#isDue) this.#schedule();
