@@ -1,7 +1,7 @@
 /*
  * honest.c - clients that behave, and measure what they get while others attack.
  *
- *   honest --port N [--conns 20] [--rate 10] [--newcomers 5] [--stored] [--broadcast] --limit SECONDS
+ *   honest --port N [--conns 20] [--rate 10] [--newcomers 5] [--stored] [--broadcast] [--drain 10] --limit SECONDS
  *
  * Every connection sends `rate` messages a second at its own times, whether the last one was answered or not, and
  * compares each echo byte for byte. Latency goes from the send to the last byte of the echo; a message that is never
@@ -9,7 +9,7 @@
  *
  *   phase before|during|settle|after    messages sent from here on count there
  *   newcomers                           opens more connections, which have to be served too
- *   end                                 sends no more, waits for what is missing (10 s at most), prints a line of JSON
+ *   end                                 sends no more, waits for what is missing (--drain seconds at most), prints a line of JSON
  *
  * It prints `ready` when every connection has had its first echo. --stored: each payload begins with the byte 0, the mark of
  * a stored payload of compression(). --broadcast: the server sends every message to all; the first connection sends, all
@@ -23,7 +23,6 @@
 #define RING 4096 /* messages of a connection under way; at 10 a second that is minutes */
 #define MOST_FRAME 256
 #define MOST_SAMPLES (1 << 20)
-#define DRAIN_NS (10 * NS)
 #define REDIAL_NS (300 * MS)
 
 enum phase { WARMUP, BEFORE, DURING, SETTLE, AFTER, PHASES };
@@ -44,8 +43,8 @@ typedef struct {
   uint32_t unsent_at, unsent_end;
 } conn;
 
-static struct { int port, conns, newcomers; double rate, limit; bool stored, broadcast; } opt = {
-    .conns = 20, .newcomers = 5, .rate = 10, .limit = 60};
+static struct { int port, conns, newcomers; double rate, limit, drain; bool stored, broadcast; } opt = {
+    .conns = 20, .newcomers = 5, .rate = 10, .limit = 60, .drain = 10};
 static conn *conns[MOST_CONNS];
 static int total, epfd;
 static enum phase phase = WARMUP;
@@ -330,6 +329,7 @@ static void parse(int argc, char **argv) {
     else if (!strcmp(name, "--conns")) opt.conns = atoi(value);
     else if (!strcmp(name, "--newcomers")) opt.newcomers = atoi(value);
     else if (!strcmp(name, "--rate")) opt.rate = atof(value);
+    else if (!strcmp(name, "--drain")) opt.drain = atof(value);
     else if (!strcmp(name, "--limit")) opt.limit = atof(value);
     else die("honest: unknown option %s", name);
   }
@@ -360,7 +360,7 @@ int main(int argc, char **argv) {
     if (!ready) look_ready();
   }
   sending = opt.broadcast && total > opt.conns; /* newcomers need something to receive */
-  for (uint64_t now, limit = now_ns() + DRAIN_NS; (now = now_ns()) < limit && !all_answered();) {
+  for (uint64_t now, limit = now_ns() + (uint64_t)(opt.drain * 1e9); (now = now_ns()) < limit && !all_answered();) {
     if (sending) sending = !newcomers_served();
     send_due(now);
     turn(10);

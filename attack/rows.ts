@@ -136,7 +136,7 @@ export const ROWS: readonly Row[] = [
     what: "a sender at full speed to 500 receivers, 20 of them stuck",
     server: "examples/broadcast_server.ts",
     attackers: ({ isQuick }) => [
-      ["broadcast", "--conns", "460", "--stuck", "20", "--count", isQuick ? "1000" : "20000", ...timed(60)],
+      ["broadcast", "--conns", "460", "--stuck", "20", "--count", isQuick ? "2000" : "20000", ...timed(60)],
     ],
     limitMs: undefined, // A message waits behind those at full speed, in the same queues.
     honest: ["--broadcast"],

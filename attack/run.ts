@@ -15,7 +15,7 @@ import { findRows, type Form, type Row } from "./rows.ts";
 import { runRow } from "./run_row.ts";
 import { judge } from "./verdict.ts";
 
-const QUICK_SECS = 0.8;
+const QUICK_SECS = 0.7;
 const FULL_SECS = 8;
 
 async function main(): Promise<number> {
@@ -37,9 +37,10 @@ async function main(): Promise<number> {
   const outcomes: Outcome[] = [];
   for (const row of rows) {
     for (const runtime of runtimes) {
+      const rowStartMs = performance.now();
       const outcome = await runOne(row, runtime, clients, form);
       outcomes.push(outcome);
-      console.log(writeProgress(outcome));
+      console.log(`${writeProgress(outcome)} ${formatSeconds((performance.now() - rowStartMs) / 1_000)}`);
     }
   }
   const tables = runtimes.map((runtime) =>

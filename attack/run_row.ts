@@ -16,7 +16,7 @@ interface Times {
   readonly afterMs: number;
 }
 
-const QUICK: Times = { beforeMs: 250, settleMs: 150, afterMs: 250 };
+const QUICK: Times = { beforeMs: 200, settleMs: 100, afterMs: 200 };
 const FULL: Times = { beforeMs: 2_000, settleMs: 500, afterMs: 3_000 };
 const HONEST_CLIENTS = 20;
 /** When nobody is left, a server may take this long to see it: Bun hides a peer's end behind a pause. */
