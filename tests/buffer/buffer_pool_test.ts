@@ -267,6 +267,51 @@ test("RentedBuffer.bytes is empty after the release", () => {
   assertEquals([rented.bytes.length, rented.capacity], [0, 16]);
 });
 
+test("BufferPool.charge() counts memory of others with what is out, and maxBytes bounds both", () => {
+  const pool = new BufferPool({ classes: [64], maxBytes: 200 });
+  pool.charge(100);
+  const first = pool.rent(64);
+  assertEquals([pool.outstandingBytes, pool.outstanding, pool.canRent(64)], [164, 1, false]);
+  assertRefused("over-budget", () => pool.rent(64));
+  pool.charge(1_000);
+  assertEquals(pool.stats().outstandingBytes, 1_164, "what is there is counted, past the budget too");
+  pool.charge(-1_100);
+  first.release();
+  assertNothingOut(pool);
+  assertEquals(pool.canRent(64), true);
+});
+
+test("BufferPool.charge() has free buffers dropped for it by the next rent", () => {
+  const pool = new BufferPool({ classes: [64, 128], maxBytes: 300 });
+  pool.rent(128).release();
+  pool.charge(150);
+  const rented = pool.rent(64);
+  assertEquals([pool.stats().freeBytes, pool.outstandingBytes], [0, 214]);
+  rented.release();
+});
+
+test("BufferPool.onPressure() calls at each rent and charge above the mark, and not at it", () => {
+  const pool = new BufferPool({ classes: [64] });
+  let calls = 0;
+  const rented = pool.rent(64);
+  pool.onPressure(128, () => calls++);
+  const second = pool.rent(64);
+  assertEquals(calls, 0, "exactly the mark");
+  pool.charge(1);
+  const kept = pool.rent(64);
+  assertEquals(calls, 2);
+  kept.release();
+  second.release();
+  assertEquals(calls, 2, "memory that comes back is no pressure");
+  pool.charge(63);
+  assertEquals([pool.outstandingBytes, calls], [128, 2]);
+  const again = pool.rent(64); // A buffer that was kept.
+  assertEquals(calls, 3);
+  for (const one of [rented, again]) one.release();
+  pool.charge(-64);
+  assertNothingOut(pool);
+});
+
 test("BufferPool with recycleHandles lends the same handle again", () => {
   const pool = new BufferPool({ recycleHandles: true });
   const first = pool.rent(10);

@@ -15,8 +15,8 @@ const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 export class FakeConnection implements Connection {
   readonly localAddress = ADDRESS;
   readonly remoteAddress = ADDRESS;
-  readonly pendingBytes = 0;
-  readonly heldBytes = 0;
+  readonly pendingBytes: number = 0;
+  readonly heldBytes: number = 0;
   readonly received: number[] = [];
   readonly writes: number[] = [];
   isTaking = true;

@@ -1,0 +1,180 @@
+// Acceptor and Refusals: which connections become sessions, and what the others are told.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { ListenError, type RefusedEvent, silentLogger } from "@laster/net";
+import { FakeClock } from "@laster/net/testing";
+import type { Connection, ConnectionHandler } from "@laster/net/transport";
+import { Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
+import { FaultLog } from "../../src/session/fault_log.ts";
+import { FakeConnection } from "../session/queue_fixture.ts";
+
+const LAST_WORD = new Uint8Array([4, 0, 0, 0, 102, 117, 108, 108]);
+
+/** A connection that is refused: notes what happens to it, and ends when its peer does. */
+class Refused extends FakeConnection implements Connection {
+  handler: ConnectionHandler | undefined = undefined;
+  readonly calls: string[] = [];
+
+  override start(handler?: ConnectionHandler): void {
+    this.handler = handler;
+  }
+
+  override shutdown(): void {
+    this.calls.push("shutdown");
+  }
+
+  override close(): void {
+    this.#end("close");
+  }
+
+  override abort(): void {
+    this.#end("abort");
+  }
+
+  override discardInput(): void {
+    this.calls.push("discard");
+  }
+
+  #end(how: string): void {
+    this.calls.push(how);
+    this.handler?.onClose({});
+  }
+}
+
+function setUp(options: Partial<AcceptorOptions> = {}) {
+  const clock = new FakeClock();
+  const lines: [string, Record<string, unknown> | undefined][] = [];
+  const log = (message: string, properties?: Record<string, unknown>) => void lines.push([message, properties]);
+  const refused: RefusedEvent["reason"][] = [];
+  const counts = { sessions: 0, opened: 0 };
+  const acceptor = new Acceptor({
+    clock,
+    faults: new FaultLog(clock, { ...silentLogger(), warn: log, error: log }),
+    maxConnections: 3,
+    maxOpenFiles: undefined,
+    countSessions: () => counts.sessions,
+    isAccepting: () => true,
+    open: () => {
+      counts.sessions++;
+      counts.opened++;
+    },
+    onRefused: ({ reason }) => refused.push(reason),
+    lastWord: undefined,
+    ...options,
+  });
+  const accept = () => {
+    const connection = new Refused();
+    acceptor.onConnection(connection);
+    return connection;
+  };
+  return { clock, acceptor, accept, lines, refused, counts };
+}
+
+test("Acceptor refuses with the reason: too many, too few files, not running", () => {
+  const crowded = setUp();
+  for (let count = 0; count < 5; count++) crowded.accept();
+  assertEquals([crowded.counts.opened, crowded.refused], [3, ["max-connections", "max-connections"]]);
+  const poor = setUp({ maxConnections: 1_000, maxOpenFiles: 66 });
+  for (let count = 0; count < 4; count++) poor.accept();
+  assertEquals([poor.counts.opened, poor.refused], [2, ["open-files", "open-files"]]);
+  const stopped = setUp({ isAccepting: () => false });
+  const connection = stopped.accept();
+  assertEquals([stopped.refused, connection.calls], [["not-running"], ["close"]]);
+  assertEquals([crowded, poor, stopped].map(({ acceptor }) => acceptor.refusals.count), [2, 2, 1]);
+});
+
+test("Acceptor lets new ones in as soon as others have gone", () => {
+  const { accept, counts } = setUp({ maxConnections: 1_000, maxOpenFiles: 66 });
+  for (let count = 0; count < 4; count++) accept();
+  counts.sessions--;
+  for (let count = 0; count < 4; count++) accept();
+  assertEquals(counts.opened, 3);
+});
+
+test("Acceptor.warnOfFewFiles() says so if the process may open too few files for maxConnections, and only then", () => {
+  const few = setUp({ maxConnections: 10_000, maxOpenFiles: 1_024 });
+  few.acceptor.warnOfFewFiles();
+  assertEquals(few.lines.map(([, properties]) => properties), [
+    { sessions: 960, maxConnections: 10_000, maxOpenFiles: 1_024 },
+  ]);
+  for (const maxOpenFiles of [undefined, 20_000]) {
+    const enough = setUp({ maxConnections: 10_000, maxOpenFiles });
+    enough.acceptor.warnOfFewFiles();
+    assertEquals(enough.lines, []);
+  }
+});
+
+test("Acceptor learns how many files there are from an accept that failed for want of them, for a minute", async () => {
+  const { clock, acceptor, accept, counts, refused } = setUp({ maxConnections: 1_000 });
+  for (let count = 0; count < 100; count++) accept();
+  acceptor.onAcceptError(new ListenError("too-many-files", "127.0.0.1:1"));
+  counts.sessions = 67;
+  accept();
+  accept();
+  assertEquals([counts.sessions, refused], [68, ["open-files"]]);
+  await clock.advance(60_000);
+  for (let count = 0; count < 50; count++) accept();
+  assertEquals([counts.sessions, refused.length, acceptor.errors], [118, 1, 1]);
+});
+
+test("Acceptor learns nothing from accepts that failed for another reason", () => {
+  const { acceptor, accept, counts } = setUp({ maxConnections: 1_000 });
+  for (let count = 0; count < 100; count++) accept();
+  acceptor.onAcceptError(new ListenError("unknown", "127.0.0.1:1"));
+  accept();
+  assertEquals([counts.opened, acceptor.errors], [101, 1]);
+});
+
+test("Acceptor reports accepts that fail once a second, as text: never an error with a stack", async () => {
+  const { clock, acceptor, lines } = setUp();
+  for (let count = 0; count < 1_000; count++) {
+    acceptor.onAcceptError(new ListenError("too-many-files", "127.0.0.1:1"));
+  }
+  await clock.advance(1_000);
+  assertEquals([lines.length, acceptor.errors], [2, 1_000]);
+  for (const [, properties] of lines) assertEquals(typeof properties?.error, "string");
+  assertEquals(lines[1][1]?.count, 999);
+});
+
+test("Refusals have the last word read, and abort who does not end within a second", async () => {
+  const { clock, accept } = setUp({ lastWord: LAST_WORD, maxConnections: 1 });
+  accept();
+  const [polite, silent] = [accept(), accept()];
+  assertEquals([polite.received, polite.calls], [[...LAST_WORD], ["discard", "shutdown"]]);
+  polite.handler?.onEnd();
+  assertEquals(polite.calls.at(-1), "close");
+  await clock.advance(999);
+  assertEquals(silent.calls.at(-1), "shutdown");
+  await clock.advance(1);
+  assertEquals([silent.calls.at(-1), polite.calls.at(-1), clock.timerCount], ["abort", "close", 0]);
+});
+
+test("Refusals shut down only once a slow peer has taken the last word", () => {
+  const slow = new Refused();
+  slow.isTaking = false;
+  const { acceptor } = setUp({ lastWord: LAST_WORD, isAccepting: () => false });
+  acceptor.onConnection(slow);
+  assertEquals(slow.calls, ["discard"]);
+  slow.release();
+  slow.handler?.onDrain();
+  assertEquals([slow.calls, slow.received], [["discard", "shutdown"], [...LAST_WORD]]);
+});
+
+test("Refusals tell 256 at a time, close the others at once, and tell again once some have gone", async () => {
+  const { clock, accept, acceptor, refused } = setUp({ lastWord: LAST_WORD, isAccepting: () => false });
+  const connections = Array.from({ length: 1_000 }, accept);
+  const isTold = ({ received }: Refused) => received.length > 0;
+  assertEquals([connections.filter(isTold).length, clock.timerCount], [256, 256]);
+  assertEquals(connections.filter((one) => !isTold(one)).every(({ calls }) => calls.join() === "close"), true);
+  assertEquals([acceptor.refusals.count, refused.length], [1_000, 1_000]);
+  await clock.advance(1_000);
+  assertEquals(isTold(accept()), true);
+});
+
+test("Refusals.stop() ends all that are still being told, and leaves no timer", () => {
+  const { clock, accept, acceptor } = setUp({ lastWord: LAST_WORD, isAccepting: () => false });
+  const connections = Array.from({ length: 10 }, accept);
+  acceptor.refusals.stop();
+  assertEquals([connections.every(({ calls }) => calls.at(-1) === "abort"), clock.timerCount], [true, 0]);
+});
