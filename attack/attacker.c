@@ -1,12 +1,14 @@
 /*
  * attacker.c - peers that mean harm to a server of length-prefixed frames, or that are merely careless.
  *
- *   attacker flood      --port N --secs T --conns C (--size S | --tiny | --frame HEX | --garbage) [--prefix HEX] [--read]
+ *   attacker flood      --port N --secs T --conns C (--size S | --tiny | --frame HEX | --garbage)
+ *             [--prefix HEX] [--bytes B] [--read]
  *   attacker loris      --port N --secs T --conns C [--frame-first]
  *   attacker churn      --port N --secs T [--reset]
  *   attacker hold       --port N --secs T --conns C
  *   attacker kills      --port N --conns C --rounds R --secs T
  *   attacker broadcast  --port N --secs T --conns C --stuck K --count M
+ *   attacker run LIMIT_SECONDS PROGRAM ARGUMENTS...
  *
  * flood      writes as fast as it can: frames of S bytes, empty and one-byte frames in turns, a frame given in hex, or
  *            bytes that are no frames; --prefix goes first on each connection. Without --read nothing is ever read.
@@ -18,6 +20,13 @@
  * broadcast  C receivers that read, K that never do, and a sender of M messages at full speed, which reads too. It begins
  *            when every reader has had a message of the slow sender (honest.c), and ends when all have all, or when
  *            nothing has come for three seconds.
+ *
+ * run        no attack: becomes a server that ends with whoever started it, and after the limit in any case.
+ *
+ * --bytes B: flood sends so many on each connection, and then only holds it.
+ * --remote goes with every attack: segments of 1,448 bytes and send buffers of 64 KiB, as of peers elsewhere. With those of
+ * loopback, of 64 KiB and of 4 MiB at either end, 500 peers that do not read fill the TCP memory of the machine (tcp_mem),
+ * and the system then drops what honest clients send, too.
  *
  * A connection that the server ends is dialled again 100 ms later, except by hold and broadcast. Everything ends after T
  * seconds at the latest, with a line of JSON that says what was done. On an idle CPU all goes at full speed; its nice
@@ -38,6 +47,7 @@ typedef struct {
   bool open;
   uint64_t due; /* when to dial again; loris: when the next byte goes; churn: when to give up */
   uint32_t prefix_left, at; /* at: place in the tape, or bytes sent */
+  uint64_t sent; /* flood: bytes */
   /* broadcast */
   bool stuck, is_in; /* is_in: has got a message of the honest sender's, so the server knows of it */
   uint32_t next, filled;
@@ -47,10 +57,11 @@ typedef struct {
 static struct {
   int port, conns, rounds, stuck;
   uint32_t size, count;
+  uint64_t bytes;
   double secs;
-  bool tiny, garbage, read, frame_first, reset;
+  bool tiny, garbage, read, frame_first, reset, remote;
   const char *frame, *prefix;
-} opt = {.conns = 1, .secs = 1, .rounds = 1};
+} opt = {.conns = 1, .secs = 1, .rounds = 1, .bytes = UINT64_MAX};
 
 static int epfd;
 static uint64_t end_ns;
@@ -99,8 +110,9 @@ static void open_conn(conn *c, int source) {
   dialled++;
   c->open = false;
   c->at = 0;
+  c->sent = 0;
   c->prefix_left = prefix_bytes;
-  c->fd = dial(opt.port, source);
+  c->fd = dial(opt.port, source, opt.remote);
   c->due = now_ns() + (c->fd < 0 ? REDIAL_NS : CONNECT_LIMIT_NS);
   if (c->fd < 0) refused++;
   else watch(c, EPOLLOUT, EPOLL_CTL_ADD);
@@ -131,12 +143,15 @@ static bool accept_open(conn *c) {
 
 static void flood_write(conn *c) {
   for (int sends = 0; sends < 4; sends++) {
+    uint64_t left = opt.bytes - c->sent;
+    if (left == 0) { watch(c, opt.read ? EPOLLIN : 0u, EPOLL_CTL_MOD); return; }
     ssize_t n = c->prefix_left
                     ? send(c->fd, prefix + prefix_bytes - c->prefix_left, c->prefix_left, MSG_NOSIGNAL)
-                    : send(c->fd, tape + c->at, tape_bytes - unit, MSG_NOSIGNAL);
+                    : send(c->fd, tape + c->at, left < tape_bytes - unit ? (size_t)left : tape_bytes - unit, MSG_NOSIGNAL);
     if (n < 0 && errno == EAGAIN) return;
     if (n < 0) { drop(c, &ended); return; }
     bytes_sent += (uint64_t)n;
+    c->sent += (uint64_t)n;
     if (c->prefix_left) c->prefix_left -= (uint32_t)n;
     else c->at = (uint32_t)((c->at + (uint64_t)n) % unit);
   }
@@ -377,6 +392,7 @@ static void parse(int argc, char **argv) {
     if (!strcmp(name, "--tiny")) { opt.tiny = true; continue; }
     if (!strcmp(name, "--garbage")) { opt.garbage = true; continue; }
     if (!strcmp(name, "--read")) { opt.read = true; continue; }
+    if (!strcmp(name, "--remote")) { opt.remote = true; continue; }
     if (!strcmp(name, "--reset")) { opt.reset = true; continue; }
     if (!strcmp(name, "--frame-first")) { opt.frame_first = true; continue; }
     if (i + 1 == argc) die("attacker: no value for %s", name);
@@ -389,6 +405,7 @@ static void parse(int argc, char **argv) {
     else if (!strcmp(name, "--prefix")) opt.prefix = value;
     else if (!strcmp(name, "--rounds")) opt.rounds = atoi(value);
     else if (!strcmp(name, "--stuck")) opt.stuck = atoi(value);
+    else if (!strcmp(name, "--bytes")) opt.bytes = strtoull(value, NULL, 10);
     else if (!strcmp(name, "--count")) opt.count = (uint32_t)atoi(value);
     else die("attacker: unknown option %s", name);
   }
@@ -398,12 +415,18 @@ static void parse(int argc, char **argv) {
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } modes[] = {
       {"flood", flood}, {"loris", loris}, {"churn", churn}, {"hold", hold}, {"kills", kills}, {"broadcast", broadcast}};
+  if (argc > 3 && !strcmp(argv[1], "run")) {
+    bound_life(atof(argv[2]));
+    execvp(argv[3], argv + 3);
+    die("%s: %s", argv[3], strerror(errno));
+  }
   void (*run)(void) = NULL;
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
     if (argc > 1 && !strcmp(argv[1], modes[i].name)) run = modes[i].run;
   if (!run) die("usage: attacker flood|loris|churn|hold|kills|broadcast --port N --secs T ...");
   parse(argc, argv);
   bound_life(opt.secs + 5);
+  prepare_sockets();
   if (setpriority(PRIO_PROCESS, 0, 10) != 0) die("setpriority: %s", strerror(errno));
   epfd = epoll_create1(EPOLL_CLOEXEC);
   uint64_t start = now_ns();

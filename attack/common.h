@@ -38,10 +38,14 @@ static inline void die(const char *format, ...) {
   exit(2);
 }
 
-/* The process ends with its parent, and after `seconds` in any case. All descriptors that the system allows are its. */
+/* The process ends with its parent, and after `seconds` in any case, whatever program it becomes. */
 static inline void bound_life(double seconds) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   alarm((unsigned)seconds + 1);
+}
+
+/* All descriptors that the system allows are the process's, and a peer that has gone is an error of send. */
+static inline void prepare_sockets(void) {
   signal(SIGPIPE, SIG_IGN);
   struct rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -51,12 +55,18 @@ static inline void bound_life(double seconds) {
 }
 
 /* Starts to connect to 127.0.0.1; `source` is the last byte of the address that it comes from, 1 for the usual one. A
-   source of its own has ports of its own: connections that were closed keep theirs for a minute. */
-static inline int dial(int port, int source) {
+   source of its own has ports of its own: connections that were closed keep theirs for a minute. `is_remote`: with the
+   segments of Ethernet and small send buffers, as if it came from elsewhere. */
+static inline int dial(int port, int source, bool is_remote) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   int one = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  int segment = 1448, buffer = 1 << 16;
+  if (is_remote) {
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+  }
   struct sockaddr_in address = {.sin_family = AF_INET};
   if (source > 1) {
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);

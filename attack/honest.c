@@ -92,7 +92,7 @@ static void connect_conn(conn *c) {
   c->dead = c->open = false;
   c->redial = 0;
   c->sent = c->filled = c->unsent_at = c->unsent_end = 0;
-  c->fd = dial(opt.port, 1);
+  c->fd = dial(opt.port, 1, false);
   if (c->fd < 0) die("honest: cannot dial: %s", strerror(errno));
   watch(c, EPOLL_CTL_ADD);
 }
@@ -339,6 +339,7 @@ static void parse(int argc, char **argv) {
 int main(int argc, char **argv) {
   parse(argc, argv);
   bound_life(opt.limit);
+  prepare_sockets();
   /* Where it may: whoever else is at work on the same CPU does not distort its clock. */
   struct sched_param first = {.sched_priority = 1};
   if (sched_setscheduler(0, SCHED_RR, &first) != 0) setpriority(PRIO_PROCESS, 0, -10);

@@ -29,6 +29,8 @@ export interface Row {
   readonly honest?: readonly string[];
   /** How many receivers that read the attacker has, in the broadcast row. */
   readonly receivers?: number;
+  /** Whether a quick run leaves it out, unless `--only` names it. */
+  readonly isFullOnly?: boolean;
   /** Whether it is about SIGTERM during the attack. */
   readonly isEnd?: boolean;
 }
@@ -57,6 +59,7 @@ export const ROWS: readonly Row[] = [
     server: ECHO,
     attackers: () => [],
     limitMs: LEFT_TO_SPARE_MS,
+    isFullOnly: true,
   },
   {
     id: "loris-header",
@@ -77,6 +80,13 @@ export const ROWS: readonly Row[] = [
     what: "500 peers ask for echoes of 64 KiB at full speed and never read",
     server: ECHO,
     attackers: ({ secs }) => [["flood", "--conns", "500", "--size", "65536", ...timed(secs)]],
+    limitMs: SATURATING_MS,
+  },
+  {
+    id: "never-remote",
+    what: "the same with the segments and send buffers of peers elsewhere: the system's own memory stays free",
+    server: ECHO,
+    attackers: ({ secs }) => [["flood", "--conns", "500", "--size", "65536", "--remote", ...timed(secs)]],
     limitMs: SATURATING_MS,
   },
   {
@@ -146,7 +156,9 @@ export const ROWS: readonly Row[] = [
     id: "inflate",
     what: "4 peers send frames of some 80 bytes that inflate to 64 KiB",
     server: "attack/servers/inflate_server.ts",
-    attackers: ({ secs }) => [["flood", "--conns", "4", "--frame", inflatingFrame(), "--read", ...timed(secs)]],
+    attackers: ({ secs }) => [
+      ["flood", "--conns", "4", "--frame", inflatingFrame(), "--bytes", inflatingBytes(secs), "--read", ...timed(secs)],
+    ],
     limitMs: LEFT_TO_SPARE_MS,
     honest: ["--stored"],
   },
@@ -163,13 +175,21 @@ export const ROWS: readonly Row[] = [
   },
 ];
 
+/**
+ * How much each peer sends: what servers can inflate in about that time, 20,000 frames a second. What the system holds for
+ * a server beyond it would be work for a long time after the attack.
+ */
+function inflatingBytes(secs: number): string {
+  return String(Math.round(secs * 5_000 * inflatingFrame().length / 2));
+}
+
 function timed(secs: number): string[] {
   return ["--secs", String(secs)];
 }
 
-/** The rows that `--only` names, by whole names or their beginnings; all without it. */
-export function findRows(only: string | undefined): readonly Row[] {
-  if (only === undefined) return ROWS;
+/** The rows that `--only` names, by whole names or their beginnings; all of the form without it. */
+export function findRows(only: string | undefined, isQuick: boolean): readonly Row[] {
+  if (only === undefined) return ROWS.filter(({ isFullOnly }) => !isQuick || isFullOnly !== true);
   const names = only.split(",");
   const unknown = names.find((name) => name === "" || !ROWS.some(({ id }) => id.startsWith(name)));
   if (unknown !== undefined) {

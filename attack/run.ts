@@ -30,7 +30,7 @@ async function main(): Promise<number> {
   });
   const startMs = performance.now();
   const form = { isQuick: values.quick, secs: readSecs(values.secs) ?? (values.quick ? QUICK_SECS : FULL_SECS) };
-  const rows = findRows(values.only);
+  const rows = findRows(values.only, values.quick);
   const runtimes = await prepareRuntimes(parseRuntimeNames(values.runtimes));
   const clients = await buildClients();
   if (clients === undefined) console.log("no C compiler that builds attack/attacker.c: the rows are skipped");

@@ -111,7 +111,7 @@ class RowRun {
     return await ServerProcess.start(this.#runtime, {
       file: this.#row.server,
       descriptorLimit: this.#row.descriptorLimit,
-      isPinned: this.#clients.canPin,
+      clients: this.#clients,
     });
   }
 

@@ -3,6 +3,7 @@
 import { V8_FLAG } from "../bench/machine.ts";
 import { ROOT } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
+import type { Clients } from "./client_process.ts";
 import type { EndFigures } from "./figures.ts";
 import { readMemory } from "./process_stats.ts";
 
@@ -14,17 +15,18 @@ const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
 };
 
 const START_LIMIT_MS = 20_000;
+/** It ends with whoever started it, and after this in any case. */
+const LIFE_SECS = 240;
 /** A dying process is looked at so often: what it had is gone with it. */
 const SAMPLE_MS = 50;
 /** What is kept of the end of its output. */
 const KEPT_CHARS = 4_000;
 
-/** How a server is started. */
+/** How a server is started: on CPU 0 if processes can be pinned. */
 export interface ServerOptions {
   readonly file: string;
   readonly descriptorLimit: number | undefined;
-  /** Whether it is pinned to CPU 0. */
-  readonly isPinned: boolean;
+  readonly clients: Clients;
 }
 
 /** A server that runs. */
@@ -50,7 +52,10 @@ export class ServerProcess {
   /** Starts a server on a free port, and waits until it listens. */
   static async start(runtime: Runtime, options: ServerOptions): Promise<{ server: ServerProcess; port: string }> {
     const words = [
-      ...(options.isPinned ? ["taskset", "-c", "0"] : []),
+      options.clients.attacker,
+      "run",
+      String(LIFE_SECS),
+      ...(options.clients.canPin ? ["taskset", "-c", "0"] : []),
       runtime.command,
       ...RUN_FLAGS[runtime.name],
       options.file,
