@@ -13,9 +13,9 @@ const service = new TcpService({
   listeners: [{ hostname: options.host, port: options.port }],
   // Who listens need not talk: a receiver that never sends is no dead peer here.
   idleTimeoutMs: 0,
-  onMessage(_session, payload) {
+  onMessage(_session, payload): Promise<void> | undefined {
     // Who sends faster than the others read waits for them, but not for those that do not read at all.
-    if (service.broadcast(payload).congested > 0) return service.drained();
+    return service.broadcast(payload).congested > 0 ? service.drained() : undefined;
   },
 });
 

@@ -66,6 +66,8 @@ class NarrowConnection implements Connection {
   readonly #flight: Flight;
   readonly #windowBytes: number;
   #handler: ConnectionHandler | undefined = undefined;
+  /** Bytes of the write that waits for room. */
+  #waitingBytes = 0;
 
   constructor(inner: Connection, flight: Flight, windowBytes: number) {
     this.#inner = inner;
@@ -85,7 +87,7 @@ class NarrowConnection implements Connection {
     this.#handler = handler;
     this.#inner.start({
       onData: (buffer, length) => handler.onData(buffer, length),
-      onDiscard: () => handler.onDiscard?.(),
+      onDiscard: (length) => handler.onDiscard?.(length),
       onEnd: () => handler.onEnd(),
       onDrain: () => handler.onDrain(),
       onClose: (end) => {
@@ -97,12 +99,26 @@ class NarrowConnection implements Connection {
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#hasRoom(length)) return this.#pass(bytes, offset, length);
+    this.#waitingBytes = length;
     this.#flight.onRoom = () => {
       if (!this.#hasRoom(length)) return;
       this.#flight.onRoom = undefined;
+      this.#waitingBytes = 0;
       if (this.#pass(bytes, offset, length)) this.#handler?.onDrain();
     };
     return false;
+  }
+
+  get pendingBytes(): number {
+    return this.#waitingBytes + this.#inner.pendingBytes;
+  }
+
+  get heldBytes(): number {
+    return this.#inner.heldBytes;
+  }
+
+  probe(mayRead: boolean): boolean {
+    return this.#inner.probe(mayRead);
   }
 
   pause(): void {
@@ -153,7 +169,7 @@ function watchConnection(inner: Connection, flight: Flight): Connection {
           handler.onData(buffer, length);
           flight.take(length);
         },
-        onDiscard: () => handler.onDiscard?.(),
+        onDiscard: (length) => handler.onDiscard?.(length),
         onEnd: () => handler.onEnd(),
         onDrain: () => handler.onDrain(),
         onClose: (end) => {
@@ -161,7 +177,14 @@ function watchConnection(inner: Connection, flight: Flight): Connection {
           handler.onClose(end);
         },
       }),
+    get pendingBytes() {
+      return inner.pendingBytes;
+    },
+    get heldBytes() {
+      return inner.heldBytes;
+    },
     write: (bytes, offset, length) => inner.write(bytes, offset, length),
+    probe: (mayRead) => inner.probe(mayRead),
     pause: () => inner.pause(),
     resume: () => inner.resume(),
     discardInput: () => {

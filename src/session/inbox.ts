@@ -133,6 +133,8 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     }
     this.#beginTurn();
     if (this.#isHeld || this.#isYielding) return this.#owner.pauseInput();
+    // Others have more to do than their turn allows: a heavy talker waits behind them.
+    if (length >= LIGHT_BYTES && this.#context.turns.count > 0) return this.#yieldTurn();
     this.#runTurn();
   }
 
@@ -328,14 +330,14 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     return step === 0;
   }
 
-  /** The bytes of the turn are used up: light talkers go first, unless none said anything for a while. */
+  /** The bytes of the turn are used up: light talkers go first, unless none said anything for a while, and who waits for a turn. */
   #mustMakeWay(): boolean {
     const { lightChunks } = this.#context.traffic;
     this.#lastPosition = this.position + BYTES_PER_TURN;
     this.#bytesLeft = this.#lastPosition - this.end;
     this.#idleWays = lightChunks === this.#lightChunks ? this.#idleWays + 1 : 0;
     this.#lightChunks = lightChunks;
-    return this.#idleWays < MOST_IDLE_WAYS;
+    return this.#idleWays < MOST_IDLE_WAYS || this.#context.turns.count > 0;
   }
 
   #yieldTurn(): void {

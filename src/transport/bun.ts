@@ -175,6 +175,10 @@ class BunConnection extends Delivery implements Connection {
    */
   handleChunk(chunk: Uint8Array): void {
     const { length } = chunk;
+    if (this.isPaused && this.isStarted && !this.#isReadingAhead && this.#isReset()) {
+      this.#breakOff();
+      return;
+    }
     if (length < SMALLEST_SHARED_BYTES || length > LARGEST_SHARED_BYTES || !this.isFlowing) {
       this.handleData(chunk, length);
       if (this.#isReadingAhead) this.#stopReadingAhead();
@@ -182,6 +186,14 @@ class BunConnection extends Delivery implements Connection {
       this.#ownChunks--;
       this.handleData(chunk, length);
     } else this.#share(chunk, length);
+  }
+
+  /**
+   * A chunk came while paused. Bun does so only once the peer has reset the connection: it reads all that the system holds of it,
+   * megabytes in a row, before it says so. A second chunk tells for sure, and so does a peer that the system has forgotten.
+   */
+  #isReset(): boolean {
+    return this.heldBytes > 0 || (this.remoteAddress.kind === "tcp" && this.#socket.remoteAddress === undefined);
   }
 
   #share(chunk: Uint8Array, length: number): void {

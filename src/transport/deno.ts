@@ -181,6 +181,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   readonly #reads: SharedReads;
   #hasShutDown = false;
   #isClosed = false;
+  /** Whether it is paused, and the governor knows. */
+  #isAside = false;
   /** Whether a write of nothing is under way. */
   #isProbing = false;
   #stage: ReadStage = "nothing";
@@ -329,7 +331,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     const buffer = this.#buffer;
     if (buffer === undefined || (this.#stage !== "flow-before" && this.#stage !== "flow-after")) return;
     if (this.isOver) return this.#stopReading();
-    if (!this.isFlowing) return;
+    if (!this.isFlowing) return this.#stepAside();
+    if (this.#isAside) this.#stepIn();
     const count = this.#count;
     if (count === null) {
       this.#stopReading();
@@ -342,12 +345,23 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
       // Whoever closes in a handler may still look at the chunk.
       if (!wasDiscarding && (this.isDiscarding || this.isOver)) buffer.adaptLent(count);
       if (this.isOver) return this.#stopReading();
-      if (!this.isFlowing) return;
+      if (!this.isFlowing) return this.#stepAside();
     }
     if (!this.isDiscarding) buffer.adapt(count);
     const { governor, pacer } = this.#reads;
     this.#stage = "turn";
     if (!pacer.holds(count, governor.connections === 1, this) && !governor.holds(buffer, this)) this.#read(buffer);
+  }
+
+  /** Paused, it reads nothing, and has no place among those that do. */
+  #stepAside(): void {
+    if (!this.#isAside) this.#reads.governor.stepAside();
+    this.#isAside = true;
+  }
+
+  #stepIn(): void {
+    this.#isAside = false;
+    this.#reads.governor.stepIn();
   }
 
   handleTurn(): void {
@@ -364,6 +378,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     // Paused, a handler may still look at the last chunk.
     this.#buffer.close(this.isPaused);
     this.#buffer = undefined;
+    if (this.#isAside) this.#stepIn();
     this.#reads.governor.leave();
   }
 

@@ -72,6 +72,17 @@ export class ReadGovernor {
     this.#admit(1);
   }
 
+  /** A connection that may read does not for a while: another may in its place. */
+  stepAside(): void {
+    this.#served--;
+    this.#admit(1);
+  }
+
+  /** It reads again. */
+  stepIn(): void {
+    this.#served++;
+  }
+
   /** A connection was served: says whether its next read has to wait; if so, `taker` is told when it may begin. */
   holds(quota: ReadQuota, taker: TurnTaker): boolean {
     if (this.#connections > MOST_FAIR_CONNECTIONS || this.#isCrowded) this.#count(quota);

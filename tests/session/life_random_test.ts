@@ -8,7 +8,7 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { CloseReason, Session } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
-import { deferTurn } from "../../src/transport/defer_turn.ts";
+import { deferTurn } from "../../src/defer.ts";
 import { printedRandom } from "../random.ts";
 import { startPair, turn, until } from "../support.ts";
 

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { deferTurn } from "../../src/transport/defer_turn.ts";
+import { deferTurn } from "../../src/defer.ts";
 import { BulkPacer } from "../../src/transport/deno_bulk_pacer.ts";
 import { until } from "../support.ts";
 
@@ -33,4 +33,15 @@ test("BulkPacer lets one that is alone read 16 MiB", () => {
   const { pacer, taker } = setUp();
   for (let count = 1; count < 64; count++) assertEquals(pacer.holds(262_144, true, taker("alone")), false);
   assertEquals(pacer.holds(262_144, true, taker("alone")), true);
+});
+
+test("BulkPacer lets 32 go on after a pause, and the others after the next, and who comes meanwhile behind them", async () => {
+  const { pacer, log, taker } = setUp();
+  for (let count = 0; count < 41; count++) pacer.holds(262_144, false, taker(`${count}`));
+  while (log.length === 0) await new Promise<void>(deferTurn);
+  assertEquals(log, Array.from({ length: 32 }, (_, index) => `${index + 1}`));
+  assertEquals(pacer.holds(262_144, false, taker("late")), true, "those before it wait still");
+  await until(() => log.length > 32, "the others");
+  assertEquals(log.slice(32), ["33", "34", "35", "36", "37", "38", "39", "40", "late"]);
+  assertEquals(pacer.holds(262_144, false, taker("later")), false);
 });

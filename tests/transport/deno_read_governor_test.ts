@@ -106,3 +106,16 @@ test("ReadGovernor.leave() lets the next one in", async () => {
   governor.leave();
   assertEquals(readers.filter(({ isWaiting }) => isWaiting).length, before - 1);
 });
+
+test("ReadGovernor gives the places of those that are paused to those that wait", async () => {
+  const { governor, readers } = setUp(300);
+  for (let round = 0; round < READS_A_TURN; round++) {
+    for (const reader of readers) reader.read();
+    await turn();
+  }
+  const waiting = readers.filter(({ isWaiting }) => isWaiting);
+  assert(waiting.length > 100, "a crowd takes turns");
+  for (const reader of readers) if (!reader.isWaiting) governor.stepAside();
+  // Nobody at the front says anything any more, nor has left it.
+  assertEquals(waiting.filter(({ isWaiting }) => !isWaiting).length > 90, true);
+});

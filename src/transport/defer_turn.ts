@@ -1,3 +1,0 @@
-// deferTurn() under its former place. Runtime neutral.
-
-export { deferTurn } from "../defer.ts";
