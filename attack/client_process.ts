@@ -84,9 +84,9 @@ export class HonestClients {
     await this.#tell("newcomers");
   }
 
-  /** Waits for the last answers, and says what they saw. */
-  async end(): Promise<HonestFigures> {
-    await this.#tell("end");
+  /** Waits for the last answers if the server is there to give any, and says what they saw. */
+  async end(isServerThere: boolean): Promise<HonestFigures> {
+    await this.#tell(isServerThere ? "end" : "abandon");
     const line = await this.#readLine();
     await this.#finish();
     if (line === undefined) throw new Error("the honest clients ended without a word");

@@ -10,6 +10,7 @@
  *   phase before|during|settle|after    messages sent from here on count there
  *   newcomers                           opens more connections, which have to be served too
  *   end                                 sends no more, waits for what is missing (--drain seconds at most), prints a line of JSON
+ *   abandon                             the same without waiting: the server is gone
  *
  * It prints `ready` when every connection has had its first echo. --stored: each payload begins with the byte 0, the mark of
  * a stored payload of compression(). --broadcast: the server sends every message to all; the first connection sends, all
@@ -251,7 +252,8 @@ static void obey(char *line) {
     for (int i = 0; i < opt.newcomers; i++) open_conn(true);
     return;
   }
-  if (!strcmp(line, "end")) { ending = true; return; }
+  if (!strcmp(line, "abandon")) opt.drain = 0;
+  if (!strcmp(line, "end") || opt.drain == 0) { ending = true; return; }
   for (int i = 0; i < PHASES; i++)
     if (!strncmp(line, "phase ", 6) && !strcmp(line + 6, PHASE_NAMES[i])) { phase = (enum phase)i; return; }
   die("honest: unknown line %s", line);

@@ -71,7 +71,7 @@ class RowRun {
       await honest.enter("after");
       await honest.addNewcomers();
       await sleep(this.#times.afterMs);
-      return await this.#finish(server, await honest.end(), attacks, descriptors, cpuShare);
+      return await this.#finish(server, await honest.end(server.death === undefined), attacks, descriptors, cpuShare);
     } finally {
       await server.kill();
     }
@@ -88,7 +88,7 @@ class RowRun {
       await honest?.enter("during");
       for (const args of this.#row.attackers(this.#form)) attackers.push(new Attacker(this.#clients, port, args));
       await sleep(ATTACK_BEFORE_END_MS);
-      const seen = await honest?.end();
+      const seen = await honest?.end(server.death === undefined);
       const died = server.death;
       const finalBytes = readMemory(server.pid)?.residentBytes ?? 0;
       if (isTwice && died === undefined) {
