@@ -21,6 +21,7 @@ export interface ReportParts {
 const RUNTIME_TITLES: Record<string, string> = { bun: "Bun", deno: "Deno", node: "Node", c: "C" };
 const KIND_TITLES: Record<ServerKind, string> = {
   ours: "**ours**",
+  before: "before",
   hand: "by hand",
   raw: "raw bytes",
   naive: "naive",

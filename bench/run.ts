@@ -1,13 +1,15 @@
 // `deno task bench`: our examples against the baselines, interleaved pair by pair; writes bench/RESULTS.md. Deno only.
 //
 //   deno task bench [--quick] [--only A,B] [--runtimes deno,bun,node] [--rounds 5] [--secs 2] [--pairs] [--charts] [--alloc] [--micro]
+//   deno task bench --against FOLDER [--only A,B] ...
 //
 // A run of everything writes bench/RESULTS.md and bench/results.jsonl; a quick or a partial one writes both to
 // bench/build/, so that it never takes the place of a whole one. With --only, --charts, --alloc and --micro add those;
-// --pairs measures nothing but ours and by hand in turns.
+// --pairs measures nothing but ours and by hand in turns; --against nothing but ours and what stands in another checkout, in
+// turns, with its own packages installed.
 
 import { parseArgs } from "node:util";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { formatSeconds, ROOT, run } from "../tools/run.ts";
 import { parseRuntimeNames, prepareRuntimes, type Runtime } from "../tools/runtimes.ts";
 import { allocationSection } from "./alloc_report.ts";
@@ -20,7 +22,7 @@ import { type Sample, takePair, takeSample, type Timing } from "./sampling.ts";
 import { findServer, type Server } from "./servers.ts";
 import { format } from "./statistics.ts";
 import { judge } from "./targets.ts";
-import { CHART_WORKLOADS, pairWorkloads, type Workload, WORKLOADS } from "./workloads.ts";
+import { beforeWorkloads, CHART_WORKLOADS, pairWorkloads, type Workload, WORKLOADS } from "./workloads.ts";
 
 const DEFAULT_ROUNDS = 5;
 /** In each round the two servers of a pair with a target are up together, and have the load in turns so many times. */
@@ -59,6 +61,7 @@ async function main(): Promise<void> {
       rounds: { type: "string" },
       secs: { type: "string" },
       pairs: { type: "boolean", default: false },
+      against: { type: "string" },
       charts: { type: "boolean", default: false },
       alloc: { type: "boolean", default: false },
       micro: { type: "boolean", default: false },
@@ -66,13 +69,21 @@ async function main(): Promise<void> {
   });
   const startMs = performance.now();
   const runtimes = await prepareRuntimes(parseRuntimeNames(values.runtimes));
-  const programs = await prepareMachine();
-  const isPartial = values.quick || values.pairs || values.only !== undefined || values.runtimes !== undefined;
+  const before = values.against === undefined ? undefined : resolve(values.against);
+  const programs = { ...await prepareMachine(), before };
+  const isPartial = values.quick || values.pairs || before !== undefined || values.only !== undefined ||
+    values.runtimes !== undefined;
   const has = (isAsked: boolean) => isAsked || !isPartial;
   const secs = readNumber("--secs", values.secs) ?? DEFAULT_SECS;
   const plan: Plan = {
     isQuick: values.quick,
-    workloads: [...findWorkloads(values.only, values.pairs), ...(has(values.charts) ? CHART_WORKLOADS : [])],
+    workloads: [
+      ...findWorkloads(
+        values.only,
+        before !== undefined ? beforeWorkloads() : values.pairs ? pairWorkloads() : WORKLOADS,
+      ),
+      ...(has(values.charts) ? CHART_WORKLOADS : []),
+    ],
     rounds: readNumber("--rounds", values.rounds) ?? (values.quick ? 1 : DEFAULT_ROUNDS),
     timing: values.quick
       ? QUICK
@@ -164,9 +175,8 @@ async function write(results: Results, report: string, folder: string): Promise<
   console.log(`written: ${path}`);
 }
 
-function findWorkloads(only: string | undefined, isPairs: boolean): Workload[] {
+function findWorkloads(only: string | undefined, all: readonly Workload[]): Workload[] {
   const names = only?.toUpperCase().split(",");
-  const all = isPairs ? pairWorkloads() : WORKLOADS;
   if (names === undefined) return [...all];
   const isKnown = (name: string) => name === "" || WORKLOADS.some(({ id }) => id === name || id[0] === name);
   const unknown = names.find((name) => !isKnown(name));

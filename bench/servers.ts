@@ -1,12 +1,13 @@
 // The servers of the benchmark: ours, which are the examples, and the baselines. Starts and stops them. Deno only.
 
+import { join } from "node:path";
 import { collect, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import { type Programs, V8_FLAG } from "./machine.ts";
 import type { Workload } from "./workloads.ts";
 
-/** What kind of server: ours, by hand, naive, bytes without frames, the package ws, the runtime's own WebSocket, in C. */
-export type ServerKind = "ours" | "hand" | "naive" | "raw" | "ws" | "websocket" | "c";
+/** What kind of server: ours, ours in another checkout, by hand, naive, bytes without frames, the package ws, the runtime's own WebSocket, in C. */
+export type ServerKind = "ours" | "before" | "hand" | "naive" | "raw" | "ws" | "websocket" | "c";
 
 /** What a server does with a message. */
 export type Service = "echo" | "fanout";
@@ -27,6 +28,7 @@ export interface Server {
 
 const TITLES: Record<ServerKind, string> = {
   ours: "**@laster/net**",
+  before: "before",
   hand: "by hand",
   naive: "naive",
   raw: "raw bytes",
@@ -69,11 +71,13 @@ function fileOf(
   kind: ServerKind,
   { service, maxPayloadBytes }: Workload,
   runtime: Runtime["name"],
-  { hasPackages, loadgen }: Programs,
+  { before, hasPackages, loadgen }: Programs,
 ): string[] | undefined {
-  if (kind === "ours") {
+  if (kind === "ours" || kind === "before") {
+    if (kind === "before" && before === undefined) return undefined;
     const options = maxPayloadBytes === undefined ? [] : ["--max-payload", String(maxPayloadBytes)];
-    return [service === "echo" ? "examples/echo_server.ts" : "examples/broadcast_server.ts", ...options];
+    const example = service === "echo" ? "examples/echo_server.ts" : "examples/broadcast_server.ts";
+    return [kind === "ours" ? example : join(before ?? "", example), ...options];
   }
   if (kind === "hand") return [`bench/baselines/${runtime}_hand_${service}.ts`];
   if (service === "fanout") return undefined;

@@ -57,7 +57,10 @@ function plain(title: string, workload: string, figure: Figure, rest: Omit<Targe
   return { title, measure: (results, runtime) => results.spread(workload, "ours", runtime, figure), ...rest };
 }
 
+const BEFORE = { bun: 0.95, deno: 0.95, node: 0.95 };
+
 const TARGETS: readonly Target[] = [
+  ...["A", "B", "C", "D1", "D16", "F", "H"].map((id) => against(id, "before", `${id} against before`, BEFORE)),
   against("A", "hand", "A against by hand", HAND),
   against("B", "hand", "B against by hand", HAND),
   against("C", "hand", "C against by hand", HAND),

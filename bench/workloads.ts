@@ -118,6 +118,12 @@ export function pairWorkloads(): Workload[] {
   return WORKLOADS.filter(({ hasPairTarget }) => hasPairTarget).map((workload) => ({ ...workload, kinds: PAIR }));
 }
 
+/** The same, and H, for ours against ours in another checkout. */
+export function beforeWorkloads(): Workload[] {
+  const workloads = WORKLOADS.filter(({ id, hasPairTarget }) => hasPairTarget || id === "H");
+  return workloads.map((workload) => ({ ...workload, kinds: ["ours", "before"], hasPairTarget: true }));
+}
+
 /** What the charts show: cost by connections, and by size. */
 export const CHART_CONNECTIONS: readonly number[] = [10, 100, 1_000, 5_000];
 /** Payload bytes. */
