@@ -19,6 +19,17 @@ export function check<Input>(property: fc.IProperty<Input>, runs: number = 200):
   fc.assert(property, { seed: SEED, numRuns: runs });
 }
 
+/**
+ * Checks a property that takes turns of the event loop, with the run's seed.
+ *
+ * @param property What must hold.
+ * @param runs How many inputs are tried.
+ * @throws {Error} if it does not hold, as `check` says.
+ */
+export async function checkLater<Input>(property: fc.IAsyncProperty<Input>, runs: number = 200): Promise<void> {
+  await fc.assert(property, { seed: SEED, numRuns: runs });
+}
+
 function givenSeed(): number | undefined {
   try {
     const text = process.env.LASTER_SEED;
