@@ -8,6 +8,9 @@ import type { AcceptHandler, Connection } from "../transport/transport.ts";
 import { OpenFilesBound } from "./open_files.ts";
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
 
+/** For how long errors are reported without their stacks once file descriptors have run out. */
+const STACKLESS_MS = 60_000;
+
 /** What an acceptor needs of its service. */
 export interface AcceptorOptions extends RefusalsOptions {
   /** Whose time counts. */
@@ -66,8 +69,10 @@ export class Acceptor implements AcceptHandler {
 
   onAcceptError(error: ListenError): void {
     this.errors++;
-    if (error.code === "too-many-files") this.#openFiles.handleExhausted(this.#options.countSessions());
-    // Not the error itself: to show where its stack comes from, a runtime opens files.
+    if (error.code === "too-many-files") {
+      this.#openFiles.handleExhausted(this.#options.countSessions());
+      this.#options.faults.withholdStacks(STACKLESS_MS);
+    }
     this.#options.faults.report("accept", "warn", "Accepting failed: {error}", { error: messageOf(error) });
   }
 }

@@ -2,6 +2,7 @@
 // neutral.
 
 import type { Clock } from "../clock.ts";
+import { messageOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 
 /** For how long more of a kind are counted and not reported. */
@@ -28,6 +29,7 @@ export class FaultLog {
   readonly #logger: Logger;
   readonly #kinds = new Map<string, Kind>();
   #timer: unknown = undefined;
+  #stacksFromMs = -Infinity;
 
   /** Makes a log over a logger that does not throw. */
   constructor(clock: Clock, logger: Logger) {
@@ -48,6 +50,7 @@ export class FaultLog {
     const key = this.#kinds.has(kind) || this.#kinds.size < MOST_KINDS ? kind : "";
     const known = this.#kinds.get(key);
     const nowMs = this.#clock.now();
+    if (nowMs < this.#stacksFromMs) properties = withoutStacks(properties);
     if (known === undefined || (known.count === 0 && nowMs - known.reportedMs >= PERIOD_MS)) {
       this.#kinds.set(key, { reportedMs: nowMs, count: 0, level, message, properties });
       this.#logger[level](message, properties);
@@ -56,6 +59,14 @@ export class FaultLog {
     Object.assign(known, { level, message, properties });
     known.count++;
     this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
+  }
+
+  /**
+   * Reports errors as text for a while: file descriptors have run out, and Deno ends the process if the stack of an error is
+   * read then (docs/deno_accept_stack.md).
+   */
+  withholdStacks(durationMs: number): void {
+    this.#stacksFromMs = this.#clock.now() + durationMs;
   }
 
   /** Reports what was only counted, and stops the timer. */
@@ -76,4 +87,11 @@ export class FaultLog {
       else this.#logger[level](`${message} ({count} times within a second)`, { ...properties, count });
     }
   }
+}
+
+function withoutStacks(properties: Record<string, unknown>): Record<string, unknown> {
+  const { error } = properties;
+  return error === undefined || typeof error === "string"
+    ? properties
+    : { ...properties, error: messageOf(error as Error) };
 }
