@@ -12,6 +12,8 @@ const LOW = 50;
 class Peer implements Receiver {
   state: SessionState = "open";
   isStalled = false;
+  /** What the system has taken is what was sent less this. */
+  readonly connection = { pendingBytes: 0 };
   queuedBytes: number;
   readonly queue: Receiver["queue"] & { sentBytes: number };
 
