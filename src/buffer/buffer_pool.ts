@@ -8,6 +8,7 @@ import { formatPoolStats } from "./pool_stats.ts";
 import { PooledBuffer } from "./pooled_buffer.ts";
 import type { BufferPoolStats } from "./pool_stats.ts";
 import type { SizeClass } from "./pooled_buffer.ts";
+import { indexClasses, isShort, makeSizeClass, requireClasses } from "./size_classes.ts";
 import type { RentedBuffer } from "./rented_buffer.ts";
 
 /** The classes of the original library: from a header alone to a page. */
@@ -21,12 +22,6 @@ const DEFAULT_MAX_FREE_BYTES = 8 * 1024 * 1024;
 
 /** What a class keeps free at first; it doubles while renters go short. */
 const FIRST_LIMIT = 64;
-
-/** A class that had to make more than this part of what was rented grows. */
-const HIGH_MISS_RATE = 0.1;
-
-/** Powers of two from 1 byte to 1 GiB are 31 classes; twice that leaves room for one between each two. */
-const MAX_CLASSES = 64;
 
 /**
  * Sizes and limits of a {@linkcode BufferPool}.
@@ -370,42 +365,4 @@ export class BufferPool {
         `${this.#outstandingBytes} bytes out, ${this.#freeBytes} bytes free`,
     );
   }
-}
-
-function makeSizeClass(bytes: number, limit: number): SizeClass {
-  return {
-    bytes,
-    free: [],
-    hits: 0,
-    misses: 0,
-    outstanding: 0,
-    limit,
-    leastFree: 0,
-    hitsBefore: 0,
-    missesBefore: 0,
-  };
-}
-
-/** Whether a class had to make too many of the buffers that were rented since the last adaption. */
-function isShort({ hits, misses, hitsBefore, missesBefore }: SizeClass): boolean {
-  const made = misses - missesBefore;
-  return made > HIGH_MISS_RATE * (made + hits - hitsBefore);
-}
-
-function requireClasses(classes: readonly number[]): void {
-  requireInteger("create BufferPool", "classes.length", classes.length, 1, MAX_CLASSES);
-  for (let index = 0; index < classes.length; index++) {
-    const minimum = index === 0 ? 1 : classes[index - 1] + 1;
-    requireInteger("create BufferPool", `classes[${index}]`, classes[index], minimum, MAX_BUFFER_BYTES);
-  }
-}
-
-function indexClasses(classes: readonly number[]): Uint8Array {
-  const firstIndexByBits = new Uint8Array(32);
-  for (let bits = 1; bits < firstIndexByBits.length; bits++) {
-    const smallest = 2 ** (bits - 1);
-    const index = classes.findIndex((bytes) => bytes >= smallest);
-    firstIndexByBits[bits] = index === -1 ? classes.length : index;
-  }
-  return firstIndexByBits;
 }

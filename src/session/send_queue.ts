@@ -283,10 +283,8 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
   /** Lets the frames that come next gather outside of the queue, if it is empty and they are far from any limit. */
   #openOwnLane(roomBytes: number): boolean {
     const { batch, easyBytes, lane, limits, scheduler } = this.#context;
-    if (this.head !== undefined || lane.block !== undefined || this.batchIndex >= 0 || roomBytes > easyBytes) {
-      return false;
-    }
-    if (limits.highWaterMarkFrames === 0) return false; // Each frame is one too many.
+    const isTaken = this.head !== undefined || lane.block !== undefined || this.batchIndex >= 0;
+    if (isTaken || roomBytes > easyBytes || limits.highWaterMarkFrames === 0) return false;
     if (this.seen < this.run.serial || this.isInRun) {
       this.#step();
       if (this.head !== undefined) return false; // A broadcast had come.

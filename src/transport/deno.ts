@@ -3,10 +3,11 @@
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { guardAccepts } from "./accept_guard.ts";
-import { AcceptLoop, type Acceptor } from "./deno_accept_loop.ts";
+import { AcceptLoop } from "./deno_accept_loop.ts";
 import { BulkPacer, type TurnTaker } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadGovernor, type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
+import type { DenoAddress, DenoListener, DenoRuntime, DenoSocket } from "./deno_runtime.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
 import { OPEN_FILE_LIMIT_PATH, openFileLimit } from "./node.ts";
 import { ReadBuffer, ReadBufferPool } from "./read_buffer.ts";
@@ -30,35 +31,6 @@ interface SharedReads {
   readonly buffers: ReadBufferPool;
   readonly governor: ReadGovernor;
   readonly pacer: BulkPacer;
-}
-
-/** What the adapter uses of a `Deno.Addr`. */
-type DenoAddress = { transport: "tcp"; hostname: string; port: number } | { transport: "unix"; path: string };
-
-/** What the adapter uses of a `Deno.Conn`. */
-interface DenoSocket {
-  readonly localAddr: DenoAddress;
-  readonly remoteAddr: DenoAddress;
-  read(buffer: Uint8Array): Promise<number | null>;
-  write(bytes: Uint8Array): Promise<number>;
-  closeWrite(): Promise<void>;
-  close(): void;
-  setNoDelay?(isOn: boolean): void;
-  setKeepAlive?(isOn: boolean): void;
-}
-
-/** What the adapter uses of a `Deno.Listener`. */
-interface DenoListener extends Acceptor<DenoSocket> {
-  readonly addr: DenoAddress;
-}
-
-/** What the adapter uses of Deno. */
-interface DenoRuntime {
-  listen(options: { hostname: string; port: number; tcpBacklog: number }): DenoListener;
-  listen(options: { transport: "unix"; path: string }): DenoListener;
-  connect(options: { hostname: string; port: number; signal?: AbortSignal }): Promise<DenoSocket>;
-  connect(options: { transport: "unix"; path: string; signal?: AbortSignal }): Promise<DenoSocket>;
-  readonly permissions: { querySync(what: { name: "read"; path: string }): { readonly state: string } };
 }
 
 /**

@@ -1,7 +1,7 @@
 // Connector: attempts, pauses, cancelling, and connections that come too late.
 
 import test from "node:test";
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DialError, type DialErrorCode } from "@laster/net";
 import { FakeClock, memoryPair } from "@laster/net/testing";
 import type { Connection, Transport } from "@laster/net/transport";
