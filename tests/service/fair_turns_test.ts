@@ -11,8 +11,8 @@ import { bytes, startPair, transportsHere, turn, until, within } from "../suppor
 const FLOODERS = 4;
 const HANDLER_MS = 0.5;
 const PINGS = 15;
-/** Two turns of 4 ms are 16 handlers; without turns of time it is thousands. */
-const MOST_FRAMES = 200;
+/** A turn of 4 ms is 8 handlers, a few turns some dozens; without turns of time one alone is 1,024. */
+const MOST_FRAMES = 500;
 const MOST_MS = 150;
 
 function work(): void {
@@ -50,13 +50,16 @@ for (const { name, make } of transportsHere()) {
       const before = { flooded, ms: performance.now() };
       near.send(bytes("ping"));
       await within(near.receive(), "the answer");
-      waits.push({ frames: flooded - before.flooded, ms: performance.now() - before.ms });
+      const ms = performance.now() - before.ms;
+      await turn(); // Many an answer comes within one turn of the event loop: what the flood takes of the next one counts.
+      waits.push({ frames: flooded - before.flooded, ms });
     }
     await until(() => flooded > 4 * PINGS, "the flood goes on");
     isOver = true;
     for (const { connection } of peers) connection.abort();
-    const [frames, ms] = [median(waits.map((wait) => wait.frames)), median(waits.map((wait) => wait.ms))];
-    assert(frames <= MOST_FRAMES, `${frames} of the flood's frames came before an answer`);
+    const frames = Math.max(...waits.map((wait) => wait.frames));
+    assert(frames <= MOST_FRAMES, `${frames} of the flood's frames came within a turn or two`);
+    const ms = median(waits.map((wait) => wait.ms));
     assert(ms <= MOST_MS, `${ms} ms`);
   });
 }
@@ -81,11 +84,12 @@ test("Session counts expanded bytes: small frames that inflate to 64 KiB end a t
   const peer = await RawPeer.dial(transport, pair.port);
   await peer.write(frames);
   const counts: number[] = [];
+  let before = 0; // The first ones are handled already.
   for (let next: (() => void) | undefined = () => {}; next !== undefined; next = clock.deferred.shift()) {
-    const before = handled;
     next();
     for (let count = 0; count < 10; count++) await turn();
     counts.push(handled - before);
+    before = handled;
   }
   assertEquals(handled, 40);
   // 128 KiB are two of them and a bit; every fourth is looked at.
