@@ -173,6 +173,6 @@ test("Group.broadcast() and TcpService.broadcast() refuse nothing for receivers 
         peer.connection.abort();
       }
     }),
-    RUNS / 3,
+    RUNS / 2,
   );
 });
