@@ -53,9 +53,9 @@ for (const { name, make } of transportsHere()) {
         await within(many.drained(), "the receivers");
       }
       const readers = peers.slice(STUCK);
-      await until(() => readers.every((peer) => peer.receivedBytes >= MESSAGES * FRAME_BYTES), "all who read have all");
-      assert(waits > 0, "the sender was held back");
       assertEquals(sessions.slice(STUCK).map(({ stats }) => stats.refused.full), Array(RECEIVERS - STUCK).fill(0));
+      assert(waits > 0, "the sender was held back");
+      await until(() => readers.every((peer) => peer.receivedBytes >= MESSAGES * FRAME_BYTES), "all who read have all");
       for (const { stats } of sessions.slice(0, STUCK)) assert(stats.refused.full > 0);
     });
   }
