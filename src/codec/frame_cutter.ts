@@ -131,6 +131,11 @@ export class FrameCutter {
     if (rest !== undefined && rest.length > 0) this.feed(rest, rest.length);
   }
 
+  /** The frame that was handed out last is done with: gives back what was kept of it. */
+  endFrame(): void {
+    if (this.isTailSpent) this.#dropTail();
+  }
+
   /** Gives the memory back. The reader takes no more after this. */
   close(): void {
     if (this.tail !== undefined) this.#dropTail();

@@ -6,7 +6,6 @@ import { DialError, type DialErrorCode } from "../errors.ts";
 import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
-import { toDialError } from "../transport/error_codes.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
@@ -133,7 +132,9 @@ export class Connector {
       try {
         return { state: "connected", connection: await this.#attempt(dial), attempts };
       } catch (fault) {
-        const error = fault instanceof DialError ? fault : toDialError(fault, formatAddress(dial.address));
+        const error = fault instanceof DialError
+          ? fault
+          : new DialError("unknown", formatAddress(dial.address), { cause: fault });
         // What is no DialError is a fault of the transport's own, which no retry mends.
         const isOver = error !== fault || error.code === "aborted" || attempts > dial.retries;
         if (isOver) return { state: "failed", error, attempts };

@@ -79,7 +79,9 @@ export class Dialler {
     const { address } = dial;
     if (!hasRoom(this.count + 1)) return this.fail(dial, "limit", 0, token);
     this.count++;
+    let failed = 0;
     const result = await connector.dial(dial, (error, attempt, retryDelayMs) => {
+      failed = attempt;
       this.failedAttempts++;
       this.#call("onConnectAttemptFailed", handlers.onConnectAttemptFailed, {
         address,
@@ -90,7 +92,8 @@ export class Dialler {
       });
     }).finally(() => this.count--);
     if (result.state === "connected") return result.connection;
-    this.failedAttempts++;
+    // One that was called off between two attempts has no other.
+    this.failedAttempts += result.attempts - failed;
     return this.fail(dial, result.error, result.attempts, token);
   }
 

@@ -16,13 +16,15 @@ export interface Receiver {
   /** Whether it is over the high-water mark and has taken nothing for a while. It says itself when that is over. */
   isStalled: boolean;
   /** What it has still to take. */
-  readonly queue: { readonly isDrained: boolean; readonly isCongested: boolean; readonly sentBytes: number };
+  readonly queue: { readonly isDrained: boolean; readonly isCongested: boolean };
+  /** Bytes that the system has taken for it, those of a write that is under way too. */
+  readonly takenBytes: number;
 }
 
 /** One that is waited for. */
 interface Awaited {
   readonly receiver: Receiver;
-  sentBytes: number;
+  takenBytes: number;
   stillLooks: number;
 }
 
@@ -41,9 +43,9 @@ export class CrowdDrain {
     signal?.throwIfAborted();
     let awaited: Awaited[] = [];
     for (const receiver of receivers) {
-      const { queue, state, isStalled } = receiver;
+      const { queue, state, isStalled, takenBytes } = receiver;
       if (state !== "open" || isStalled || !queue.isCongested) continue;
-      awaited.push({ receiver, sentBytes: queue.sentBytes, stillLooks: 0 });
+      awaited.push({ receiver, takenBytes, stillLooks: 0 });
     }
     while (awaited.length > 0) {
       await this.#pause(signal);
@@ -69,10 +71,10 @@ export class CrowdDrain {
 /** Whether one has to be waited for still. */
 function isBehind(awaited: Awaited): boolean {
   const { receiver } = awaited;
-  const { queue } = receiver;
-  if (receiver.state !== "open" || queue.isDrained) return false;
-  const hasMoved = queue.sentBytes !== awaited.sentBytes;
-  awaited.sentBytes = queue.sentBytes;
+  const { queue, state, takenBytes } = receiver;
+  if (state !== "open" || queue.isDrained) return false;
+  const hasMoved = takenBytes !== awaited.takenBytes;
+  awaited.takenBytes = takenBytes;
   awaited.stillLooks = hasMoved ? 0 : awaited.stillLooks + 1;
   if (awaited.stillLooks < MOST_STILL_LOOKS) return true;
   receiver.isStalled = true;

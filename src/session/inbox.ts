@@ -253,7 +253,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     if (this.hasInput) {
       if (this.#isTurnOver()) return this.#yieldTurn();
       this.#runTurn();
-    }
+    } else this.endFrame();
     if (!this.#isHeld && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
   }
 

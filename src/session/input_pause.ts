@@ -34,7 +34,9 @@ export interface PausedSession {
     readonly hasInput: boolean;
   };
   /** The outgoing side. */
-  readonly queue: { readonly isWriting: boolean; readonly sentBytes: number };
+  readonly queue: { readonly isWriting: boolean };
+  /** Bytes that the system has taken for the peer. */
+  readonly takenBytes: number;
   /** Ends it in order. */
   close(reason: CloseReason): void;
 }
@@ -67,9 +69,9 @@ export class InputPause {
 
   /** Stops listening. */
   begin(): void {
-    const { connection, inbox, queue } = this.#session;
+    const { connection, inbox, takenBytes } = this.#session;
     this.isPaused = true;
-    this.#movedBytes = queue.sentBytes - connection.pendingBytes;
+    this.#movedBytes = takenBytes;
     connection.pause();
     this.#charge(inbox.chunk?.byteLength ?? 0);
     this.#context.inputWatch.wake();
@@ -105,8 +107,8 @@ export class InputPause {
 
   /** Whether the peer has taken or sent anything since the last call, or since the pause began, as far as can be seen. */
   hasMoved(): boolean {
-    const { connection, queue } = this.#session;
-    const movedBytes = queue.sentBytes - connection.pendingBytes + connection.heldBytes;
+    const { connection, takenBytes } = this.#session;
+    const movedBytes = takenBytes + connection.heldBytes;
     const hasMoved = movedBytes !== this.#movedBytes;
     this.#movedBytes = movedBytes;
     return hasMoved;

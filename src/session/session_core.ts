@@ -323,6 +323,11 @@ export class SessionCore<Data>
     return this.queue.queuedBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.#pause?.heldBytes ?? 0);
   }
 
+  /** Bytes that the system has taken for the peer, those of a write that is under way too. */
+  get takenBytes(): number {
+    return this.queue.sentBytes - this.connection.pendingBytes;
+  }
+
   get isGoing(): boolean {
     return this.state === "closed" || this.#ending?.isAborted === true;
   }

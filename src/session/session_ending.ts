@@ -52,7 +52,9 @@ export interface EndingOwner {
   /** The incoming side: whether a handler runs, or a frame has begun. */
   readonly inbox: { readonly isBusy: boolean; readonly isInsideFrame: boolean };
   /** The outgoing side: what was accepted and not taken by the system. */
-  readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number; readonly sentBytes: number };
+  readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number };
+  /** Bytes that the system has taken for the peer. */
+  readonly takenBytes: number;
   /** Calls the application's `onClose`; gives what it returned. */
   callOnClose(event: CloseEvent): unknown;
   /** `onClose` was called; `done` resolves once its promise is settled, if it returned one. */
@@ -146,7 +148,7 @@ export class SessionEnding implements TimeoutOwner {
   armTimeout(): void {
     const { clock, closeLooks } = this.#context;
     this.#progressMs = clock.now();
-    this.#takenBytes = this.#countTaken();
+    this.#takenBytes = this.#owner.takenBytes;
     if (this.#timeout === undefined) {
       this.#timeout = new TimeoutEntry(this);
       this.#startMs = this.#progressMs;
@@ -158,7 +160,7 @@ export class SessionEnding implements TimeoutOwner {
   handleTimeout(entry: TimeoutEntry): void {
     const { clock, closeLooks, limits: { closeTimeoutMs } } = this.#context;
     const nowMs = clock.now();
-    const takenBytes = this.#countTaken();
+    const { takenBytes } = this.#owner;
     // The peer reads, though perhaps not yet all of the write that is under way.
     if (takenBytes !== this.#takenBytes) this.#progressMs = nowMs;
     this.#takenBytes = takenBytes;
@@ -166,12 +168,6 @@ export class SessionEnding implements TimeoutOwner {
     const mostMs = isPatient ? MOST_CLOSE_TIMEOUTS * closeTimeoutMs : Math.min(FAULT_TIMEOUT_MS, closeTimeoutMs);
     if (nowMs - this.#progressMs >= closeTimeoutMs || nowMs - this.#startMs >= mostMs) this.giveUp();
     else closeLooks.arm(entry);
-  }
-
-  /** What the system has taken for the peer. */
-  #countTaken(): number {
-    const { connection, queue } = this.#owner;
-    return queue.sentBytes - connection.pendingBytes;
   }
 
   /** It has taken long enough: waits neither for the peer nor for a handler any more. */

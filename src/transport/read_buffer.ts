@@ -21,19 +21,36 @@ const BUDGET_BYTES = 16_777_216;
 /** The smallest are parts of larger arrays: an array of its own takes another 300 bytes. */
 const SLAB_BYTES = 16_384;
 
-/** Lends read buffers to the connections of one transport. */
+/** Lends read buffers to the connections of one transport. With many that read much the largest are out of use: see `mostLevel`. */
 export class ReadBufferPool {
   readonly #free: readonly Uint8Array[][] = SIZES.map(() => []);
   #slab = new Uint8Array(0);
   #slabOffset = 0;
   /** Bytes of the larger buffers that were made. */
   #madeBytes = 0;
+  /** Connections with a larger buffer. */
+  #larger = 0;
   #dropped: Uint8Array | undefined = undefined;
 
   /** Where connections read to whose input is dropped: one array for all, as nobody looks at it. */
   get dropped(): Uint8Array {
     this.#dropped ??= new Uint8Array(65_536);
     return this.#dropped;
+  }
+
+  /**
+   * The largest level of which each connection with a larger buffer may have one within the budget: else a few take all of it,
+   * and the others read 4 KiB at a time.
+   */
+  get mostLevel(): number {
+    let level = SIZES.length - 1;
+    while (level > 1 && SIZES[level] * this.#larger > BUDGET_BYTES) level--;
+    return level;
+  }
+
+  /** A connection has gone over to a larger buffer than the smallest, or back. */
+  countLarger(change: number): void {
+    this.#larger += change;
   }
 
   /** Lends a buffer of a size, or of the next smaller one for which the budget has room. */
@@ -111,7 +128,7 @@ export class ReadBuffer {
 
   /** Chooses the buffer of the next read by what the last one brought, whose bytes are spent. */
   adapt(count: number): void {
-    const level = this.#chooseLevel(count);
+    const level = Math.min(this.#chooseLevel(count), this.#pool.mostLevel);
     if (level === this.#level) return;
     const next = level < this.#level ? this.#pool.take(level) : this.#pool.takeLarger(level, this.#level);
     if (next === undefined) return;
@@ -122,7 +139,7 @@ export class ReadBuffer {
   /** As `adapt`, but the bytes of the last read stay as they are, until `endLoan()` or for good. */
   adaptLent(count: number): void {
     this.#lent = this.bytes;
-    this.#use(this.#pool.take(this.#chooseLevel(count)));
+    this.#use(this.#pool.take(Math.min(this.#chooseLevel(count), this.#pool.mostLevel)));
   }
 
   /** Nobody looks any more at what `adaptLent` has left alone. */
@@ -134,6 +151,7 @@ export class ReadBuffer {
 
   /** Gives the memory back; to the garbage collector what a handler may still look at. */
   close(isInUse: boolean): void {
+    if (this.#level > 0) this.#pool.countLarger(-1);
     if (isInUse) this.#pool.forget(this.bytes);
     else this.#pool.give(this.bytes);
     if (this.#lent !== undefined) this.#pool.forget(this.#lent);
@@ -160,7 +178,9 @@ export class ReadBuffer {
 
   #use(bytes: Uint8Array): void {
     this.bytes = bytes;
+    const before = this.#level;
     this.#level = SIZES.indexOf(bytes.length);
+    if (before > 0 !== this.#level > 0) this.#pool.countLarger(before > 0 ? -1 : 1);
   }
 }
 

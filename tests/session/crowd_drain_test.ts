@@ -31,6 +31,10 @@ class Peer implements Receiver {
     };
   }
 
+  get takenBytes(): number {
+    return this.queue.sentBytes - this.connection.pendingBytes;
+  }
+
   take(bytes: number): void {
     this.queuedBytes -= bytes;
     this.queue.sentBytes += bytes;
