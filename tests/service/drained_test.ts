@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { Session, TcpServiceOptions } from "@laster/net";
+import { type Session, simpleBinary, type TcpServiceOptions } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import type { Transport } from "@laster/net/transport";
 import { RawPeer } from "../raw_peer.ts";
@@ -104,8 +104,10 @@ test("TcpService.broadcast() counts one who is stuck as congested until he was w
 test("TcpService.drained() waits for one who reads slowly, though one write to him takes longer than 200 ms", async () => {
   const clock = new FakeClock();
   const transport = memoryTransport();
-  // Blocks of half a megabyte, as they are by default, and a peer that takes 64 KiB in 100 ms.
-  await using pair = await startPair(transport, { clock, idleTimeoutMs: 0 });
+  // Frames of 400 KB, and a peer that takes 64 KiB in 100 ms.
+  const payloadBytes = 400_000;
+  const codec = simpleBinary({ maxPayloadBytes: payloadBytes });
+  await using pair = await startPair(transport, { clock, idleTimeoutMs: 0, codec });
   let receivedBytes = 0;
   const connection = await transport.connect({ kind: "tcp", hostname: "127.0.0.1", port: pair.port });
   connection.start({
@@ -119,22 +121,24 @@ test("TcpService.drained() waits for one who reads slowly, though one write to h
   });
   await until(() => pair.server.sessionCount === 1, "the session");
   const [session] = pair.server.sessions();
-  const frames = 400;
+  const frames = 15;
+  const allBytes = frames * (payloadBytes + 4);
   const sending = (async () => {
     for (let number = 0; number < frames; number++) {
-      const { congested } = pair.server.broadcast(pattern(PAYLOAD_BYTES, number));
+      const { congested } = pair.server.broadcast(pattern(payloadBytes, number));
       if (congested > 0) await pair.server.drained();
     }
   })();
-  for (let count = 0; count < 200 && receivedBytes < frames * FRAME_BYTES; count++) {
+  for (let count = 0; count < 200 && receivedBytes < allBytes; count++) {
     connection.resume();
+    for (let turns = 0; turns < 5; turns++) await turn(); // Memory lets the event loop have a turn now and then.
     await clock.advance(100);
   }
   await within(sending, "the sender");
   const { refused } = session.stats;
   connection.abort();
   await clock.advance(10_000);
-  assertEquals([refused.full, receivedBytes], [0, frames * FRAME_BYTES]);
+  assertEquals([refused.full, receivedBytes], [0, allBytes]);
 });
 
 test("TcpService.drained() stops waiting for a session that closes, and by a signal", async () => {

@@ -5,7 +5,7 @@ import { assertEquals } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
 import type { CloseReason, SessionState } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
-import { InputPause, type PausedSession } from "../../src/session/input_pause.ts";
+import { InputPause } from "../../src/session/input_pause.ts";
 import { InputWatch } from "../../src/session/input_watch.ts";
 import { FakeConnection } from "./queue_fixture.ts";
 
@@ -49,7 +49,7 @@ function setUp() {
       return this.sentBytes - connection.pendingBytes;
     },
     close: (reason: CloseReason) => closes.push([reason, clock.now()]),
-  } satisfies PausedSession;
+  };
   const watched = {
     get isInputPaused(): boolean {
       return pause.isPaused;
