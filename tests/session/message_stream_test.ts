@@ -108,3 +108,14 @@ test("MessageStream.loop() left by a throw in its body is left all the same", as
   await assertRejects(run, Error, "in the body");
   assertEquals([stream.isReading, log], [false, [true, false]]);
 });
+
+test("MessageStream.receive() that is called off takes no message that comes in the same moment", async () => {
+  const { stream } = setUp();
+  const controller = new AbortController();
+  const late = assertRejects(() => stream.receive({ signal: controller.signal }), RangeError, "enough");
+  await turn();
+  controller.abort(new RangeError("enough"));
+  stream.push(ONE);
+  await late;
+  assertEquals(await stream.receive({}), ONE);
+});
