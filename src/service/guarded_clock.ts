@@ -24,7 +24,7 @@ export function guardClock(clock: Clock, onFault: (error: Error, count: number) 
   };
   const readTime = (): number => {
     const nowMs: unknown = clock.now();
-    if (typeof nowMs === "number" && nowMs >= lastMs) lastMs = nowMs;
+    if (typeof nowMs === "number" && nowMs >= lastMs && nowMs !== Infinity) lastMs = nowMs;
     return lastMs;
   };
   return {

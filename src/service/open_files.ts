@@ -38,8 +38,9 @@ export class OpenFilesBound {
 
   /** There was no descriptor for one more than `sessions`. */
   handleExhausted(sessions: number): void {
-    if (this.sessions <= sessions) return;
-    this.#learnedSessions = Math.max(1, sessions - LEARNED_RESERVE);
+    // With few sessions it is somebody else who holds the descriptors.
+    if (this.sessions <= sessions || sessions < 2 * LEARNED_RESERVE) return;
+    this.#learnedSessions = sessions - LEARNED_RESERVE;
     this.#learnedUntilMs = this.#clock.now() + LEARNED_MS;
   }
 }

@@ -59,7 +59,8 @@ export class Refusals {
     this.count++;
     const { lastWord, onRefused } = this.#options;
     const { remoteAddress } = connection;
-    if (lastWord === undefined || this.#told.size >= MOST_TOLD) connection.close();
+    const isTold = lastWord !== undefined && reason !== "not-running" && this.#told.size < MOST_TOLD;
+    if (!isTold) connection.close();
     else this.#tell(connection, lastWord);
     if (onRefused !== undefined) this.#call(onRefused, { remoteAddress, reason });
   }

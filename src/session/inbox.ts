@@ -191,8 +191,9 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   setStreaming(isStreaming: boolean): void {
     this.#isStreaming = isStreaming;
     this.#isInterrupted = true;
-    if (this.#isHeld) this.#owner.pauseInput();
-    else if (!this.#isInHandler) this.#continue();
+    // A loop holds nothing back while there is nothing: so the peer's end is seen at once.
+    if (this.#isHeld && (!isStreaming || this.hasInput)) this.#owner.pauseInput();
+    else if (!this.#isHeld && !this.#isInHandler) this.#continue();
   }
 
   /** Has what comes next cut by another decoder; what is left of the chunk is seen to in a microtask, if nobody does before. */

@@ -117,7 +117,8 @@ export interface SessionLimits {
   readonly turnMs?: number;
   /**
    * Milliseconds that a handler's promise may take until the session closes with `"handler-timeout"`, 0 for ever, at most
-   * 2^31 - 1. Recommended wherever handlers wait for anything: one that never ends keeps its session, and what it holds.
+   * 2^31 - 1. Recommended wherever handlers wait for anything: one that never ends keeps its session, and what it holds. A loop
+   * over the messages inside a handler is part of it, and bounded too.
    *
    * @default {0}
    */

@@ -137,7 +137,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * - `"sent"`: the system has taken all that was queued.
    * - `"queued"`: it leaves at the end of the turn, or when the peer makes room.
    * - `"congested"`: as queued, but the queue is above `highWaterMarkBytes` or `highWaterMarkFrames`: wait for `drained()`
-   *   before sending more. Who does is never told `"full"` for the queue.
+   *   before sending more. Who does is never told `"full"` for the queue, unless others send on the session as well and do not.
    * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`, or the service's pool at its budget. See also
    *   `pauseWhenFull`.
    * - `"too-large"`: refused, the payload is longer than the codec takes.
@@ -223,8 +223,9 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /**
    * Takes one message, instead of `onMessage`: a login that must come within five seconds, say. The payload is the caller's own.
-   * The messages behind it wait until the next call, or the end of the handler that called this; then they go where they
-   * usually go. A wait that ends early loses no message.
+   * In a handler the messages behind it wait until the next call, or until the handler is done; then they go where they usually
+   * go. Outside of one they wait for the next call only if the session has no message handler. A wait that ends early loses no
+   * message.
    *
    * @param options How long to wait, and a signal to stop waiting; the promise then rejects with its reason.
    * @returns The message, or undefined if the session ended in order first.

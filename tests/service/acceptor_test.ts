@@ -153,7 +153,7 @@ test("Refusals have the last word read, and abort who does not end within a seco
 test("Refusals shut down only once a slow peer has taken the last word", () => {
   const slow = new Refused();
   slow.isTaking = false;
-  const { acceptor } = setUp({ lastWord: LAST_WORD, isAccepting: () => false });
+  const { acceptor } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
   acceptor.onConnection(slow);
   assertEquals(slow.calls, ["discard"]);
   slow.release();
@@ -162,7 +162,7 @@ test("Refusals shut down only once a slow peer has taken the last word", () => {
 });
 
 test("Refusals tell 256 at a time, close the others at once, and tell again once some have gone", async () => {
-  const { clock, accept, acceptor, refused } = setUp({ lastWord: LAST_WORD, isAccepting: () => false });
+  const { clock, accept, acceptor, refused } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
   const connections = Array.from({ length: 1_000 }, accept);
   const isTold = ({ received }: Refused) => received.length > 0;
   assertEquals([connections.filter(isTold).length, clock.timerCount], [256, 256]);
@@ -173,7 +173,7 @@ test("Refusals tell 256 at a time, close the others at once, and tell again once
 });
 
 test("Refusals.stop() ends all that are still being told, and leaves no timer", () => {
-  const { clock, accept, acceptor } = setUp({ lastWord: LAST_WORD, isAccepting: () => false });
+  const { clock, accept, acceptor } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
   const connections = Array.from({ length: 10 }, accept);
   acceptor.refusals.stop();
   assertEquals([connections.every(({ calls }) => calls.at(-1) === "abort"), clock.timerCount], [true, 0]);
