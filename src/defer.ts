@@ -22,6 +22,16 @@ export function deferTurn(callback: Callback): void {
   ofRuntime(callback);
 }
 
+/**
+ * Calls back in the next turn of the event loop, which on Deno may come without a look at sockets: for work that waits for
+ * sockets itself, and so cannot go on for ever without one.
+ *
+ * @param callback What to call.
+ */
+export function nextTurn(callback: Callback): void {
+  immediately()(callback);
+}
+
 /** Bun and Node poll for I/O in each turn. */
 function immediately(): (callback: Callback) => void {
   // No type library of the web platform declares `setImmediate`.

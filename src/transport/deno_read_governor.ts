@@ -1,6 +1,6 @@
 // ReadGovernor: keeps reads fair under Deno when more connections are ready than it serves in a turn. Deno only.
 
-import { deferTurn } from "../defer.ts";
+import { nextTurn } from "../defer.ts";
 import type { TurnTaker } from "./deno_bulk_pacer.ts";
 
 /**
@@ -93,7 +93,7 @@ export class ReadGovernor {
       this.#waiting.push(taker);
       this.#served--;
       this.#admit(1);
-    } else deferTurn(() => taker.handleTurn());
+    } else nextTurn(() => taker.handleTurn());
     return true;
   }
 
