@@ -85,7 +85,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   readonly maxGroups?: number;
   /**
    * The buffer pool; `maxBytes` bounds what all sessions together have queued, half received, or held while they do not listen.
-   * From three quarters of it on, the sessions that hold most, and more than their share, are cut with `"over-budget"`. Where
+   * From half of it on, the sessions that hold most, and more than their share, are cut with `"over-budget"`. Where
    * there is no room all the same, `send` answers `"full"`, and a session whose unfinished frame finds none closes with
    * `"over-budget"`.
    *

@@ -3,10 +3,13 @@
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 
-/** Above this part of the budget sessions are cut: what is left is for those who hold little. */
-const HIGH_PART = 0.75;
+/**
+ * Above this part of the budget sessions are cut: what is left is for those who hold little, and for what a runtime holds beyond
+ * what is counted, such as chunks that its collector has not found yet.
+ */
+const HIGH_PART = 0.5;
 /** Until the rest is this part. */
-const LOW_PART = 0.625;
+const LOW_PART = 5 / 12;
 
 /** A session that holds memory. */
 export interface Holder {

@@ -5,6 +5,7 @@ import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, isCutShort, type TcpAddress, tcpAddress } from "./address.ts";
 import { guardAccepts } from "./accept_guard.ts";
+import { BunReadPacer, type PacedReader } from "./bun_read_pacer.ts";
 import { deferTurn } from "../defer.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
@@ -62,7 +63,7 @@ interface BunRuntime {
 /**
  * Makes the transport over `Bun.listen`. The backlog is always 512 there.
  *
- * @returns A stateless transport.
+ * @returns A transport. Its connections take turns to read when many of them are sent a lot.
  * @throws {TypeError} if the runtime is not Bun.
  *
  * @example Listen under Bun
@@ -79,16 +80,22 @@ interface BunRuntime {
 export function bunTransport(): Transport {
   const { Bun: bun } = globalThis as unknown as { Bun?: BunRuntime };
   if (bun === undefined) throw new TypeError("Cannot create transport as the runtime must be Bun: Bun is undefined");
+  const pacer = new BunReadPacer();
   return {
     name: "bun",
     afterReads: deferTurn,
     maxOpenFiles: openFileLimit(),
-    listen: (address, handler) => listenBun(bun, address, handler),
+    listen: (address, handler) => listenBun(bun, pacer, address, handler),
     connect: connectNode,
   };
 }
 
-async function listenBun(bun: BunRuntime, address: Address, acceptHandler: AcceptHandler): Promise<TransportListener> {
+async function listenBun(
+  bun: BunRuntime,
+  pacer: BunReadPacer,
+  address: Address,
+  acceptHandler: AcceptHandler,
+): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   if (isCutShort(address)) throw new ListenError("address-not-available", formatAddress(address));
   try {
@@ -103,7 +110,7 @@ async function listenBun(bun: BunRuntime, address: Address, acceptHandler: Accep
         open(socket) {
           // Reset while it waited in the queue: the system has forgotten whose it was.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
-          const connection = new BunConnection(socket, likelyLocal);
+          const connection = new BunConnection(socket, likelyLocal, pacer);
           if (connection.localAddress.kind === "tcp") likelyLocal = connection.localAddress;
           socket.data = connection;
           handler.onConnection(connection);
@@ -133,8 +140,11 @@ async function listenBun(bun: BunRuntime, address: Address, acceptHandler: Accep
   }
 }
 
-class BunConnection extends Delivery implements Connection {
+class BunConnection extends Delivery implements Connection, PacedReader {
   readonly #socket: BunSocket;
+  readonly #pacer: BunReadPacer;
+  /** Whether the pacer holds its reads up. */
+  #isPaced = false;
   #hasShutDown = false;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
@@ -148,9 +158,10 @@ class BunConnection extends Delivery implements Connection {
   #isReadingAhead = false;
 
   /** Wraps a socket; `likelyLocal` is used as its own address if it is that. */
-  constructor(socket: BunSocket, likelyLocal: Address) {
+  constructor(socket: BunSocket, likelyLocal: Address, pacer: BunReadPacer) {
     super();
     this.#socket = socket;
+    this.#pacer = pacer;
     const isUnix = likelyLocal.kind === "unix";
     if (!isUnix) socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.localAddress = isUnix ? likelyLocal : shareAddress(likelyLocal, socket.localAddress, socket.localPort);
@@ -175,13 +186,15 @@ class BunConnection extends Delivery implements Connection {
    */
   handleChunk(chunk: Uint8Array): void {
     const { length } = chunk;
-    if (this.isPaused && this.isStarted && !this.#isReadingAhead && this.#isReset()) {
-      this.#breakOff();
-      return;
-    }
+    const isQuiet = (this.isPaused || this.#isPaced) && this.isStarted && !this.#isReadingAhead;
+    if (isQuiet && this.#isReset()) return;
     if (length < SMALLEST_SHARED_BYTES || length > LARGEST_SHARED_BYTES || !this.isFlowing) {
       this.handleData(chunk, length);
       if (this.#isReadingAhead) this.#stopReadingAhead();
+      if (!this.#isPaced && !this.isOver && this.#pacer.holds(length, this)) {
+        this.#isPaced = true;
+        this.#socket.pause();
+      }
     } else if (this.#ownChunks > 0) {
       this.#ownChunks--;
       this.handleData(chunk, length);
@@ -190,10 +203,17 @@ class BunConnection extends Delivery implements Connection {
 
   /**
    * A chunk came while paused. Bun does so only once the peer has reset the connection: it reads all that the system holds of it,
-   * megabytes in a row, before it says so. A second chunk tells for sure, and so does a peer that the system has forgotten.
+   * megabytes in a row, before it says so. A second chunk tells for sure, and so does a write that waited and fails now.
    */
   #isReset(): boolean {
-    return this.heldBytes > 0 || (this.remoteAddress.kind === "tcp" && this.#socket.remoteAddress === undefined);
+    if (this.heldBytes > 0) this.#breakOff();
+    else this.handleDrain();
+    return this.isOver;
+  }
+
+  handleTurn(): void {
+    this.#isPaced = false;
+    if (this.isStarted && !this.isPaused && !this.isOver) this.#socket.resume();
   }
 
   #share(chunk: Uint8Array, length: number): void {
@@ -242,7 +262,7 @@ class BunConnection extends Delivery implements Connection {
   override resume(): void {
     super.resume();
     this.#isReadingAhead = false;
-    if (this.isStarted && !this.isOver) this.#socket.resume();
+    if (this.isStarted && !this.isOver && !this.#isPaced) this.#socket.resume();
   }
 
   /** Bun reports a reset while paused, but an end only to those who read. */

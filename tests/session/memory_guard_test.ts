@@ -6,7 +6,7 @@ import { BufferPool } from "@laster/net/buffer";
 import { FakeClock } from "@laster/net/testing";
 import { type Holder, MemoryGuard } from "../../src/session/memory_guard.ts";
 
-const MAX_BYTES = 1_000;
+const MAX_BYTES = 1_500;
 
 class Session implements Holder {
   isGoing = false;
@@ -38,14 +38,14 @@ function setUp(held: readonly number[], idle = 0, maxBytes = MAX_BYTES) {
   return { clock, pool, sessions, cuts: () => sessions.slice(0, held.length).map(({ cuts }) => cuts) };
 }
 
-test("MemoryGuard cuts nobody up to three quarters of the budget", async () => {
+test("MemoryGuard cuts nobody up to half of the budget", async () => {
   const { clock, sessions, cuts } = setUp([700, 50], 10);
   for (const session of sessions) session.hold();
   await clock.advance(0);
   assertEquals(cuts(), [0, 0]);
 });
 
-test("MemoryGuard cuts the largest first, and no more than it takes to come down to five eighths", async () => {
+test("MemoryGuard cuts the largest first, and no more than it takes to come down to five twelfths", async () => {
   const { clock, sessions, cuts } = setUp([90, 200, 300, 110, 160], 20);
   for (const session of sessions) session.hold();
   assertEquals(cuts(), [0, 0, 0, 0, 0], "not inside of whoever takes memory");

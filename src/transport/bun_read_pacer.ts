@@ -1,0 +1,53 @@
+// BunReadPacer: bounds how many heavy talkers Bun reads from in a turn of the event loop. Bun only.
+
+import { deferTurn } from "../defer.ts";
+
+/** A chunk from here on is a heavy talker's: it takes Bun 20 us or more to read. */
+const HEAVY_BYTES = 65_536;
+/** So many heavy chunks in a turn: Bun reads up to 512 KiB at a time into fresh memory, which takes half a millisecond. */
+const MOST_AT_ONCE = 8;
+
+/** A connection whose reads can be held up. */
+export interface PacedReader {
+  /** It may be read from again. */
+  handleTurn(): void;
+}
+
+/**
+ * Bun reads from all sockets that are ready before it does anything else: with hundreds of heavy talkers a turn of the loop takes
+ * most of a second. Beyond the first few of a turn they wait until it is their turn.
+ */
+export class BunReadPacer {
+  #heavy = 0;
+  #isDue = false;
+  #waiting: PacedReader[] = [];
+  #next = 0;
+  readonly #turn = () => this.#handleTurn();
+
+  /** A chunk came: says whether the next has to wait; if so, `reader` is told when it may be read. */
+  holds(bytes: number, reader: PacedReader): boolean {
+    if (bytes < HEAVY_BYTES) return false;
+    if (!this.#isDue) {
+      this.#isDue = true;
+      deferTurn(this.#turn);
+    }
+    if (++this.#heavy <= MOST_AT_ONCE && this.#next === this.#waiting.length) return false;
+    this.#waiting.push(reader);
+    return true;
+  }
+
+  #handleTurn(): void {
+    this.#isDue = false;
+    this.#heavy = 0;
+    for (let left = MOST_AT_ONCE; left > 0 && this.#next < this.#waiting.length; left--) {
+      this.#waiting[this.#next++].handleTurn();
+    }
+    if (this.#next >= this.#waiting.length / 2) {
+      this.#waiting = this.#waiting.slice(this.#next);
+      this.#next = 0;
+    }
+    if (this.#waiting.length === 0) return;
+    this.#isDue = true;
+    deferTurn(this.#turn);
+  }
+}
