@@ -8,7 +8,7 @@ export const ROOT: string = dirname(import.meta.dirname ?? ".");
 /** What a run may need. */
 export interface RunOptions {
   readonly env?: Record<string, string>;
-  /** How long it may take before it is ended. @default {300_000} */
+  /** How long it may take before it is ended. @default {600_000} */
   readonly limitMs?: number;
   /** Whether its output is shown as it comes, and not kept. @default {false} */
   readonly isShown?: boolean;
@@ -25,7 +25,7 @@ export interface RunResult {
 
 /** Runs `command` in the root of the checkout, with no input. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env, limitMs = 300_000, isShown = false } = options;
+  const { env, limitMs = 600_000, isShown = false } = options;
   const startMs = performance.now();
   const child = start(command, args, isShown ? "inherit" : "piped", env);
   if (child === undefined) return { code: undefined, output: "", seconds: 0 };
