@@ -81,6 +81,7 @@ function runnerArguments(name: RuntimeName, report: string, config: string | und
   const reporters = [["spec", "stdout"], ["junit", report]];
   return [
     "--test",
+    "--test-concurrency=2", // By itself it leaves one processor idle, which of two is half.
     ...reporters.flatMap(([kind, to]) => [`--test-reporter=${kind}`, `--test-reporter-destination=${to}`]),
   ];
 }
