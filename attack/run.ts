@@ -46,10 +46,10 @@ async function main(): Promise<number> {
   const tables = runtimes.map((runtime) =>
     `## ${runtime.title}\n\n${writeTable(outcomes.filter((outcome) => outcome.runtime === runtime.name))}`
   ).join("\n");
-  const isWhole = !values.quick && [values.only, values.runtimes, values.secs].every((value) => value === undefined);
+  const isWhole = !values.quick && [values.only, values.runtimes].every((value) => value === undefined);
   const totals = writeTotals(outcomes, form.isQuick);
   console.log(`\n${tables}\n${formatSeconds((performance.now() - startMs) / 1_000)}`);
-  if (isWhole && clients !== undefined) await writeResults(rows, tables, totals, clients);
+  if (isWhole && clients !== undefined) await writeResults(rows, tables, totals, clients, form.secs);
   console.log(totals);
   return outcomes.some((outcome) => hasFailed(outcome, form.isQuick)) ? 1 : 0;
 }
@@ -67,13 +67,19 @@ async function runOne(row: Row, runtime: Runtime, clients: Clients | undefined, 
   }
 }
 
-async function writeResults(rows: readonly Row[], tables: string, totals: string, clients: Clients): Promise<void> {
+async function writeResults(
+  rows: readonly Row[],
+  tables: string,
+  totals: string,
+  clients: Clients,
+  secs: number,
+): Promise<void> {
   const commit = await run("git", ["rev-parse", "--short", "HEAD"]);
   const changes = await run("git", ["status", "--porcelain", "--", "src", "examples"]);
   const [first] = cpus();
   const head = [
     `Date: ${new Date().toISOString().slice(0, 16).replace("T", " ")} UTC`,
-    `Command: \`deno task attack\`; each attack takes ${FULL_SECS} s`,
+    `Command: \`deno task attack --secs ${secs}\`; each attack takes ${secs} s`,
     `Machine: ${cpus().length} CPUs (${first?.model.trim() ?? "unknown"}), ${(totalmem() / 2 ** 30).toFixed(1)} GiB, ` +
     `${Deno.build.os} ${Deno.osRelease()}, ${Deno.build.arch}; loopback only`,
     `Source: ${commit.code === 0 ? commit.output.trim() : "no git"}${
