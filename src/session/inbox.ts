@@ -9,7 +9,8 @@ import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
 import type { FlushScheduler } from "./flush_scheduler.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
-import type { TurnQueue, TurnTaker } from "./turn_queue.ts";
+import type { TurnQueue } from "./turn_queue.ts";
+import type { TurnTaker } from "../waiting_line.ts";
 
 /** So many bytes of a heavy talker, and light ones get a turn, if there are any: two 64 KiB frames take 60 us. */
 const BYTES_PER_TURN = 131_072;

@@ -1,12 +1,7 @@
 // TurnQueue: the sessions that have more to do than their turn allows, in the order in which they go on. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-
-/** A session that goes on later. */
-export interface TurnTaker {
-  /** It goes on, for another turn. Must not throw. */
-  handleTurn(): void;
-}
+import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
 /** The frames between two looks at the clock may take this part of a turn, if they go on as they did. */
 const STEP_PART = 0.5;
@@ -22,8 +17,7 @@ const RECENT_MS = 1;
 export class TurnQueue {
   readonly #clock: Clock;
   readonly #turnMs: number;
-  #waiting: TurnTaker[] = [];
-  #next = 0;
+  readonly #waiting = new WaitingLine();
   #isDue = false;
   /** Whose turn was timed last. */
   #taker: TurnTaker | undefined = undefined;
@@ -48,12 +42,12 @@ export class TurnQueue {
 
   /** How many wait. */
   get count(): number {
-    return this.#waiting.length - this.#next;
+    return this.#waiting.count;
   }
 
   /** Lets `taker` go on behind those that wait already. */
   add(taker: TurnTaker): void {
-    this.#waiting.push(taker);
+    this.#waiting.add(taker);
     if (this.#isDue) return;
     this.#isDue = true;
     this.#clock.defer(this.#run);
@@ -89,19 +83,12 @@ export class TurnQueue {
     this.#deadlineMs = endMs;
     // Who comes meanwhile goes on in the next turn of the loop.
     for (let count = this.count; count > 0; count--) {
-      this.#waiting[this.#next++].handleTurn();
+      this.#waiting.callFirst();
       if (count > 1 && this.#clock.now() >= endMs) break;
     }
     this.#deadlineMs = Infinity;
-    this.#forgetPast();
     if (this.count === 0 || this.#isDue) return;
     this.#isDue = true;
     this.#clock.defer(this.#run);
-  }
-
-  #forgetPast(): void {
-    if (this.#next < this.#waiting.length / 2) return;
-    this.#waiting = this.#waiting.slice(this.#next);
-    this.#next = 0;
   }
 }

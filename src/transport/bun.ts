@@ -5,8 +5,9 @@ import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, isCutShort, type TcpAddress, tcpAddress } from "./address.ts";
 import { guardAccepts } from "./accept_guard.ts";
-import { BunReadPacer, type PacedReader } from "./bun_read_pacer.ts";
+import { BunReadPacer } from "./bun_read_pacer.ts";
 import { deferTurn } from "../defer.ts";
+import type { TurnTaker } from "../waiting_line.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { connectNode, openFileLimit, resolveHost } from "./node.ts";
@@ -140,7 +141,7 @@ async function listenBun(
   }
 }
 
-class BunConnection extends Delivery implements Connection, PacedReader {
+class BunConnection extends Delivery implements Connection, TurnTaker {
   readonly #socket: BunSocket;
   readonly #pacer: BunReadPacer;
   /** Whether the pacer holds its reads up. */

@@ -1,17 +1,12 @@
 // BunReadPacer: bounds how many heavy talkers Bun reads from in a turn of the event loop. Bun only.
 
 import { deferTurn } from "../defer.ts";
+import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
 /** A chunk from here on is a heavy talker's: it takes Bun 20 us or more to read. */
 const HEAVY_BYTES = 65_536;
 /** So many heavy chunks in a turn: Bun reads up to 512 KiB at a time into fresh memory, which takes half a millisecond. */
 const MOST_AT_ONCE = 8;
-
-/** A connection whose reads can be held up. */
-export interface PacedReader {
-  /** It may be read from again. */
-  handleTurn(): void;
-}
 
 /**
  * Bun reads from all sockets that are ready before it does anything else: with hundreds of heavy talkers a turn of the loop takes
@@ -20,33 +15,26 @@ export interface PacedReader {
 export class BunReadPacer {
   #heavy = 0;
   #isDue = false;
-  #waiting: PacedReader[] = [];
-  #next = 0;
+  readonly #waiting = new WaitingLine();
   readonly #turn = () => this.#handleTurn();
 
   /** A chunk came: says whether the next has to wait; if so, `reader` is told when it may be read. */
-  holds(bytes: number, reader: PacedReader): boolean {
+  holds(bytes: number, reader: TurnTaker): boolean {
     if (bytes < HEAVY_BYTES) return false;
     if (!this.#isDue) {
       this.#isDue = true;
       deferTurn(this.#turn);
     }
-    if (++this.#heavy <= MOST_AT_ONCE && this.#next === this.#waiting.length) return false;
-    this.#waiting.push(reader);
+    if (++this.#heavy <= MOST_AT_ONCE && this.#waiting.count === 0) return false;
+    this.#waiting.add(reader);
     return true;
   }
 
   #handleTurn(): void {
     this.#isDue = false;
     this.#heavy = 0;
-    for (let left = MOST_AT_ONCE; left > 0 && this.#next < this.#waiting.length; left--) {
-      this.#waiting[this.#next++].handleTurn();
-    }
-    if (this.#next >= this.#waiting.length / 2) {
-      this.#waiting = this.#waiting.slice(this.#next);
-      this.#next = 0;
-    }
-    if (this.#waiting.length === 0) return;
+    for (let left = Math.min(MOST_AT_ONCE, this.#waiting.count); left > 0; left--) this.#waiting.callFirst();
+    if (this.#waiting.count === 0) return;
     this.#isDue = true;
     deferTurn(this.#turn);
   }

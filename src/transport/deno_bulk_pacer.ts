@@ -1,6 +1,7 @@
 // BulkPacer: makes heavy talkers pause under Deno, so that others are heard. Deno only.
 
 import { deferTurn } from "../defer.ts";
+import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
 /**
  * A read of this much may be one of many for which the data waits already. With half of it four frames of 4 KiB were one,
@@ -19,12 +20,6 @@ const TURNS = 64;
  */
 const MOST_AT_ONCE = 32;
 
-/** Who waits with the next read. */
-export interface TurnTaker {
-  /** The next read may begin. */
-  handleTurn(): void;
-}
-
 /**
  * A read for which data waits completes without a trip through the event loop, so a connection that is sent more than it can
  * take would never let Deno look at the other sockets. After so many bytes all such readers wait until it has looked, and then
@@ -33,16 +28,15 @@ export interface TurnTaker {
 export class BulkPacer {
   #bytes = 0;
   #turnsLeft = 0;
-  #waiting: TurnTaker[] = [];
-  #next = 0;
+  readonly #waiting = new WaitingLine();
   readonly #turn = () => this.#handleTurn();
 
   /** A read brought `bytes`: says whether the next has to wait; if so, `taker` is told when it may begin. */
   holds(bytes: number, isAlone: boolean, taker: TurnTaker): boolean {
     if (bytes < BULK_BYTES) return false;
     this.#bytes += bytes;
-    if (this.#count === 0 && this.#bytes < (isAlone ? BYTES_ALONE : BYTES_A_TURN)) return false;
-    this.#waiting.push(taker);
+    if (this.#waiting.count === 0 && this.#bytes < (isAlone ? BYTES_ALONE : BYTES_A_TURN)) return false;
+    this.#waiting.add(taker);
     if (this.#turnsLeft > 0) return true;
     this.#turnsLeft = TURNS;
     deferTurn(this.#turn);
@@ -52,17 +46,9 @@ export class BulkPacer {
   #handleTurn(): void {
     if (--this.#turnsLeft > 0) return deferTurn(this.#turn);
     this.#bytes = 0;
-    for (let left = Math.min(MOST_AT_ONCE, this.#count); left > 0; left--) this.#waiting[this.#next++].handleTurn();
-    if (this.#next >= this.#waiting.length / 2) {
-      this.#waiting = this.#waiting.slice(this.#next);
-      this.#next = 0;
-    }
-    if (this.#count === 0) return;
+    for (let left = Math.min(MOST_AT_ONCE, this.#waiting.count); left > 0; left--) this.#waiting.callFirst();
+    if (this.#waiting.count === 0) return;
     this.#turnsLeft = TURNS;
     deferTurn(this.#turn);
-  }
-
-  get #count(): number {
-    return this.#waiting.length - this.#next;
   }
 }

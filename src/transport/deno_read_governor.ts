@@ -1,7 +1,7 @@
 // ReadGovernor: keeps reads fair under Deno when more connections are ready than it serves in a turn. Deno only.
 
 import { nextTurn } from "../defer.ts";
-import type { TurnTaker } from "./deno_bulk_pacer.ts";
+import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
 /**
  * Deno completes at most 128 operations in a turn and begins the next turn with those it put off last. With more connections
@@ -49,8 +49,7 @@ export class ReadGovernor {
   #isSilent = false;
   #isCrowded = false;
   #isLooking = false;
-  #waiting: TurnTaker[] = [];
-  #next = 0;
+  readonly #waiting = new WaitingLine();
   readonly #endBatch = () => this.#handleBatchEnd();
   readonly #look = () => this.#handleLook();
 
@@ -90,7 +89,7 @@ export class ReadGovernor {
     quota.left = this.#connections === 1 ? READS_ALONE : READS_A_TURN;
     if (this.#isCrowded) {
       quota.isLate = true;
-      this.#waiting.push(taker);
+      this.#waiting.add(taker);
       this.#served--;
       this.#admit(1);
     } else nextTurn(() => taker.handleTurn());
@@ -109,7 +108,7 @@ export class ReadGovernor {
     this.#batchReads = 0;
     if (reads >= MOST_FAIR_READS) {
       // Who is silent counts too, until a small batch shows how many are not.
-      this.#served = this.#connections - this.#queued;
+      this.#served = this.#connections - this.#waiting.count;
       this.#isCrowded = true;
       this.#lookLater();
     } else if (reads < ROOMY_READS && this.#isCrowded) this.#letIn(reads);
@@ -129,23 +128,16 @@ export class ReadGovernor {
 
   /** Fills the front up, as only `reads` of those there said something. */
   #letIn(reads: number): void {
-    if (this.#queued === 0) this.#isCrowded = false;
+    if (this.#waiting.count === 0) this.#isCrowded = false;
     this.#served = Math.min(this.#served, reads);
     this.#admit(SERVED_AT_ONCE);
   }
 
-  get #queued(): number {
-    return this.#waiting.length - this.#next;
-  }
-
   /** Lets those in that wait longest, as far as there is room at the front. */
   #admit(most: number): void {
-    for (let count = most; count > 0 && this.#queued > 0 && this.#served < SERVED_AT_ONCE; count--) {
+    for (let count = most; count > 0 && this.#waiting.count > 0 && this.#served < SERVED_AT_ONCE; count--) {
       this.#served++;
-      this.#waiting[this.#next++].handleTurn();
+      this.#waiting.callFirst();
     }
-    if (this.#next < this.#waiting.length / 2) return;
-    this.#waiting = this.#waiting.slice(this.#next);
-    this.#next = 0;
   }
 }

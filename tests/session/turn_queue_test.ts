@@ -3,7 +3,8 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { FakeClock } from "@laster/net/testing";
-import { TurnQueue, type TurnTaker } from "../../src/session/turn_queue.ts";
+import { TurnQueue } from "../../src/session/turn_queue.ts";
+import type { TurnTaker } from "../../src/waiting_line.ts";
 
 const TURN_MS = 4;
 
