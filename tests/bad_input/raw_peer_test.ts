@@ -5,18 +5,11 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { CloseEvent, TcpServiceOptions } from "@laster/net";
 import type { Connection, ConnectionEnd, Transport } from "@laster/net/transport";
+import { frameOf } from "../raw_peer.ts";
 import { bytes, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 /** Near a megabyte, the default limit of a queue. */
 const ANSWERS = 16;
-
-/** A frame as the servers below take it. */
-function frameOf(payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(4 + payload.length);
-  new DataView(frame.buffer).setUint32(0, payload.length, true);
-  frame.set(payload, 4);
-  return frame;
-}
 
 /** One end of a connection, by hand. */
 class RawPeer {
