@@ -5,6 +5,7 @@ import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, isCutShort, type TcpAddress, tcpAddress } from "./address.ts";
 import { guardAccepts } from "./accept_guard.ts";
+import { BunCollector } from "./bun_collector.ts";
 import { BunReadPacer } from "./bun_read_pacer.ts";
 import { deferTurn } from "../defer.ts";
 import type { TurnTaker } from "../waiting_line.ts";
@@ -19,6 +20,9 @@ const SMALLEST_SHARED_BYTES = 256;
 const LARGEST_SHARED_BYTES = 8_192;
 /** So many chunks are handed over as they came once a handler has kept one, as it may do so again. */
 const CHUNKS_AS_THEY_CAME = 64;
+
+/** Bun reads up to 512 KiB at a time; from here on it may read once more before it sees that it was paused. */
+const FULL_CHUNK_BYTES = 262_144;
 
 /** The silence before keep-alive's first probe. Bun sends one a second then, ten in all. */
 const KEEP_ALIVE_MS = 60_000;
@@ -59,6 +63,13 @@ interface BunRuntime {
       error(socket: BunSocket, error: Error): void;
     };
   }): { readonly hostname: string; readonly port: number; stop(closeActive?: boolean): void };
+  /** Collects what is not in use; with true, before it returns. */
+  gc(force: boolean): void;
+}
+
+/** What the adapter uses of Bun's `process`. */
+interface BunProcess {
+  readonly memoryUsage: { rss(): number };
 }
 
 /**
@@ -79,9 +90,9 @@ interface BunRuntime {
  * ```
  */
 export function bunTransport(): Transport {
-  const { Bun: bun } = globalThis as unknown as { Bun?: BunRuntime };
+  const { Bun: bun, process } = globalThis as unknown as { Bun?: BunRuntime; process: BunProcess };
   if (bun === undefined) throw new TypeError("Cannot create transport as the runtime must be Bun: Bun is undefined");
-  const pacer = new BunReadPacer();
+  const pacer = new BunReadPacer(new BunCollector(() => process.memoryUsage.rss(), () => bun.gc(true)));
   return {
     name: "bun",
     afterReads: deferTurn,
@@ -155,6 +166,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
   #restBytes = 0;
   /** So many of the next chunks are handed over as they come. */
   #ownChunks = 0;
+  #lastChunkBytes = 0;
   /** Whether the socket reads though paused, until a chunk comes. */
   #isReadingAhead = false;
 
@@ -189,6 +201,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
     const { length } = chunk;
     const isQuiet = (this.isPaused || this.#isPaced) && this.isStarted && !this.#isReadingAhead;
     if (isQuiet && this.#isReset()) return;
+    this.#lastChunkBytes = length;
     if (length < SMALLEST_SHARED_BYTES || length > LARGEST_SHARED_BYTES || !this.isFlowing) {
       this.handleData(chunk, length);
       if (this.#isReadingAhead) this.#stopReadingAhead();
@@ -203,11 +216,13 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
   }
 
   /**
-   * A chunk came while paused. Bun does so only once the peer has reset the connection: it reads all that the system holds of it,
-   * megabytes in a row, before it says so. A second chunk tells for sure, and so does a write that waited and fails now.
+   * A chunk came while paused. Bun does so once the peer has reset the connection: it reads all that the system holds of it,
+   * megabytes in a row, before it says so; or behind a full chunk, as it does not look whether that has paused it. Then a
+   * second one tells for sure, and so does a write that waited and fails now.
    */
   #isReset(): boolean {
-    if (this.heldBytes > 0) this.#breakOff();
+    const isSure = this.heldBytes > 0 || this.#lastChunkBytes < FULL_CHUNK_BYTES;
+    if (isSure && !this.isDiscarding) this.#breakOff();
     else this.handleDrain();
     return this.isOver;
   }

@@ -2,6 +2,7 @@
 
 import { deferTurn } from "../defer.ts";
 import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
+import type { BunCollector } from "./bun_collector.ts";
 
 /** A chunk from here on is a heavy talker's: it takes Bun 20 us or more to read. */
 const HEAVY_BYTES = 65_536;
@@ -13,10 +14,17 @@ const MOST_AT_ONCE = 8;
  * most of a second. Beyond the first few of a turn they wait until it is their turn.
  */
 export class BunReadPacer {
+  readonly #collector: Pick<BunCollector, "count">;
   #heavy = 0;
+  #heavyBytes = 0;
   #isDue = false;
   readonly #waiting = new WaitingLine();
   readonly #turn = () => this.#handleTurn();
+
+  /** Makes a pacer; `collector` is told what the heavy talkers of each turn sent. */
+  constructor(collector: Pick<BunCollector, "count">) {
+    this.#collector = collector;
+  }
 
   /** A chunk came: says whether the next has to wait; if so, `reader` is told when it may be read. */
   holds(bytes: number, reader: TurnTaker): boolean {
@@ -25,6 +33,7 @@ export class BunReadPacer {
       this.#isDue = true;
       deferTurn(this.#turn);
     }
+    this.#heavyBytes += bytes;
     if (++this.#heavy <= MOST_AT_ONCE && this.#waiting.count === 0) return false;
     this.#waiting.add(reader);
     return true;
@@ -33,6 +42,8 @@ export class BunReadPacer {
   #handleTurn(): void {
     this.#isDue = false;
     this.#heavy = 0;
+    this.#collector.count(this.#heavyBytes);
+    this.#heavyBytes = 0;
     for (let left = Math.min(MOST_AT_ONCE, this.#waiting.count); left > 0; left--) this.#waiting.callFirst();
     if (this.#waiting.count === 0) return;
     this.#isDue = true;

@@ -91,6 +91,16 @@ function oddCodec(odd: Odd, member: "createDecoder" | "createEncoder"): TcpServi
   return { codec };
 }
 
+/** Options with a handler that switches to a codec of the same frames. */
+function switchingTo({ codec = simpleBinary() }: TcpServiceOptions): TcpServiceOptions {
+  return {
+    onMessage(session, payload) {
+      session.switchCodec(codec);
+      echo(session, payload);
+    },
+  };
+}
+
 function oddStage(odd: Odd, member: "encode" | "decode"): TcpServiceOptions {
   const encoder = {
     encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number {
@@ -152,6 +162,9 @@ const PLACES: Readonly<Record<string, Place>> = {
   onClose: { returns: true, options: (odd) => ({ onClose: () => odd(() => {}) }) },
   onRefused: { returns: true, options: (odd) => ({ maxConnections: 3, onRefused: () => odd(() => {}) }) },
   createData: { returns: true, options: (odd) => ({ createData: () => odd(() => undefined) as undefined }) },
+  onConnectAttemptFailed: { returns: true, options: (odd) => ({ onConnectAttemptFailed: () => odd(() => {}) }) },
+  onConnectFailed: { returns: true, options: (odd) => ({ onConnectFailed: () => odd(() => {}) }) },
+  random: { returns: true, options: (odd) => ({ random: () => odd(Math.random) }) },
   createDecoder: { returns: true, options: (odd) => oddCodec(odd, "createDecoder") },
   createEncoder: { returns: true, options: (odd) => oddCodec(odd, "createEncoder") },
   decode: { returns: true, options: (odd) => oddDecoder(odd, "decode") },
@@ -159,6 +172,8 @@ const PLACES: Readonly<Record<string, Place>> = {
   encode: { returns: true, options: (odd) => oddEncoder(odd, "encode") },
   frameBytes: { returns: true, options: (odd) => oddEncoder(odd, "frameBytes") },
   maxPayloadBytes: { returns: true, options: (odd) => oddEncoder(odd, "maxPayloadBytes") },
+  "switchCodec createDecoder": { returns: true, options: (odd) => switchingTo(oddCodec(odd, "createDecoder")) },
+  "switchCodec createEncoder": { returns: true, options: (odd) => switchingTo(oddCodec(odd, "createEncoder")) },
   "stage encode": { returns: true, options: (odd) => oddStage(odd, "encode") },
   "stage decode": { returns: true, options: (odd) => oddStage(odd, "decode") },
   logger: { returns: true, options: oddLogger },
@@ -197,6 +212,8 @@ async function provoke(place: Place, act: () => unknown): Promise<void> {
   for (const session of [first, second, before]) await assertEcho(session, "before");
 
   isArmed = true;
+  const callOff = new AbortController();
+  const dial = server.connect({ port: 2, retries: 1_000, signal: callOff.signal }).catch(() => {}); // Nobody listens there.
   before.send(bytes("a message, and a reason to answer"));
   before.send(bytes("another")); // Its turn is over after the first, with framesPerTurn of 1.
   await settle();
@@ -207,6 +224,8 @@ async function provoke(place: Place, act: () => unknown): Promise<void> {
   before.abort();
   during.abort();
   await settle();
+  callOff.abort();
+  await within(dial, "the dial to fail");
   isArmed = false;
 
   assertEquals(acts > 0, true, "the place was asked");

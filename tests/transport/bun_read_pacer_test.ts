@@ -9,9 +9,10 @@ const HEAVY = 65_536;
 
 function setUp() {
   const log: number[] = [];
-  const pacer = new BunReadPacer();
+  const counted: number[] = [];
+  const pacer = new BunReadPacer({ count: (bytes) => counted.push(bytes) });
   const read = (number: number) => pacer.holds(HEAVY, { handleTurn: () => log.push(number) });
-  return { pacer, log, read };
+  return { pacer, log, counted, read };
 }
 
 test("BunReadPacer lets light talkers go on whatever comes", () => {
@@ -39,4 +40,12 @@ test("BunReadPacer begins anew in each turn", async () => {
     for (let count = 0; count < 3; count++) await new Promise<void>(deferTurn);
   }
   assertEquals(log, []);
+});
+
+test("BunReadPacer tells the collector what heavy talkers sent in a turn", async () => {
+  const { counted, read, pacer } = setUp();
+  for (let number = 0; number < 3; number++) read(number);
+  pacer.holds(HEAVY - 1, { handleTurn: () => {} });
+  for (let count = 0; count < 3; count++) await new Promise<void>(deferTurn);
+  assertEquals(counted, [3 * HEAVY]);
 });
