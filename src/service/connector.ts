@@ -2,7 +2,7 @@
 // Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { DialError, type DialErrorCode } from "../errors.ts";
+import { DialError, type DialErrorCode, toError } from "../errors.ts";
 import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
@@ -131,7 +131,8 @@ export class Connector {
       let delayMs: number;
       try {
         return { state: "connected", connection: await this.#attempt(dial), attempts };
-      } catch (fault) {
+      } catch (cause) {
+        const fault = toError(cause);
         const error = fault instanceof DialError
           ? fault
           : new DialError("unknown", formatAddress(dial.address), { cause: fault });

@@ -145,7 +145,8 @@ export class SessionCore<Data>
     if (this.state === "open") {
       try {
         result = this.queue.push(buffer, offset, length, key);
-      } catch (error) {
+      } catch (fault) {
+        const error = toError(fault);
         if (error instanceof PoolError) result = "full"; // The budget of the service is used up.
         else this.handleFault("encode-error", error);
       }
@@ -227,8 +228,8 @@ export class SessionCore<Data>
   onDrain(): void {
     try {
       this.queue.handleDrain();
-    } catch (error) {
-      // Of a message that has waited.
+    } catch (fault) {
+      const error = toError(fault); // Of a message that has waited.
       this.handleFault(error instanceof PoolError ? "over-budget" : "encode-error", error);
     }
   }

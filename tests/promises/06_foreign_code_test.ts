@@ -6,9 +6,10 @@
 
 import test from "node:test";
 import { setImmediate } from "node:timers";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertInstanceOf } from "@std/assert";
 import {
   type Codec,
+  DialError,
   type FrameDecoder,
   type FrameEncoder,
   type Session,
@@ -19,7 +20,7 @@ import {
 import { type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, text, turn, until, within } from "../support.ts";
-import { ODD_FAULTS, ODD_RESULTS } from "./odd_values.ts";
+import { ODD_FAULTS, ODD_PROMISES, ODD_RESULTS } from "./odd_values.ts";
 
 /** Does what is odd if it is time for that, else gives what `usual` does. */
 type Odd = <Result>(usual: () => Result) => Result;
@@ -28,8 +29,10 @@ type Odd = <Result>(usual: () => Result) => Result;
 interface Place {
   /** The service's options with the odd thing in them. */
   options(odd: Odd): TcpServiceOptions;
-  /** Whether an odd result means anything there; throwing always does. */
-  readonly returns: boolean;
+  /** What the log says if it throws, and nothing else: the reason of a close, or a message; nothing if there is nobody to tell. */
+  readonly says?: string;
+  /** Whether what it returns means anything, and if that is a promise, is waited for. */
+  readonly returns: "nothing" | "value" | "promise";
 }
 
 const echo = (session: Session, payload: Uint8Array): void => void session.send(payload);
@@ -118,7 +121,7 @@ function oddLogger(odd: Odd): TcpServiceOptions {
   return {
     logger: { debug: log, info: log, warn: log, error: log },
     onMessage(session, payload) {
-      odd(() => {}); // Something to log.
+      if (payload.length > 12) throw new Error("something to log");
       echo(session, payload);
     },
   };
@@ -144,47 +147,84 @@ function oddClock(odd: Odd, member: "now" | "setTimer" | "clearTimer" | "defer")
   };
 }
 
+const OPENING = "Opening a session failed: {error}";
+const CLOCK = "The clock failed {count} times: {error}";
+
 const PLACES: Readonly<Record<string, Place>> = {
-  onOpen: { returns: true, options: (odd) => ({ onOpen: () => odd(() => {}) }) },
+  onOpen: { says: "handler-error", returns: "promise", options: (odd) => ({ onOpen: () => odd(() => {}) }) },
   onMessage: {
-    returns: true,
+    says: "handler-error",
+    returns: "promise",
     options: (odd) => ({ onMessage: (session, payload) => odd(() => echo(session, payload)) }),
   },
   onFrame: {
-    returns: true,
+    says: "handler-error",
+    returns: "promise",
     options: (odd) => ({
       onMessage: undefined,
       onFrame: (session, buffer, offset, length) => odd(() => void session.sendRange(buffer, offset, length)),
     }),
   },
-  onReceive: { returns: true, options: (odd) => ({ onReceive: () => odd(() => {}) }) },
-  onSend: { returns: true, options: (odd) => ({ onSend: () => odd(() => {}) }) },
-  onClose: { returns: true, options: (odd) => ({ onClose: () => odd(() => {}) }) },
-  onRefused: { returns: true, options: (odd) => ({ maxConnections: 3, onRefused: () => odd(() => {}) }) },
-  createData: { returns: true, options: (odd) => ({ createData: () => odd(() => undefined) as undefined }) },
-  onConnectAttemptFailed: { returns: true, options: (odd) => ({ onConnectAttemptFailed: () => odd(() => {}) }) },
-  onConnectFailed: { returns: true, options: (odd) => ({ onConnectFailed: () => odd(() => {}) }) },
-  random: { returns: true, options: (odd) => ({ random: () => odd(Math.random) }) },
-  createDecoder: { returns: true, options: (odd) => oddCodec(odd, "createDecoder") },
-  createEncoder: { returns: true, options: (odd) => oddCodec(odd, "createEncoder") },
-  decode: { returns: true, options: (odd) => oddDecoder(odd, "decode") },
-  maxFrameBytes: { returns: true, options: (odd) => oddDecoder(odd, "maxFrameBytes") },
-  encode: { returns: true, options: (odd) => oddEncoder(odd, "encode") },
-  frameBytes: { returns: true, options: (odd) => oddEncoder(odd, "frameBytes") },
-  maxPayloadBytes: { returns: true, options: (odd) => oddEncoder(odd, "maxPayloadBytes") },
-  "switchCodec createDecoder": { returns: true, options: (odd) => switchingTo(oddCodec(odd, "createDecoder")) },
-  "switchCodec createEncoder": { returns: true, options: (odd) => switchingTo(oddCodec(odd, "createEncoder")) },
-  "stage encode": { returns: true, options: (odd) => oddStage(odd, "encode") },
-  "stage decode": { returns: true, options: (odd) => oddStage(odd, "decode") },
-  logger: { returns: true, options: oddLogger },
-  "clock now": { returns: true, options: (odd) => oddClock(odd, "now") },
-  "clock setTimer": { returns: false, options: (odd) => oddClock(odd, "setTimer") },
-  "clock clearTimer": { returns: true, options: (odd) => oddClock(odd, "clearTimer") },
-  "clock defer": { returns: false, options: (odd) => oddClock(odd, "defer") },
+  onReceive: { says: "handler-error", returns: "promise", options: (odd) => ({ onReceive: () => odd(() => {}) }) },
+  onSend: { says: "handler-error", returns: "promise", options: (odd) => ({ onSend: () => odd(() => {}) }) },
+  onClose: {
+    says: "The onClose handler of session {id} failed: {error}",
+    returns: "promise",
+    options: (odd) => ({ onClose: () => odd(() => {}) }),
+  },
+  onRefused: {
+    says: "The onRefused handler failed: {error}",
+    returns: "promise",
+    options: (odd) => ({ maxConnections: 3, onRefused: () => odd(() => {}) }),
+  },
+  createData: {
+    says: OPENING,
+    returns: "value",
+    options: (odd) => ({ createData: () => odd(() => undefined) as undefined }),
+  },
+  onConnectAttemptFailed: {
+    says: "The onConnectAttemptFailed handler failed: {error}",
+    returns: "promise",
+    options: (odd) => ({ onConnectAttemptFailed: () => odd(() => {}) }),
+  },
+  onConnectFailed: {
+    says: "The onConnectFailed handler failed: {error}",
+    returns: "promise",
+    options: (odd) => ({ onConnectFailed: () => odd(() => {}) }),
+  },
+  random: { returns: "value", options: (odd) => ({ random: () => odd(Math.random) }) },
+  createDecoder: { says: OPENING, returns: "value", options: (odd) => oddCodec(odd, "createDecoder") },
+  createEncoder: { says: OPENING, returns: "value", options: (odd) => oddCodec(odd, "createEncoder") },
+  decode: { says: "decode-error", returns: "value", options: (odd) => oddDecoder(odd, "decode") },
+  maxFrameBytes: { says: "decode-error", returns: "value", options: (odd) => oddDecoder(odd, "maxFrameBytes") },
+  encode: { says: "encode-error", returns: "value", options: (odd) => oddEncoder(odd, "encode") },
+  frameBytes: { says: "encode-error", returns: "value", options: (odd) => oddEncoder(odd, "frameBytes") },
+  maxPayloadBytes: { says: "encode-error", returns: "value", options: (odd) => oddEncoder(odd, "maxPayloadBytes") },
+  "switchCodec createDecoder": {
+    says: "handler-error",
+    returns: "value",
+    options: (odd) => switchingTo(oddCodec(odd, "createDecoder")),
+  },
+  "switchCodec createEncoder": {
+    says: "handler-error",
+    returns: "value",
+    options: (odd) => switchingTo(oddCodec(odd, "createEncoder")),
+  },
+  "stage encode": { says: "encode-error", returns: "value", options: (odd) => oddStage(odd, "encode") },
+  "stage decode": { says: "decode-error", returns: "value", options: (odd) => oddStage(odd, "decode") },
+  logger: { returns: "promise", options: oddLogger },
+  "clock now": { says: CLOCK, returns: "value", options: (odd) => oddClock(odd, "now") },
+  "clock setTimer": { says: CLOCK, returns: "nothing", options: (odd) => oddClock(odd, "setTimer") },
+  "clock clearTimer": { says: CLOCK, returns: "value", options: (odd) => oddClock(odd, "clearTimer") },
+  "clock defer": { says: CLOCK, returns: "nothing", options: (odd) => oddClock(odd, "defer") },
 };
 
-/** Has one place do one odd thing to a service with two sessions that are none of its business. */
-async function provoke(place: Place, act: () => unknown): Promise<void> {
+/**
+ * Has one place do one odd thing to a service with two sessions that are none of its business.
+ *
+ * @returns What the service said of it.
+ */
+async function provoke(place: Place, act: () => unknown): Promise<readonly string[]> {
   let isArmed = false;
   let acts = 0;
   const odd = <Result>(usual: () => Result): Result => {
@@ -194,11 +234,15 @@ async function provoke(place: Place, act: () => unknown): Promise<void> {
   };
   // In pieces, so that unfinished frames are looked at, too.
   const transport = memoryTransport({ acceptScript: { chunkBytes: () => isArmed ? 3 : 65_536 } });
+  const said = new Set<string>();
+  const note = (message: string, properties?: Record<string, unknown>) => {
+    said.add(String(properties?.reason ?? message));
+  };
   const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const server = new TcpService({
     transport,
     codec: simpleBinary(),
-    logger: quiet,
+    logger: { debug: note, info: note, warn: note, error: note },
     onMessage: echo,
     ...place.options(odd),
   });
@@ -213,7 +257,7 @@ async function provoke(place: Place, act: () => unknown): Promise<void> {
 
   isArmed = true;
   const callOff = new AbortController();
-  const dial = server.connect({ port: 2, retries: 1_000, signal: callOff.signal }).catch(() => {}); // Nobody listens there.
+  const dial = server.connect({ port: 2, retries: 1_000, signal: callOff.signal }).catch((error) => error); // Nobody listens.
   before.send(bytes("a message, and a reason to answer"));
   before.send(bytes("another")); // Its turn is over after the first, with framesPerTurn of 1.
   await settle();
@@ -225,7 +269,7 @@ async function provoke(place: Place, act: () => unknown): Promise<void> {
   during.abort();
   await settle();
   callOff.abort();
-  await within(dial, "the dial to fail");
+  assertInstanceOf(await within(dial, "the dial to fail"), DialError);
   isArmed = false;
 
   assertEquals(acts > 0, true, "the place was asked");
@@ -235,11 +279,13 @@ async function provoke(place: Place, act: () => unknown): Promise<void> {
   const late = await client.connect({ port: 1 });
   await assertEcho(late, "late");
   await until(() => server.sessionCount === 3, "the others are gone");
-  const { openedSessions, closedSessions, sessions } = server.stats();
+  const { acceptErrors, openedSessions, closedSessions, sessions } = server.stats();
+  assertEquals(acceptErrors, 0, "the transport had to catch something");
   const closed = Object.values(closedSessions).reduce((sum, count) => sum + count, 0);
   assertEquals(openedSessions - closed, sessions);
   await within(Promise.all([client.stop(), server.stop()]), "both to stop");
   assertNothingLeft(server);
+  return [...said];
 }
 
 async function assertEcho(session: Session, word: string): Promise<void> {
@@ -259,16 +305,25 @@ async function settle(): Promise<void> {
 }
 
 for (const [name, place] of Object.entries(PLACES)) {
+  const says = place.says === undefined ? [] : [place.says];
   test(`TcpService survives whatever ${name} throws`, async (context) => {
     for (const [what, make] of Object.entries(ODD_FAULTS)) {
-      await context.test(what, () =>
-        provoke(place, () => {
+      await context.test(what, async () => {
+        const said = await provoke(place, () => {
           throw make();
-        }));
+        });
+        assertEquals(said, says);
+      });
     }
   });
-  if (!place.returns) continue;
+  if (place.returns === "nothing") continue;
   test(`TcpService survives whatever ${name} returns`, async (context) => {
-    for (const [what, make] of Object.entries(ODD_RESULTS)) await context.test(what, () => provoke(place, make));
+    for (const [what, make] of Object.entries(ODD_RESULTS)) {
+      await context.test(what, async () => void await provoke(place, make));
+    }
+    if (place.returns !== "promise") return;
+    for (const [what, make] of Object.entries(ODD_PROMISES)) {
+      await context.test(what, async () => assertEquals(await provoke(place, make), says));
+    }
   });
 }

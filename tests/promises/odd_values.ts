@@ -42,19 +42,11 @@ export const ODD_FAULTS: Readonly<Record<string, Maker>> = {
   "an object that is no primitive": () => ({ [Symbol.toPrimitive]: () => ({}) }),
 };
 
-/** Values to return. */
-export const ODD_RESULTS: Readonly<Record<string, Maker>> = {
-  ...ODD_FAULTS,
+/** Promises, and what behaves as such, that come to no good. */
+export const ODD_PROMISES: Readonly<Record<string, Maker>> = {
   "a thenable that throws": () => ({
     then() {
       throw Object.create(null);
-    },
-  }),
-  "a thenable that calls twice": () => ({
-    then(resolve: (value: unknown) => void, reject: (fault: unknown) => void) {
-      resolve(undefined);
-      reject(Symbol("odd"));
-      resolve(undefined);
     },
   }),
   "a thenable whose then throws when read": () => withGetter({}, "then"),
@@ -63,14 +55,35 @@ export const ODD_RESULTS: Readonly<Record<string, Maker>> = {
       reject(Symbol("odd"));
     },
   }),
-  "a promise rejected with an object without a prototype": () => handled(Promise.reject(Object.create(null))),
+  "a thenable that rejects twice, at once": () => ({
+    then(resolve: (value: unknown) => void, reject: (fault: unknown) => void) {
+      reject(Symbol("odd"));
+      resolve(undefined);
+      reject(Symbol("odd"));
+      throw Symbol("odd");
+    },
+  }),
+  "a promise rejected with an object without a prototype": () => Promise.reject(Object.create(null)),
+  "a promise rejected with a revoked proxy": () => Promise.reject(revoked({})),
   "a promise whose constructor throws": () => withGetter(handled(Promise.reject(new Error("plain"))), "constructor"),
   "a promise whose own then throws": () =>
-    Object.assign(handled(Promise.reject(new Error("plain"))), {
+    Object.assign(Promise.reject(new Error("plain")), {
       then() {
         throw Symbol("odd");
       },
     }),
+};
+
+/** Values to return. */
+export const ODD_RESULTS: Readonly<Record<string, Maker>> = {
+  ...ODD_FAULTS,
+  "a thenable that calls twice": () => ({
+    then(resolve: (value: unknown) => void, reject: (fault: unknown) => void) {
+      resolve(undefined);
+      reject(Symbol("odd"));
+      resolve(undefined);
+    },
+  }),
   "a function that is thenable": () => Object.assign(() => {}, { then: () => {} }),
   "NaN": () => NaN,
   "a negative number": () => -1,
