@@ -35,26 +35,27 @@ export {
   SessionClosedError,
 } from "./src/errors.ts";
 export { consoleLogger, type Logger, silentLogger } from "./src/logger.ts";
-export type { BroadcastResult } from "./src/session/broadcaster.ts";
+export type { BroadcastResult } from "./src/broadcast/broadcaster.ts";
 export type { CloseEvent, CloseReason, FrameFault } from "./src/session/close_reason.ts";
-export type { SentEvent, SessionHandlers } from "./src/session/handlers.ts";
+export type { SessionHandlers } from "./src/session/handlers.ts";
 export type { ReceiveOptions } from "./src/session/message_stream.ts";
-export type { FullPolicy, SessionLimits } from "./src/session/limits.ts";
-export type { SendResult } from "./src/session/send_result.ts";
+export type { FullPolicy } from "./src/outbound/queue_limits.ts";
+export type { SessionLimits } from "./src/session/limits.ts";
+export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
 export { type SendOptions, Session, type SessionOrigin } from "./src/session/session.ts";
 export type { SessionState } from "./src/session/session_state.ts";
-export type { DropCounts } from "./src/session/backlog.ts";
+export type { DropCounts } from "./src/outbound/backlog.ts";
 export type { SessionStats } from "./src/session/session_stats.ts";
 export type { SessionTotals } from "./src/session/session_registry.ts";
 export type { ConnectOptions } from "./src/service/connector.ts";
-export { Group } from "./src/service/group.ts";
+export { Group } from "./src/broadcast/group.ts";
 export { Listener, type ListenerOptions } from "./src/service/listener.ts";
 export type { ConnectAttemptFailedEvent, ConnectFailedEvent, DialHandlers } from "./src/service/dialler.ts";
 export type { RefusalReason, RefusedEvent } from "./src/service/refusals.ts";
 export type { TcpServiceOptions } from "./src/service/service_options.ts";
 export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
-export type { BroadcastOptions } from "./src/service/messaging.ts";
+export type { BroadcastOptions } from "./src/broadcast/messaging.ts";
 export { TcpService } from "./src/service/tcp_service.ts";
 export {
   type Address,

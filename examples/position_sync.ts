@@ -60,7 +60,7 @@ const server = new TcpService<Player>({
   onMessage: handlePosition,
   onClose: (session) => taken.delete(session.data.id),
 });
-const world: Group<Player> = server.group("world");
+const world: Group<Session<Player>> = server.group("world");
 
 /** Takes a position and passes it on to all, the player too: it sees when its own comes back. */
 function handlePosition(session: Session<Player>, payload: Uint8Array): void {

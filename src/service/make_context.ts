@@ -12,7 +12,7 @@ import { IdleWatch } from "../session/idle_watch.ts";
 import { InputWatch } from "../session/input_watch.ts";
 import type { ResolvedSessionLimits } from "../session/limits.ts";
 import { MemoryGuard } from "../session/memory_guard.ts";
-import { makeSendQueueContext } from "../session/send_queue_context.ts";
+import { makeSendQueueContext } from "../outbound/send_queue_context.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { closeLookMs } from "../session/session_ending.ts";
 import type { SessionCore } from "../session/session_core.ts";
@@ -58,6 +58,7 @@ export function makeSessionContext<Data>(
   new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
   return {
     ...makeSendQueueContext({ clock, pool, limits, handlers: options, transport }),
+    limits,
     clock,
     codec: options.codec ?? rawCodec(),
     frame: new Frame(),

@@ -3,10 +3,10 @@
 
 import { rawCodec } from "../codec/raw.ts";
 import { messageOf, ServiceStateError, toError } from "../errors.ts";
-import type { BroadcastResult } from "../session/broadcaster.ts";
+import type { BroadcastResult } from "../broadcast/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
-import type { SendResult } from "../session/send_result.ts";
+import type { SendResult } from "../outbound/send_result.ts";
 import type { Session, SessionOrigin } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { SessionCore } from "../session/session_core.ts";
@@ -16,10 +16,10 @@ import type { Connection, Transport } from "../transport/transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
-import { Group } from "./group.ts";
+import { Group } from "../broadcast/group.ts";
 import { checkListenerOptions, Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { makeSessionContext } from "./make_context.ts";
-import { type BroadcastOptions, Messaging } from "./messaging.ts";
+import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork, settlesBy } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
 import { encodeLastWord } from "./refusals.ts";
@@ -64,7 +64,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #dialler: Dialler;
   readonly #acceptor: Acceptor;
   readonly #context: SessionContext<Data>;
-  readonly #messaging: Messaging<Data>;
+  readonly #messaging: Messaging<Session<Data>, SessionCore<Data>>;
   readonly #poolKeeper: PoolKeeper;
   readonly #registry = new SessionRegistry<Data>();
   readonly #listeners = new Set<Listener>();
@@ -239,7 +239,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @throws {TypeError} if the payload is not a `Uint8Array`.
    * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
    */
-  broadcast(payload: Uint8Array, options: BroadcastOptions<Data> = {}): BroadcastResult {
+  broadcast(payload: Uint8Array, options: BroadcastOptions<Session<Data>> = {}): BroadcastResult {
     return this.#messaging.broadcastToAll(payload, options);
   }
 
@@ -259,7 +259,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @param name Any text.
    * @returns The group; another object each time, of the same group.
    */
-  group(name: string): Group<Data> {
+  group(name: string): Group<Session<Data>> {
     return new Group(name, this.#messaging);
   }
 

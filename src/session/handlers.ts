@@ -1,15 +1,8 @@
 // The handlers of a service: what an application does when something happens. Types only. Runtime neutral.
 
+import type { SentEvent } from "../outbound/send_result.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { Session } from "./session.ts";
-
-/** What went out. */
-export interface SentEvent {
-  /** Frames that the system took whole since the last event. */
-  readonly frames: number;
-  /** Bytes that it took, framing included. */
-  readonly bytes: number;
-}
 
 /**
  * What an application does when something happens to a session.

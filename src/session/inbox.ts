@@ -6,7 +6,7 @@ import type { BufferPool } from "../buffer/buffer_pool.ts";
 import { FrameCutter } from "../codec/frame_cutter.ts";
 import { FrameError, messageOf, PoolError, toError } from "../errors.ts";
 import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
-import type { FlushScheduler } from "./flush_scheduler.ts";
+import type { FlushScheduler } from "../outbound/flush_scheduler.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
 import type { TurnQueue } from "./turn_queue.ts";

@@ -1,8 +1,9 @@
 // The limits of a session: options, defaults, checks. Runtime neutral.
 
+import type { FullPolicy } from "../outbound/queue_limits.ts";
 import { describeValue, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
-import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
+import { LARGEST_BLOCK_BYTES } from "../outbound/outbound_blocks.ts";
 
 /** Past the answers to the largest chunk that a runtime hands over (Bun: 512 KiB): what is above leaves in the middle of a turn. */
 const DEFAULT_HIGH_WATER_MARK_BYTES = LARGEST_BLOCK_BYTES;
@@ -17,9 +18,6 @@ const DEFAULT_FRAMES_PER_TURN = 1_024;
 /** A handful of sessions with slow handlers keep the others waiting for less than a frame of a game. */
 const DEFAULT_TURN_MS = 4;
 const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
-
-/** What happens to a message that is sent when the queue is full. See `SessionLimits.whenFull`. */
-export type FullPolicy = "refuse" | "drop-oldest" | "latest-per-key" | "close";
 
 const FULL_POLICIES: readonly FullPolicy[] = ["refuse", "drop-oldest", "latest-per-key", "close"];
 

@@ -4,7 +4,7 @@ import type { Codec } from "../codec/codec.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { ReceiveOptions } from "./message_stream.ts";
-import { checkPayload, refuseRange, type SendResult } from "./send_result.ts";
+import { checkPayload, refuseRange, type SendResult } from "../outbound/send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";

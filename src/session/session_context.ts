@@ -10,7 +10,7 @@ import type { IdleWatch } from "./idle_watch.ts";
 import type { InboxContext } from "./inbox.ts";
 import type { InputWatch } from "./input_watch.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
-import type { SendQueueContext } from "./send_queue_context.ts";
+import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { TimeoutQueue } from "./timeout_queue.ts";
 

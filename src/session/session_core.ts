@@ -7,7 +7,7 @@ import { messageOf, PoolError, SessionClosedError, toError } from "../errors.ts"
 import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
 import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
-import { DrainWaiters } from "./drain_waiters.ts";
+import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import type { Watched } from "./idle_watch.ts";
 import { type DirectHandler, Inbox, type InboxOwner } from "./inbox.ts";
@@ -15,10 +15,10 @@ import { InputPause } from "./input_pause.ts";
 import type { InputWatched } from "./input_watch.ts";
 import { checkQueueTakes } from "./limits.ts";
 import type { Holder } from "./memory_guard.ts";
-import type { OutboundBlock } from "./outbound_blocks.ts";
-import { SendQueue, type SendQueueOwner } from "./send_queue.ts";
-import type { SendLane } from "./send_lane.ts";
-import type { SendResult } from "./send_result.ts";
+import type { OutboundBlock } from "../outbound/outbound_blocks.ts";
+import { SendQueue, type SendQueueOwner } from "../outbound/send_queue.ts";
+import type { SendLane } from "../outbound/send_lane.ts";
+import type { SendResult } from "../outbound/send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type EndingOwner, SessionEnding } from "./session_ending.ts";
@@ -148,7 +148,7 @@ export class SessionCore<Data>
       } catch (fault) {
         const error = toError(fault);
         if (error instanceof PoolError) result = "full"; // The budget of the service is used up.
-        else this.handleFault("encode-error", error);
+        else this.handleEncodeFault(error);
       }
     }
     if (result === "queued") return result;
@@ -158,8 +158,7 @@ export class SessionCore<Data>
 
   /** Queues a frame that a broadcast has encoded. */
   sendShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key: unknown): SendResult {
-    const result = this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed";
-    return result === "queued" ? result : this.tally(result);
+    return this.tally(this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed");
   }
 
   /** Counts what became of a message, if it was refused. */
@@ -177,6 +176,11 @@ export class SessionCore<Data>
     const properties = { id: this.id, reason, error: isHandlers ? error : messageOf(error) };
     this.#context.faults.report(reason, level, "Session {id} ends by {reason}: {error}", properties);
     this.close(reason, error);
+  }
+
+  handleEncodeFault(fault: unknown): void {
+    const error = toError(fault);
+    this.handleFault(error instanceof PoolError ? "over-budget" : "encode-error", error);
   }
 
   /** Waits until the queue is down at the low-water marks. */
@@ -219,7 +223,7 @@ export class SessionCore<Data>
   }
 
   onEnd(): void {
-    const ending = this.#beginEnding();
+    const ending = this.#ending ??= new SessionEnding(this, this.#context);
     ending.handlePeerEnd();
     if (this.state === "open") this.close(this.inbox.isInsideFrame ? "truncated" : "remote-closing");
     else ending.advance();
@@ -229,13 +233,12 @@ export class SessionCore<Data>
     try {
       this.queue.handleDrain();
     } catch (fault) {
-      const error = toError(fault); // Of a message that has waited.
-      this.handleFault(error instanceof PoolError ? "over-budget" : "encode-error", error);
+      this.handleEncodeFault(fault); // Of a message that has waited.
     }
   }
 
   onClose(end: ConnectionEnd): void {
-    const ending = this.#beginEnding();
+    const ending = this.#ending ??= new SessionEnding(this, this.#context);
     this.state = nextState(this.state, "closed");
     const event = ending.complete(end);
     this.#leaveOpen(ending);
@@ -355,12 +358,8 @@ export class SessionCore<Data>
     }
   }
 
-  #beginEnding(): SessionEnding {
-    return this.#ending ??= new SessionEnding(this, this.#context);
-  }
-
   #startClosing(reason: CloseReason, error?: Error): SessionEnding {
-    const ending = this.#beginEnding();
+    const ending = this.#ending ??= new SessionEnding(this, this.#context);
     ending.explain(reason, error);
     this.state = nextState(this.state, "closing");
     this.#leaveOpen(ending);

@@ -2,6 +2,7 @@
 
 import type { CloseReason } from "./close_reason.ts";
 import { takeStats } from "./session_stats.ts";
+import type { Session } from "./session.ts";
 import type { SessionCore } from "./session_core.ts";
 
 /** Sums over sessions. */
@@ -54,6 +55,12 @@ export class SessionRegistry<Data> {
   /** Finds a session. */
   get(id: number): SessionCore<Data> | undefined {
     return this.#cores.get(id);
+  }
+
+  /** The life behind a session, if it is one of these. */
+  coreOf(session: Session<Data>): SessionCore<Data> | undefined {
+    const core = this.get(session.id);
+    return core?.session === session ? core : undefined;
   }
 
   /** Removes a session that is over, and keeps what it counted. */

@@ -1,7 +1,7 @@
 // The counters of one session. Runtime neutral.
 
-import type { DropCounts } from "./backlog.ts";
-import type { SendResult } from "./send_result.ts";
+import type { DropCounts } from "../outbound/backlog.ts";
+import type { SendResult } from "../outbound/send_result.ts";
 
 /** A snapshot of a session's counters, all since it opened. */
 export interface SessionStats {

@@ -7,7 +7,7 @@ import { FakeClock } from "@laster/net/testing";
 import type { Connection, ConnectionHandler } from "@laster/net/transport";
 import { Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
 import { FaultLog } from "../../src/session/fault_log.ts";
-import { FakeConnection } from "../session/queue_fixture.ts";
+import { FakeConnection } from "../outbound/queue_fixture.ts";
 
 const LAST_WORD = new Uint8Array([4, 0, 0, 0, 102, 117, 108, 108]);
 

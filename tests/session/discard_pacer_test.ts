@@ -5,7 +5,7 @@ import { assert, assertEquals } from "@std/assert";
 import { FakeClock } from "@laster/net/testing";
 import type { Connection } from "@laster/net/transport";
 import { DiscardPacer } from "../../src/session/discard_pacer.ts";
-import { FakeConnection } from "./queue_fixture.ts";
+import { FakeConnection } from "../outbound/queue_fixture.ts";
 
 const CHUNK_BYTES = 65_536;
 const PERIOD_MS = 10;

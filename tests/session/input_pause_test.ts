@@ -7,7 +7,7 @@ import type { CloseReason, SessionState } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import { InputPause } from "../../src/session/input_pause.ts";
 import { InputWatch } from "../../src/session/input_watch.ts";
-import { FakeConnection } from "./queue_fixture.ts";
+import { FakeConnection } from "../outbound/queue_fixture.ts";
 
 const CLOSE_TIMEOUT_MS = 5_000;
 const PERIOD_MS = 2_000;

@@ -14,7 +14,7 @@ import {
   until,
   within,
 } from "../support.ts";
-import { makeQueue, makeShared } from "./queue_fixture.ts";
+import { makeQueue, makeShared } from "../outbound/queue_fixture.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 /** What `utf8("last")` reads as. */

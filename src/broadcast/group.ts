@@ -1,23 +1,22 @@
 // Group: sessions under a name, for messages to all of them. The table of who is in it is the service's. Runtime neutral.
 
-import type { BroadcastResult } from "../session/broadcaster.ts";
-import type { Session } from "../session/session.ts";
+import type { BroadcastResult } from "./broadcaster.ts";
 import type { BroadcastOptions } from "./messaging.ts";
 
 /** What a group needs of its service. */
-export interface GroupOwner<Data> {
+export interface GroupOwner<Member> {
   /** Adds a session to a group. */
-  join(name: string, session: Session<Data>): boolean;
+  join(name: string, session: Member): boolean;
   /** Takes a session out of a group. */
-  leave(name: string, session: Session<Data>): boolean;
+  leave(name: string, session: Member): boolean;
   /** Whether a session is in a group. */
-  has(name: string, session: Session<Data>): boolean;
+  has(name: string, session: Member): boolean;
   /** How many are in a group. */
   count(name: string): number;
   /** The sessions of a group. */
-  members(name: string): Iterable<Session<Data>>;
+  members(name: string): Iterable<Member>;
   /** Sends to a group. */
-  broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Data>): BroadcastResult;
+  broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastResult;
   /** Waits until the members of a group that read have caught up. */
   groupDrained(name: string, signal: AbortSignal | undefined): Promise<void>;
 }
@@ -56,13 +55,13 @@ export interface GroupOwner<Data> {
  * assertEquals(server.group("lobby").size, 2);
  * ```
  */
-export class Group<Data = undefined> {
+export class Group<Member> {
   /** The group's name. */
   readonly name: string;
-  readonly #owner: GroupOwner<Data>;
+  readonly #owner: GroupOwner<Member>;
 
   /** Made by `service.group(name)`. */
-  constructor(name: string, owner: GroupOwner<Data>) {
+  constructor(name: string, owner: GroupOwner<Member>) {
     this.name = name;
     this.#owner = owner;
   }
@@ -79,7 +78,7 @@ export class Group<Data = undefined> {
    * @returns false if it is there already, or is not open (any more).
    * @throws {RangeError} if this would be a group more than `maxGroups`.
    */
-  join(session: Session<Data>): boolean {
+  join(session: Member): boolean {
     return this.#owner.join(this.name, session);
   }
 
@@ -89,17 +88,17 @@ export class Group<Data = undefined> {
    * @param session A session.
    * @returns false if it was not there.
    */
-  leave(session: Session<Data>): boolean {
+  leave(session: Member): boolean {
     return this.#owner.leave(this.name, session);
   }
 
   /** Whether a session is in it. */
-  has(session: Session<Data>): boolean {
+  has(session: Member): boolean {
     return this.#owner.has(this.name, session);
   }
 
   /** Goes through the sessions in it, in the order in which they joined. */
-  members(): Iterable<Session<Data>> {
+  members(): Iterable<Member> {
     return this.#owner.members(this.name);
   }
 
@@ -114,7 +113,7 @@ export class Group<Data = undefined> {
    * @throws {TypeError} if the payload is not a `Uint8Array`.
    * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
    */
-  broadcast(payload: Uint8Array, options: BroadcastOptions<Data> = {}): BroadcastResult {
+  broadcast(payload: Uint8Array, options: BroadcastOptions<Member> = {}): BroadcastResult {
     return this.#owner.broadcast(this.name, payload, options);
   }
 

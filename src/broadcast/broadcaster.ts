@@ -2,13 +2,13 @@
 // neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
-import type { Audience, BroadcastRun } from "./broadcast_run.ts";
-import type { Flushable } from "./flush_scheduler.ts";
-import { checkWritten, type OutboundBlock } from "./outbound_blocks.ts";
-import { RunTakers } from "./run_takers.ts";
-import type { SendQueueContext } from "./send_queue_context.ts";
-import { checkPayload, type SendResult } from "./send_result.ts";
-import type { SessionCore } from "./session_core.ts";
+import type { Audience, BroadcastRun } from "../outbound/broadcast_run.ts";
+import type { Flushable } from "../outbound/flush_scheduler.ts";
+import { checkWritten, type OutboundBlock } from "../outbound/outbound_blocks.ts";
+import { RunTakers } from "../outbound/run_takers.ts";
+import type { SendQueueContext } from "../outbound/send_queue_context.ts";
+import { checkPayload, type SendResult } from "../outbound/send_result.ts";
+import type { Receiver } from "./receiver.ts";
 
 /** What became of a broadcast: how many sessions took it, and how many refused. */
 export interface BroadcastResult {
@@ -24,15 +24,15 @@ export interface BroadcastResult {
 }
 
 /** Sessions that get the same broadcasts. */
-export interface Receivers<Data> extends Audience {
+export interface Receivers extends Audience {
   /** All of them. */
-  values(): Iterable<SessionCore<Data>>;
+  values(): Iterable<Receiver>;
 }
 
 /** Who does not get a broadcast, and what it may take the place of. */
-export interface BroadcastDetails<Data> {
+export interface BroadcastDetails {
   /** Sessions that do not get it. */
-  readonly excepted?: ReadonlySet<SessionCore<Data>>;
+  readonly excepted?: ReadonlySet<Receiver>;
   /** See `SendOptions.key`. */
   readonly key?: unknown;
 }
@@ -40,7 +40,7 @@ export interface BroadcastDetails<Data> {
 /** The counts of a broadcast, as they are found. */
 type Tally = { -readonly [Count in keyof BroadcastResult]: number };
 
-function count<Data>(tally: Tally, { isStalled }: SessionCore<Data>, result: SendResult): void {
+function count(tally: Tally, { isStalled }: Receiver, result: SendResult): void {
   if (result === "congested" && !isStalled) tally.congested++;
   if (result === "congested" || result === "queued" || result === "sent") tally.accepted++;
   else tally.refused++;
@@ -52,14 +52,14 @@ function count<Data>(tally: Tally, { isStalled }: SessionCore<Data>, result: Sen
  *
  * Invariant: while `#isScheduled`, this broadcaster holds the run's block, and is down for the next flush.
  */
-export class Broadcaster<Data> implements Flushable {
+export class Broadcaster implements Flushable {
   nextDue: Flushable | undefined = undefined;
   readonly #context: SendQueueContext;
   readonly #run: BroadcastRun;
   readonly #encoder: FrameEncoder;
-  #receivers: Receivers<Data> | undefined = undefined;
+  #receivers: Receivers | undefined = undefined;
   /** Who is asked one by one. */
-  #others: SessionCore<Data>[] = [];
+  #others: Receiver[] = [];
   #isScheduled = false;
 
   /** Makes a broadcaster; sessions whose encoder is another object get their own encoding. */
@@ -72,8 +72,8 @@ export class Broadcaster<Data> implements Flushable {
   /** Queues a message for all of `receivers` but those in `excepted`. */
   broadcast(
     payload: Uint8Array,
-    receivers: Receivers<Data>,
-    { excepted, key }: BroadcastDetails<Data> = {},
+    receivers: Receivers,
+    { excepted, key }: BroadcastDetails = {},
   ): BroadcastResult {
     checkPayload(payload);
     const tally: Tally = { accepted: 0, congested: 0, refused: 0 };
@@ -126,7 +126,7 @@ export class Broadcaster<Data> implements Flushable {
   }
 
   /** Who `receivers` are is about to change: they take what was broadcast so far. */
-  handleChange(receivers: Receivers<Data>): void {
+  handleChange(receivers: Receivers): void {
     if (receivers === this.#receivers) this.#handOver();
   }
 
@@ -137,7 +137,7 @@ export class Broadcaster<Data> implements Flushable {
   }
 
   /** Whether anybody takes the run; finds out who does. */
-  #hasTakers(roomBytes: number, receivers: Receivers<Data>): boolean {
+  #hasTakers(roomBytes: number, receivers: Receivers): boolean {
     const run = this.#run;
     if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.#handOver();
     if (!run.isCounted) {
@@ -164,7 +164,7 @@ export class Broadcaster<Data> implements Flushable {
     this.#run.block = block;
   }
 
-  #count(receivers: Receivers<Data>): void {
+  #count(receivers: Receivers): void {
     const run = this.#run;
     const takers = run.takers = new RunTakers();
     this.#others = [];
@@ -179,7 +179,7 @@ export class Broadcaster<Data> implements Flushable {
   }
 
   /** Has those who are excepted take what came before, so that they can pass the next one by. */
-  #passBy(excepted: ReadonlySet<SessionCore<Data>> | undefined, tally: Tally): void {
+  #passBy(excepted: ReadonlySet<Receiver> | undefined, tally: Tally): void {
     if (excepted === undefined) return;
     for (const core of excepted) {
       if (!this.#receivers?.has(core)) continue;
@@ -192,8 +192,8 @@ export class Broadcaster<Data> implements Flushable {
   #sendApart(
     payload: Uint8Array,
     roomBytes: number,
-    cores: Iterable<SessionCore<Data>>,
-    { excepted, key }: BroadcastDetails<Data>,
+    cores: Iterable<Receiver>,
+    { excepted, key }: BroadcastDetails,
     tally: Tally,
   ): void {
     const { blocks } = this.#context;

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { SessionState } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
-import { CrowdDrain, type Receiver } from "../../src/session/crowd_drain.ts";
+import { CrowdDrain, type Receiver } from "../../src/broadcast/crowd_drain.ts";
 
 const HIGH = 100;
 const LOW = 50;

@@ -2,8 +2,8 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { BroadcastRun } from "../../src/session/broadcast_run.ts";
-import { RunTakers } from "../../src/session/run_takers.ts";
+import { BroadcastRun } from "../../src/outbound/broadcast_run.ts";
+import { RunTakers } from "../../src/outbound/run_takers.ts";
 
 test("BroadcastRun.uncount() lets go of queues, whose sessions may be over, once nothing is left for them", () => {
   const run = new BroadcastRun();

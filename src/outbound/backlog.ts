@@ -4,7 +4,7 @@
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
-import type { ResolvedSessionLimits } from "./limits.ts";
+import type { QueueLimits } from "./queue_limits.ts";
 import type { SendResult } from "./send_result.ts";
 
 /** The store grows by doubling from here. */
@@ -43,7 +43,7 @@ export class Backlog {
   /** What was dropped so far. */
   readonly drops = { oldest: 0, superseded: 0 };
   readonly #pool: BufferPool;
-  readonly #limits: ResolvedSessionLimits;
+  readonly #limits: QueueLimits;
   #store: RentedBuffer | undefined = undefined;
   #end = 0;
   #liveBytes = 0;
@@ -53,7 +53,7 @@ export class Backlog {
   readonly #latest = new Map<unknown, number>();
 
   /** Makes an empty backlog whose store is no larger than it takes for `maxQueuedBytes` of payloads, and a quarter more. */
-  constructor(pool: BufferPool, limits: ResolvedSessionLimits) {
+  constructor(pool: BufferPool, limits: QueueLimits) {
     this.#pool = pool;
     this.#limits = limits;
   }

@@ -2,9 +2,9 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { BroadcastRun } from "../../src/session/broadcast_run.ts";
-import type { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
-import type { RunTaker, RunTakers } from "../../src/session/run_takers.ts";
+import { BroadcastRun } from "../../src/outbound/broadcast_run.ts";
+import type { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
+import type { RunTaker, RunTakers } from "../../src/outbound/run_takers.ts";
 import { FakeConnection, makeQueue } from "./queue_fixture.ts";
 
 /** A queue that notes what it is asked. */

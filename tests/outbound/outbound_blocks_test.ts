@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
-import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
+import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 
 function setUp() {
   const pool = new BufferPool({ classes: [50_000, 100_000] });

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { lengthPrefixed, rawCodec } from "@laster/net";
 import { pattern } from "../support.ts";
 import { printedRandom } from "../random.ts";
-import { SendQueue } from "../../src/session/send_queue.ts";
+import { SendQueue } from "../../src/outbound/send_queue.ts";
 import { makeQueue, makeShared } from "./queue_fixture.ts";
 
 /** The marks of the tests below; the raw codec with a limit of 100 has frames of up to 100 bytes. */
@@ -173,7 +173,7 @@ test("SendQueue keeps what has gathered for it when another queue is sent to, or
   const second = new SendQueue(first.context, first.connection, rawCodec().createEncoder(), {
     handleProgress: () => {},
     handleOverflow: () => {},
-    handleFault: () => {},
+    handleEncodeFault: () => {},
   });
   first.push(pattern(100, 1));
   second.push(pattern(50, 2), 0, 50);

@@ -5,6 +5,14 @@ import { describeValue } from "../options.ts";
 /** What became of a payload given to `send`. See `Session.send`. */
 export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "full";
 
+/** What went out. */
+export interface SentEvent {
+  /** Frames that the system took whole since the last event. */
+  readonly frames: number;
+  /** Bytes that it took, framing included. */
+  readonly bytes: number;
+}
+
 /**
  * Refuses what is no array of bytes: a text has a length too, and would go out as zeros.
  *

@@ -2,7 +2,6 @@
 
 import type { Clock } from "../clock.ts";
 import { checkSignal } from "../options.ts";
-import type { SessionState } from "./session_state.ts";
 
 /** How often receivers are looked at. */
 const LOOK_MS = 20;
@@ -12,7 +11,7 @@ const MOST_STILL_LOOKS = 10;
 /** A session that may have to catch up. */
 export interface Receiver {
   /** Where it is in its life. */
-  readonly state: SessionState;
+  readonly state: string;
   /** Whether it is over the high-water mark and has taken nothing for a while. It says itself when that is over. */
   isStalled: boolean;
   /** What it has still to take. */

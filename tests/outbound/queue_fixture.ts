@@ -5,9 +5,9 @@ import { type Codec, rawCodec, type SessionLimits } from "@laster/net";
 import type { Connection } from "@laster/net/transport";
 import { FakeClock } from "@laster/net/testing";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
-import type { OutboundBlock, OutboundBlocks } from "../../src/session/outbound_blocks.ts";
-import { SendQueue } from "../../src/session/send_queue.ts";
-import { makeSendQueueContext } from "../../src/session/send_queue_context.ts";
+import type { OutboundBlock, OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
+import { SendQueue } from "../../src/outbound/send_queue.ts";
+import { makeSendQueueContext } from "../../src/outbound/send_queue_context.ts";
 
 const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 
@@ -93,7 +93,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
       onProgress();
     },
     handleOverflow: () => overflows++,
-    handleFault(_reason, error) {
+    handleEncodeFault(error) {
       throw error;
     },
   });

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { DrainWaiters } from "../../src/session/drain_waiters.ts";
+import { DrainWaiters } from "../../src/outbound/drain_waiters.ts";
 import { turn } from "../support.ts";
 
 test("DrainWaiters.resolve() lets all go on who wait, and nobody who comes later", async () => {

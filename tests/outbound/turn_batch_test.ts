@@ -8,8 +8,8 @@ import { rawCodec } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import fc from "fast-check";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
-import { SendQueue } from "../../src/session/send_queue.ts";
-import { makeSendQueueContext } from "../../src/session/send_queue_context.ts";
+import { SendQueue } from "../../src/outbound/send_queue.ts";
+import { makeSendQueueContext } from "../../src/outbound/send_queue_context.ts";
 import { check } from "../property.ts";
 import { FakeConnection, makeShared } from "./queue_fixture.ts";
 
@@ -36,7 +36,7 @@ function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
       progress: 0,
       handleProgress: () => owner.progress++,
       handleOverflow() {},
-      handleFault(_reason: string, error: unknown) {
+      handleEncodeFault(error: unknown) {
         throw error;
       },
     };

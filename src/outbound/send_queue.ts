@@ -3,16 +3,14 @@
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
-import type { CloseReason } from "./close_reason.ts";
 import type { Flushable } from "./flush_scheduler.ts";
-import type { SentEvent } from "./handlers.ts";
 import { Backlog, type DropCounts } from "./backlog.ts";
 import { LARGEST_BLOCK_BYTES, type OutboundBlock } from "./outbound_blocks.ts";
 import { RunMember } from "./run_member.ts";
 import type { RunTaker, RunTakers } from "./run_takers.ts";
 import type { LaneOwner } from "./send_lane.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
-import type { SendResult } from "./send_result.ts";
+import type { SendResult, SentEvent } from "./send_result.ts";
 
 /** What has waited is encoded in portions of this. */
 const REFILL_BYTES = 65_536;
@@ -24,7 +22,7 @@ export interface SendQueueOwner {
   /** The queue is full, and the policy is to close. */
   handleOverflow(): void;
   /** A message cannot be encoded, which ends the session. */
-  handleFault(reason: CloseReason, fault: unknown): void;
+  handleEncodeFault(fault: unknown): void;
 }
 
 /**
@@ -198,7 +196,7 @@ export class SendQueue extends RunMember implements Flushable, LaneOwner, RunTak
   }
 
   handleEncodeError(error: unknown): void {
-    this.#owner.handleFault("encode-error", error);
+    this.#owner.handleEncodeFault(error);
   }
 
   handleFlush(): void {

@@ -4,11 +4,11 @@ import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { rawCodec } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
-import { type Flushable, FlushScheduler } from "../../src/session/flush_scheduler.ts";
+import { type Flushable, FlushScheduler } from "../../src/outbound/flush_scheduler.ts";
 import { BufferPool } from "@laster/net/buffer";
-import { OutboundBlocks } from "../../src/session/outbound_blocks.ts";
-import { type LaneOwner, SendLane } from "../../src/session/send_lane.ts";
-import { TurnBatch } from "../../src/session/turn_batch.ts";
+import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
+import { type LaneOwner, SendLane } from "../../src/outbound/send_lane.ts";
+import { TurnBatch } from "../../src/outbound/turn_batch.ts";
 
 function setUp(intervalMs: number, isInStep = false) {
   const clock = new FakeClock();

@@ -2,15 +2,15 @@
 
 import { describeValue } from "../options.ts";
 import type { Receivers } from "./broadcaster.ts";
-import type { SessionCore } from "./session_core.ts";
+import type { Receiver } from "./receiver.ts";
 
 /** The sessions of one group. */
-export class GroupMembers<Data> implements Receivers<Data> {
-  readonly #cores = new Set<SessionCore<Data>>();
-  readonly #onChange: (members: GroupMembers<Data>) => void;
+export class GroupMembers<Core extends Receiver> implements Receivers {
+  readonly #cores = new Set<Core>();
+  readonly #onChange: (members: GroupMembers<Core>) => void;
 
   /** Makes an empty group; `onChange` is called before each change. */
-  constructor(onChange: (members: GroupMembers<Data>) => void) {
+  constructor(onChange: (members: GroupMembers<Core>) => void) {
     this.#onChange = onChange;
   }
 
@@ -20,21 +20,21 @@ export class GroupMembers<Data> implements Receivers<Data> {
   }
 
   has(core: object): boolean {
-    return this.#cores.has(core as SessionCore<Data>); // Whatever else is asked for is not in the set.
+    return this.#cores.has(core as Core); // Whatever else is asked for is not in the set.
   }
 
-  values(): Iterable<SessionCore<Data>> {
+  values(): Iterable<Core> {
     return this.#cores.values();
   }
 
   /** Adds a session that is not there. */
-  add(core: SessionCore<Data>): void {
+  add(core: Core): void {
     this.#onChange(this);
     this.#cores.add(core);
   }
 
   /** Takes a session out that is there. */
-  delete(core: SessionCore<Data>): void {
+  delete(core: Core): void {
     this.#onChange(this);
     this.#cores.delete(core);
   }
@@ -45,13 +45,13 @@ export class GroupMembers<Data> implements Receivers<Data> {
  *
  * Invariant: a session is among the members of a group if and only if that is among the session's groups.
  */
-export class GroupTable<Data> {
-  readonly #groups = new Map<string, GroupMembers<Data>>();
+export class GroupTable<Core extends Receiver> {
+  readonly #groups = new Map<string, GroupMembers<Core>>();
   readonly #maxGroups: number;
-  readonly #onChange: (members: GroupMembers<Data>) => void;
+  readonly #onChange: (members: GroupMembers<Core>) => void;
 
   /** Makes an empty table; `onChange` is called before each change of a group's members. */
-  constructor(maxGroups: number, onChange: (members: GroupMembers<Data>) => void) {
+  constructor(maxGroups: number, onChange: (members: GroupMembers<Core>) => void) {
     this.#maxGroups = maxGroups;
     this.#onChange = onChange;
   }
@@ -67,12 +67,12 @@ export class GroupTable<Data> {
   }
 
   /** The members of a group; undefined if it has none. */
-  members(name: string): GroupMembers<Data> | undefined {
+  members(name: string): GroupMembers<Core> | undefined {
     return this.#groups.get(name);
   }
 
   /** Adds an open session to a group; says whether it was not there. */
-  join(name: string, core: SessionCore<Data>): boolean {
+  join(name: string, core: Core): boolean {
     let members = this.#groups.get(name);
     if (members?.has(core)) return false;
     if (members === undefined) {
@@ -93,7 +93,7 @@ export class GroupTable<Data> {
   }
 
   /** Takes a session out of a group; says whether it was there. */
-  leave(name: string, core: SessionCore<Data>): boolean {
+  leave(name: string, core: Core): boolean {
     const members = this.#groups.get(name);
     if (members === undefined || !members.has(core)) return false;
     members.delete(core);
@@ -103,7 +103,7 @@ export class GroupTable<Data> {
   }
 
   /** Takes a session out of all its groups. */
-  leaveAll(core: SessionCore<Data>): void {
+  leaveAll(core: Core): void {
     for (const name of core.groups ?? []) this.leave(name, core);
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport/transport.ts";
 import { BroadcastRun } from "./broadcast_run.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
-import type { ResolvedSessionLimits } from "./limits.ts";
+import type { QueueLimits } from "./queue_limits.ts";
 import { OutboundBlocks } from "./outbound_blocks.ts";
 import { SendLane } from "./send_lane.ts";
 import { TurnBatch } from "./turn_batch.ts";
@@ -18,7 +18,7 @@ export interface SendQueueOrigin {
   /** Where memory comes from; what waits under a policy that may drop it is kept there. */
   readonly pool: BufferPool;
   /** The limits. */
-  readonly limits: ResolvedSessionLimits;
+  readonly limits: QueueLimits;
   /** Whether the application wants to hear of what was sent. */
   readonly handlers: { readonly onSend?: unknown };
 }
