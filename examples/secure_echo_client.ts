@@ -58,11 +58,11 @@ try {
 } catch (error) {
   exitWith(1, error instanceof DialError ? error.message : String(error));
 }
-const { reason } = await closed.promise;
+const { reason, detail } = await closed.promise;
 const seconds = (performance.now() - startMs) / 1_000;
 await service.stop();
 if (received < options.messages) {
-  const hint = reason === "tampered" ? ": the secrets differ, or somebody changes what is sent" : "";
+  const hint = detail === "tampered" ? ": the secrets differ, or somebody changes what is sent" : "";
   exitWith(1, `the session ended by ${reason} after ${received} of ${options.messages} messages${hint}`);
 }
 console.log(

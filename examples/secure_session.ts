@@ -2,7 +2,7 @@
 //
 // Each side sends a fresh X25519 public key, mixes the Diffie-Hellman result with the secret that both know, derives keys for
 // this session alone, switches the codec, and says "ready" in the first encrypted frame: whoever cannot read it has another
-// secret, and its session ends by "tampered".
+// secret, and its session ends by "decode-error", with the detail "tampered".
 //
 // What this protects against: reading along, and changing, replaying, reordering or cutting out frames. The secret says who
 // the peer is; without it, anybody in the middle could shake hands with both sides. As the X25519 keys are thrown away, what

@@ -3,8 +3,12 @@
 
 import type { Clock } from "../clock.ts";
 import { type ListenError, messageOf, toError } from "../errors.ts";
+import { describeValue } from "../options.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { FaultLog } from "../session/fault_log.ts";
+import type { Address } from "../transport/address.ts";
 import type { AcceptHandler, Connection } from "../transport/transport.ts";
+import { type Admission, type AdmissionRequest, boundSessions } from "./admission.ts";
 import { OpenFilesBound } from "./open_files.ts";
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
 
@@ -21,28 +25,32 @@ export interface AcceptorOptions extends RefusalsOptions {
   readonly maxConnections: number;
   /** Files that the process may open; undefined if the runtime does not say. */
   readonly maxOpenFiles: number | undefined;
+  /** Who else decides, for all listeners. */
+  readonly admission: readonly Admission[];
   /** Sessions that there are. */
   readonly countSessions: () => number;
   /** Whether the service takes new ones. */
   readonly isAccepting: () => boolean;
-  /** Makes a session of a connection. */
-  readonly open: (connection: Connection) => void;
+  /** Makes a session of a connection; calls back once it is over. */
+  readonly open: (connection: Connection, onOver: (() => void) | undefined) => void;
 }
 
 /** Takes the connections of all listeners of a service. */
-export class Acceptor implements AcceptHandler {
+export class Acceptor {
   /** Accepts that failed. */
   errors = 0;
   /** Connections that were refused. */
   readonly refusals: Refusals;
   readonly #options: AcceptorOptions;
   readonly #openFiles: OpenFilesBound;
+  readonly #admission: readonly Admission[];
 
   /** Makes it. */
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.refusals = new Refusals(options);
-    this.#openFiles = new OpenFilesBound(options.clock, options.maxOpenFiles);
+    const openFiles = this.#openFiles = new OpenFilesBound(options.clock, options.maxOpenFiles);
+    this.#admission = [boundSessions(options.maxConnections), openFiles, ...options.admission];
   }
 
   /** Says so if there will be fewer sessions than the options allow. */
@@ -54,20 +62,72 @@ export class Acceptor implements AcceptHandler {
     faults.report(message, "warn", message, { sessions, maxConnections, maxOpenFiles });
   }
 
-  onConnection(connection: Connection): void {
-    const { countSessions, faults, isAccepting, maxConnections, open } = this.#options;
+  /**
+   * Takes what comes in through one listener.
+   *
+   * @param getAddress Where it listens.
+   * @param admission Who decides there, besides those for all listeners.
+   */
+  forListener(getAddress: () => Address, admission: readonly Admission[] = []): AcceptHandler {
+    const parts = [...this.#admission, ...admission];
+    return {
+      onConnection: (connection) => this.#take(connection, getAddress(), parts),
+      onAcceptError: (error) => this.#handleError(error),
+    };
+  }
+
+  #take(connection: Connection, listener: Address, parts: readonly Admission[]): void {
+    const { countSessions, faults, isAccepting, open } = this.#options;
     if (!isAccepting()) return this.refusals.refuse(connection, "not-running");
-    if (countSessions() >= maxConnections) return this.refusals.refuse(connection, "max-connections");
-    if (countSessions() >= this.#openFiles.sessions) return this.refusals.refuse(connection, "open-files");
+    const request = { remoteAddress: connection.remoteAddress, listener, sessions: countSessions() };
+    const admitted: Admission[] = [];
+    for (const part of parts) {
+      const reason = this.#ask(part, request);
+      if (reason === undefined) {
+        if (part.release !== undefined) admitted.push(part);
+        continue;
+      }
+      this.#release(admitted, request);
+      return this.refusals.refuse(connection, reason);
+    }
     try {
-      open(connection);
+      open(connection, admitted.length === 0 ? undefined : () => this.#release(admitted, request));
     } catch (fault) {
+      this.#release(admitted, request);
       const message = "Opening a session failed: {error}";
       faults.report(message, "error", message, { error: toError(fault) });
     }
   }
 
-  onAcceptError(error: ListenError): void {
+  #ask(part: Admission, request: AdmissionRequest): string | undefined {
+    try {
+      const reason: unknown = part.admit(request);
+      if (reason === undefined || typeof reason === "string") return reason;
+      if (isThenable(reason)) whenSettled(reason, () => {}, () => {}); // It is a fault already.
+      throw new TypeError(`admit() must return a text or nothing: current value is ${describeValue(reason)}`);
+    } catch (fault) {
+      this.#reportFault(fault);
+      return undefined;
+    }
+  }
+
+  #release(parts: readonly Admission[], request: AdmissionRequest): void {
+    for (const part of parts) {
+      try {
+        const result: unknown = part.release?.(request);
+        if (isThenable(result)) whenSettled(result, () => {}, (fault) => this.#reportFault(fault));
+      } catch (fault) {
+        this.#reportFault(fault);
+      }
+    }
+  }
+
+  #reportFault(fault: unknown): void {
+    const message = "An admission failed: {error}";
+    this.#options.faults.report(message, "error", message, { error: toError(fault) });
+  }
+
+  #handleError(error: ListenError): void {
     this.errors++;
     if (error.code === "too-many-files") {
       this.#openFiles.handleExhausted(this.#options.countSessions());

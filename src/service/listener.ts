@@ -4,9 +4,10 @@ import { checkKeys } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
+import { type Admission, checkAdmission } from "./admission.ts";
 
 /** Every address of the machine, IPv4. */
-const DEFAULT_HOSTNAME = "0.0.0.0";
+export const DEFAULT_HOSTNAME = "0.0.0.0";
 const LARGEST_BACKLOG = 65_535;
 
 /** Where and how to listen. The host is `"0.0.0.0"` if none is given. */
@@ -17,9 +18,21 @@ export interface ListenerOptions extends AddressOptions {
    * @default {4096}
    */
   readonly backlog?: number;
+  /**
+   * Who decides about connections that come in here, after those of the service.
+   *
+   * @default {[]}
+   */
+  readonly admission?: readonly Admission[];
 }
 
-const NAMES: Record<keyof ListenerOptions, true> = { hostname: true, port: true, path: true, backlog: true };
+const NAMES: Record<keyof ListenerOptions, true> = {
+  hostname: true,
+  port: true,
+  path: true,
+  backlog: true,
+  admission: true,
+};
 
 /**
  * An open port of a service.
@@ -91,5 +104,6 @@ export async function openListener(
 export function checkListenerOptions(options: ListenerOptions): void {
   checkKeys("listener", options, NAMES);
   resolveAddress(options, DEFAULT_HOSTNAME);
+  checkAdmission("listener", options.admission);
   if (options.backlog !== undefined) checkRange("backlog", options.backlog, 1, LARGEST_BACKLOG);
 }

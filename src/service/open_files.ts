@@ -1,6 +1,7 @@
 // OpenFilesBound: how many sessions the process has file descriptors for. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
+import type { Admission, AdmissionRequest } from "./admission.ts";
 
 /** Descriptors that are kept for all else: those of the runtime, listeners, logs, what the application opens. */
 const LEAST_RESERVE = 64;
@@ -11,7 +12,7 @@ const LEARNED_RESERVE = 32;
 const LEARNED_MS = 60_000;
 
 /** Bounds the sessions of a service by what the runtime says, or by how many there were when an accept failed. */
-export class OpenFilesBound {
+export class OpenFilesBound implements Admission {
   /** What the runtime says that the process may open; undefined if it does not. */
   readonly maxOpenFiles: number | undefined;
   readonly #clock: Clock;
@@ -34,6 +35,10 @@ export class OpenFilesBound {
       this.#learnedSessions = Infinity;
     }
     return Math.min(this.#knownSessions, this.#learnedSessions);
+  }
+
+  admit({ sessions }: AdmissionRequest): string | undefined {
+    return sessions >= this.sessions ? "open-files" : undefined;
   }
 
   /** There was no descriptor for one more than `sessions`. */

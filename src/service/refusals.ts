@@ -12,22 +12,18 @@ import type { Connection } from "../transport/transport.ts";
 const LAST_WORD_MS = 1_000;
 /** Most that are told at a time; the others are closed at once. */
 const MOST_TOLD = 256;
-
-/**
- * Why a connection was refused.
- *
- * - `"max-connections"`: there are `maxConnections` sessions.
- * - `"open-files"`: there are as many as the process has file descriptors for.
- * - `"not-running"`: the service stops.
- */
-export type RefusalReason = "max-connections" | "open-files" | "not-running";
+/** So many reasons are counted by themselves: they are words of an application, and may be wrongly made of addresses. */
+const MOST_REASONS = 64;
 
 /** A connection that came and was closed at once. */
 export interface RefusedEvent {
   /** The peer. */
   readonly remoteAddress: Address;
-  /** Why it was refused. */
-  readonly reason: RefusalReason;
+  /**
+   * Why it was refused: `"max-connections"`, there are so many sessions; `"open-files"`, there are as many as the process has
+   * file descriptors for; `"not-running"`, the service stops; or the word of an `Admission`.
+   */
+  readonly reason: string;
 }
 
 /** What the refusals of a service need of it. */
@@ -46,6 +42,7 @@ export interface RefusalsOptions {
 export class Refusals {
   /** Connections refused so far. */
   count = 0;
+  readonly #counts = new Map<string, number>();
   readonly #options: RefusalsOptions;
   readonly #told = new Set<Connection>();
 
@@ -54,9 +51,16 @@ export class Refusals {
     this.#options = options;
   }
 
+  /** How many were refused, by reason. */
+  get byReason(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
   /** Refuses a connection that is not started. */
-  refuse(connection: Connection, reason: RefusalReason): void {
+  refuse(connection: Connection, reason: string): void {
     this.count++;
+    const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
+    this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
     const { lastWord, onRefused } = this.#options;
     const { remoteAddress } = connection;
     const isTold = lastWord !== undefined && reason !== "not-running" && this.#told.size < MOST_TOLD;

@@ -8,6 +8,7 @@ import { checkKeys, describeValue, orDefault } from "../options.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import { checkRange, type SessionLimits } from "../session/limits.ts";
 import type { Transport } from "../transport/transport.ts";
+import { type Admission, checkAdmission } from "./admission.ts";
 import type { ConnectOptions } from "./connector.ts";
 import type { DialHandlers } from "./dialler.ts";
 import type { ListenerOptions } from "./listener.ts";
@@ -54,7 +55,13 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   readonly dials?: readonly ConnectOptions[];
   /** Makes the `data` of each session. */
   readonly createData?: () => Data;
-  /** A connection came and was refused: there are too many, or the service stops. */
+  /**
+   * Who decides about connections that come in, besides `maxConnections`; asked in this order, those of a listener last.
+   *
+   * @default {[]}
+   */
+  readonly admission?: readonly Admission[];
+  /** A connection came and was refused: there are too many, an admission said so, or the service stops. */
   readonly onRefused?: (event: RefusedEvent) => unknown;
   /**
    * What a refused peer is told before it is closed, as one message of the codec: "server full", say. Up to 256 peers at a time
@@ -128,6 +135,7 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   onClose: true,
   onConnectFailed: true,
   onConnectAttemptFailed: true,
+  admission: true,
   onRefused: true,
   refusalMessage: true,
   codec: true,
@@ -172,7 +180,7 @@ const FUNCTIONS = [
   "random",
 ] as const;
 
-const ARRAYS = ["listeners", "dials"] as const;
+const ARRAYS = ["listeners", "dials", "admission"] as const;
 
 /** What an application may bring, by the methods that are called on it. */
 const PARTS = {
@@ -246,6 +254,7 @@ function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
     const missing = methods.find((method) => typeof (value as Record<string, unknown> | null)?.[method] !== "function");
     if (value !== undefined && missing !== undefined) refuseType(name, `an object with ${missing}()`, value);
   }
+  checkAdmission("service", options.admission);
   const { refusalMessage } = options;
   if (refusalMessage !== undefined && refusalMessage?.BYTES_PER_ELEMENT !== 1) {
     refuseType("refusalMessage", "a Uint8Array", refusalMessage);

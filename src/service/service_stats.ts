@@ -28,6 +28,8 @@ export interface ServiceStats extends SessionTotals {
   readonly closedSessions: Readonly<Partial<Record<CloseReason, number>>>;
   /** Connections closed at once, as there were enough. */
   readonly refusedConnections: number;
+  /** The same by reason; see `RefusedEvent.reason`. Past 64 reasons the others are counted as `"other"`. */
+  readonly refusals: Readonly<Record<string, number>>;
   /** Accepts that failed. Node drops connections for want of file descriptors without a word: those are not counted. */
   readonly acceptErrors: number;
   /** The buffer pool. */

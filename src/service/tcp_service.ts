@@ -7,17 +7,18 @@ import type { BroadcastResult } from "../broadcast/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
-import type { Session, SessionOrigin } from "../session/session.ts";
+import type { CloseOptions, Session, SessionOrigin } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { SessionCore } from "../session/session_core.ts";
 import { SessionRegistry } from "../session/session_registry.ts";
 import { defaultTransport } from "../transport/default.ts";
+import { resolveAddress } from "../transport/address.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
-import { checkListenerOptions, Listener, type ListenerOptions, openListener } from "./listener.ts";
+import { checkListenerOptions, DEFAULT_HOSTNAME, Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { makeSessionContext } from "./make_context.ts";
 import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork, settlesBy } from "./pending_work.ts";
@@ -73,6 +74,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #startStop = new StartStop(() => this.#start(), (timeoutMs) => this.#shutDown(timeoutMs));
   #stopController = new AbortController();
   #onEmpty: (() => void) | undefined = undefined;
+  /** What admissions are told at the end of a session. */
+  readonly #onOver = new Map<SessionCore<Data>, () => void>();
   #nextId = 1;
 
   /**
@@ -108,9 +111,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       lastWord,
       maxConnections: this.#resolved.maxConnections,
       maxOpenFiles: this.#transport.maxOpenFiles,
+      admission: options.admission ?? [],
       countSessions: () => this.#registry.count,
       isAccepting: () => this.#isAccepting(),
-      open: (connection) => this.#open(connection, { kind: "accepted" }),
+      open: (connection, onOver) => void this.#open(connection, { kind: "accepted" }, onOver),
     });
     this.#messaging = new Messaging(this.#registry, this.#context, encoder, this.#resolved.maxGroups);
     this.#poolKeeper = new PoolKeeper(pool, clock);
@@ -224,10 +228,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * Closes one session in order.
    *
    * @param id The session's number.
+   * @param options As those of `Session.close`.
    * @returns How it ended, or undefined if there is no such session.
    */
-  async closeSession(id: number): Promise<CloseEvent | undefined> {
-    return await this.#registry.get(id)?.session.close();
+  async closeSession(id: number, options: CloseOptions = {}): Promise<CloseEvent | undefined> {
+    return await this.#registry.get(id)?.session.close(options);
   }
 
   /**
@@ -280,6 +285,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       openedSessions: this.#registry.opened,
       closedSessions: this.#registry.closed,
       refusedConnections: this.#acceptor.refusals.count,
+      refusals: this.#acceptor.refusals.byReason,
       acceptErrors: this.#acceptor.errors,
       pool: this.#context.pool.stats(),
       ...this.#registry.totals(),
@@ -344,7 +350,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   async #listen(options: ListenerOptions): Promise<Listener> {
-    const opened = await openListener(this.#transport, options, this.#acceptor);
+    let address = resolveAddress(options, DEFAULT_HOSTNAME);
+    const acceptor = this.#acceptor.forListener(() => address, options.admission);
+    const opened = await openListener(this.#transport, options, acceptor);
+    address = opened.address;
     const listener = new Listener(opened, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
     return listener;
@@ -360,7 +369,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return this.#state === "running" || this.#state === "starting";
   }
 
-  #open(connection: Connection, origin: SessionOrigin): Session<Data> {
+  #open(connection: Connection, origin: SessionOrigin, onOver?: () => void): Session<Data> {
     let core: SessionCore<Data>;
     try {
       core = new SessionCore(this.#context, connection, this.#nextId++, origin);
@@ -369,6 +378,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       throw error;
     }
     this.#registry.add(core);
+    if (onOver !== undefined) this.#onOver.set(core, onOver);
     this.#poolKeeper.start();
     core.open();
     return core.session;
@@ -376,6 +386,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   #handleSessionOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     this.#registry.remove(core, event.reason);
+    this.#onOver.get(core)?.();
+    this.#onOver.delete(core);
     if (done !== undefined) this.#pending.track(Promise.resolve(done));
     if (this.#registry.count > 0) return;
     this.#poolKeeper.stop();

@@ -13,12 +13,8 @@ import { type ConnectionError, FrameError, PoolError } from "../errors.ts";
  * - `"idle-timeout"`: nothing was received for `idleTimeoutMs`.
  * - `"shutdown"`: the service stopped.
  * - `"socket-error"`: the network or the runtime gave up on the connection.
- * - `"decode-error"`: the bytes received are not frames of the codec.
- * - `"incomplete"`: a frame is shorter than a stage (compression, encryption, checksum) makes it.
- * - `"checksum-mismatch"`: the checksum of a frame is wrong.
- * - `"tampered"`: an encrypted frame was changed, or is under other keys.
- * - `"replayed"`: an encrypted frame came again, or out of its turn.
- * - `"inflated-too-large"`: a compressed frame would inflate to more than the limit.
+ * - `"decode-error"`: the bytes received are not frames of the codec; its detail says what was wrong, as the `FrameError` does:
+ *   `"too-large"`, or of a stage `"tampered"`.
  * - `"slow-consumer"`: the peer does not read, and the queue is full, under `whenFull: "close"`.
  * - `"over-budget"`: a frame came in pieces, and the service's pool had no room left to keep them.
  * - `"encode-error"`: the codec could not make a frame of a payload.
@@ -35,43 +31,36 @@ export type CloseReason =
   | "shutdown"
   | "socket-error"
   | "decode-error"
-  | FrameFault
   | "slow-consumer"
   | "over-budget"
   | "encode-error"
   | "handler-error"
   | "handler-timeout";
 
-/** What stages find wrong with a frame. */
-export type FrameFault = "incomplete" | "checksum-mismatch" | "tampered" | "replayed" | "inflated-too-large";
-
-const FRAME_FAULTS: Readonly<Record<FrameFault, true>> = {
-  "incomplete": true,
-  "checksum-mismatch": true,
-  "tampered": true,
-  "replayed": true,
-  "inflated-too-large": true,
-};
-
 /**
  * The reason by which what a decoder threw is to close a session: a frame that is wrong, or that there is no memory for.
  * Never throws, whatever the error is made of.
  */
 export function reasonOfFrame(error: Error): CloseReason {
+  return error instanceof PoolError && codeOf(error) === "over-budget" ? "over-budget" : "decode-error";
+}
+
+/** What a fault says about itself: the code of a `FrameError`, undefined for any other. Never throws. */
+export function detailOf(error: Error | undefined): string | undefined {
+  return error instanceof FrameError ? codeOf(error) : undefined;
+}
+
+function codeOf(error: FrameError | PoolError): string | undefined {
   try {
-    const { code } = error as FrameError | PoolError;
-    if (error instanceof PoolError && code === "over-budget") return code;
-    // What is a key of FRAME_FAULTS is a FrameFault.
-    return error instanceof FrameError && Object.hasOwn(FRAME_FAULTS, code) ? code as FrameFault : "decode-error";
+    return typeof error.code === "string" ? error.code : undefined;
   } catch {
-    return "decode-error"; // A code that refuses to be read.
+    return undefined; // A code that refuses to be read.
   }
 }
 
 /** Whether an end is due to what the peer sent: then it is not waited for long. */
 export function isPeerFault(reason: CloseReason | undefined): boolean {
-  return reason === "decode-error" || reason === "over-budget" ||
-    (reason !== undefined && Object.hasOwn(FRAME_FAULTS, reason));
+  return reason === "decode-error" || reason === "over-budget";
 }
 
 /** The reason of a connection that is gone without this side's doing. */
@@ -94,6 +83,11 @@ export function isOrderly(reason: CloseReason): boolean {
 export interface CloseEvent {
   /** Why it ended. */
   readonly reason: CloseReason;
+  /**
+   * What is behind the reason: the `detail` that `session.close()` was given, or of a `"decode-error"` what was wrong with the
+   * frame, such as `"tampered"`.
+   */
+  readonly detail: string | undefined;
   /** The error behind the reason, or the one that cut an orderly end short. */
   readonly error: Error | undefined;
   /** Frames that were accepted by `send` and never wholly given to the system. */

@@ -1,6 +1,7 @@
 // Session: what applications see of a session. Its life is in session_core.ts. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { ReceiveOptions } from "./message_stream.ts";
@@ -34,6 +35,24 @@ export interface SendOptions {
    * @default {undefined, which is no key}
    */
   readonly key?: unknown;
+}
+
+/** Options of {@linkcode Session.close}. */
+export interface CloseOptions {
+  /** Why, in a word: `"kicked"`. Comes back in the close event, and is not sent. */
+  readonly detail?: string;
+  /** Sent before the end, behind all that is queued. */
+  readonly lastMessage?: Uint8Array;
+}
+
+const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, lastMessage: true };
+
+function checkCloseOptions(options: CloseOptions): CloseOptions {
+  checkKeys("close event", options, CLOSE_NAMES);
+  const { detail, lastMessage } = options;
+  if (lastMessage !== undefined) checkPayload(lastMessage);
+  if (detail === undefined || typeof detail === "string") return options;
+  throw new TypeError(`Cannot close session as detail must be a text: current value is ${describeValue(detail)}`);
 }
 
 /** Set by the class, for its constructor is nobody else's business. */
@@ -264,12 +283,37 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /**
    * Closes in order: takes no more messages, sends what is queued, ends the sending side, reads to the peer's end
-   * (dropping what comes), then closes. After `closeTimeoutMs` it cuts the connection. May be called twice.
+   * (dropping what comes), then closes. After `closeTimeoutMs` it cuts the connection. May be called twice; the first call
+   * counts.
    *
+   * @param options Why, for `onClose` and who watches, and what the peer is told last.
    * @returns How the session ended, once the connection is gone.
+   * @throws {TypeError} if an option is wrong.
+   *
+   * @example A kick with its reason
+   * ```ts
+   * import { TcpService } from "@laster/net";
+   * import { memoryTransport } from "@laster/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const transport = memoryTransport();
+   * await using server = new TcpService({
+   *   transport,
+   *   listeners: [{ port: 1 }],
+   *   onOpen: (session) => void session.close({ lastMessage: new TextEncoder().encode("banned"), detail: "banned" }),
+   *   onClose: (_session, { reason, detail }) => assertEquals([reason, detail], ["local-closing", "banned"]),
+   * });
+   * await server.start();
+   * await using client = new TcpService({ transport });
+   * await client.start();
+   * const session = await client.connect({ port: 1 });
+   * assertEquals(new TextDecoder().decode(await session.receive()), "banned");
+   * ```
    */
-  close(): Promise<CloseEvent> {
-    this.#core.close("local-closing");
+  close(options: CloseOptions = {}): Promise<CloseEvent> {
+    const { detail, lastMessage } = checkCloseOptions(options);
+    if (lastMessage !== undefined) this.send(lastMessage);
+    this.#core.close("local-closing", undefined, detail);
     return this.#core.closed;
   }
 

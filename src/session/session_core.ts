@@ -6,7 +6,7 @@ import type { Codec } from "../codec/codec.ts";
 import { messageOf, PoolError, SessionClosedError, toError } from "../errors.ts";
 import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
-import { type CloseEvent, type CloseReason, isOrderly } from "./close_reason.ts";
+import { type CloseEvent, type CloseReason, detailOf, isOrderly } from "./close_reason.ts";
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import type { Watched } from "./idle_watch.ts";
@@ -117,9 +117,9 @@ export class SessionCore<Data>
   }
 
   /** Begins an orderly end; does nothing if one has begun. */
-  close(reason: CloseReason, error?: Error): void {
+  close(reason: CloseReason, error?: Error, detail = detailOf(error)): void {
     if (this.state !== "open") return;
-    const ending = this.#startClosing(reason, error);
+    const ending = this.#startClosing(reason, error, detail);
     ending.armTimeout();
     this.connection.discardInput();
     if (!this.inbox.isBusy) this.inbox.close();
@@ -358,9 +358,9 @@ export class SessionCore<Data>
     }
   }
 
-  #startClosing(reason: CloseReason, error?: Error): SessionEnding {
+  #startClosing(reason: CloseReason, error?: Error, detail?: string): SessionEnding {
     const ending = this.#ending ??= new SessionEnding(this, this.#context);
-    ending.explain(reason, error);
+    ending.explain(reason, error, detail);
     this.state = nextState(this.state, "closing");
     this.#leaveOpen(ending);
     return ending;

@@ -71,6 +71,7 @@ export class SessionEnding implements TimeoutOwner {
   readonly #context: EndingContext;
   /** Why it ends, and what was wrong. */
   #reason: CloseReason | undefined = undefined;
+  #detail: string | undefined = undefined;
   #error: Error | undefined = undefined;
   #timeout: TimeoutEntry | undefined = undefined;
   #startMs = 0;
@@ -96,7 +97,8 @@ export class SessionEnding implements TimeoutOwner {
   }
 
   /** Says why, unless something was said before. */
-  explain(reason: CloseReason, error: Error | undefined): void {
+  explain(reason: CloseReason, error: Error | undefined, detail?: string): void {
+    if (this.#reason === undefined) this.#detail = detail;
     this.#reason ??= reason;
     this.#error ??= error;
   }
@@ -137,6 +139,7 @@ export class SessionEnding implements TimeoutOwner {
     this.explain(reason, error);
     return this.event = {
       reason,
+      detail: this.#detail,
       error: this.#error,
       unsentFrames: queuedFrames,
       unsentBytes: queuedBytes,

@@ -11,7 +11,7 @@ const SUM_BYTES = 4;
 
 /**
  * Makes the stage that puts a CRC-32 (IEEE 802.3, as of zip and PNG) behind each payload, 4 bytes little-endian, and checks
- * it. A payload whose sum is another closes the session with `"checksum-mismatch"`, one too short for a sum with
+ * it. A payload whose sum is another closes the session by `"decode-error"`, with the detail `"checksum-mismatch"`, one too short for a sum with
  * `"incomplete"`.
  *
  * @returns A stage without state. The payload is handed on as a view.

@@ -20,7 +20,7 @@ const DEFLATED = 1;
 export interface CompressionOptions {
   /**
    * The longest payload before compression, in bytes, inclusive, 1 to 2^31 - 1: `send` answers `"too-large"` past it, and a
-   * frame that inflates to more closes the session with `"inflated-too-large"`, whatever it would inflate to: no more than
+   * frame that inflates to more closes the session by `"decode-error"`, with the detail `"inflated-too-large"`, whatever it would inflate to: no more than
    * this is ever made.
    *
    * @default {65536}

@@ -36,9 +36,9 @@ const NAMES: Record<keyof SessionKeys, true> = { sendKey: true, receiveKey: true
  * +------------+------------+---------------------+------------+
  * ```
  *
- * The first eight bytes are authenticated too. The session closes with `"tampered"` if a bit was changed or the keys differ,
+ * The first eight bytes are authenticated too. The session closes by `"decode-error"`, with the detail `"tampered"` if a bit was changed or the keys differ,
  * `"replayed"` if a frame of this session comes out of its turn, `"incomplete"` if it is shorter than it says. After 2^32
- * frames under one key `send` closes the session with `"encode-error"`: switch to new keys before.
+ * frames under one key `send` closes the session by `"decode-error"`, with the detail `"encode-error"`: switch to new keys before.
  *
  * Keys must be fresh for each session, as `deriveSessionKeys` makes them; agree on them in plain frames first, then
  * `session.switchCodec(staged(codec, [encryption(keys)]))`.

@@ -47,6 +47,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   whenFull: [5, {}, "drop"],
   maxGroups: ["x", {}, "5"],
   onConnectAttemptFailed: [1, {}, null, "f"],
+  admission: [1, {}, null, [1], [null], [{}]],
   onRefused: [1, {}, null, "f"],
   refusalMessage: ["full", {}, null, 5],
   highWaterMarkFrames: ["x", {}, "5"],

@@ -177,6 +177,16 @@ const PLACES: Readonly<Record<string, Place>> = {
     returns: "promise",
     options: (odd) => ({ maxConnections: 3, onRefused: () => odd(() => {}) }),
   },
+  "admission admit": {
+    says: "An admission failed: {error}",
+    returns: "promise",
+    options: (odd) => ({ admission: [{ admit: () => odd(() => {}) }] }),
+  },
+  "admission release": {
+    says: "An admission failed: {error}",
+    returns: "promise",
+    options: (odd) => ({ admission: [{ admit: () => {}, release: () => odd(() => {}) }] }),
+  },
   createData: {
     says: OPENING,
     returns: "value",

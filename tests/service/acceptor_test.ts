@@ -6,6 +6,7 @@ import { ListenError, type RefusedEvent, silentLogger } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import type { Connection, ConnectionHandler } from "@laster/net/transport";
 import { Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
+import type { Admission, AdmissionRequest } from "../../src/service/admission.ts";
 import { FaultLog } from "../../src/session/fault_log.ts";
 import { FakeConnection } from "../outbound/queue_fixture.ts";
 
@@ -53,6 +54,7 @@ function setUp(options: Partial<AcceptorOptions> = {}) {
     faults: new FaultLog(clock, { ...silentLogger(), warn: log, error: log }),
     maxConnections: 3,
     maxOpenFiles: undefined,
+    admission: [],
     countSessions: () => counts.sessions,
     isAccepting: () => true,
     open: () => {
@@ -63,12 +65,13 @@ function setUp(options: Partial<AcceptorOptions> = {}) {
     lastWord: undefined,
     ...options,
   });
+  const listener = acceptor.forListener(() => ({ kind: "unix", path: "here" }));
   const accept = () => {
     const connection = new Refused();
-    acceptor.onConnection(connection);
+    listener.onConnection(connection);
     return connection;
   };
-  return { clock, acceptor, accept, lines, refused, counts };
+  return { clock, acceptor, listener, accept, lines, refused, counts };
 }
 
 test("Acceptor refuses with the reason: too many, too few files, not running", () => {
@@ -92,6 +95,96 @@ test("Acceptor lets new ones in as soon as others have gone", () => {
   assertEquals(counts.opened, 3);
 });
 
+test("Acceptor asks each admission in order, with who comes where, until one refuses, and releases those before", () => {
+  const log: string[] = [];
+  const requests: AdmissionRequest[] = [];
+  const part = (name: string, answer: () => string | void): Admission => ({
+    admit(request) {
+      log.push(`${name}?`);
+      requests.push(request);
+      return answer();
+    },
+    release: (request) => void log.push(`${name} released ${request === requests.at(-1)}`),
+  });
+  let isOpen = true;
+  const overs: ((() => void) | undefined)[] = [];
+  const { acceptor, counts, refused } = setUp({
+    admission: [part("first", () => {})],
+    open: (_connection, onOver) => void overs.push(onOver),
+  });
+  const listener = acceptor.forListener(() => ({ kind: "unix", path: "there" }), [
+    part("second", () => isOpen ? undefined : "closed today"),
+    { admit: () => {} },
+  ]);
+  counts.sessions = 2;
+  listener.onConnection(new Refused());
+  assertEquals([log, overs.length], [["first?", "second?"], 1]);
+  assertEquals(requests.map(({ listener, sessions }) => [listener, sessions]), [
+    [{ kind: "unix", path: "there" }, 2],
+    [{ kind: "unix", path: "there" }, 2],
+  ]);
+  overs[0]?.();
+  assertEquals(log.splice(0), ["first?", "second?", "first released true", "second released true"]);
+  isOpen = false;
+  const connection = new Refused();
+  listener.onConnection(connection);
+  assertEquals([log, refused, connection.calls], [["first?", "second?", "first released true"], ["closed today"], [
+    "close",
+  ]]);
+  assertEquals([acceptor.refusals.byReason, overs.length], [{ "closed today": 1 }, 1]);
+});
+
+test("Acceptor asks nobody once there are maxConnections, and has admissions released when a session cannot be opened", () => {
+  let asked = 0;
+  let released = 0;
+  const counting: Admission = { admit: () => void asked++, release: () => void released++ };
+  const { accept, counts, refused } = setUp({
+    admission: [counting],
+    open() {
+      throw new Error("no");
+    },
+  });
+  accept();
+  assertEquals([asked, released], [1, 1]);
+  counts.sessions = 3;
+  accept();
+  assertEquals([asked, released, refused], [1, 1, ["max-connections"]]);
+});
+
+test("Acceptor lets in whom an admission has no answer for: one that throws, or answers what is no text", () => {
+  for (
+    const answer of [
+      () => {
+        throw Object.create(null);
+      },
+      () => 7,
+      () => Promise.reject(new Error("late")),
+    ]
+  ) {
+    const { accept, counts, lines } = setUp({ admission: [{ admit: answer as unknown as Admission["admit"] }] });
+    accept();
+    assertEquals([counts.opened, lines[0][0]], [1, "An admission failed: {error}"]);
+  }
+  const { accept, acceptor, counts, lines } = setUp({
+    admission: [{
+      admit: () => {},
+      release() {
+        throw new Error("no");
+      },
+    }, { admit: () => "never" }],
+  });
+  accept();
+  assertEquals([counts.opened, lines[0][0], acceptor.refusals.count], [0, "An admission failed: {error}", 1]);
+});
+
+test("Refusals counts sixty-four reasons by themselves, and the others together", () => {
+  let number = 0;
+  const { accept, acceptor } = setUp({ admission: [{ admit: () => `reason ${number++}` }] });
+  for (let count = 0; count < 70; count++) accept();
+  const { byReason, count } = acceptor.refusals;
+  assertEquals([count, Object.keys(byReason).length, byReason["reason 0"], byReason.other], [70, 65, 1, 6]);
+});
+
 test("Acceptor.warnOfFewFiles() says so if the process may open too few files for maxConnections, and only then", () => {
   const few = setUp({ maxConnections: 10_000, maxOpenFiles: 1_024 });
   few.acceptor.warnOfFewFiles();
@@ -106,9 +199,9 @@ test("Acceptor.warnOfFewFiles() says so if the process may open too few files fo
 });
 
 test("Acceptor learns how many files there are from an accept that failed for want of them, for a minute", async () => {
-  const { clock, acceptor, accept, counts, refused } = setUp({ maxConnections: 1_000 });
+  const { clock, acceptor, listener, accept, counts, refused } = setUp({ maxConnections: 1_000 });
   for (let count = 0; count < 100; count++) accept();
-  acceptor.onAcceptError(new ListenError("too-many-files", "127.0.0.1:1"));
+  listener.onAcceptError(new ListenError("too-many-files", "127.0.0.1:1"));
   counts.sessions = 67;
   accept();
   accept();
@@ -119,17 +212,17 @@ test("Acceptor learns how many files there are from an accept that failed for wa
 });
 
 test("Acceptor learns nothing from accepts that failed for another reason", () => {
-  const { acceptor, accept, counts } = setUp({ maxConnections: 1_000 });
+  const { acceptor, listener, accept, counts } = setUp({ maxConnections: 1_000 });
   for (let count = 0; count < 100; count++) accept();
-  acceptor.onAcceptError(new ListenError("unknown", "127.0.0.1:1"));
+  listener.onAcceptError(new ListenError("unknown", "127.0.0.1:1"));
   accept();
   assertEquals([counts.opened, acceptor.errors], [101, 1]);
 });
 
 test("Acceptor reports accepts that fail once a second, as text: never an error with a stack", async () => {
-  const { clock, acceptor, lines } = setUp();
+  const { clock, acceptor, listener, lines } = setUp();
   for (let count = 0; count < 1_000; count++) {
-    acceptor.onAcceptError(new ListenError("unknown", "127.0.0.1:1"));
+    listener.onAcceptError(new ListenError("unknown", "127.0.0.1:1"));
   }
   await clock.advance(1_000);
   assertEquals([lines.length, acceptor.errors], [2, 1_000]);
@@ -153,8 +246,8 @@ test("Refusals have the last word read, and abort who does not end within a seco
 test("Refusals shut down only once a slow peer has taken the last word", () => {
   const slow = new Refused();
   slow.isTaking = false;
-  const { acceptor } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
-  acceptor.onConnection(slow);
+  const { listener } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
+  listener.onConnection(slow);
   assertEquals(slow.calls, ["discard"]);
   slow.release();
   slow.handler?.onDrain();

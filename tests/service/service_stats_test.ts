@@ -15,6 +15,7 @@ const EMPTY: ServiceStats = {
   openedSessions: 0,
   closedSessions: {},
   refusedConnections: 0,
+  refusals: {},
   acceptErrors: 0,
   receivedFrames: 0,
   receivedBytes: 0,

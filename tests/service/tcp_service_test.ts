@@ -199,6 +199,7 @@ test("TcpService.stats() and dump() tell what happened", async () => {
     openedSessions: 1,
     closedSessions: { "remote-closing": 1 },
     refusedConnections: 0,
+    refusals: {},
     acceptErrors: 0,
     receivedFrames: 1,
     receivedBytes: 12,

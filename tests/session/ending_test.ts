@@ -158,6 +158,7 @@ for (const { name, make } of transportsHere()) {
     const event = await within(far.close(), "the close");
     assertEquals(event, {
       reason: "local-closing",
+      detail: undefined,
       error: undefined,
       unsentFrames: 0,
       unsentBytes: 0,

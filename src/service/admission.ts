@@ -1,0 +1,78 @@
+// Admission: who may come in. Asked before anything is made for a connection. Runtime neutral.
+
+import { describeValue } from "../options.ts";
+import type { Address } from "../transport/address.ts";
+
+/** A connection that has come, and is nothing yet. */
+export interface AdmissionRequest {
+  /** The peer. */
+  readonly remoteAddress: Address;
+  /** Where it came in. */
+  readonly listener: Address;
+  /** Sessions that there are, dialled ones too. */
+  readonly sessions: number;
+}
+
+/**
+ * A part that decides who may come in. Parts are asked in their order, until one refuses.
+ *
+ * @example One connection for each address
+ * ```ts
+ * import { type Admission, TcpService } from "@laster/net";
+ *
+ * const addresses = new Set<string>();
+ * const nameOf = (address: { kind: string; hostname?: string }) => address.hostname ?? "";
+ * const onceEach: Admission = {
+ *   admit({ remoteAddress }) {
+ *     if (addresses.has(nameOf(remoteAddress))) return "one-per-address";
+ *     addresses.add(nameOf(remoteAddress));
+ *   },
+ *   release: ({ remoteAddress }) => void addresses.delete(nameOf(remoteAddress)),
+ * };
+ * new TcpService({ admission: [onceEach] });
+ * ```
+ */
+export interface Admission {
+  /**
+   * Decides about one connection, at once: there is no session, no codec and no memory for it yet. One that throws is reported
+   * and refuses nobody.
+   *
+   * @param request Who comes, and where.
+   * @returns Nothing to let it in; a word to refuse it, by which refusals are counted: never the peer's address.
+   */
+  admit(request: AdmissionRequest): string | void;
+  /**
+   * A connection that this part let in is gone: its session is over, or another part refused it. Comes once for each.
+   *
+   * @param request What `admit` was given, the same object.
+   */
+  release?(request: AdmissionRequest): void;
+}
+
+/**
+ * Makes the part behind `maxConnections`.
+ *
+ * @param most Sessions at the same time.
+ * @returns The part.
+ */
+export function boundSessions(most: number): Admission {
+  return { admit: ({ sessions }) => sessions >= most ? "max-connections" : undefined };
+}
+
+/**
+ * Checks parts that decide.
+ *
+ * @param what What they are an option of.
+ * @param parts The option.
+ * @throws {TypeError} if it is not an array of objects with `admit()`.
+ */
+export function checkAdmission(what: string, parts: readonly Admission[] | undefined): void {
+  if (parts === undefined) return;
+  const isSound = Array.isArray(parts) && parts.every((part) => typeof part?.admit === "function");
+  if (isSound) return;
+  throw new TypeError(
+    `Cannot create ${what} as admission must be an array of objects with admit(): current value is ${
+      describeValue(parts)
+    }`,
+  );
+}

@@ -1,0 +1,136 @@
+// The outgoing side, whole: random mixes of all that a service can send, and what can happen meanwhile. Each receiver gets
+// exactly what the model says, and reading a figure changes nothing.
+//
+// LASTER_LONG=1 has the four cases take a million steps; LASTER_SEED=n repeats a run.
+
+import test from "node:test";
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import { printedRandom } from "../random.ts";
+import { type Life, OutgoingWorld } from "./outgoing_world.ts";
+
+const STEPS = process.env.LASTER_LONG === "1" ? 250_000 : 8_000;
+const MOST_SESSIONS = 8;
+const GROUPS = ["red", "blue"] as const;
+/** Most that a session may send from inside of handlers, one within the other. */
+const MOST_DEPTH = 3;
+const QUIET = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+const FORMS = {
+  "as on Node and Bun": { options: {}, traits: {} },
+  "as on Deno": { options: {}, traits: { isInStep: true, isWriteDeferred: true } },
+  "at an interval": { options: { flushIntervalMs: 5 }, traits: {} },
+  "behind the reads": { options: {}, traits: {} },
+} as const;
+
+/** Plays one game. */
+async function play(random: () => number, form: keyof typeof FORMS, steps: number): Promise<void> {
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)];
+  const openLives = () => world.lives.filter(({ core }) => core.state === "open");
+  const afterReads: (() => void)[] = [];
+  let number = 0;
+  let depth = 0;
+
+  const message = () => {
+    const size = random() < 0.98 ? random() * 60 : pick([3_000, 8_193, 20_000, 49_150, 60_000]);
+    const payload = new Uint8Array(Math.floor(size));
+    for (let index = 0; index < payload.length; index++) payload[index] = (number * 7 + index * 13) & 255;
+    number++;
+    return payload;
+  };
+  const send = ({ core: { session }, connection }: Life) => {
+    const payload = message();
+    connection.expect(payload); // Before, as it may be written at once.
+    const result = random() < 0.3
+      ? session.sendRange(new Uint8Array([1, ...payload, 2]), 1, payload.length)
+      : session.send(payload, random() < 0.1 ? { flush: "now" } : undefined);
+    assert(result === "queued" || result === "congested" || result === "sent", result);
+  };
+  const broadcast = () => {
+    const payload = message();
+    const group = random() < 0.5 ? undefined : pick(GROUPS);
+    const except = random() < 0.4 ? world.lives.slice(0, 2).map(({ core }) => core.session) : [];
+    const audience = world.audience(group, except);
+    for (const { connection } of audience) connection.expect(payload);
+    const { accepted } = group === undefined
+      ? world.messaging.broadcastToAll(payload, { except })
+      : world.messaging.broadcast(group, payload, { except });
+    assertEquals(accepted, audience.length);
+  };
+  /** Reading every figure, twice: nothing moves, and nothing changes. */
+  const look = () => {
+    const writes = () => world.lives.map(({ connection }) => connection.writes);
+    const read = () => world.lives.map(({ core }) => [core.session.stats, core.session.queuedBytes, core.heldBytes]);
+    const [before, first] = [writes(), read()];
+    assertEquals([read(), writes()], [first, before]);
+    for (const { core: { queue, state }, connection: { owedBytes, owedFrames = queue.queuedFrames } } of world.lives) {
+      if (state === "open") assertEquals([queue.queuedBytes, queue.queuedFrames], [owedBytes, owedFrames]);
+    }
+  };
+  /** What an application may do at any time, in each of its handlers too. */
+  const act = () => {
+    const [kind, life] = [random(), pick(openLives())];
+    if (kind < 0.25) broadcast();
+    else if (kind < 0.28) look();
+    else if (life === undefined) return;
+    else if (kind < 0.7) { for (let count = random() < 0.1 ? 20 : 1; count > 0; count--) send(life); }
+    else if (kind < 0.78) world.messaging.join(pick(GROUPS), life.core.session);
+    else if (kind < 0.82) world.messaging.leave(pick(GROUPS), life.core.session);
+    else if (kind < 0.9) life.core.session.flush();
+    else if (kind < 0.95) world.switchCodec(life);
+    else if (kind < 0.96) life.core.session.close();
+    else if (kind < 0.965) life.core.session.abort();
+  };
+  const react = () => {
+    if (depth >= MOST_DEPTH || random() < 0.5) return;
+    depth++;
+    act();
+    depth--;
+  };
+  /** What happens to a service from outside. */
+  const happen = async () => {
+    const [kind, life] = [random(), pick(world.lives)];
+    if (life === undefined || (kind < 0.05 && world.lives.length < MOST_SESSIONS)) world.open();
+    else if (kind < 0.35) life.connection.deliver();
+    else if (kind < 0.5) life.connection.isTaking = false;
+    else if (kind < 0.8) {
+      life.connection.isTaking = random() < 0.7;
+      life.connection.drain(random() < 0.3 ? 5 : 1_000_000);
+    } else if (kind < 0.81) life.connection.die();
+    else if (kind < 0.9) { for (const callback of afterReads.splice(0)) callback(); }
+    else {
+      await undefined;
+      if (kind > 0.995) await world.clock.advance(5);
+    }
+  };
+
+  const { options, traits } = FORMS[form];
+  const behindReads = form === "behind the reads"
+    ? { afterReads: (then: () => void) => void afterReads.push(then) }
+    : {};
+  const handlers = { onOpen: react, onMessage: react, onSend: react, onClose: react };
+  const world = new OutgoingWorld({ ...options, ...handlers, logger: QUIET }, { ...traits, ...behindReads });
+  for (let step = 0; step < steps; step++) {
+    if (random() < 0.6) act();
+    else await happen();
+    world.sweep();
+  }
+  for (let round = 0; round < 100 && world.lives.length > 0; round++) {
+    for (const { core, connection } of world.lives) {
+      connection.isTaking = true;
+      connection.drain(1_000_000_000);
+      core.close("local-closing");
+    }
+    for (const callback of afterReads.splice(0)) callback();
+    await world.clock.advance(10);
+    world.sweep();
+  }
+  assertEquals(world.lives.length, 0, "all are over, and got everything before");
+  assertEquals(world.context.pool.outstanding, 0);
+}
+
+for (const form of Object.keys(FORMS) as (keyof typeof FORMS)[]) {
+  test(`Each session gets exactly what it was sent, in order, ${form}, whatever happens`, async () => {
+    await play(printedRandom(`outgoing, ${form}`), form, STEPS);
+  });
+}
