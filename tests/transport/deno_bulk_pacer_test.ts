@@ -35,6 +35,15 @@ test("BulkPacer lets one that is alone read 16 MiB", () => {
   assertEquals(pacer.holds(262_144, true, taker("alone")), true);
 });
 
+test("BulkPacer lets all go on in the end, 32 after each pause, though nobody else comes", async () => {
+  const { pacer, log, taker } = setUp();
+  for (let count = 0; count < 101; count++) pacer.holds(262_144, false, taker(`${count}`));
+  for (const least of [32, 64, 96, 100]) {
+    while (log.length < least) await new Promise<void>(deferTurn);
+    assertEquals(log.length, least);
+  }
+});
+
 test("BulkPacer lets 32 go on after a pause, and the others after the next, and who comes meanwhile behind them", async () => {
   const { pacer, log, taker } = setUp();
   for (let count = 0; count < 41; count++) pacer.holds(262_144, false, taker(`${count}`));

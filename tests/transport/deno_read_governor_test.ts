@@ -119,3 +119,19 @@ test("ReadGovernor gives the places of those that are paused to those that wait"
   // Nobody at the front says anything any more, nor has left it.
   assertEquals(waiting.filter(({ isWaiting }) => !isWaiting).length > 90, true);
 });
+
+test("ReadGovernor.stepIn() takes the place at the front again: nobody who waits gets one more", async () => {
+  const { governor, readers } = setUp(300);
+  for (let round = 0; round < READS_A_TURN; round++) {
+    for (const reader of readers) reader.read();
+    await turn();
+  }
+  const countWaiting = () => readers.filter(({ isWaiting }) => isWaiting).length;
+  const paused = readers.filter(({ isWaiting }) => !isWaiting);
+  for (const _reader of paused) governor.stepAside();
+  for (const _reader of paused) governor.stepIn();
+  const before = countWaiting();
+  assert(before > 0, "some wait still");
+  governor.leave();
+  assertEquals(countWaiting(), before);
+});
