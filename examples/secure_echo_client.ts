@@ -63,7 +63,7 @@ const seconds = (performance.now() - startMs) / 1_000;
 await service.stop();
 if (received < options.messages) {
   const hint = detail === "tampered" ? ": the secrets differ, or somebody changes what is sent" : "";
-  exitWith(1, `the session ended by ${reason} after ${received} of ${options.messages} messages${hint}`);
+  exitWith(1, `the session ended by ${detail ?? reason} after ${received} of ${options.messages} messages${hint}`);
 }
 console.log(
   `${received} of ${options.messages} messages, ${receivedBytes} bytes in ${seconds.toFixed(2)} s, ${wrong} wrong`,
