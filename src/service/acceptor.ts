@@ -4,7 +4,7 @@
 import type { Clock } from "../clock.ts";
 import { type ListenError, messageOf, toError } from "../errors.ts";
 import { describeValue } from "../options.ts";
-import { isThenable, whenSettled } from "../session/handler_result.ts";
+import { callGuarded, isThenable, whenSettled } from "../session/handler_result.ts";
 import type { FaultLog } from "../session/fault_log.ts";
 import type { Address } from "../transport/address.ts";
 import type { AcceptHandler, Connection } from "../transport/transport.ts";
@@ -112,14 +112,7 @@ export class Acceptor {
   }
 
   #release(parts: readonly Admission[], request: AdmissionRequest): void {
-    for (const part of parts) {
-      try {
-        const result: unknown = part.release?.(request);
-        if (isThenable(result)) whenSettled(result, () => {}, (fault) => this.#reportFault(fault));
-      } catch (fault) {
-        this.#reportFault(fault);
-      }
-    }
+    for (const part of parts) callGuarded(() => part.release?.(request), (fault) => this.#reportFault(fault));
   }
 
   #reportFault(fault: unknown): void {

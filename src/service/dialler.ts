@@ -2,7 +2,7 @@
 
 import { DialError, toError } from "../errors.ts";
 import type { FaultLog } from "../session/fault_log.ts";
-import { isThenable, whenSettled } from "../session/handler_result.ts";
+import { callGuarded } from "../session/handler_result.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { Connector, Dial } from "./connector.ts";
@@ -107,12 +107,7 @@ export class Dialler {
   }
 
   #call<Event>(name: keyof DialHandlers, handler: ((event: Event) => unknown) | undefined, event: Event): void {
-    try {
-      const result = handler?.(event);
-      if (isThenable(result)) whenSettled(result, () => {}, (fault) => this.#logFault(name, fault));
-    } catch (fault) {
-      this.#logFault(name, fault);
-    }
+    callGuarded(() => handler?.(event), (fault) => this.#logFault(name, fault));
   }
 
   #logFault(name: string, fault: unknown): void {

@@ -1,6 +1,6 @@
 // guardLogger(): a logger that does not throw, whatever the application's own does. Runtime neutral.
 
-import { isThenable, whenSettled } from "../session/handler_result.ts";
+import { callGuarded } from "../session/handler_result.ts";
 import type { Logger } from "../logger.ts";
 
 /**
@@ -12,12 +12,7 @@ import type { Logger } from "../logger.ts";
  */
 export function guardLogger(logger: Logger): Logger {
   const guard = (level: keyof Logger): Logger[keyof Logger] => (message, properties) => {
-    try {
-      const result: unknown = logger[level](message, properties);
-      if (isThenable(result)) whenSettled(result, () => {}, () => {});
-    } catch {
-      // There is nobody left to tell.
-    }
+    callGuarded(() => logger[level](message, properties), () => {}); // There is nobody left to tell.
   };
   return { debug: guard("debug"), info: guard("info"), warn: guard("warn"), error: guard("error") };
 }

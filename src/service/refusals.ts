@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { toError } from "../errors.ts";
 import type { FaultLog } from "../session/fault_log.ts";
-import { isThenable, whenSettled } from "../session/handler_result.ts";
+import { callGuarded } from "../session/handler_result.ts";
 import type { Address } from "../transport/address.ts";
 import type { Connection } from "../transport/transport.ts";
 
@@ -66,7 +66,8 @@ export class Refusals {
     const isTold = lastWord !== undefined && reason !== "not-running" && this.#told.size < MOST_TOLD;
     if (!isTold) connection.close();
     else this.#tell(connection, lastWord);
-    if (onRefused !== undefined) this.#call(onRefused, { remoteAddress, reason });
+    if (onRefused === undefined) return;
+    callGuarded(() => onRefused({ remoteAddress, reason }), (fault) => this.#logFault(fault));
   }
 
   /** Ends those that are still being told. */
@@ -88,15 +89,6 @@ export class Refusals {
     });
     connection.discardInput();
     if (connection.write(lastWord, 0, lastWord.length)) connection.shutdown();
-  }
-
-  #call(onRefused: (event: RefusedEvent) => unknown, event: RefusedEvent): void {
-    try {
-      const result = onRefused(event);
-      if (isThenable(result)) whenSettled(result, () => {}, (fault) => this.#logFault(fault));
-    } catch (fault) {
-      this.#logFault(fault);
-    }
   }
 
   #logFault(fault: unknown): void {

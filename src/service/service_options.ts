@@ -180,7 +180,7 @@ const FUNCTIONS = [
   "random",
 ] as const;
 
-const ARRAYS = ["listeners", "dials", "admission"] as const;
+const ARRAYS = ["listeners", "dials"] as const;
 
 /** What an application may bring, by the methods that are called on it. */
 const PARTS = {

@@ -32,3 +32,18 @@ export function whenSettled(
     queueMicrotask(() => onRejected(fault)); // A promise whose `constructor` throws.
   }
 }
+
+/**
+ * Calls code of an application that nothing waits for.
+ *
+ * @param call What to call.
+ * @param onFault Told of what it throws, or what its promise is rejected with; must not throw.
+ */
+export function callGuarded(call: () => unknown, onFault: (fault: unknown) => void): void {
+  try {
+    const result = call();
+    if (isThenable(result)) whenSettled(result, () => {}, onFault);
+  } catch (fault) {
+    onFault(fault);
+  }
+}
