@@ -173,14 +173,19 @@ function waitForEnd(): Promise<void> {
   });
 }
 
-/** Gives the last positions time to reach everybody: as long as anything moves, for a server that is behind takes longer. */
+/**
+ * Gives the last players time to come in, and the last positions to reach everybody: as long as anything moves, for a server
+ * that is behind takes longer.
+ */
 async function settle(bots: PositionBots): Promise<void> {
   let moved = 0;
   let movedMs = performance.now();
-  while (bots.countBehind(true) + bots.countBehind(false) > 0 && performance.now() - movedMs < SETTLE_LIMIT_MS) {
-    const { receivedFrames, sentFrames } = server.stats();
-    if (receivedFrames + sentFrames !== moved) movedMs = performance.now();
-    moved = receivedFrames + sentFrames;
+  while (performance.now() - movedMs < SETTLE_LIMIT_MS) {
+    const { sessions, receivedFrames, sentFrames } = server.stats();
+    if (sessions === options.bots && bots.countBehind(true) + bots.countBehind(false) === 0) return;
+    const now = sessions + receivedFrames + sentFrames;
+    if (now !== moved) movedMs = performance.now();
+    moved = now;
     await new Promise((resolve) => setTimeout(resolve, SETTLE_LOOK_MS));
   }
 }
