@@ -118,11 +118,10 @@ export class SessionEnding implements TimeoutOwner {
   advance(): void {
     const { connection, queue, state } = this.#owner;
     if (state !== "closing" || queue.queuedFrames > 0) return;
-    if (!this.#hasShutDown) {
-      this.#hasShutDown = true;
-      connection.shutdown();
-    }
-    if (this.#hasPeerEnded) connection.close();
+    if (this.#hasPeerEnded) return connection.close(); // A shutdown before it would cost a call of the system, for nothing.
+    if (this.#hasShutDown) return;
+    this.#hasShutDown = true;
+    connection.shutdown();
   }
 
   /** Ends at once. */

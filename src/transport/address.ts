@@ -99,7 +99,8 @@ export function resolveAddress(options: AddressOptions, defaultHostname: string)
  * ```
  */
 export function tcpAddress(hostname: string, port: number): TcpAddress {
-  const isMapped = hostname.length > 7 && hostname.slice(0, 7).toLowerCase() === "::ffff:" && hostname.includes(".");
+  const isMapped = hostname.startsWith("::") && hostname.slice(0, 7).toLowerCase() === "::ffff:" &&
+    hostname.includes(".");
   return { kind: "tcp", hostname: isMapped ? hostname.slice(7) : hostname, port };
 }
 

@@ -3,7 +3,7 @@
 
 import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
-import { type Address, formatAddress, isCutShort, type TcpAddress, tcpAddress } from "./address.ts";
+import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { BunCollector } from "./bun_collector.ts";
 import { BunReadPacer } from "./bun_read_pacer.ts";
@@ -11,6 +11,7 @@ import { deferTurn } from "../defer.ts";
 import type { TurnTaker } from "../waiting_line.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
+import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
 import { connectNode, openFileLimit, resolveHost } from "./node.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
@@ -28,7 +29,7 @@ const FULL_CHUNK_BYTES = 262_144;
 const KEEP_ALIVE_MS = 60_000;
 
 /** Where chunks are handed over. */
-let shared = new Uint8Array(LARGEST_SHARED_BYTES);
+let sharedChunk = new Uint8Array(LARGEST_SHARED_BYTES);
 
 /** What the adapter uses of a `Bun.Socket`. */
 interface BunSocket {
@@ -72,6 +73,12 @@ interface BunProcess {
   readonly memoryUsage: { rss(): number };
 }
 
+/** What the connections of a transport share. */
+interface Shared {
+  readonly pacer: BunReadPacer;
+  readonly keepAlive: LateKeepAlive;
+}
+
 /**
  * Makes the transport over `Bun.listen`. The backlog is always 512 there.
  *
@@ -93,18 +100,19 @@ export function bunTransport(): Transport {
   const { Bun: bun, process } = globalThis as unknown as { Bun?: BunRuntime; process: BunProcess };
   if (bun === undefined) throw new TypeError("Cannot create transport as the runtime must be Bun: Bun is undefined");
   const pacer = new BunReadPacer(new BunCollector(() => process.memoryUsage.rss(), () => bun.gc(true)));
+  const shared = { pacer, keepAlive: new LateKeepAlive() };
   return {
     name: "bun",
     afterReads: deferTurn,
     maxOpenFiles: openFileLimit(),
-    listen: (address, handler) => listenBun(bun, pacer, address, handler),
+    listen: (address, handler) => listenBun(bun, shared, address, handler),
     connect: connectNode,
   };
 }
 
 async function listenBun(
   bun: BunRuntime,
-  pacer: BunReadPacer,
+  shared: Shared,
   address: Address,
   acceptHandler: AcceptHandler,
 ): Promise<TransportListener> {
@@ -114,7 +122,7 @@ async function listenBun(
     const where = address.kind === "tcp"
       ? { hostname: await resolveHost(address.hostname, formatAddress(address)), port: address.port }
       : { unix: address.path };
-    let likelyLocal = address;
+    const locals = new LocalAddresses(address);
     const server = bun.listen({
       ...where,
       allowHalfOpen: true,
@@ -122,8 +130,7 @@ async function listenBun(
         open(socket) {
           // Reset while it waited in the queue: the system has forgotten whose it was.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
-          const connection = new BunConnection(socket, likelyLocal, pacer);
-          if (connection.localAddress.kind === "tcp") likelyLocal = connection.localAddress;
+          const connection = new BunConnection(socket, locals.find(socket), shared);
           socket.data = connection;
           handler.onConnection(connection);
           connection.holdUntilStarted();
@@ -152,9 +159,9 @@ async function listenBun(
   }
 }
 
-class BunConnection extends Delivery implements Connection, TurnTaker {
+class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAlive {
   readonly #socket: BunSocket;
-  readonly #pacer: BunReadPacer;
+  readonly #shared: Shared;
   /** Whether the pacer holds its reads up. */
   #isPaced = false;
   #hasShutDown = false;
@@ -170,17 +177,16 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
   /** Whether the socket reads though paused, until a chunk comes. */
   #isReadingAhead = false;
 
-  /** Wraps a socket; `likelyLocal` is used as its own address if it is that. */
-  constructor(socket: BunSocket, likelyLocal: Address, pacer: BunReadPacer) {
+  constructor(socket: BunSocket, localAddress: Address, shared: Shared) {
     super();
     this.#socket = socket;
-    this.#pacer = pacer;
-    const isUnix = likelyLocal.kind === "unix";
-    if (!isUnix) socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    this.localAddress = isUnix ? likelyLocal : shareAddress(likelyLocal, socket.localAddress, socket.localPort);
-    this.remoteAddress = isUnix
-      ? { kind: "unix", path: "" }
-      : tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+    this.#shared = shared;
+    this.localAddress = localAddress;
+    if (localAddress.kind === "unix") this.remoteAddress = { kind: "unix", path: "" };
+    else {
+      this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+      shared.keepAlive.add(this);
+    }
   }
 
   /** Starts paused: called once Bun has opened the socket. */
@@ -205,7 +211,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
     if (length < SMALLEST_SHARED_BYTES || length > LARGEST_SHARED_BYTES || !this.isFlowing) {
       this.handleData(chunk, length);
       if (this.#isReadingAhead) this.#stopReadingAhead();
-      if (!this.#isPaced && !this.isOver && this.#pacer.holds(length, this)) {
+      if (!this.#isPaced && !this.isOver && this.#shared.pacer.holds(length, this)) {
         this.#isPaced = true;
         this.#socket.pause();
       }
@@ -227,17 +233,21 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
     return this.isOver;
   }
 
+  keepAlive(): void {
+    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  }
+
   handleTurn(): void {
     this.#isPaced = false;
     if (this.isStarted && !this.isPaused && !this.isOver) this.#socket.resume();
   }
 
   #share(chunk: Uint8Array, length: number): void {
-    copyBytes(chunk, 0, shared, 0, length);
-    this.handleData(shared, length);
+    copyBytes(chunk, 0, sharedChunk, 0, length);
+    this.handleData(sharedChunk, length);
     if (this.isFlowing && !this.isDiscarding) return;
     // A handler may still look at it.
-    shared = new Uint8Array(LARGEST_SHARED_BYTES);
+    sharedChunk = new Uint8Array(LARGEST_SHARED_BYTES);
     this.#ownChunks = CHUNKS_AS_THEY_CAME;
   }
 
@@ -329,8 +339,10 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
   }
 
   handleClose(cause: Error | undefined): void {
+    this.#shared.keepAlive.remove(this);
     this.#rest = undefined;
-    if (cause) this.handleGone({ error: toConnectionError(cause) });
+    if (this.isOver) this.handleGone({});
+    else if (cause) this.handleGone({ error: toConnectionError(cause) });
     else if (!this.#hasShutDown) this.handleGone({ error: new ConnectionError("reset") }); // A write failed.
     else {
       // Once both sides have ended Bun closes by itself, and if the peer was the second, says nothing of its end.
@@ -340,8 +352,23 @@ class BunConnection extends Delivery implements Connection, TurnTaker {
   }
 }
 
-/** Gives `likely` if it says the same: thousands of sessions have one local address. */
-function shareAddress(likely: TcpAddress, hostname = "", port = 0): TcpAddress {
-  const address = tcpAddress(hostname, port);
-  return address.hostname === likely.hostname && address.port === likely.port ? likely : address;
+/** The addresses at this end: one for all sessions of a listener mostly, and to ask takes two calls to the system. */
+class LocalAddresses {
+  readonly #isAnywhere: boolean;
+  #last: Address | undefined;
+
+  /** Those of the connections of a listener. */
+  constructor(listener: Address) {
+    this.#isAnywhere = listener.kind === "tcp" && /^[0:.]+$/.test(listener.hostname);
+    this.#last = listener.kind === "unix" ? listener : undefined;
+  }
+
+  /** Finds that of a connection. */
+  find(socket: BunSocket): Address {
+    const last = this.#last;
+    if (last !== undefined && !this.#isAnywhere) return last;
+    const address = tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
+    const isSame = last?.kind === "tcp" && last.hostname === address.hostname && last.port === address.port;
+    return isSame ? last : this.#last = address;
+  }
 }

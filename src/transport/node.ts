@@ -12,8 +12,10 @@ import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.t
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
 import { isNode, mayUseNetwork } from "./node_process.ts";
-import { NodeReads, type OnRead } from "./node_reads.ts";
+import { NodeReads } from "./node_reads.ts";
+import type { NodeSocket, SocketMaker } from "./node_socket.ts";
 import { ReadBufferPool } from "./read_buffer.ts";
 import type {
   AcceptHandler,
@@ -36,44 +38,6 @@ const KEEP_ALIVE = [60_000, 10_000, 6] as const;
 /** Which end a connection is: only the listening one has a Unix path. */
 type Role = "accepted" | "dialled";
 
-/** What the adapter uses of a `net.Socket`. */
-interface NodeSocket {
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  readonly localAddress?: string;
-  readonly localPort?: number;
-  readonly readableLength: number;
-  readonly writableLength: number;
-  readonly writableFinished: boolean;
-  readonly destroyed: boolean;
-  on(event: "data", listener: (chunk: Uint8Array) => void): void;
-  on(event: "end" | "close" | "connect", listener: () => void): void;
-  on(event: "error", listener: (error: Error) => void): void;
-  off(event: "error", listener: (error: Error) => void): void;
-  write(bytes: Uint8Array, done?: (error?: Error | null) => void): boolean;
-  end(done?: () => void): void;
-  read(bytes: 0): void;
-  pause(): void;
-  resume(): void;
-  destroy(): void;
-  resetAndDestroy(): void;
-  setNoDelay(isOn: boolean): void;
-  setKeepAlive(isOn: boolean, idleMs: number, intervalMs: number, count: number): void;
-  /** What the system knows the socket by; not documented, so that it may be missing one day. */
-  readonly _handle?: {
-    readonly useUserBuffer?: unknown;
-    /** Bytes that the system has not taken yet. */
-    readonly writeQueueSize?: number;
-    /** Answers with a negative number if the system does not know the peer any more. A Unix socket's has no such method. */
-    readonly getpeername?: (into: object) => number | undefined;
-  } | null;
-}
-
-/** How Node makes a socket of another's handle. */
-type SocketMaker = new (
-  options: { handle: unknown; allowHalfOpen: boolean; onread: OnRead },
-) => NodeSocket;
-
 /**
  * Makes the transport over `node:net`. It runs on Node, Bun and Deno.
  *
@@ -90,17 +54,25 @@ type SocketMaker = new (
  */
 export function nodeTransport(): Transport {
   const buffers = isNode() ? new ReadBufferPool() : undefined;
+  const keepAlive = new LateKeepAlive();
   return {
     name: "node",
     afterReads: deferTurn,
     maxOpenFiles: openFileLimit(),
-    listen: (address, handler, options) => listenNode(buffers, address, handler, options),
+    listen: (address, handler, options) => listenNode({ buffers, keepAlive }, address, handler, options),
     connect: (address, options) => connectNode(address, options, buffers),
   };
 }
 
+/** What the connections of a transport share. */
+interface Shared {
+  /** Undefined where sockets cannot read into buffers of ours. */
+  readonly buffers: ReadBufferPool | undefined;
+  readonly keepAlive: LateKeepAlive;
+}
+
 async function listenNode(
-  buffers: ReadBufferPool | undefined,
+  shared: Shared,
   address: Address,
   acceptHandler: AcceptHandler,
   options: ListenOptions = {},
@@ -112,7 +84,7 @@ async function listenNode(
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
     if (address.kind === "tcp" && socket.remoteAddress === undefined) socket.destroy();
-    else handler.onConnection(acceptSocket(socket, address, buffers));
+    else handler.onConnection(acceptSocket(socket, address, shared));
   });
   const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
   server.once("error", (cause) => reject(toListenError(cause, text)));
@@ -193,7 +165,7 @@ export function connectNode(
   socket.on("connect", () => {
     signal?.removeEventListener("abort", onAbort);
     if (socket.destroyed) return;
-    const connection = new NodeConnection(socket, address, "dialled", reads);
+    const connection = new NodeConnection(socket, address, "dialled", { reads });
     socket.off("error", onError);
     resolve(connection);
   });
@@ -249,20 +221,28 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   return lastView;
 }
 
-/** Wraps an accepted socket; in another one that reads into `buffers`, which a socket can only be made with. */
-function acceptSocket(accepted: NodeSocket, address: Address, buffers: ReadBufferPool | undefined): NodeConnection {
+/** Wraps an accepted socket; in another one that reads into the buffers, which a socket can only be made with. */
+function acceptSocket(accepted: NodeSocket, address: Address, { buffers, keepAlive }: Shared): NodeConnection {
   const handle = accepted._handle;
   if (buffers === undefined || handle?.useUserBuffer === undefined) {
-    return new NodeConnection(accepted, address, "accepted");
+    return new NodeConnection(accepted, address, "accepted", { keepAlive });
   }
   const reads = new NodeReads(buffers);
   const { onread } = reads;
   const socket = new (Socket as unknown as SocketMaker)({ handle, allowHalfOpen: true, onread });
   socket.on("close", () => reads.close());
-  return new NodeConnection(socket, address, "accepted", reads);
+  return new NodeConnection(socket, address, "accepted", { keepAlive, reads });
 }
 
-class NodeConnection extends Delivery implements Connection {
+/** What a connection has where it can. */
+interface Parts {
+  /** Without it keep-alive is on from the beginning. */
+  readonly keepAlive?: LateKeepAlive;
+  /** Without it chunks come as events. */
+  readonly reads?: NodeReads | undefined;
+}
+
+class NodeConnection extends Delivery implements Connection, KeepsAlive {
   readonly #socket: NodeSocket;
   readonly #reads: NodeReads | undefined;
   #hasShutDown = false;
@@ -270,7 +250,7 @@ class NodeConnection extends Delivery implements Connection {
   readonly remoteAddress: Address;
   #error: ConnectionError | undefined = undefined;
 
-  constructor(socket: NodeSocket, address: Address, role: Role, reads?: NodeReads) {
+  constructor(socket: NodeSocket, address: Address, role: Role, { keepAlive, reads }: Parts) {
     super();
     this.#socket = socket;
     this.#reads = reads;
@@ -282,7 +262,8 @@ class NodeConnection extends Delivery implements Connection {
       this.localAddress = tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
       this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     }
-    if (address.kind === "tcp") socket.setKeepAlive(true, ...KEEP_ALIVE);
+    if (keepAlive === undefined) this.keepAlive();
+    else keepAlive.add(this);
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
     if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk, chunk.length));
@@ -291,7 +272,14 @@ class NodeConnection extends Delivery implements Connection {
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
-    socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
+    socket.on("close", () => {
+      keepAlive?.remove(this);
+      this.handleGone(this.#error === undefined ? {} : { error: this.#error });
+    });
+  }
+
+  keepAlive(): void {
+    if (this.localAddress.kind === "tcp") this.#socket.setKeepAlive(true, ...KEEP_ALIVE);
   }
 
   override start(handler: ConnectionHandler): void {

@@ -33,7 +33,7 @@ export interface ConnectionHandler {
 
 /**
  * One byte stream. Starts paused, so that nothing is lost before `start()`; no-delay is on, and so is TCP keep-alive, as far
- * as the runtime can: after 60 s of silence, every 10 s, six times.
+ * as the runtime can: after 60 s of silence, every 10 s, six times. An accepted one may have it a second or two later.
  *
  * To end it in order: `shutdown()` once nothing is being written, take `onData` up to `onEnd`, then `close()`.
  */

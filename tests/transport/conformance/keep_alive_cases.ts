@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { assert } from "@std/assert";
 import type { TcpAddress } from "../../../src/transport/address.ts";
+import { until } from "../../support.ts";
 import type { Probe } from "./probe.ts";
 import { benchCase, type Suite } from "./suite.ts";
 
@@ -21,6 +22,7 @@ export function keepAliveCases(suite: Suite): void {
   benchCase(suite, behaviour, async (bench) => {
     const mostMs = suite.capabilities.keepAliveMs;
     for (const end of await bench.pair("tcp")) {
+      await until(() => timerOf(end).timer === KEEP_ALIVE_TIMER, "keep-alive is on: two seconds at the most");
       const { timer, dueMs } = timerOf(end);
       assert(timer === KEEP_ALIVE_TIMER, `timer ${timer} is not that of keep-alive`);
       assert(
