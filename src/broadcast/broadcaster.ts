@@ -2,10 +2,10 @@
 // neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
-import type { Audience, BroadcastRun } from "../outbound/broadcast_run.ts";
+import type { Audience, BroadcastBatch } from "../outbound/broadcast_batch.ts";
+import { FanOut } from "../outbound/fan_out.ts";
 import type { Flushable } from "../outbound/flush_scheduler.ts";
 import { checkWritten, type OutboundBlock } from "../outbound/outbound_blocks.ts";
-import { RunTakers } from "../outbound/run_takers.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
 import type { Receiver } from "./receiver.ts";
@@ -47,25 +47,26 @@ function count(tally: Tally, { isStalled }: Receiver, result: SendResult): void 
 }
 
 /**
- * Encodes broadcasts one behind the other into the block of the service's run. Sessions with room to spare are not even
- * looked at: they take the run at the end of the turn. The others are asked one by one, each time.
+ * Encodes broadcasts one behind the other into the block of the service's batch. Sessions with room to spare are not even
+ * looked at: they take the batch at the end of the turn. The others are asked one by one, each time.
  *
- * Invariant: while `#isScheduled`, this broadcaster holds the run's block, and is down for the next flush.
+ * Invariant: while `isDue`, this broadcaster holds the batch's block, and is down for the next flush.
  */
 export class Broadcaster implements Flushable {
   nextDue: Flushable | undefined = undefined;
+  isDue = false;
+  readonly queuedBytes = Infinity;
   readonly #context: SendQueueContext;
-  readonly #run: BroadcastRun;
+  readonly #batch: BroadcastBatch;
   readonly #encoder: FrameEncoder;
   #receivers: Receivers | undefined = undefined;
   /** Who is asked one by one. */
   #others: Receiver[] = [];
-  #isScheduled = false;
 
   /** Makes a broadcaster; sessions whose encoder is another object get their own encoding. */
   constructor(context: SendQueueContext, encoder: FrameEncoder) {
     this.#context = context;
-    this.#run = context.run;
+    this.#batch = context.broadcasts;
     this.#encoder = encoder;
   }
 
@@ -80,26 +81,26 @@ export class Broadcaster implements Flushable {
     const encoder = this.#encoder;
     const isTooLarge = payload.length > encoder.maxPayloadBytes;
     const roomBytes = isTooLarge ? 0 : encoder.frameBytes(payload.length);
-    if (isTooLarge || roomBytes > this.#run.limits.bytes || !this.#hasTakers(roomBytes, receivers)) {
-      this.#sendApart(payload, roomBytes, receivers.values(), { excepted, key }, tally);
+    if (isTooLarge || roomBytes > this.#batch.limits.bytes || !this.#hasSubscribers(roomBytes, receivers)) {
+      this.#sendSingly(payload, roomBytes, receivers.values(), { excepted, key }, tally);
       return tally;
     }
-    if (!this.#context.blocks.canTake(this.#run.limits.bytes)) { // The budget of the service is used up.
+    if (!this.#context.blocks.canTake(this.#batch.limits.bytes)) { // The budget of the service is used up.
       for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core, core.tally("full"));
       return tally;
     }
     this.#makeRoom(roomBytes);
     this.#passBy(excepted, tally);
-    const { block } = this.#run;
+    const { block } = this.#batch;
     const start = block.end;
     const written = encoder.encode(payload, 0, payload.length, block.bytes, start);
     checkWritten(written, roomBytes);
     block.end += written;
-    this.#run.add(start);
-    if (excepted !== undefined) { for (const core of excepted) core.queue.skipRun(); }
-    // All of them first: one that is cut for its full queue has the run handed over.
-    for (const core of this.#others) core.queue.skipRun();
-    tally.accepted += this.#run.takers.count;
+    this.#batch.add(start);
+    if (excepted !== undefined) { for (const core of excepted) core.queue.skipBroadcasts(); }
+    // All of them first: one that is cut for its full queue has the batch handed over.
+    for (const core of this.#others) core.queue.skipBroadcasts();
+    tally.accepted += this.#batch.subscribers.count;
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
@@ -113,15 +114,16 @@ export class Broadcaster implements Flushable {
   }
 
   handleFlush(): void {
-    const run = this.#run;
+    const batch = this.#batch;
     let isAllSent = false;
     try {
-      isAllSent = run.frames === 0 || run.takers.flush(run);
+      isAllSent = batch.flush();
     } finally {
-      // Whoever has nothing queued any more takes the next run as well, unless something happens that says otherwise.
-      run.clear(run.isCounted && isAllSent && this.#others.length === 0);
-      this.#isScheduled = false;
-      this.#context.blocks.dropBlock(run.block);
+      // Whoever has nothing queued any more takes the next batch as well, unless something happens that says otherwise.
+      batch.finish();
+      if (!isAllSent || this.#others.length > 0) batch.invalidate();
+      this.isDue = false;
+      this.#context.blocks.dropBlock(batch.block);
     }
   }
 
@@ -131,51 +133,50 @@ export class Broadcaster implements Flushable {
   }
 
   #handOver(): void {
-    const run = this.#run;
-    if (run.frames > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.takeRun(); }
-    run.clear(false);
+    const batch = this.#batch;
+    if (batch.count > 0) { for (const core of this.#receivers?.values() ?? []) core.queue.takeBroadcasts(); }
+    batch.finish();
+    batch.invalidate();
   }
 
-  /** Whether anybody takes the run; finds out who does. */
-  #hasTakers(roomBytes: number, receivers: Receivers): boolean {
-    const run = this.#run;
+  /** Whether anybody takes the batch without being asked; finds out who does. */
+  #hasSubscribers(roomBytes: number, receivers: Receivers): boolean {
+    const batch = this.#batch;
     if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.#handOver();
-    if (!run.isCounted) {
-      this.#receivers = run.audience = receivers;
+    if (!batch.isCurrent) {
+      this.#receivers = batch.audience = receivers;
       this.#count(receivers);
     }
-    return run.takers.count > 0;
+    return batch.subscribers.count > 0;
   }
 
   #isFullFor(roomBytes: number): boolean {
-    const { block, frames, limits } = this.#run;
-    return this.#isScheduled && (block.bytes.length - block.end < roomBytes || frames >= limits.frames);
+    const { block, count, limits } = this.#batch;
+    return this.isDue && (block.bytes.length - block.end < roomBytes || count >= limits.frames);
   }
 
-  /** Sees to it that the run has a block with room for one more broadcast. */
+  /** Sees to it that the batch has a block with room for one more broadcast. */
   #makeRoom(roomBytes: number): void {
-    if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      this.#context.scheduler.add(this);
-    } else if (this.#isFullFor(roomBytes)) this.#context.blocks.dropBlock(this.#run.block);
+    if (!this.isDue) this.#context.scheduler.add(this);
+    else if (this.#isFullFor(roomBytes)) this.#context.blocks.dropBlock(this.#batch.block);
     else return;
-    const block = this.#context.blocks.takeBlock(this.#run.limits.bytes);
+    const block = this.#context.blocks.takeBlock(this.#batch.limits.bytes);
     block.holders = 1;
-    this.#run.block = block;
+    this.#batch.block = block;
   }
 
   #count(receivers: Receivers): void {
-    const run = this.#run;
-    const takers = run.takers = new RunTakers();
+    const batch = this.#batch;
+    const subscribers = batch.subscribers = new FanOut();
     this.#others = [];
     for (const core of receivers.values()) {
-      if (core.state === "open" && core.queue.prepareForRun(this.#encoder)) takers.add(core.queue);
+      if (core.state === "open" && core.queue.subscribe(this.#encoder)) subscribers.add(core.queue);
       else {
-        core.queue.takeRun();
+        core.queue.takeBroadcasts();
         this.#others.push(core);
       }
     }
-    run.isCounted = true;
+    batch.isCurrent = true;
   }
 
   /** Has those who are excepted take what came before, so that they can pass the next one by. */
@@ -183,13 +184,13 @@ export class Broadcaster implements Flushable {
     if (excepted === undefined) return;
     for (const core of excepted) {
       if (!this.#receivers?.has(core)) continue;
-      core.queue.takeRun();
-      if (core.state === "open" && core.queue.isInRun) tally.accepted--;
+      core.queue.takeBroadcasts();
+      if (core.state === "open" && core.queue.isSubscribed) tally.accepted--;
     }
   }
 
-  /** Sends what is no matter for a run: to each by itself, encoded once all the same. */
-  #sendApart(
+  /** Sends what is no matter for a batch: to each by itself, encoded once all the same. */
+  #sendSingly(
     payload: Uint8Array,
     roomBytes: number,
     cores: Iterable<Receiver>,
@@ -204,14 +205,14 @@ export class Broadcaster implements Flushable {
         count(tally, core, core.send(payload, 0, payload.length, key));
       } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core, core.tally("full"));
       else {
-        block ??= this.#encodeApart(payload, roomBytes);
+        block ??= this.#encodeSingly(payload, roomBytes);
         count(tally, core, core.sendShared(block, 0, block.end, payload, key));
       }
     }
     if (block !== undefined) blocks.dropBlock(block);
   }
 
-  #encodeApart(payload: Uint8Array, roomBytes: number): OutboundBlock {
+  #encodeSingly(payload: Uint8Array, roomBytes: number): OutboundBlock {
     const block = this.#context.blocks.takeBlock(roomBytes);
     block.holders = 1;
     try {

@@ -2,27 +2,21 @@
 
 import type { Clock } from "../clock.ts";
 import { checkSignal } from "../options.ts";
+import type { Receiver } from "./receiver.ts";
 
 /** How often receivers are looked at. */
 const LOOK_MS = 20;
 /** After so many looks without a byte taken a receiver is stalled: 200 ms, more than a round trip takes. */
 const MOST_STILL_LOOKS = 10;
 
-/** A session that may have to catch up. */
-export interface Receiver {
-  /** Where it is in its life. */
-  readonly state: string;
-  /** Whether it is over the high-water mark and has taken nothing for a while. It says itself when that is over. */
-  isStalled: boolean;
-  /** What it has still to take. */
-  readonly queue: { readonly isDrained: boolean; readonly isCongested: boolean };
-  /** Bytes that the system has taken for it, those of a write that is under way too. */
-  readonly takenBytes: number;
-}
+/** What is looked at of a session that may have to catch up. */
+export type Waiting = Pick<Receiver, "state" | "isStalled" | "takenBytes"> & {
+  readonly queue: Pick<Receiver["queue"], "isDrained" | "isCongested">;
+};
 
 /** One that is waited for. */
 interface Awaited {
-  readonly receiver: Receiver;
+  readonly receiver: Waiting;
   takenBytes: number;
   stillLooks: number;
 }
@@ -37,7 +31,7 @@ export class CrowdDrain {
   }
 
   /** Waits until those who are above a high-water mark, and read, are down at their low-water marks. */
-  async wait(receivers: Iterable<Receiver>, signal: AbortSignal | undefined): Promise<void> {
+  async wait(receivers: Iterable<Waiting>, signal: AbortSignal | undefined): Promise<void> {
     checkSignal("wait for sessions", signal);
     signal?.throwIfAborted();
     let awaited: Awaited[] = [];

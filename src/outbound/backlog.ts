@@ -52,6 +52,12 @@ export class Backlog {
   /** Where the last payload of each key stands in `#entries`. */
   readonly #latest = new Map<unknown, number>();
 
+  /** Makes a backlog if the policy for full queues is one that drops. */
+  static for({ pool, limits }: { readonly pool: BufferPool; readonly limits: QueueLimits }): Backlog | undefined {
+    const { whenFull } = limits;
+    return whenFull === "drop-oldest" || whenFull === "latest-per-key" ? new Backlog(pool, limits) : undefined;
+  }
+
   /** Makes an empty backlog whose store is no larger than it takes for `maxQueuedBytes` of payloads, and a quarter more. */
   constructor(pool: BufferPool, limits: QueueLimits) {
     this.#pool = pool;
@@ -70,23 +76,18 @@ export class Backlog {
     length: number,
     frameBytes: number,
     key: unknown,
-    before: { readonly bytes: number; readonly frames: number },
+    before: { readonly queuedBytes: number; readonly queuedFrames: number },
   ): SendResult {
     const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes, highWaterMarkFrames } = this.#limits;
     if (whenFull === "latest-per-key" && this.#supersede(key)) this.drops.superseded++;
     while (
-      before.bytes + this.bytes + frameBytes > maxQueuedBytes || before.frames + this.frames >= maxQueuedFrames
+      before.queuedBytes + this.bytes + frameBytes > maxQueuedBytes ||
+      before.queuedFrames + this.frames >= maxQueuedFrames
     ) {
-      if (whenFull !== "drop-oldest" || !this.#dropOldest()) return "full";
+      if (whenFull !== "drop-oldest" || this.#skip() === undefined) return "full";
+      this.#remove(this.#head);
       this.drops.oldest++;
     }
-    this.#push(payload, offset, length, frameBytes, key);
-    const isCongested = before.bytes + this.bytes > highWaterMarkBytes ||
-      before.frames + this.frames > highWaterMarkFrames;
-    return isCongested ? "congested" : "queued";
-  }
-
-  #push(payload: Uint8Array, offset: number, length: number, frameBytes: number, key: unknown): void {
     const bytes = this.#reserve(length);
     copyBytes(payload, offset, bytes, this.#end, length);
     if (key !== undefined) this.#latest.set(key, this.#entries.length);
@@ -95,6 +96,9 @@ export class Backlog {
     this.#liveBytes += length;
     this.bytes += frameBytes;
     this.frames++;
+    const isCongested = before.queuedBytes + this.bytes > highWaterMarkBytes ||
+      before.queuedFrames + this.frames > highWaterMarkFrames;
+    return isCongested ? "congested" : "queued";
   }
 
   /** Drops the payload with this key; says whether there was one. */
@@ -113,13 +117,6 @@ export class Backlog {
     take(this.#store.bytes, entry.start, entry.length);
     this.#remove(index);
     if (this.frames === 0) this.clear();
-    return true;
-  }
-
-  /** Drops the oldest payload; says whether there was one. */
-  #dropOldest(): boolean {
-    if (this.#skip() === undefined) return false;
-    this.#remove(this.#head);
     return true;
   }
 

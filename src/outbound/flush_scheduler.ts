@@ -1,14 +1,19 @@
-// FlushScheduler: remembers which queues hold something, and flushes them once: at the end of the turn in which they
-// were filled, or at the service's flush interval. Runtime neutral.
+// FlushScheduler: remembers which queues hold something, and has them written once: at the end of the turn in which they were
+// filled, behind several turns, or at the service's flush interval. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import type { SendLane } from "./send_lane.ts";
+import type { OutboundBlocks } from "./outbound_blocks.ts";
+import type { SendCursor } from "./send_cursor.ts";
 
 /** What the scheduler flushes. */
 export interface Flushable {
-  /** The next one that is down for the flush; the scheduler's. */
+  /** The next one that is due; the scheduler's. */
   nextDue: Flushable | undefined;
-  /** It is time to flush; the queue is down for no flush any more. */
+  /** Whether it is due; set by the scheduler, and taken back by whoever flushes. */
+  isDue: boolean;
+  /** Bytes that wait to be written; many for what is written to several peers, which waits for nobody. */
+  readonly queuedBytes: number;
+  /** It is time to flush; it is not due any more. */
   handleFlush(): void;
 }
 
@@ -17,8 +22,7 @@ export interface FlushOptions {
   /** How long to gather; 0 flushes at the end of each turn. */
   readonly intervalMs: number;
   /**
-   * Whether turns follow each other without a microtask between, to be flushed together behind the last, but for turns that
-   * sent to one session only.
+   * Whether turns follow each other without a microtask between, to be flushed together behind the last.
    *
    * @default {false}
    */
@@ -30,64 +34,73 @@ export interface FlushOptions {
   readonly afterReads?: ((callback: () => void) => void) | undefined;
 }
 
+/** So many turns wait for each other at the most: with more a write is hardly cheaper, and the first waits longer. */
+const MOST_TOGETHER = 12;
+/** A turn that sent more than this waits for nobody. */
+const MOST_TURN_BYTES = 8_192;
 /** With fewer, what turns gain by waiting for each other is less than what the call behind the reads costs. */
 const FEWEST_TOGETHER = 3;
 /** While fewer come together, up to so many do not wait before one does again, to see whether that has changed. */
-const MOST_APART = 31;
+const MOST_ALONE = 31;
 
-/** Batches the writes of a service: one a session and turn. */
+/**
+ * Batches the writes of a service: one a session and turn. Where connections that are ready together are read from one after
+ * the other, and then written to one after the other, a message of row A costs a twentieth less than where reads and writes take
+ * turns: the system's code for either is so large that one drives the other out of the processor's caches.
+ */
 export class FlushScheduler {
   readonly #clock: Clock;
-  readonly #lane: SendLane;
+  readonly #cursor: SendCursor;
+  readonly #blocks: OutboundBlocks;
   readonly #intervalMs: number;
   readonly #isInStep: boolean;
   readonly #afterReads: FlushOptions["afterReads"];
   /** The queues that are due, linked by `nextDue`. */
   #first: Flushable | undefined = undefined;
   #last: Flushable | undefined = undefined;
+  /** How many became due in this turn. */
+  #added = 0;
   #turnDepth = 0;
   #isScheduled = false;
   #timer: unknown = undefined;
   readonly #run = () => this.flush();
   #isAfterReadsDue = false;
-  /** How many turns wait for the call behind the reads, or did until there were too many. */
+  /** How many turns wait for the call behind the reads. */
+  #waiting = 0;
+  /** The same, with those that did until there were too many. */
   #together = 0;
   /** How many do not wait between two that do. */
-  #apart = 0;
-  #apartLeft = 0;
+  #alone = 0;
+  #aloneLeft = 0;
   readonly #runAfterReads = () => {
     this.#isAfterReadsDue = false;
-    this.#apart = this.#together < FEWEST_TOGETHER ? Math.min(2 * this.#apart + 1, MOST_APART) : 0;
-    this.#apartLeft = this.#apart;
+    this.#alone = this.#together < FEWEST_TOGETHER ? Math.min(2 * this.#alone + 1, MOST_ALONE) : 0;
+    this.#aloneLeft = this.#alone;
     this.#together = 0;
     this.flush();
   };
 
-  /**
-   * Makes a scheduler.
-   *
-   * @param clock Whose timer to use.
-   * @param lane Whose owner is due too, without having been added, if a block is in it; and so is who waits behind it.
-   * @param options When to flush.
-   */
-  constructor(clock: Clock, lane: SendLane, { intervalMs, isInStep = false, afterReads }: FlushOptions) {
+  /** Makes a scheduler over what the queues of a service share. */
+  constructor(
+    clock: Clock,
+    { cursor, blocks }: { readonly cursor: SendCursor; readonly blocks: OutboundBlocks },
+    { intervalMs, isInStep = false, afterReads }: FlushOptions,
+  ) {
     this.#clock = clock;
-    this.#lane = lane;
+    this.#cursor = cursor;
+    this.#blocks = blocks;
     this.#intervalMs = intervalMs;
     this.#isInStep = isInStep;
     this.#afterReads = afterReads;
   }
 
-  /** Puts a queue down for the next flush; at most once, as the queue remembers. */
+  /** Puts one that is not due down for the next flush. */
   add(queue: Flushable): void {
+    queue.isDue = true;
     if (this.#last === undefined) this.#first = queue;
     else this.#last.nextDue = queue;
     this.#last = queue;
-    if (this.#turnDepth === 0 || this.#intervalMs > 0) this.#schedule();
-  }
-
-  /** A queue has put a block in the lane: most turns send to one session, which then need not be added. */
-  handleLaneOpen(): void {
+    this.#added++;
     if (this.#turnDepth === 0 || this.#intervalMs > 0) this.#schedule();
   }
 
@@ -98,9 +111,14 @@ export class FlushScheduler {
 
   /** Ends a turn. */
   leaveTurn(): void {
-    if (--this.#turnDepth > 0 || this.#intervalMs > 0) return;
-    if (this.#first === undefined) this.#leaveSmallTurn();
-    else if (this.#isInStep) this.#schedule();
+    if (--this.#turnDepth > 0 || this.#last === undefined) return;
+    // The next turn may go on in the block of this one.
+    this.#cursor.owner?.settle();
+    const added = this.#added;
+    this.#added = 0;
+    if (this.#intervalMs > 0) return;
+    if (this.#isInStep) this.#schedule();
+    else if (added <= 1) this.#leaveSmallTurn(this.#last);
     else this.flush();
   }
 
@@ -109,10 +127,12 @@ export class FlushScheduler {
     this.#isScheduled = false;
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
-    this.#lane.flush();
+    this.#cursor.owner?.settle();
+    this.#blocks.closeTurn();
     let queue = this.#first;
     // A flush may fill other queues (the in-memory transport): those are for the next round.
     this.#first = this.#last = undefined;
+    this.#added = this.#waiting = 0;
     while (queue !== undefined) {
       const next: Flushable | undefined = queue.nextDue;
       queue.nextDue = undefined;
@@ -121,16 +141,15 @@ export class FlushScheduler {
     }
   }
 
-  /** Nobody is due but who may have the lane. */
-  #leaveSmallTurn(): void {
-    if (this.#lane.block === undefined) return;
-    if (this.#afterReads === undefined) return this.#lane.flush();
-    if (this.#apartLeft > 0) {
-      this.#apartLeft--;
-      return this.#lane.flush();
+  /** The turn sent to one session at the most, which may wait for what others send. */
+  #leaveSmallTurn(queue: Flushable): void {
+    if (this.#afterReads === undefined) return this.flush();
+    if (this.#aloneLeft > 0) {
+      this.#aloneLeft--;
+      return this.flush();
     }
-    if (!this.#lane.park()) return;
     this.#together++;
+    if (queue.queuedBytes > MOST_TURN_BYTES || ++this.#waiting >= MOST_TOGETHER) return this.flush();
     if (this.#isAfterReadsDue) return;
     this.#isAfterReadsDue = true;
     this.#afterReads(this.#runAfterReads);

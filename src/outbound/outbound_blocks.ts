@@ -72,6 +72,8 @@ export class OutboundBlocks {
    * cheaper than renting. Undefined while somebody has it.
    */
   #own: OutboundBlock | undefined = undefined;
+  /** The same while the turns that are to be written together add to it. */
+  #turn: OutboundBlock | undefined = undefined;
   readonly #freeSegments: OutboundSegment[] = [];
 
   /** Makes an empty store over a pool. */
@@ -88,8 +90,6 @@ export class OutboundBlocks {
 
   /** Takes a block of at least `bytes`, held by nobody yet. */
   takeBlock(bytes: number): OutboundBlock {
-    const own = this.takeOwn(bytes);
-    if (own !== undefined) return own;
     const block = this.#freeBlocks.pop() ?? new OutboundBlock();
     const rented = this.#pool.rent(bytes);
     block.rented = rented;
@@ -97,12 +97,21 @@ export class OutboundBlocks {
     return block;
   }
 
-  /** Takes the service's own block if nobody has it, and it holds `bytes`. `dropBlock` puts it back. */
-  takeOwn(bytes: number): OutboundBlock | undefined {
-    const own = this.#own;
-    if (own === undefined || bytes > OWN_BYTES) return undefined;
-    this.#own = undefined;
-    return own;
+  /** Gives the block that the frames of this turn go into; undefined if somebody keeps it, or it has no room for `bytes`. */
+  openTurn(bytes: number): OutboundBlock | undefined {
+    if (this.#turn === undefined && bytes <= OWN_BYTES) {
+      this.#turn = this.#own;
+      this.#own = undefined;
+    }
+    const block = this.#turn;
+    return block !== undefined && block.bytes.length - block.end >= bytes ? block : undefined;
+  }
+
+  /** What is in the block of the turn is written now: who keeps it has it for himself. */
+  closeTurn(): void {
+    const block = this.#turn;
+    this.#turn = undefined;
+    if (block !== undefined && block.holders === 0) this.#own = block;
   }
 
   /** Lets one holder go; the last one's leaving gives the memory back. */
@@ -111,7 +120,7 @@ export class OutboundBlocks {
     block.end = 0;
     block.holders = 0;
     if (block.rented === undefined) {
-      this.#own = block;
+      if (block !== this.#turn) this.#own = block;
       return;
     }
     block.rented.release();

@@ -3,15 +3,24 @@
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 import type { Transport } from "../transport/transport.ts";
-import { BroadcastRun } from "./broadcast_run.ts";
+import { BroadcastBatch } from "./broadcast_batch.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 import { OutboundBlocks } from "./outbound_blocks.ts";
-import { SendLane } from "./send_lane.ts";
-import { TurnBatch } from "./turn_batch.ts";
+import { SendCursor } from "./send_cursor.ts";
 
 /** On Deno: some hundred positions of a game's tick. */
 const IN_FLIGHT_BYTES = 16_384;
+
+/** The session behind a queue. */
+export interface SendQueueOwner {
+  /** The connection took something, or all; runs inside `send` at times, so it must not call the application. */
+  handleProgress(): void;
+  /** The queue is full, and the policy is to close. */
+  handleOverflow(): void;
+  /** A message cannot be encoded, which ends the session. */
+  handleEncodeFault(fault: unknown): void;
+}
 
 /** What a queue is given by its service. */
 export interface SendQueueOrigin {
@@ -30,15 +39,13 @@ export interface SendQueueContext extends SendQueueOrigin {
   /** Who flushes. */
   readonly scheduler: FlushScheduler;
   /** Up to so many queued bytes a send is neither refused nor congested. */
-  readonly easyBytes: number;
+  readonly uncongestedBytes: number;
   /** So much may wait behind a write under way and is sent in any case; -1 for nothing. Some, where every write is under way. */
   readonly inFlightBytes: number;
   /** The broadcasts that queues have still to take. */
-  readonly run: BroadcastRun;
-  /** Where the frames of a queue go that follow each other. */
-  readonly lane: SendLane;
-  /** Where they wait to be written with those of others. */
-  readonly batch: TurnBatch;
+  readonly broadcasts: BroadcastBatch;
+  /** Where the next frame goes. */
+  readonly cursor: SendCursor;
 }
 
 /**
@@ -54,19 +61,21 @@ export function makeSendQueueContext(
   },
 ): SendQueueContext {
   const blocks = new OutboundBlocks(pool);
-  const batch = new TurnBatch(blocks);
-  const lane = new SendLane(batch);
+  const cursor = new SendCursor();
   const { afterReads, isInStep } = transport;
   return {
     pool,
     limits,
     handlers,
-    lane,
-    batch,
+    cursor,
     blocks,
-    scheduler: new FlushScheduler(clock, lane, { intervalMs: limits.flushIntervalMs, isInStep, afterReads }),
-    easyBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
+    scheduler: new FlushScheduler(clock, { cursor, blocks }, {
+      intervalMs: limits.flushIntervalMs,
+      isInStep,
+      afterReads,
+    }),
+    uncongestedBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
     inFlightBytes: transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
-    run: new BroadcastRun(),
+    broadcasts: new BroadcastBatch(),
   };
 }

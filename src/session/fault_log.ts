@@ -2,8 +2,9 @@
 // neutral.
 
 import type { Clock } from "../clock.ts";
-import { messageOf } from "../errors.ts";
+import { messageOf, SessionClosedError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { CloseReason } from "./close_reason.ts";
 
 /** For how long more of a kind are counted and not reported. */
 const PERIOD_MS = 1_000;
@@ -59,6 +60,16 @@ export class FaultLog {
     Object.assign(known, { level, message, properties });
     known.count++;
     this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
+  }
+
+  /** Reports what ends a session. */
+  reportEnd(id: number, reason: CloseReason, error: Error): void {
+    const isOwnEnd = error instanceof SessionClosedError && error.sessionId === id;
+    // A handler's fault is the application's, who needs to see where; any other is the peer's.
+    const isHandlers = reason === "handler-error" && !isOwnEnd;
+    const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
+    const properties = { id, reason, error: isHandlers ? error : messageOf(error) };
+    this.report(reason, level, "Session {id} ends by {reason}: {error}", properties);
   }
 
   /**

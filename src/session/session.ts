@@ -167,7 +167,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     checkPayload(payload);
     const core = this.#core;
     const { length } = payload;
-    const isDown = core.queue.hasLane && core.lane.take(core.queue, payload, 0, length);
+    const isDown = core.queue.hasCursor && core.cursor.take(core.queue, payload, 0, length);
     const result = isDown ? "queued" : core.send(payload, 0, length, options?.key);
     if (options?.flush !== "now") return result;
     core.queue.flush();
@@ -191,7 +191,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
       offset + length > buffer.byteLength
     ) refuseRange(buffer, offset, length);
     const core = this.#core;
-    return core.queue.hasLane && core.lane.take(core.queue, buffer, offset, length)
+    return core.queue.hasCursor && core.cursor.take(core.queue, buffer, offset, length)
       ? "queued"
       : core.send(buffer, offset, length);
   }

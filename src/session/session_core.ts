@@ -3,7 +3,7 @@
 
 import { plainView } from "../buffer/plain_view.ts";
 import type { Codec } from "../codec/codec.ts";
-import { messageOf, PoolError, SessionClosedError, toError } from "../errors.ts";
+import { PoolError, SessionClosedError, toError } from "../errors.ts";
 import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
 import { type CloseEvent, type CloseReason, detailOf, isOrderly } from "./close_reason.ts";
@@ -16,8 +16,9 @@ import type { InputWatched } from "./input_watch.ts";
 import { checkQueueTakes } from "./limits.ts";
 import type { Holder } from "./memory_guard.ts";
 import type { OutboundBlock } from "../outbound/outbound_blocks.ts";
-import { SendQueue, type SendQueueOwner } from "../outbound/send_queue.ts";
-import type { SendLane } from "../outbound/send_lane.ts";
+import { SendQueue } from "../outbound/send_queue.ts";
+import type { SendQueueOwner } from "../outbound/send_queue_context.ts";
+import type { SendCursor } from "../outbound/send_cursor.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
@@ -45,7 +46,7 @@ export class SessionCore<Data>
   // What each message touches comes first.
   readonly queue: SendQueue;
   /** Where messages go first; `send` takes what it does not. */
-  readonly lane: SendLane;
+  readonly cursor: SendCursor;
   state: SessionState = "opening";
   /** Who waits for the queue to shrink; undefined before the first. */
   #drainWaiters: DrainWaiters | undefined = undefined;
@@ -76,7 +77,7 @@ export class SessionCore<Data>
   /** Makes a life over a connection that is not started. */
   constructor(context: SessionContext<Data>, connection: Connection, id: number, origin: SessionOrigin) {
     this.#context = context;
-    this.lane = context.lane;
+    this.cursor = context.cursor;
     this.id = id;
     this.origin = origin;
     this.hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
@@ -139,7 +140,7 @@ export class SessionCore<Data>
     this.#ending?.giveUp();
   }
 
-  /** Encodes and queues a message that the lane did not take; see `SendQueue.push`. */
+  /** Encodes and queues a message that the cursor did not take; see `SendQueue.push`. */
   send(buffer: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
     let result: SendResult = "closed";
     if (this.state === "open") {
@@ -169,12 +170,7 @@ export class SessionCore<Data>
 
   handleFault(reason: CloseReason, fault: unknown): void {
     const error = toError(fault);
-    const isOwnEnd = error instanceof SessionClosedError && error.sessionId === this.id;
-    // A handler's fault is the application's, who needs to see where; any other is the peer's.
-    const isHandlers = reason === "handler-error" && !isOwnEnd;
-    const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
-    const properties = { id: this.id, reason, error: isHandlers ? error : messageOf(error) };
-    this.#context.faults.report(reason, level, "Session {id} ends by {reason}: {error}", properties);
+    this.#context.faults.reportEnd(this.id, reason, error);
     this.close(reason, error);
   }
 

@@ -22,7 +22,7 @@ const who = fc.nat({ max: 5 });
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
     fc.record({ kind: fc.constantFrom("broadcast", "group", "send", "burst", "except"), who, length: lengths }),
-    // Bursts to one after the other: the second takes the lane from the first.
+    // Bursts to one after the other: the second takes the cursor from the first.
     fc.record({ kind: fc.constant("burst"), who, length: fc.integer({ min: 0, max: 60 }) }),
     fc.record({ kind: fc.constantFrom("join", "leave", "flush", "turn"), who }),
     fc.record({ kind: fc.constantFrom("turn", "turn", "close", "connect"), who }),

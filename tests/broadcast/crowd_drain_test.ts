@@ -4,18 +4,18 @@ import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { SessionState } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
-import { CrowdDrain, type Receiver } from "../../src/broadcast/crowd_drain.ts";
+import { CrowdDrain, type Waiting } from "../../src/broadcast/crowd_drain.ts";
 
 const HIGH = 100;
 const LOW = 50;
 
-class Peer implements Receiver {
+class Peer implements Waiting {
   state: SessionState = "open";
   isStalled = false;
   /** What the system has taken is what was sent less this. */
   readonly connection = { pendingBytes: 0 };
   queuedBytes: number;
-  readonly queue: Receiver["queue"] & { sentBytes: number };
+  readonly queue: Waiting["queue"] & { sentBytes: number };
 
   constructor(queuedBytes: number) {
     this.queuedBytes = queuedBytes;

@@ -1,5 +1,5 @@
 // The outgoing side, whole: random mixes of all that a service can send, and what can happen meanwhile. Each receiver gets
-// exactly what the model says, and reading a figure changes nothing.
+// exactly what the model says, every invariant holds after each step, and reading a figure changes nothing.
 //
 // LASTER_LONG=1 has the four cases take a million steps; LASTER_SEED=n repeats a run.
 
@@ -113,6 +113,7 @@ async function play(random: () => number, form: keyof typeof FORMS, steps: numbe
   for (let step = 0; step < steps; step++) {
     if (random() < 0.6) act();
     else await happen();
+    world.check();
     world.sweep();
   }
   for (let round = 0; round < 100 && world.lives.length > 0; round++) {

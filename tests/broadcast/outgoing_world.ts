@@ -202,4 +202,10 @@ export class OutgoingWorld {
       state === "open" && members?.has(session) !== false && !excepted.includes(session)
     );
   }
+
+  /** Every invariant of the outgoing side. */
+  check(): void {
+    this.context.broadcasts.checkInvariants();
+    for (const { core } of this.lives) if (core.state !== "closed") core.queue.checkInvariants();
+  }
 }

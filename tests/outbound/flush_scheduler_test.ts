@@ -2,28 +2,27 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { rawCodec } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import { type Flushable, FlushScheduler } from "../../src/outbound/flush_scheduler.ts";
 import { BufferPool } from "@laster/net/buffer";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
-import { type LaneOwner, SendLane } from "../../src/outbound/send_lane.ts";
-import { TurnBatch } from "../../src/outbound/turn_batch.ts";
+import { SendCursor } from "../../src/outbound/send_cursor.ts";
 
 function setUp(intervalMs: number, isInStep = false) {
   const clock = new FakeClock();
-  const batch = new TurnBatch(new OutboundBlocks(new BufferPool()));
-  const lane = new SendLane(batch);
-  const scheduler = new FlushScheduler(clock, lane, { intervalMs, isInStep });
+  const shared = { cursor: new SendCursor(), blocks: new OutboundBlocks(new BufferPool()) };
+  const scheduler = new FlushScheduler(clock, shared, { intervalMs, isInStep });
   const log: string[] = [];
   const queue = (name: string, then = () => {}): Flushable => ({
     nextDue: undefined,
+    isDue: false,
+    queuedBytes: Infinity,
     handleFlush() {
       log.push(name);
       then();
     },
   });
-  return { batch, clock, lane, scheduler, log, queue };
+  return { clock, scheduler, log, queue };
 }
 
 test("FlushScheduler flushes in a microtask outside a turn, in the order of adding", async () => {
@@ -122,74 +121,4 @@ test("FlushScheduler in step flushes what several turns sent together, behind th
   await undefined;
   await undefined;
   assertEquals(log, ["end of one", "end of two", "one", "two"]);
-});
-
-/** Somebody who has the lane, with a block in it. */
-function takeLane({ batch, lane, scheduler, log }: ReturnType<typeof setUp>, name: string): void {
-  const owner: LaneOwner = {
-    hasLane: false,
-    encoder: rawCodec().createEncoder(),
-    batchIndex: -1,
-    settle: () => lane.close(),
-    writeShared: () => log.push(name),
-    takeBack() {},
-    handleEncodeError() {},
-  };
-  const block = batch.takeBlock(1);
-  if (block === undefined) throw new Error("there must be a block");
-  lane.open(owner, block, 0, 0);
-  lane.block = block;
-  scheduler.handleLaneOpen();
-}
-
-test("FlushScheduler.leaveTurn() flushes who has the lane, before who was added, and nothing once the lane is closed", async () => {
-  const fixture = setUp(0);
-  const { lane, scheduler, log, queue } = fixture;
-  scheduler.enterTurn();
-  takeLane(fixture, "lane");
-  scheduler.leaveTurn();
-  assertEquals([log, lane.owner], [["lane"], undefined]);
-  scheduler.enterTurn();
-  scheduler.add(queue("one"));
-  takeLane(fixture, "lane again");
-  scheduler.leaveTurn();
-  assertEquals(log, ["lane", "lane again", "one"]);
-  scheduler.enterTurn();
-  takeLane(fixture, "lost");
-  lane.close();
-  scheduler.leaveTurn();
-  await undefined;
-  assertEquals(log.length, 3);
-});
-
-test("FlushScheduler.handleLaneOpen() flushes in a microtask outside a turn, and at the interval if there is one", async () => {
-  const fixture = setUp(0);
-  takeLane(fixture, "lane");
-  assertEquals(fixture.log, []);
-  await undefined;
-  assertEquals(fixture.log, ["lane"]);
-  const slow = setUp(50);
-  slow.scheduler.enterTurn();
-  takeLane(slow, "lane");
-  slow.scheduler.leaveTurn();
-  await slow.clock.advance(49);
-  assertEquals(slow.log, []);
-  await slow.clock.advance(1);
-  assertEquals(slow.log, ["lane"]);
-});
-
-test("FlushScheduler in step flushes at once what a turn has sent to one session only", async () => {
-  const fixture = setUp(0, true);
-  const { scheduler, log, queue } = fixture;
-  scheduler.enterTurn();
-  takeLane(fixture, "lane");
-  scheduler.leaveTurn();
-  assertEquals(log, ["lane"]);
-  scheduler.enterTurn();
-  scheduler.add(queue("one"));
-  takeLane(fixture, "lane again");
-  scheduler.leaveTurn();
-  assertEquals(log, ["lane"]);
-  await undefined;
-  assertEquals(log, ["lane", "lane again", "one"]);
 });

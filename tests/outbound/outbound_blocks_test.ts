@@ -1,7 +1,7 @@
 // OutboundBlocks: who holds a block, and when its memory goes back.
 
 import test from "node:test";
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 
@@ -10,19 +10,24 @@ function setUp() {
   return { pool, blocks: new OutboundBlocks(pool) };
 }
 
-test("OutboundBlocks lends its own block while it is free, and rents then", () => {
+test("OutboundBlocks.openTurn() gives the same block for all turns, until one keeps it", () => {
   const { pool, blocks } = setUp();
-  const own = blocks.takeBlock(49_152);
-  assertEquals([own.bytes.length, pool.outstanding], [49_152, 0]);
-  const rented = blocks.takeBlock(100);
-  assertEquals([rented.bytes.length, pool.outstanding], [50_000, 1]);
-  own.end = 10;
-  blocks.dropBlock(own);
-  blocks.dropBlock(rented);
-  assertEquals(pool.outstanding, 0);
-  const again = blocks.takeBlock(100);
-  assertStrictEquals(again, own);
-  assertEquals([again.end, again.holders], [0, 0]);
+  const block = blocks.openTurn(49_152);
+  assert(block !== undefined);
+  assertEquals([block.bytes.length, pool.outstanding], [49_152, 0]);
+  block.end = 10;
+  const segments = [blocks.takeSegment(block, 0, 4, false), blocks.takeSegment(block, 4, 10, false)];
+  assertStrictEquals(blocks.openTurn(49_142), block);
+  assertEquals(blocks.openTurn(49_143), undefined, "there is no room");
+  blocks.closeTurn();
+  blocks.dropSegment(segments[0]);
+  assertEquals(blocks.openTurn(1), undefined, "one has it");
+  blocks.dropSegment(segments[1]);
+  assertStrictEquals(blocks.openTurn(1), block);
+  assertEquals([block.end, block.holders], [0, 0]);
+  blocks.closeTurn();
+  assertStrictEquals(blocks.openTurn(1), block, "nobody took anything of it");
+  assertEquals(blocks.openTurn(49_153), undefined);
 });
 
 test("OutboundBlocks.takeBlock() gives a block of at least the bytes asked for, empty and held by nobody", () => {

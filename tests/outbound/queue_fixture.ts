@@ -76,7 +76,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   const encoder = codec.createEncoder();
   const resolved = resolveSessionLimits(limits, encoder);
   const context = makeSendQueueContext({ clock, pool, limits: resolved, handlers: {}, transport: {} });
-  const { lane } = context;
+  const { cursor } = context;
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);
   context.scheduler.add = (queue) => {
@@ -107,7 +107,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
       return additions;
     },
     push(payload: Uint8Array) {
-      const isDown = lane.owner === queue && lane.take(queue, payload, 0, payload.length);
+      const isDown = queue.hasCursor && cursor.take(queue, payload, 0, payload.length);
       return isDown ? "queued" : queue.push(payload, 0, payload.length);
     },
     /** Ends the loan. */

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { lengthPrefixed, rawCodec } from "@laster/net";
 import { pattern } from "../support.ts";
 import { printedRandom } from "../random.ts";
+import type { OutboundBlocks, OutboundSegment } from "../../src/outbound/outbound_blocks.ts";
 import { SendQueue } from "../../src/outbound/send_queue.ts";
 import { makeQueue, makeShared } from "./queue_fixture.ts";
 
@@ -17,6 +18,15 @@ function smallQueue(limits = {}) {
 
 /** What a shared frame was made of does not matter to queues that drop nothing. */
 const NOTHING = new Uint8Array(0);
+
+/** Has somebody else keep the block that is not rented. */
+function occupyTurnBlock(blocks: OutboundBlocks): OutboundSegment {
+  const block = blocks.openTurn(1);
+  assert(block !== undefined);
+  const segment = blocks.takeSegment(block, 0, 0, false);
+  blocks.closeTurn();
+  return segment;
+}
 
 test("SendQueue.push() sends all of a turn in one write, in order", async () => {
   const { queue, connection, push, pool } = makeQueue();
@@ -157,15 +167,15 @@ test("SendQueue.push() answers for the mark, and counts, what has gathered as wh
 test("SendQueue.push() comes behind a broadcast that is still to be taken, and leaves the service its block", () => {
   const { push, queue, connection, context, pool } = makeQueue();
   const { block, ranges: [[start]] } = makeShared(context.blocks, [pattern(100, 1)]);
-  Object.assign(context.run, { block, audience: { has: () => true } });
-  context.run.add(start);
+  Object.assign(context.broadcasts, { block, audience: { has: () => true } });
+  context.broadcasts.add(start);
   push(pattern(10, 2));
-  context.run.clear(false);
+  context.broadcasts.finish();
   context.blocks.dropBlock(block);
   queue.flush();
   assertEquals(connection.received, [...pattern(100, 1), ...pattern(10, 2)]);
-  const own = context.blocks.takeBlock(1);
-  assertEquals([own.rented, pool.outstanding], [undefined, 0]);
+  const own = context.blocks.openTurn(1);
+  assertEquals([own?.rented, own?.end, pool.outstanding], [undefined, 0, 0]);
 });
 
 test("SendQueue keeps what has gathered for it when another queue is sent to, or the connection is disposed of in a write", async () => {
@@ -179,7 +189,7 @@ test("SendQueue keeps what has gathered for it when another queue is sent to, or
   second.push(pattern(50, 2), 0, 50);
   first.push(pattern(10, 3));
   await undefined;
-  assertEquals(first.connection.received, [...pattern(50, 2), ...pattern(100, 1), ...pattern(10, 3)]);
+  assertEquals(first.connection.received, [...pattern(100, 1), ...pattern(10, 3), ...pattern(50, 2)]);
   assertEquals([first.queue.sentFrames, second.sentFrames, first.pool.outstanding], [2, 1, 0]);
   first.push(pattern(100, 1));
   first.connection.isTaking = false;
@@ -197,12 +207,12 @@ test("SendQueue keeps what has gathered for it when another queue is sent to, or
 
 test("SendQueue.push() begins with a block as large as the last one was", () => {
   const { push, queue, pool, context } = makeQueue();
-  const own = context.blocks.takeBlock(1); // Somebody else has the one that is not rented.
+  const others = occupyTurnBlock(context.blocks);
   for (let round = 0; round < 2; round++) {
     for (let count = 0; count < 30; count++) push(pattern(100));
     queue.flush();
   }
-  context.blocks.dropBlock(own);
+  context.blocks.dropSegment(others);
   const { classes } = pool.stats();
   assertEquals(
     classes.map(({ hits, misses }) => hits + misses),
@@ -213,6 +223,7 @@ test("SendQueue.push() begins with a block as large as the last one was", () => 
 
 test("SendQueue.pushShared() extends a run of one shared block, and keeps the order with own frames", async () => {
   const { push, queue, connection, context, pool } = makeQueue();
+  const others = occupyTurnBlock(context.blocks);
   const frames = [1, 2, 3, 4, 5].map((seed) => pattern(1_000, seed));
   const { block, ranges } = makeShared(context.blocks, frames);
   for (const [start, end] of ranges.slice(0, 3)) assertEquals(queue.pushShared(block, start, end, NOTHING), "queued");
@@ -227,7 +238,28 @@ test("SendQueue.pushShared() extends a run of one shared block, and keeps the or
   assertEquals(connection.writes, [5_010], "gathered");
   const expected = [...frames.slice(0, 3), pattern(10, 9), ...frames.slice(3)].flatMap((frame) => [...frame]);
   assertEquals(connection.received, expected);
+  context.blocks.dropSegment(others);
   assertEquals([queue.queuedFrames, pool.outstanding], [0, 0]);
+});
+
+test("SendQueue.pushShared() keeps no block for each of the small frames that have to wait", () => {
+  const { queue, connection, context, drain, pool } = makeQueue();
+  connection.isTaking = false;
+  const expected: number[] = [];
+  for (let seed = 0; seed < 100; seed++) {
+    const frame = pattern(50, seed);
+    const { block, ranges: [[start, end]] } = makeShared(context.blocks, [frame]);
+    queue.pushShared(block, start, end, NOTHING);
+    context.blocks.dropBlock(block);
+    queue.flush();
+    queue.checkInvariants();
+    expected.push(...frame);
+  }
+  assert(pool.outstanding <= 3, `${pool.outstanding} blocks`);
+  connection.isTaking = true;
+  drain();
+  assertEquals(connection.received, expected);
+  assertEquals([queue.queuedBytes, pool.outstanding], [0, 0]);
 });
 
 test("SendQueue.pushShared() extends the run that is on loan, and leaves the block to the others", async () => {
@@ -428,26 +460,26 @@ test("SendQueue.push() takes no more frames than maxQueuedFrames when they gathe
   assertEquals(queue.queuedFrames, 3);
 });
 
-test("SendQueue.flushRun() writes no broadcast twice when the run was handed over before", () => {
+test("SendQueue.flush() writes no broadcast twice when they were handed over before", () => {
   const { queue, connection, context } = makeQueue();
-  const { blocks, run } = context;
-  run.block = blocks.takeBlock(10);
-  run.block.holders = 1;
-  run.block.end = 10;
-  run.audience = { has: () => true };
-  run.add(0);
-  queue.takeRun();
-  run.clear(false);
-  assert(queue.flushRun());
-  assert(queue.flushRun());
+  const { blocks, broadcasts } = context;
+  broadcasts.block = blocks.takeBlock(10);
+  broadcasts.block.holders = 1;
+  broadcasts.block.end = 10;
+  broadcasts.audience = { has: () => true };
+  broadcasts.add(0);
+  queue.takeBroadcasts();
+  broadcasts.finish();
+  queue.flush();
+  queue.flush();
   assertEquals(connection.received.length, 10);
-  blocks.dropBlock(run.block);
+  blocks.dropBlock(broadcasts.block);
 });
 
 test("SendQueue.push() has the broadcaster ask again who takes broadcasts, since it may use up the room for them", () => {
   const { queue, push, context } = makeQueue();
-  assert(queue.prepareForRun(queue.encoder));
-  context.run.isCounted = true;
+  assert(queue.subscribe(queue.encoder));
+  context.broadcasts.isCurrent = true;
   push(pattern(10));
-  assertEquals(context.run.isCounted, false);
+  assertEquals(context.broadcasts.isCurrent, false);
 });

@@ -7,8 +7,7 @@ import { type Codec, Frame, simpleBinary } from "@laster/net/codec";
 import type { CloseReason } from "@laster/net";
 import { FlushScheduler } from "../../src/outbound/flush_scheduler.ts";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
-import { SendLane } from "../../src/outbound/send_lane.ts";
-import { TurnBatch } from "../../src/outbound/turn_batch.ts";
+import { SendCursor } from "../../src/outbound/send_cursor.ts";
 import { isThenable } from "../../src/session/handler_result.ts";
 import { Inbox } from "../../src/session/inbox.ts";
 import { TimeoutQueue } from "../../src/session/timeout_queue.ts";
@@ -61,7 +60,9 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
   const inbox = new Inbox(
     {
       pool,
-      scheduler: new FlushScheduler(clock, new SendLane(new TurnBatch(new OutboundBlocks(pool))), { intervalMs: 0 }),
+      scheduler: new FlushScheduler(clock, { cursor: new SendCursor(), blocks: new OutboundBlocks(pool) }, {
+        intervalMs: 0,
+      }),
       frame: new Frame(),
       limits: { framesPerTurn, handlerTimeoutMs: 0 },
       turns: new TurnQueue(clock, 0),

@@ -1,4 +1,4 @@
-// TurnBatch: what turns have sent to one session each leaves behind the last of them, in order, and nothing is lost or
+// FlushScheduler: what turns have sent to one session each leaves behind the last of them, in order, and nothing is lost or
 // written over when a session does anything else meanwhile.
 
 import test from "node:test";
@@ -42,10 +42,10 @@ function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
     };
     return { connection, owner, queue: new SendQueue(context, connection, encoder, owner) };
   });
-  const { lane, scheduler } = context;
+  const { cursor, scheduler } = context;
   const send = (index: number, payload: Uint8Array) => {
     const { queue } = ends[index];
-    return lane.owner === queue && lane.take(queue, payload, 0, payload.length)
+    return queue.hasCursor && cursor.take(queue, payload, 0, payload.length)
       ? "queued"
       : queue.push(payload, 0, payload.length);
   };
@@ -71,7 +71,7 @@ function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
 
 const bytesOf = (...values: readonly number[]) => new Uint8Array(values);
 
-test("TurnBatch has what turns sent to one session each written behind the last, in their order, by one call", () => {
+test("FlushScheduler has what turns sent to one session each written behind the last, in their order, by one call", () => {
   const { afterReads, due, ends, send, turn, writes } = setUp(3);
   for (const index of [1, 0, 2]) turn(() => send(index, bytesOf(index, index)));
   assertEquals([writes, due.length], [[], 1]);
@@ -88,7 +88,7 @@ test("TurnBatch has what turns sent to one session each written behind the last,
   assertEquals([ends[0].connection.received, ends[0].connection.writes], [[0, 0, 9], [2, 1]]);
 });
 
-test("TurnBatch is written once twelve turns wait, and the call that was asked for finds nothing", () => {
+test("FlushScheduler is written once twelve turns wait, and the call that was asked for finds nothing", () => {
   const { afterReads, send, turn, writes } = setUp(MOST_MEMBERS);
   for (let index = 0; index < MOST_MEMBERS; index++) {
     assertEquals(writes, [], `${index} wait`);
@@ -99,7 +99,7 @@ test("TurnBatch is written once twelve turns wait, and the call that was asked f
   assertEquals(writes.length, MOST_MEMBERS);
 });
 
-test("TurnBatch lets a turn that sent much wait for nobody, and those before it go with it", () => {
+test("FlushScheduler lets a turn that sent much wait for nobody, and those before it go with it", () => {
   const { due, send, turn, writes } = setUp(3);
   turn(() => send(0, bytesOf(1)));
   turn(() => send(1, new Uint8Array(MOST_TURN_BYTES)));
@@ -108,7 +108,7 @@ test("TurnBatch lets a turn that sent much wait for nobody, and those before it 
   assertEquals(writes, [0, 1, 2]);
 });
 
-test("TurnBatch waits for nobody where no turn follows", () => {
+test("FlushScheduler waits for nobody where no turn follows", () => {
   const { send, turn, writes, due } = setUp(2);
   turn(() => {
     send(0, bytesOf(1));
@@ -117,7 +117,7 @@ test("TurnBatch waits for nobody where no turn follows", () => {
   assertEquals([writes.toSorted(), due.length], [[0, 1], 0]);
 });
 
-test("TurnBatch counts what waits as queued, and lets go of who is asked", () => {
+test("FlushScheduler counts what waits as queued, and goes on with who sends again", () => {
   const { afterReads, ends, send, turn, writes } = setUp(2);
   turn(() => send(0, bytesOf(1, 2)));
   turn(() => send(1, bytesOf(3)));
@@ -127,7 +127,7 @@ test("TurnBatch counts what waits as queued, and lets go of who is asked", () =>
   assertEquals(ends.map(({ connection }) => connection.received), [[1, 2, 4], [3]]);
 });
 
-test("TurnBatch knows where each one's frames end, whoever left the block in between", () => {
+test("FlushScheduler knows where each one's frames end, whoever left the block in between", () => {
   const { context, ends, send, turn } = setUp(4);
   turn(() => send(0, bytesOf(0)));
   turn(() => {
@@ -140,7 +140,7 @@ test("TurnBatch knows where each one's frames end, whoever left the block in bet
   assertEquals(ends.map(({ connection }) => connection.received), [[0], [1, 1], [2, 2, 2], [3]]);
 });
 
-test("TurnBatch keeps the block for a peer that does not take its part, and has the next frames go elsewhere", () => {
+test("FlushScheduler keeps the block for a peer that does not take its part, and has the next frames go elsewhere", () => {
   const { afterReads, ends, pool, send, turn } = setUp(2);
   ends[0].connection.isTaking = false;
   turn(() => send(0, bytesOf(1, 2)));
@@ -157,7 +157,7 @@ test("TurnBatch keeps the block for a peer that does not take its part, and has 
   assertEquals(pool.outstanding, 0);
 });
 
-test("TurnBatch gives its block back when who waits is disposed of, and writes nothing of theirs", () => {
+test("FlushScheduler gives its block back when who waits is disposed of, and writes nothing of theirs", () => {
   const { afterReads, ends, pool, send, turn, writes } = setUp(2);
   turn(() => send(0, bytesOf(1)));
   ends[0].queue.dispose();
@@ -171,31 +171,20 @@ test("TurnBatch gives its block back when who waits is disposed of, and writes n
   }
 });
 
-test("TurnBatch tells the owner of what was taken if somebody wants to hear of it, and of what was not in any case", () => {
-  for (const [handlers, isTaking, progress] of [[{}, true, 0], [{ onSend() {} }, true, 1], [{}, false, 1]] as const) {
-    const { afterReads, ends: [{ connection, owner }], send, turn } = setUp(1, handlers);
-    connection.isTaking = isTaking;
-    turn(() => send(0, bytesOf(1)));
-    afterReads();
-    assertEquals(owner.progress, progress);
-  }
-});
-
-test("TurnBatch.flush() survives sends, looks and flushes inside a write", () => {
+test("FlushScheduler.flush() survives sends, looks and flushes inside a write", () => {
   const { afterReads, context, ends, send, turn } = setUp(3);
   ends[0].connection.onWrite = () => {
     ends[0].connection.onWrite = undefined;
     turn(() => send(1, bytesOf(8)));
     turn(() => send(2, bytesOf(9)));
-    context.lane.flush();
-    assertEquals(ends[2].queue.queuedBytes, 0);
+    context.scheduler.flush();
   };
   for (const index of [0, 1, 2]) turn(() => send(index, bytesOf(index)));
   afterReads();
   assertEquals(ends.map(({ connection }) => connection.received), [[0], [1, 8], [2, 9]]);
 });
 
-test("TurnBatch.flush() leaves what is sent inside a write, with no turn of its own, to the next flush", async () => {
+test("FlushScheduler.flush() leaves what is sent inside a write, with no turn of its own, to the next flush", async () => {
   const { afterReads, context, ends, send, turn } = setUp(3);
   ends[0].connection.onWrite = () => {
     ends[0].connection.onWrite = undefined;
@@ -209,12 +198,15 @@ test("TurnBatch.flush() leaves what is sent inside a write, with no turn of its 
   assertEquals(ends.map(({ connection }) => connection.received), [[1], [8, 8], [7, 7, 7]]);
 });
 
-test("TurnBatch is written when its block is full", () => {
-  const { send, turn, writes } = setUp(8);
+test("FlushScheduler has who finds the block of the turns full go into another", () => {
+  const { afterReads, ends, pool, send, turn, writes } = setUp(8);
   for (let index = 0; index < 6; index++) turn(() => send(index, new Uint8Array(MOST_TURN_BYTES)));
-  assertEquals(writes, []);
+  assertEquals([writes, pool.outstanding], [[], 0]);
   turn(() => send(6, bytesOf(1)));
-  assertEquals(writes, [0, 1, 2, 3, 4, 5]);
+  assertEquals([writes, pool.outstanding], [[], 1]);
+  afterReads();
+  assertEquals([writes, ends[6].connection.received], [[0, 1, 2, 3, 4, 5, 6], [1]]);
+  assertEquals(pool.outstanding, 0);
 });
 
 test("FlushScheduler has few turns wait while they come alone or in pairs, and all once more come together", () => {
@@ -251,7 +243,7 @@ const step = fc.oneof(
   },
 );
 
-test("TurnBatch loses nothing and keeps each session's order, whatever comes in between", () => {
+test("FlushScheduler loses nothing and keeps each session's order, whatever comes in between", () => {
   check(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       const { afterReads, context, ends, pool, send, turn } = setUp(5);
@@ -270,6 +262,7 @@ test("TurnBatch loses nothing and keeps each session's order, whatever comes in 
         queue.handleDrain();
       };
       for (const each of steps) {
+        for (const { queue } of ends) queue.checkInvariants();
         if ("sends" in each) turn(() => each.sends.forEach(([index, bytes]) => send(index, message(index, bytes))));
         else if (each.kind === "look") ends[each.who].queue.queuedBytes;
         else if (each.kind === "flush") ends[each.who].queue.flush();
