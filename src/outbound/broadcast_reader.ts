@@ -86,7 +86,8 @@ export class BroadcastReader {
   }
 
   /** Passes the last broadcast by. Those before must be taken. */
-  skip(): void {
+  skip(segments: SegmentList): void {
+    this.leaveFanOut(segments);
     this.#lastTaken = this.#batch.serial;
   }
 }

@@ -160,7 +160,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   /** Passes the last broadcast by. Those before must be taken. */
   skipBroadcasts(): void {
-    this.#broadcasts.skip();
+    this.#broadcasts.skip(this.#segments);
   }
 
   joinFanOut(fanOut: FanOut, index: number): Connection | undefined {

@@ -27,20 +27,21 @@ export class ModelConnection implements Connection {
   codec = 0;
   receivedBytes = 0;
   writes = 0;
-  /** The frames that must come, oldest first; what has come is gone. */
-  readonly #expected: Uint8Array[] = [];
+  /** The frames that must come, oldest first; what has come is gone. Of those with one key all but the last may be left out. */
+  readonly #expected: { readonly frame: Uint8Array; readonly key: unknown; isSuperseded: boolean }[] = [];
   #expectedBytes = 0;
   #offset = 0;
   #handler: ConnectionHandler | undefined;
   #loan: { readonly view: Uint8Array; readonly lent: Uint8Array; taken: number } | undefined;
 
   /** The model: a message that was accepted comes behind those before it, in the frames of the codec at hand. */
-  expect(payload: Uint8Array): void {
+  expect(payload: Uint8Array, key?: unknown): void {
     const { length } = payload;
     const header = this.codec === 0
       ? [length & 255, (length >> 8) & 255, (length >> 16) & 255, 0]
       : [(length >> 8) & 255, length & 255];
-    this.#expected.push(new Uint8Array([...header, ...payload]));
+    if (key !== undefined) { for (const before of this.#expected) before.isSuperseded ||= before.key === key; }
+    this.#expected.push({ frame: new Uint8Array([...header, ...payload]), key, isSuperseded: false });
     this.#expectedBytes += header.length + length;
   }
 
@@ -55,7 +56,7 @@ export class ModelConnection implements Connection {
   }
 
   get isAllReceived(): boolean {
-    return this.#expected.length === 0;
+    return this.#expected.every(({ isSuperseded }) => isSuperseded);
   }
 
   get pendingBytes(): number {
@@ -121,11 +122,19 @@ export class ModelConnection implements Connection {
   resume(): void {}
   discardInput(): void {}
 
+  /** Forgets what has made way for a newer one. */
+  #leaveOut(view: Uint8Array): void {
+    while (this.#expected.length > 0 && this.#expected[0].isSuperseded && !isBegun(view, this.#expected[0].frame)) {
+      this.#expectedBytes -= this.#expected.shift()?.frame.length ?? 0;
+    }
+  }
+
   #receive(view: Uint8Array): void {
     this.receivedBytes += view.length;
     for (let index = 0; index < view.length;) {
-      const frame = this.#expected[0];
-      assert(frame !== undefined, "bytes that nobody sent");
+      if (this.#offset === 0) this.#leaveOut(view.subarray(index));
+      assert(this.#expected.length > 0, "bytes that nobody sent");
+      const { frame } = this.#expected[0];
       const count = Math.min(view.length - index, frame.length - this.#offset);
       for (let at = 0; at < count; at++) assertByte(view[index + at], frame[this.#offset + at]);
       index += count;
@@ -135,6 +144,13 @@ export class ModelConnection implements Connection {
       this.#offset = 0;
     }
   }
+}
+
+/** Whether what comes may be the beginning of a frame. */
+function isBegun(view: Uint8Array, frame: Uint8Array): boolean {
+  const count = Math.min(view.length, frame.length);
+  for (let index = 0; index < count; index++) if (view[index] !== frame[index]) return false;
+  return true;
 }
 
 function assertByte(actual: number, expected: number): void {
