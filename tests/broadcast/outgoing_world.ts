@@ -72,7 +72,7 @@ export class ModelConnection implements Connection {
     if (this.isGone) return false;
     this.writes++;
     const view = bytes.subarray(offset, offset + length);
-    if (this.isTaking) this.#receive(view);
+    if (this.isTaking) this.#receive(view, view);
     else this.#loan = { view, lent: view.slice(), taken: 0 };
     return this.isTaking;
   }
@@ -85,7 +85,7 @@ export class ModelConnection implements Connection {
     for (let index = loan.taken; index < end; index++) {
       assert(loan.view[index] === loan.lent[index], "the loan was changed");
     }
-    this.#receive(loan.view.subarray(loan.taken, end));
+    this.#receive(loan.view.subarray(loan.taken, end), loan.view.subarray(loan.taken));
     loan.taken = end;
     if (end < loan.view.length) return;
     this.#loan = undefined;
@@ -129,10 +129,11 @@ export class ModelConnection implements Connection {
     }
   }
 
-  #receive(view: Uint8Array): void {
+  /** Takes what comes; `ahead` begins with it, and has whole frames. */
+  #receive(view: Uint8Array, ahead: Uint8Array): void {
     this.receivedBytes += view.length;
     for (let index = 0; index < view.length;) {
-      if (this.#offset === 0) this.#leaveOut(view.subarray(index));
+      if (this.#offset === 0) this.#leaveOut(ahead.subarray(index));
       assert(this.#expected.length > 0, "bytes that nobody sent");
       const { frame } = this.#expected[0];
       const count = Math.min(view.length - index, frame.length - this.#offset);
