@@ -20,6 +20,7 @@ interface Example {
 const EXAMPLES: readonly Example[] = [
   { file: "demo.ts", kind: "program", args: ["--seconds", "1"] },
   { file: "custom_codec.ts", kind: "program" },
+  { file: "heartbeat.ts", kind: "program" },
   { file: "echo_server.ts", kind: "server", client: ["echo_client.ts", "--connections", "20", "--messages", "50"] },
   { file: "secure_echo_server.ts", kind: "server", client: ["secure_echo_client.ts", "--messages", "50"] },
   { file: "broadcast_server.ts", kind: "server" },

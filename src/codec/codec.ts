@@ -33,12 +33,32 @@ export class Frame {
    */
   expandedBytes = 0;
 
+  /** What the peer is answered with; see `consume`. Whoever reads the record takes it out. */
+  reply: Uint8Array | undefined = undefined;
+
+  /** Whether the frame was for the codec itself, and has no payload. */
+  get isConsumed(): boolean {
+    return this.length < 0;
+  }
+
+  /**
+   * Says that the frame was for the codec itself, as a heartbeat, a ping or an acknowledgement is: the application does not hear
+   * of it.
+   *
+   * @param reply A whole frame to answer with, as it goes over the wire; it is copied, and sent behind what was sent before. A
+   * peer that does not read is not read from once much is queued for it.
+   */
+  consume(reply?: Uint8Array): void {
+    this.length = -1;
+    this.reply = reply;
+  }
+
   /**
    * Points the record at a payload.
    *
    * @param buffer The array that holds it.
    * @param offset Where it starts, in bytes.
-   * @param length How long it is, in bytes.
+   * @param length How long it is, in bytes, 0 or more.
    */
   set(buffer: Uint8Array, offset: number, length: number): void {
     // A store costs a collector more than a look, and most frames lie in the chunk that the last one was in.
@@ -57,6 +77,8 @@ const EMPTY = new Uint8Array(0);
  * - `decode` looks at `input[start]` up to but not including `input[end]`; `start < end`. The rest of `input` is not
  *   the decoder's business.
  * - A whole frame at `start`: point `frame` at its payload and return how many bytes the frame takes, 1 or more.
+ * - A whole frame that is not for the application: call `frame.consume()`, with what answers it if anything does, and return
+ *   how many bytes it takes.
  * - Not a whole frame yet: return 0. If the frame's size can be told already, put it in `frame.needBytes`, so that the
  *   session can make room once and calls again when so many are there. The same bytes come again at the next call,
  *   with more behind them.

@@ -30,6 +30,7 @@ import { FrameCutter } from "./frame_cutter.ts";
  */
 export class FrameReader {
   readonly #cutter: FrameCutter;
+  readonly #onReply: ((reply: Uint8Array) => void) | undefined;
 
   /**
    * Makes the reader of one stream.
@@ -37,9 +38,11 @@ export class FrameReader {
    * @param decoder The stream's decoder.
    * @param pool Where memory for unfinished frames comes from.
    * @param frame The record to use; one may serve many readers, as it is read before anything else is decoded.
+   * @param onReply Takes the frames that the decoder answers the peer with; see `Frame.consume`. Without it they are dropped.
    */
-  constructor(decoder: FrameDecoder, pool: BufferPool, frame?: Frame) {
+  constructor(decoder: FrameDecoder, pool: BufferPool, frame?: Frame, onReply?: (reply: Uint8Array) => void) {
     this.#cutter = new FrameCutter(decoder, pool, frame);
+    this.#onReply = onReply;
   }
 
   /** Where `next()` says what it found. */
@@ -67,13 +70,20 @@ export class FrameReader {
   }
 
   /**
-   * Cuts the next frame.
+   * Cuts the next frame that has a payload.
    *
    * @returns Whether `frame` holds one; false once the chunk is used up.
    * @throws {FrameError} if the bytes are ill-formed.
    */
   next(): boolean {
-    return this.#cutter.next();
+    const { frame } = this.#cutter;
+    while (this.#cutter.next()) {
+      if (!frame.isConsumed) return true;
+      const { reply } = frame;
+      frame.reply = undefined;
+      if (reply !== undefined) this.#onReply?.(reply);
+    }
+    return false;
   }
 
   /**

@@ -97,8 +97,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Has the frames that come next made by another encoder. */
   switchEncoder(encoder: FrameEncoder): void {
     this.takeBroadcasts();
-    // What was sent before goes out as it would have.
-    this.#refill(Infinity);
+    this.#refill(Infinity); // What was sent before goes out as it would have.
     this.encoder = encoder;
     this.#context.broadcasts.invalidate();
   }
@@ -123,9 +122,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
     if (!cursor.take(this, payload, offset, length)) return "closed";
-    if (roomBytes <= freeBytes && freeFrames > 0 && (this.#backlog === undefined || !this.isWriting)) {
-      return this.#schedule(); // Far from any limit.
-    }
+    const isFar = roomBytes <= freeBytes && freeFrames > 0 && (this.#backlog === undefined || !this.isWriting);
+    if (isFar) return this.#schedule();
     this.settle();
     return this.#accept();
   }
@@ -133,11 +131,11 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /**
    * Queues a frame that stands encoded in a shared block.
    *
-   * @param payload What it was made of, for a queue that may have to drop it.
+   * @param payload What it was made of, for a queue that may have to drop it; undefined if it must not wait.
    */
-  pushShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key?: unknown): SendResult {
+  pushShared(block: OutboundBlock, start: number, end: number, payload?: Uint8Array, key?: unknown): SendResult {
     this.takeBroadcasts();
-    const diverted = this.#divert(payload, 0, payload.length, end - start, key);
+    const diverted = this.#divert(payload, 0, payload?.length ?? 0, end - start, key);
     if (diverted !== undefined) return diverted;
     this.#segments.addShared(block, start, end, 1);
     return this.#accept();
@@ -249,10 +247,12 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   /** A payload that has to wait, or for which there is no room, goes no further: gives what became of it. */
-  #divert(payload: Uint8Array, offset: number, length: number, bytes: number, key: unknown): SendResult | undefined {
+  #divert(payload: Uint8Array | undefined, offset: number, length: number, bytes: number, key: unknown) {
     const isFull = this.#isFullFor(bytes);
     const backlog = this.#waitingPlace;
-    if (backlog !== undefined) return backlog.add(payload, offset, length, bytes, key, this.#segments);
+    if (backlog !== undefined && payload !== undefined) {
+      return backlog.add(payload, offset, length, bytes, key, this.#segments);
+    }
     if (isFull && this.#context.limits.whenFull === "close") this.#owner.handleOverflow();
     return isFull ? "full" : undefined;
   }

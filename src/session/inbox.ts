@@ -7,6 +7,7 @@ import { FrameCutter } from "../codec/frame_cutter.ts";
 import { FrameError, messageOf, PoolError, toError } from "../errors.ts";
 import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
 import type { FlushScheduler } from "../outbound/flush_scheduler.ts";
+import type { SendResult } from "../outbound/send_result.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
 import type { TurnQueue } from "./turn_queue.ts";
@@ -54,6 +55,10 @@ export interface InboxOwner<Face> {
   consume(buffer: Uint8Array, offset: number, length: number): unknown;
   /** The handler that takes payloads without the detour by `consume`; undefined if none does at the moment. */
   directHandler(): DirectHandler<Face> | undefined;
+  /** Sends a whole frame, with which the codec answers one of the peer's. */
+  sendEncoded(frame: Uint8Array): SendResult;
+  /** What answers the peer has nowhere to go: it is not read from until it reads. */
+  waitForReader(): void;
   /** Whether messages are still wanted. */
   isReceiving(): boolean;
   /** Something was wrong with the bytes or with the handler. */
@@ -78,7 +83,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   // What each chunk touches comes first: with thousands of sessions the time goes into fetching their memory.
   readonly #context: InboxContext;
   readonly #owner: InboxOwner<Face>;
-  /** Frames handed over so far. */
+  /** Frames so far, those for the codec itself too. */
   frames = 0;
   /** The turn ends once so many frames are handed over. */
   #lastFrame = 0;
@@ -278,7 +283,9 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
       while (this.next()) {
         this.frames++;
         this.#isInHandler = true;
-        const result = onFrame === undefined
+        const result = frame.length < 0
+          ? this.#takeReply()
+          : onFrame === undefined
           ? owner.consume(frame.buffer, frame.offset, frame.length)
           : onFrame(owner.session, frame.buffer, frame.offset, frame.length);
         this.#isInHandler = false;
@@ -299,6 +306,15 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
       const error = toFrameError(toError(fault));
       owner.handleFault(reasonOfFrame(error), error);
     }
+  }
+
+  /** The frame was for the codec itself: answers it, if it is to be. */
+  #takeReply(): undefined {
+    const { reply } = this.frame;
+    this.frame.reply = undefined;
+    if (reply === undefined) return;
+    const result = this.#owner.sendEncoded(reply);
+    if (result === "congested" || result === "full") this.#owner.waitForReader();
   }
 
   /** Looks at what a handler returned. */

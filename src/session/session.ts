@@ -197,6 +197,19 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
+   * Sends a frame that is encoded already, as it stands: for what a codec exchanges with the peer besides messages, as a ping;
+   * see `Frame.consume`. It comes behind all that was sent before, but for messages that wait under a policy that may drop them.
+   *
+   * @param frame A whole frame of the session's codec; copied.
+   * @returns What became of it, as `send` says.
+   * @throws {TypeError} if it is not a `Uint8Array`.
+   */
+  sendEncoded(frame: Uint8Array): SendResult {
+    checkPayload(frame);
+    return this.#core.sendEncoded(frame);
+  }
+
+  /**
    * Has the frames that come next cut and made by another codec: after a handshake, say. What was sent before goes out as it
    * was encoded; what was received behind the message at hand is cut by the new codec already. So call it in the handler, or
    * in the loop, of the last message of the old codec; the peer does the same where its own message order says so.

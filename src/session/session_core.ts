@@ -9,6 +9,7 @@ import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/
 import { type CloseEvent, type CloseReason, detailOf, isOrderly } from "./close_reason.ts";
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
+import { EndSignals } from "./end_signals.ts";
 import type { Watched } from "./idle_watch.ts";
 import { type DirectHandler, Inbox, type InboxOwner } from "./inbox.ts";
 import { InputPause } from "./input_pause.ts";
@@ -24,6 +25,7 @@ import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type EndingOwner, SessionEnding } from "./session_ending.ts";
 import { isRefusal, RefusalCounters } from "./session_stats.ts";
+import { sendEncoded } from "./send_encoded.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { SessionStream, type StreamHost } from "./session_stream.ts";
 
@@ -69,8 +71,7 @@ export class SessionCore<Data>
   refusals: RefusalCounters | undefined = undefined;
   readonly hasHandler: boolean;
   #ending: SessionEnding | undefined = undefined;
-  #closed: PromiseWithResolvers<CloseEvent> | undefined = undefined;
-  #controller: AbortController | undefined = undefined;
+  #endSignals: EndSignals | undefined = undefined;
   #pause: InputPause | undefined = undefined;
   #isReportDue = false;
 
@@ -89,16 +90,12 @@ export class SessionCore<Data>
 
   /** Resolves once the connection is gone. */
   get closed(): Promise<CloseEvent> {
-    this.#closed ??= Promise.withResolvers();
-    if (this.#ending?.event !== undefined) this.#closed.resolve(this.#ending.event);
-    return this.#closed.promise;
+    return (this.#endSignals ??= new EndSignals()).closed(this.#ending);
   }
 
   /** Aborts once the session is not open any more. */
   get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.#ending !== undefined && this.state !== "open") this.#controller.abort(this.#ending.closedError);
-    return this.#controller.signal;
+    return (this.#endSignals ??= new EndSignals()).signal(this.state === "open" ? undefined : this.#ending);
   }
 
   /** Wires all up, opens the session and tells the application. */
@@ -160,6 +157,11 @@ export class SessionCore<Data>
   /** Queues a frame that a broadcast has encoded. */
   sendShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key: unknown): SendResult {
     return this.tally(this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed");
+  }
+
+  /** Queues a frame that stands encoded already. */
+  sendEncoded(frame: Uint8Array): SendResult {
+    return this.tally(this.state === "open" ? sendEncoded(this.#context, this.queue, frame) : "closed");
   }
 
   /** Counts what became of a message, if it was refused. */
@@ -241,7 +243,7 @@ export class SessionCore<Data>
     this.queue.dispose();
     this.#drainWaiters?.reject(ending.closedError);
     if (this.#stream !== undefined) this.#endStream(this.#stream, ending);
-    this.#closed?.resolve(event);
+    this.#endSignals?.handleClose(event);
     if (this.inbox.isBusy) ending.armTimeout();
     queueMicrotask(() => ending.finish()); // Later, for a handler may be running.
   }
@@ -348,10 +350,11 @@ export class SessionCore<Data>
 
   /** A send was told that the queue is full: if whoever answers the peer did it, the peer has to read first. */
   #handleFull(): void {
-    const isAnswer = this.inbox.isBusy || this.#stream?.isStreaming === true;
-    if (isAnswer && this.#context.limits.pauseWhenFull && !this.queue.isDrained) {
-      this.inbox.holdForDrain(this.drained());
-    }
+    if (this.inbox.isBusy || this.#stream?.isStreaming === true) this.waitForReader();
+  }
+
+  waitForReader(): void {
+    if (this.#context.limits.pauseWhenFull && !this.queue.isDrained) this.inbox.holdForDrain(this.drained());
   }
 
   #startClosing(reason: CloseReason, error?: Error, detail?: string): SessionEnding {
@@ -368,7 +371,7 @@ export class SessionCore<Data>
     if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();
     this.#pause?.release();
-    this.#controller?.abort(ending.closedError);
+    this.#endSignals?.handleLeave(ending);
   }
 
   #reportSent(): void {

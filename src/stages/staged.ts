@@ -106,7 +106,7 @@ class StagedDecoder implements FrameDecoder {
 
   decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
     const used = this.#inner.decode(input, start, end, frame);
-    if (used <= 0) return used;
+    if (used <= 0 || frame.isConsumed) return used; // What is for the inner codec itself goes through no stage.
     for (const stage of this.#stages) stage.decode(frame);
     if (frame.length > used) frame.expandedBytes += frame.length - used;
     return used;

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
 import { type Codec, Frame, simpleBinary } from "@laster/net/codec";
-import type { CloseReason } from "@laster/net";
+import type { CloseReason, SendResult } from "@laster/net";
 import { FlushScheduler } from "../../src/outbound/flush_scheduler.ts";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 import { SendCursor } from "../../src/outbound/send_cursor.ts";
@@ -47,6 +47,12 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
       return handle(word);
     },
     directHandler: () => undefined,
+    sendEncoded(frame: Uint8Array): SendResult {
+      log.push(`reply ${text(frame)}`);
+      return owner.sendResult;
+    },
+    sendResult: "queued" as SendResult,
+    waitForReader: () => log.push("wait"),
     isReceiving: () => owner.isOpen,
     handleOverdueHandler: () => {},
     handleFault(reason: CloseReason, error: unknown) {

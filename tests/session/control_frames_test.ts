@@ -1,0 +1,81 @@
+// Frames that a codec exchanges besides messages: answered in order, over every transport, and never more than a peer reads.
+
+import { test } from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { rawCodec } from "@laster/net/codec";
+import { checksum, staged } from "@laster/net/stages";
+import { heartbeat, PING_FRAME } from "../../examples/heartbeat_codec.ts";
+import { bytes, startPair, text, transportsHere, until } from "../support.ts";
+
+for (const { name, make } of transportsHere()) {
+  test(`a session answers pings between its messages, over ${name}`, async () => {
+    const heard: string[] = [];
+    const codec = heartbeat();
+    const asking = heartbeat({ onPong: () => heard.push("pong") });
+    await using pair = await startPair(make(), { codec, onMessage: (session, payload) => session.send(payload) }, {
+      codec: asking,
+      onMessage: (_session, payload) => heard.push(text(payload)),
+    });
+    const { near, far } = await pair.connect();
+    near.send(bytes("one"));
+    assertEquals(near.sendEncoded(PING_FRAME), "queued");
+    near.send(bytes("two"));
+    near.sendEncoded(PING_FRAME);
+    await until(() => heard.length === 4, "all are answered");
+    assertEquals(heard, ["one", "pong", "two", "pong"]);
+    assertEquals([far.stats.receivedFrames, far.stats.sentFrames], [4, 4]);
+    assertThrows(() => near.sendEncoded("x" as unknown as Uint8Array), TypeError, "Uint8Array");
+    await near.close();
+    assertEquals(near.sendEncoded(PING_FRAME), "closed");
+  });
+
+  test(`a session does not read on from a peer that pings and never reads, over ${name}`, async () => {
+    let pings = 0;
+    const codec = heartbeat();
+    // Answers of 64 KiB, so that the system is soon full.
+    const reply = new Uint8Array(65_536).fill(2);
+    const server = {
+      ...codec,
+      createDecoder: () => ({
+        maxFrameBytes: 1,
+        decode(_input: Uint8Array, _start: number, _end: number, frame: { consume(reply?: Uint8Array): void }) {
+          pings++;
+          frame.consume(reply);
+          return 1;
+        },
+      }),
+    };
+    const gate = Promise.withResolvers<void>();
+    await using pair = await startPair(make(), { codec: server, onMessage: () => {} }, {
+      codec: rawCodec(),
+      onMessage: () => gate.promise,
+    });
+    const { near, far } = await pair.connect();
+    near.send(new Uint8Array(20_000).fill(1));
+    let last = -1;
+    await until(() => {
+      const isStill = pings === last;
+      last = pings;
+      return isStill && far.queuedBytes > 0;
+    }, "the server reads no more");
+    assert(pings < 20_000, `${pings} pings were answered`);
+    assertEquals([far.stats.refused, far.state], [{ "closed": 0, "too-large": 0, "full": 0 }, "open"]);
+    gate.resolve();
+    near.abort();
+  });
+}
+
+test("what a codec answers goes through no stage, and messages do", async () => {
+  const heard: string[] = [];
+  const [{ make }] = transportsHere();
+  const codec = staged(heartbeat(), [checksum()]);
+  await using pair = await startPair(make(), { codec, onMessage: (session, payload) => session.send(payload) }, {
+    codec: staged(heartbeat({ onPong: () => heard.push("pong") }), [checksum()]),
+    onMessage: (_session, payload) => heard.push(text(payload)),
+  });
+  const { near } = await pair.connect();
+  near.send(bytes("one"));
+  near.sendEncoded(PING_FRAME);
+  await until(() => heard.length === 2, "both are answered");
+  assertEquals(heard, ["one", "pong"]);
+});
