@@ -129,3 +129,23 @@ test("TimeoutQueue expires in the next round of the timers when the delay is 0",
   await clock.advance(0);
   assertEquals(expired, 1);
 });
+
+test("TimeoutQueue goes on with the others, and with those that come later, after an owner has thrown", async () => {
+  const clock = new FakeClock();
+  const queue = new TimeoutQueue(clock, 10);
+  const log: string[] = [];
+  const entryOf = (name: string, isFaulty: boolean) =>
+    new TimeoutEntry({
+      handleTimeout: () => {
+        log.push(name);
+        if (isFaulty) throw new Error(name);
+      },
+    });
+  queue.arm(entryOf("faulty", true));
+  queue.arm(entryOf("second", false));
+  await clock.advance(10).catch(() => log.push("thrown"));
+  await clock.advance(1);
+  queue.arm(entryOf("third", false));
+  await clock.advance(10);
+  assertEquals(log, ["faulty", "thrown", "second", "third"]);
+});
