@@ -42,7 +42,14 @@ export type { ReceiveOptions } from "./src/session/message_stream.ts";
 export type { FullPolicy } from "./src/outbound/queue_limits.ts";
 export type { SessionLimits } from "./src/session/limits.ts";
 export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
-export { type CloseOptions, type SendOptions, Session, type SessionOrigin } from "./src/session/session.ts";
+export {
+  type AcceptedOrigin,
+  type CloseOptions,
+  type DialledOrigin,
+  type SendOptions,
+  Session,
+  type SessionOrigin,
+} from "./src/session/session.ts";
 export type { SessionState } from "./src/session/session_state.ts";
 export type { DropCounts } from "./src/outbound/backlog.ts";
 export type { SessionStats } from "./src/session/session_stats.ts";
@@ -53,6 +60,7 @@ export { Listener, type ListenerOptions } from "./src/service/listener.ts";
 export type { ConnectAttemptFailedEvent, ConnectFailedEvent, DialHandlers } from "./src/service/dialler.ts";
 export type { Admission, AdmissionRequest } from "./src/service/admission.ts";
 export type { RefusedEvent } from "./src/service/refusals.ts";
+export type { SessionSettings } from "./src/service/session_settings.ts";
 export type { TcpServiceOptions } from "./src/service/service_options.ts";
 export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";

@@ -65,7 +65,7 @@ export function makeSendQueueContext(
   const { afterReads, isInStep } = transport;
   return {
     pool,
-    limits,
+    ...queueMeasures(limits, transport),
     handlers,
     cursor,
     blocks,
@@ -74,8 +74,15 @@ export function makeSendQueueContext(
       isInStep,
       afterReads,
     }),
+    broadcasts: new BroadcastBatch(),
+  };
+}
+
+/** What follows for a queue from its limits and the way it is written to; sessions of one service may differ in it. */
+export function queueMeasures<Limits extends QueueLimits>(limits: Limits, transport: Pick<Transport, "isWriteDeferred">) {
+  return {
+    limits,
     uncongestedBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
     inFlightBytes: transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
-    broadcasts: new BroadcastBatch(),
   };
 }

@@ -31,6 +31,16 @@ export interface AcceptorOptions extends RefusalsOptions {
   readonly countSessions: () => number;
   /** Whether the service takes new ones. */
   readonly isAccepting: () => boolean;
+}
+
+/** What an acceptor needs of a listener. */
+export interface AcceptingListener {
+  /** Where it listens. */
+  readonly place: { readonly address: Address };
+  /** Who decides there, besides those for all listeners. */
+  readonly admission: readonly Admission[];
+  /** What a refused peer is told, as a frame; undefined for nothing. */
+  readonly lastWord: Uint8Array | undefined;
   /** Makes a session of a connection; calls back once it is over. */
   readonly open: (connection: Connection, onOver: (() => void) | undefined) => void;
 }
@@ -62,24 +72,20 @@ export class Acceptor {
     faults.report(message, "warn", message, { sessions, maxConnections, maxOpenFiles });
   }
 
-  /**
-   * Takes what comes in through one listener.
-   *
-   * @param getAddress Where it listens.
-   * @param admission Who decides there, besides those for all listeners.
-   */
-  forListener(getAddress: () => Address, admission: readonly Admission[] = []): AcceptHandler {
-    const parts = [...this.#admission, ...admission];
+  /** Takes what comes in through one listener. */
+  forListener(listener: AcceptingListener): AcceptHandler {
+    const parts = [...this.#admission, ...listener.admission];
     return {
-      onConnection: (connection) => this.#take(connection, getAddress(), parts),
+      onConnection: (connection) => this.#take(connection, listener, parts),
       onAcceptError: (error) => this.#handleError(error),
     };
   }
 
-  #take(connection: Connection, listener: Address, parts: readonly Admission[]): void {
-    const { countSessions, faults, isAccepting, open } = this.#options;
+  #take(connection: Connection, listener: AcceptingListener, parts: readonly Admission[]): void {
+    const { countSessions, faults, isAccepting } = this.#options;
+    const { place, lastWord } = listener;
     if (!isAccepting()) return this.refusals.refuse(connection, "not-running");
-    const request = { remoteAddress: connection.remoteAddress, listener, sessions: countSessions() };
+    const request = { remoteAddress: connection.remoteAddress, listener: place.address, sessions: countSessions() };
     const admitted: Admission[] = [];
     for (const part of parts) {
       const reason = this.#ask(part, request);
@@ -88,10 +94,10 @@ export class Acceptor {
         continue;
       }
       this.#release(admitted, request);
-      return this.refusals.refuse(connection, reason);
+      return this.refusals.refuse(connection, reason, lastWord);
     }
     try {
-      open(connection, admitted.length === 0 ? undefined : () => this.#release(admitted, request));
+      listener.open(connection, admitted.length === 0 ? undefined : () => this.#release(admitted, request));
     } catch (fault) {
       this.#release(admitted, request);
       const message = "Opening a session failed: {error}";

@@ -7,6 +7,7 @@ import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
+import { checkParts, SETTING_NAMES, type SessionSettings } from "./session_settings.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -14,7 +15,7 @@ const DEFAULT_MIN_RETRY_DELAY_MS = 100;
 const DEFAULT_MAX_RETRY_DELAY_MS = 10_000;
 
 /** Where and how to dial. The host is `"127.0.0.1"` if none is given. */
-export interface ConnectOptions extends AddressOptions {
+export interface ConnectOptions extends AddressOptions, SessionSettings {
   /**
    * Milliseconds that one attempt may take, 0 for as long as the system tries, at most 2^31 - 1.
    *
@@ -55,6 +56,7 @@ const NAMES: Record<keyof ConnectOptions, true> = {
   maxRetryDelayMs: true,
   signal: true,
   token: true,
+  ...SETTING_NAMES,
 };
 
 /** A dial with every default filled in. */
@@ -69,6 +71,8 @@ export interface Dial {
   readonly minRetryDelayMs: number;
   /** The longest pause. */
   readonly maxRetryDelayMs: number;
+  /** How; undefined for the way of the service. */
+  readonly transport: Transport | undefined;
   /** What cancels it: the caller's signal, the service's stop. */
   readonly signals: readonly AbortSignal[];
 }
@@ -88,6 +92,7 @@ export type DialResult =
  */
 export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): Dial {
   checkKeys("dial", options, NAMES);
+  checkParts("dial", options);
   const retries = orDefault(options.retries, 0);
   const minRetryDelayMs = orDefault(options.minRetryDelayMs, DEFAULT_MIN_RETRY_DELAY_MS);
   const maxRetryDelayMs = orDefault(options.maxRetryDelayMs, Math.max(DEFAULT_MAX_RETRY_DELAY_MS, minRetryDelayMs));
@@ -105,6 +110,7 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
     retries,
     minRetryDelayMs,
     maxRetryDelayMs,
+    transport: options.transport,
     signals,
   };
 }
@@ -165,7 +171,7 @@ export class Connector {
       reject(fault);
     };
     try {
-      this.#transport.connect(dial.address, { signal: controller.signal }).then((connection) => {
+      (dial.transport ?? this.#transport).connect(dial.address, { signal: controller.signal }).then((connection) => {
         stopWaiting();
         if (isOver) connection.abort(); // It was made in the moment it was given up.
         else resolve(connection);

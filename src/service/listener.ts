@@ -1,17 +1,20 @@
 // Listener: an open port of a service. Runtime neutral.
 
-import { checkKeys } from "../options.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
+import { checkParts, SETTING_NAMES, type SessionSettings } from "./session_settings.ts";
 
 /** Every address of the machine, IPv4. */
-export const DEFAULT_HOSTNAME = "0.0.0.0";
+const DEFAULT_HOSTNAME = "0.0.0.0";
 const LARGEST_BACKLOG = 65_535;
 
 /** Where and how to listen. The host is `"0.0.0.0"` if none is given. */
-export interface ListenerOptions extends AddressOptions {
+export interface ListenerOptions extends AddressOptions, SessionSettings {
+  /** What it is called, in `session.origin.listener`. */
+  readonly name?: string;
   /**
    * Connections that the system keeps until they are accepted, 1 to 65,535; it may allow fewer. Bun always uses 512.
    *
@@ -32,6 +35,8 @@ const NAMES: Record<keyof ListenerOptions, true> = {
   path: true,
   backlog: true,
   admission: true,
+  name: true,
+  ...SETTING_NAMES,
 };
 
 /**
@@ -50,11 +55,14 @@ const NAMES: Record<keyof ListenerOptions, true> = {
  * ```
  */
 export class Listener implements AsyncDisposable {
+  /** What it is called, if it was given a name. */
+  readonly name: string | undefined;
   readonly #listener: TransportListener;
   readonly #onClose: (listener: Listener) => void;
 
   /** Makes the face of an open port; a service calls this. */
-  constructor(listener: TransportListener, onClose: (listener: Listener) => void) {
+  constructor(listener: TransportListener, name: string | undefined, onClose: (listener: Listener) => void) {
+    this.name = name;
     this.#listener = listener;
     this.#onClose = onClose;
   }
@@ -76,23 +84,37 @@ export class Listener implements AsyncDisposable {
   }
 }
 
+/** What a listener is known as to the sessions that come of it. */
+export interface ListenerPlace {
+  /** Its name, if it has one. */
+  readonly name: string | undefined;
+  /** Where it listens. */
+  readonly address: Address;
+}
+
 /**
  * Checks where to listen, and listens.
  *
- * @param transport How.
+ * @param transport How, unless the options say.
  * @param options Where.
- * @param handler Takes the connections.
- * @returns The transport's listener.
+ * @param accept Makes what takes the connections.
+ * @param onClose Is told when the listener is closed.
+ * @returns The listener.
  * @throws {TypeError | RangeError} if an option is wrong.
  * @throws {ListenError} if the address cannot be listened on.
  */
 export async function openListener(
   transport: Transport,
   options: ListenerOptions,
-  handler: AcceptHandler,
-): Promise<TransportListener> {
+  accept: (place: ListenerPlace) => AcceptHandler,
+  onClose: (listener: Listener) => void,
+): Promise<Listener> {
   checkListenerOptions(options);
-  return await transport.listen(resolveAddress(options, DEFAULT_HOSTNAME), handler, { backlog: options.backlog });
+  const { backlog, name } = options;
+  const place = { name, address: resolveAddress(options, DEFAULT_HOSTNAME) };
+  const opened = await (options.transport ?? transport).listen(place.address, accept(place), { backlog });
+  place.address = opened.address; // With the real port.
+  return new Listener(opened, name, onClose);
 }
 
 /**
@@ -103,7 +125,11 @@ export async function openListener(
  */
 export function checkListenerOptions(options: ListenerOptions): void {
   checkKeys("listener", options, NAMES);
+  checkParts("listener", options);
   resolveAddress(options, DEFAULT_HOSTNAME);
   checkAdmission("listener", options.admission);
+  if (options.name !== undefined && typeof options.name !== "string") {
+    throw new TypeError(`Cannot create listener as name must be a text: current value is ${describeValue(options.name)}`);
+  }
   if (options.backlog !== undefined) checkRange("backlog", options.backlog, 1, LARGEST_BACKLOG);
 }

@@ -1,18 +1,18 @@
 // makeSessionContext(): all that the sessions of a service share, made of its options. Runtime neutral.
 
 import { BufferPool, type BufferPoolOptions } from "../buffer/buffer_pool.ts";
-import { systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { Frame } from "../codec/codec.ts";
 import { rawCodec } from "../codec/raw.ts";
 import { messageOf } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { DiscardPacer } from "../session/discard_pacer.ts";
 import { FaultLog } from "../session/fault_log.ts";
-import { IdleWatch } from "../session/idle_watch.ts";
+import { IdleWatch, type Watched } from "../session/idle_watch.ts";
 import { InputWatch } from "../session/input_watch.ts";
-import type { ResolvedSessionLimits } from "../session/limits.ts";
+import { type ResolvedSessionLimits, resolveSessionLimits } from "../session/limits.ts";
 import { MemoryGuard } from "../session/memory_guard.ts";
-import { makeSendQueueContext } from "../outbound/send_queue_context.ts";
+import { makeSendQueueContext, queueMeasures } from "../outbound/send_queue_context.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { closeLookMs } from "../session/session_ending.ts";
 import type { SessionCore } from "../session/session_core.ts";
@@ -22,6 +22,7 @@ import type { Transport } from "../transport/transport.ts";
 import { guardClock } from "./guarded_clock.ts";
 import { guardLogger } from "./guarded_logger.ts";
 import type { TcpServiceOptions } from "./service_options.ts";
+import { findSettings, type SessionSettings } from "./session_settings.ts";
 
 /** What the service brings beside its options. */
 export interface ContextParts<Data> {
@@ -58,7 +59,7 @@ export function makeSessionContext<Data>(
   new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
   return {
     ...makeSendQueueContext({ clock, pool, limits, handlers: options, transport }),
-    limits,
+    ...limitParts(clock, limits, sessions),
     clock,
     codec: options.codec ?? rawCodec(),
     frame: new Frame(),
@@ -66,14 +67,49 @@ export function makeSessionContext<Data>(
     turns: new TurnQueue(clock, limits.turnMs),
     faults: new FaultLog(clock, logger),
     handlers: options,
-    idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, sessions),
     inputWatch: new InputWatch(clock, sessions),
     discardPacer: new DiscardPacer(clock),
-    closeLooks: new TimeoutQueue(clock, closeLookMs(limits.closeTimeoutMs)),
-    handlerTimeouts: new TimeoutQueue(clock, limits.handlerTimeoutMs),
     // Without `createData` the type parameter is `undefined`, its default.
     createData: options.createData ?? (() => undefined as Data),
     leaveGroups,
     handleSessionOver,
+  };
+}
+
+/**
+ * Makes the context of sessions that have settings of their own; all else they share with the others of the service.
+ *
+ * @param context That of the service.
+ * @param options The application's options.
+ * @param own The options of a listener or a dial, which say what differs.
+ * @param parts What the service brings.
+ * @returns The context: that of the service, if nothing differs.
+ * @throws {RangeError | TypeError} if a setting is out of range.
+ */
+export function deriveSessionContext<Data>(
+  context: SessionContext<Data>,
+  options: TcpServiceOptions<Data>,
+  own: SessionSettings,
+  { transport, sessions }: Pick<ContextParts<Data>, "transport" | "sessions">,
+): SessionContext<Data> {
+  const settings = findSettings(own);
+  if (settings === undefined) return context;
+  const codec = settings.codec ?? context.codec;
+  const limits = resolveSessionLimits({ ...options, ...settings }, codec.createEncoder());
+  return {
+    ...context,
+    codec,
+    ...queueMeasures(limits, settings.transport ?? transport),
+    ...limitParts(context.clock, limits, sessions),
+  };
+}
+
+/** What is made for limits. */
+function limitParts(clock: Clock, limits: ResolvedSessionLimits, sessions: () => Iterable<Watched>) {
+  return {
+    limits,
+    idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, sessions),
+    closeLooks: new TimeoutQueue(clock, closeLookMs(limits.closeTimeoutMs)),
+    handlerTimeouts: new TimeoutQueue(clock, limits.handlerTimeoutMs),
   };
 }

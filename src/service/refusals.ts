@@ -34,8 +34,6 @@ export interface RefusalsOptions {
   readonly faults: FaultLog;
   /** The application's handler. */
   readonly onRefused: ((event: RefusedEvent) => unknown) | undefined;
-  /** The last word, as a frame; undefined for none. */
-  readonly lastWord: Uint8Array | undefined;
 }
 
 /** Closes what is refused, counts it, and tells the application and the peer. */
@@ -56,14 +54,14 @@ export class Refusals {
     return Object.fromEntries(this.#counts);
   }
 
-  /** Refuses a connection that is not started. */
-  refuse(connection: Connection, reason: string): void {
+  /** Refuses a connection that is not started, with a last word to it as a frame. */
+  refuse(connection: Connection, reason: string, lastWord?: Uint8Array): void {
     this.count++;
     const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
     this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
-    const { lastWord, onRefused } = this.#options;
+    const { onRefused } = this.#options;
     const { remoteAddress } = connection;
-    const isTold = lastWord !== undefined && reason !== "not-running" && this.#told.size < MOST_TOLD;
+    const isTold = lastWord !== undefined && this.#told.size < MOST_TOLD;
     if (!isTold) connection.close();
     else this.#tell(connection, lastWord);
     if (onRefused === undefined) return;

@@ -7,12 +7,15 @@ import type { Logger } from "../logger.ts";
 import { checkKeys, describeValue, orDefault } from "../options.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import { checkRange, type SessionLimits } from "../session/limits.ts";
+import type { SessionOrigin } from "../session/session.ts";
+import type { Address } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
-import type { ConnectOptions } from "./connector.ts";
+import { type ConnectOptions, resolveDial } from "./connector.ts";
 import type { DialHandlers } from "./dialler.ts";
-import type { ListenerOptions } from "./listener.ts";
+import { checkListenerOptions, type ListenerOptions } from "./listener.ts";
 import type { RefusedEvent } from "./refusals.ts";
+import { checkParts } from "./session_settings.ts";
 
 /** Well below the 20,000 descriptors that systems commonly give a server. */
 const DEFAULT_MAX_CONNECTIONS = 10_000;
@@ -53,8 +56,8 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   readonly listeners?: readonly ListenerOptions[];
   /** Dials that `start()` begins and does not wait for. More can be made by `connect()`. */
   readonly dials?: readonly ConnectOptions[];
-  /** Makes the `data` of each session. */
-  readonly createData?: () => Data;
+  /** Makes the `data` of each session, given where it comes from: the listener, or the dial with its token. */
+  readonly createData?: (origin: SessionOrigin, remoteAddress: Address) => Data;
   /**
    * Who decides about connections that come in, besides `maxConnections`; asked in this order, those of a listener last.
    *
@@ -182,14 +185,6 @@ const FUNCTIONS = [
 
 const ARRAYS = ["listeners", "dials"] as const;
 
-/** What an application may bring, by the methods that are called on it. */
-const PARTS = {
-  codec: ["createDecoder", "createEncoder"],
-  transport: ["listen", "connect"],
-  clock: ["now", "setTimer", "clearTimer", "defer"],
-  logger: ["debug", "info", "warn", "error"],
-} as const;
-
 const POOL_NAMES: Record<keyof BufferPoolOptions, true> = {
   classes: true,
   maxFreePerClass: true,
@@ -237,6 +232,8 @@ export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): R
     recycleHandles: true,
     ...options.pool,
   };
+  for (const listener of options.listeners ?? []) checkListenerOptions(listener);
+  for (const dial of options.dials ?? []) resolveDial(dial);
   return { maxConnections, maxDials, maxGroups, pool };
 }
 
@@ -249,11 +246,7 @@ function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
     const value: unknown = options[name];
     if (value !== undefined && !Array.isArray(value)) refuseType(name, "an array", value);
   }
-  for (const [name, methods] of Object.entries(PARTS)) {
-    const value: unknown = options[name as keyof typeof PARTS];
-    const missing = methods.find((method) => typeof (value as Record<string, unknown> | null)?.[method] !== "function");
-    if (value !== undefined && missing !== undefined) refuseType(name, `an object with ${missing}()`, value);
-  }
+  checkParts("service", options);
   checkAdmission("service", options.admission);
   const { refusalMessage } = options;
   if (refusalMessage !== undefined && refusalMessage?.BYTES_PER_ELEMENT !== 1) {

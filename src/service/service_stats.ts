@@ -2,7 +2,7 @@
 
 import type { BufferPoolStats } from "../buffer/pool_stats.ts";
 import type { CloseReason } from "../session/close_reason.ts";
-import type { SessionTotals } from "../session/session_registry.ts";
+import type { SessionRegistry, SessionTotals } from "../session/session_registry.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
 
 /** Where a service is in its life. */
@@ -34,6 +34,44 @@ export interface ServiceStats extends SessionTotals {
   readonly acceptErrors: number;
   /** The buffer pool. */
   readonly pool: BufferPoolStats;
+}
+
+/** Where the figures of a service are. */
+export interface Counted {
+  /** Where it is in its life. */
+  readonly state: ServiceState;
+  /** The open listeners. */
+  readonly listeners: Iterable<{ readonly address: Address }>;
+  /** The dials. */
+  readonly dialler: { readonly count: number; readonly failed: number; readonly failedAttempts: number };
+  /** The sessions. */
+  readonly registry: Pick<SessionRegistry<unknown>, "count" | "opened" | "closed" | "totals">;
+  /** What came in. */
+  readonly acceptor: {
+    readonly errors: number;
+    readonly refusals: { readonly count: number; readonly byReason: Readonly<Record<string, number>> };
+  };
+  /** The memory. */
+  readonly pool: { stats(): BufferPoolStats };
+}
+
+/** Takes the figures of a service. */
+export function takeServiceStats({ state, listeners, dialler, registry, acceptor, pool }: Counted): ServiceStats {
+  return {
+    state,
+    listeners: Array.from(listeners, ({ address }) => address),
+    dials: dialler.count,
+    failedDials: dialler.failed,
+    failedDialAttempts: dialler.failedAttempts,
+    sessions: registry.count,
+    openedSessions: registry.opened,
+    closedSessions: registry.closed,
+    refusedConnections: acceptor.refusals.count,
+    refusals: acceptor.refusals.byReason,
+    acceptErrors: acceptor.errors,
+    pool: pool.stats(),
+    ...registry.totals(),
+  };
 }
 
 /**

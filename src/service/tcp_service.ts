@@ -7,25 +7,25 @@ import type { BroadcastResult } from "../broadcast/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
-import type { CloseOptions, Session, SessionOrigin } from "../session/session.ts";
-import type { SessionContext } from "../session/session_context.ts";
+import type { CloseOptions, Session } from "../session/session.ts";
+import type { Beginning, SessionContext } from "../session/session_context.ts";
 import { SessionCore } from "../session/session_core.ts";
 import { SessionRegistry } from "../session/session_registry.ts";
 import { defaultTransport } from "../transport/default.ts";
-import { resolveAddress } from "../transport/address.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { Acceptor } from "./acceptor.ts";
 import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
-import { checkListenerOptions, DEFAULT_HOSTNAME, Listener, type ListenerOptions, openListener } from "./listener.ts";
-import { makeSessionContext } from "./make_context.ts";
+import { checkListenerOptions, type Listener, type ListenerOptions, type ListenerPlace, openListener } from "./listener.ts";
+import { deriveSessionContext, makeSessionContext } from "./make_context.ts";
 import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork, settlesBy } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
 import { encodeLastWord } from "./refusals.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
-import { formatServiceStats, type ServiceState, type ServiceStats } from "./service_stats.ts";
+import { formatServiceStats, type ServiceState, type ServiceStats, takeServiceStats } from "./service_stats.ts";
+import type { SessionSettings } from "./session_settings.ts";
 import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from "./start_stop.ts";
 
 /** How long a session that was cut may take to be gone: it comes in a moment, unless the runtime is at fault. */
@@ -88,11 +88,9 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   constructor(options: TcpServiceOptions<Data> = {}) {
     this.#options = options;
     this.#resolved = resolveServiceOptions(options);
-    for (const listener of options.listeners ?? []) checkListenerOptions(listener);
-    for (const dial of options.dials ?? []) resolveDial(dial);
     this.#transport = options.transport ?? defaultTransport();
     const encoder = (options.codec ?? rawCodec()).createEncoder();
-    const lastWord = encodeLastWord(encoder, options.refusalMessage);
+    encodeLastWord(encoder, options.refusalMessage);
     this.#context = makeSessionContext(options, {
       pool: this.#resolved.pool,
       limits: resolveSessionLimits(options, encoder),
@@ -108,16 +106,15 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       clock,
       faults,
       onRefused: options.onRefused,
-      lastWord,
       maxConnections: this.#resolved.maxConnections,
       maxOpenFiles: this.#transport.maxOpenFiles,
       admission: options.admission ?? [],
       countSessions: () => this.#registry.count,
       isAccepting: () => this.#isAccepting(),
-      open: (connection, onOver) => void this.#open(connection, { kind: "accepted" }, onOver),
     });
     this.#messaging = new Messaging(this.#registry, this.#context, encoder, this.#resolved.maxGroups);
     this.#poolKeeper = new PoolKeeper(pool, clock);
+    for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#contextFor(part); // Checks its limits.
   }
 
   /** Where the service is in its life. */
@@ -191,9 +188,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const dial = resolveDial(options, this.#stopController.signal);
     if (this.#state !== "running") throw new ServiceStateError("connect", this.#state);
     const { token } = options;
+    const context = this.#contextFor(options);
     const connection = await this.#pending.track(this.#dialler.dial(dial, token));
     const isRunning = this.#state === "running";
-    if (isRunning && this.#hasRoom(1)) return this.#open(connection, { kind: "dialled", token });
+    if (isRunning && this.#hasRoom(1)) {
+      return this.#open(connection, { context, origin: { kind: "dialled", address: dial.address, token } });
+    }
     connection.abort();
     return this.#dialler.fail(dial, isRunning ? "limit" : "aborted", 1, token);
   }
@@ -275,21 +275,14 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /** Takes a snapshot of the counters; costs a walk over the sessions. */
   stats(): ServiceStats {
-    return {
+    return takeServiceStats({
       state: this.#state,
-      listeners: [...this.#listeners].map((listener) => listener.address),
-      dials: this.#dialler.count,
-      failedDials: this.#dialler.failed,
-      failedDialAttempts: this.#dialler.failedAttempts,
-      sessions: this.#registry.count,
-      openedSessions: this.#registry.opened,
-      closedSessions: this.#registry.closed,
-      refusedConnections: this.#acceptor.refusals.count,
-      refusals: this.#acceptor.refusals.byReason,
-      acceptErrors: this.#acceptor.errors,
-      pool: this.#context.pool.stats(),
-      ...this.#registry.totals(),
-    };
+      listeners: this.#listeners,
+      dialler: this.#dialler,
+      registry: this.#registry,
+      acceptor: this.#acceptor,
+      pool: this.#context.pool,
+    });
   }
 
   /** Writes the counters as a few lines of text, for people. */
@@ -350,11 +343,14 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   async #listen(options: ListenerOptions): Promise<Listener> {
-    let address = resolveAddress(options, DEFAULT_HOSTNAME);
-    const acceptor = this.#acceptor.forListener(() => address, options.admission);
-    const opened = await openListener(this.#transport, options, acceptor);
-    address = opened.address;
-    const listener = new Listener(opened, (closed) => this.#listeners.delete(closed));
+    const context = this.#contextFor(options);
+    const lastWord = encodeLastWord(context.codec.createEncoder(), this.#options.refusalMessage);
+    const accept = (place: ListenerPlace) => {
+      const beginning = { context, origin: { kind: "accepted", listener: place } } as const;
+      const open = (connection: Connection, onOver?: () => void) => void this.#open(connection, beginning, onOver);
+      return this.#acceptor.forListener({ place, admission: options.admission ?? [], lastWord, open });
+    };
+    const listener = await openListener(this.#transport, options, accept, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
     return listener;
   }
@@ -369,10 +365,15 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return this.#state === "running" || this.#state === "starting";
   }
 
-  #open(connection: Connection, origin: SessionOrigin, onOver?: () => void): Session<Data> {
+  #contextFor(options: SessionSettings): SessionContext<Data> {
+    const parts = { transport: this.#transport, sessions: () => this.#registry.values() };
+    return deriveSessionContext(this.#context, this.#options, options, parts);
+  }
+
+  #open(connection: Connection, { context, origin }: Beginning<Data>, onOver?: () => void): Session<Data> {
     let core: SessionCore<Data>;
     try {
-      core = new SessionCore(this.#context, connection, this.#nextId++, origin);
+      core = new SessionCore(context, connection, this.#nextId++, origin);
     } catch (error) {
       connection.close(); // `createData` threw.
       throw error;

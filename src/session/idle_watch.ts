@@ -14,6 +14,8 @@ const NEVER = -1;
 export interface Watched {
   /** When the last sign of life came. Set it to `IdleWatch.nowMs`. */
   lastSignMs: number;
+  /** By whom: the sessions of one service may have several, of different timeouts. */
+  readonly idleWatch: IdleWatch;
   /** The timeout is up; still watched. */
   handleSilence(): void;
 }
@@ -103,7 +105,7 @@ export class IdleWatch {
     const latestMs = this.#exactMs - this.#timeoutMs - mostMs;
     let earliestMs = Infinity;
     for (const watched of this.#candidates()) {
-      if (watched.lastSignMs === NEVER) continue;
+      if (watched.lastSignMs === NEVER || watched.idleWatch !== this) continue;
       if (watched.lastSignMs <= latestMs) watched.handleSilence();
       if (watched.lastSignMs !== NEVER && watched.lastSignMs < earliestMs) earliestMs = watched.lastSignMs;
     }

@@ -10,13 +10,26 @@ import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 
-/** Where a session comes from. */
-export interface SessionOrigin {
-  /** Whether a listener accepted it or a dial made it. */
-  readonly kind: "accepted" | "dialled";
-  /** What the dial was given as `token`. */
-  readonly token?: unknown;
+/** A session that a listener accepted. */
+export interface AcceptedOrigin {
+  /** How it came about. */
+  readonly kind: "accepted";
+  /** The listener: its name, if it has one, and where it listens. */
+  readonly listener: { readonly name: string | undefined; readonly address: Address };
 }
+
+/** A session that a dial made. */
+export interface DialledOrigin {
+  /** How it came about. */
+  readonly kind: "dialled";
+  /** Where to. */
+  readonly address: Address;
+  /** What the dial was given as `token`. */
+  readonly token: unknown;
+}
+
+/** Where a session comes from. */
+export type SessionOrigin = AcceptedOrigin | DialledOrigin;
 
 /** Options of {@linkcode Session.send}. */
 export interface SendOptions {

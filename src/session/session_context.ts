@@ -11,8 +11,18 @@ import type { InboxContext } from "./inbox.ts";
 import type { InputWatch } from "./input_watch.ts";
 import type { ResolvedSessionLimits } from "./limits.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
+import type { Address } from "../transport/address.ts";
+import type { SessionOrigin } from "./session.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { TimeoutQueue } from "./timeout_queue.ts";
+
+/** What a session begins with. */
+export interface Beginning<Data> {
+  /** What it shares with others. */
+  readonly context: SessionContext<Data>;
+  /** Where it comes from. */
+  readonly origin: SessionOrigin;
+}
 
 /** What the sessions of a service share. */
 export interface SessionContext<Data> extends InboxContext, SendQueueContext {
@@ -37,7 +47,7 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   /** A session that is in groups begins to close. */
   readonly leaveGroups: (core: SessionCore<Data>) => void;
   /** Makes a session's data. */
-  readonly createData: () => Data;
+  readonly createData: (origin: SessionOrigin, remoteAddress: Address) => Data;
   /** A session is over, and its `onClose` has been called; `done` is what that returned, if it was a promise. */
   readonly handleSessionOver: (
     core: SessionCore<Data>,

@@ -10,7 +10,7 @@ import { type CloseEvent, type CloseReason, detailOf, isOrderly } from "./close_
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import { EndSignals } from "./end_signals.ts";
-import type { Watched } from "./idle_watch.ts";
+import type { IdleWatch, Watched } from "./idle_watch.ts";
 import { type DirectHandler, Inbox, type InboxOwner } from "./inbox.ts";
 import { InputPause } from "./input_pause.ts";
 import type { InputWatched } from "./input_watch.ts";
@@ -56,6 +56,7 @@ export class SessionCore<Data>
   isStalled = false;
   readonly #context: SessionContext<Data>;
   lastSignMs = 0;
+  readonly idleWatch: IdleWatch;
   /** Bytes received, framing included. */
   receivedBytes = 0;
   readonly inbox: Inbox<Session<Data>>;
@@ -79,10 +80,11 @@ export class SessionCore<Data>
   constructor(context: SessionContext<Data>, connection: Connection, id: number, origin: SessionOrigin) {
     this.#context = context;
     this.cursor = context.cursor;
+    this.idleWatch = context.idleWatch;
     this.id = id;
     this.origin = origin;
     this.hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
-    this.session = makeSession(this, context.createData());
+    this.session = makeSession(this, context.createData(origin, connection.remoteAddress));
     this.connection = connection;
     this.queue = new SendQueue(context, connection, context.codec.createEncoder(), this);
     this.inbox = new Inbox(context, this, context.codec.createDecoder());
@@ -101,7 +103,7 @@ export class SessionCore<Data>
   /** Wires all up, opens the session and tells the application. */
   open(): void {
     this.state = nextState(this.state, "open");
-    this.#context.idleWatch.enter(this);
+    this.idleWatch.enter(this);
     this.connection.start(this);
     const { handlers: { onOpen }, scheduler } = this.#context;
     if (onOpen === undefined) return;
@@ -159,7 +161,6 @@ export class SessionCore<Data>
     return this.tally(this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed");
   }
 
-  /** Queues a frame that stands encoded already. */
   sendEncoded(frame: Uint8Array): SendResult {
     return this.tally(this.state === "open" ? sendEncoded(this.#context, this.queue, frame) : "closed");
   }
@@ -210,7 +211,7 @@ export class SessionCore<Data>
   onData(buffer: Uint8Array, length: number): void {
     if (this.state !== "open") return;
     this.receivedBytes += length;
-    this.lastSignMs = this.#context.idleWatch.nowMs;
+    this.lastSignMs = this.idleWatch.nowMs;
     const { onReceive } = this.#context.handlers;
     if (onReceive !== undefined) this.#call(() => onReceive(this.session, plainView(buffer, 0, length)));
     if (this.state === "open") this.inbox.receive(buffer, length);
@@ -282,7 +283,7 @@ export class SessionCore<Data>
 
   resumeInput(): void {
     if (!this.isInputPaused || this.state !== "open") return;
-    this.lastSignMs = this.#context.idleWatch.nowMs;
+    this.lastSignMs = this.idleWatch.nowMs;
     this.#pause?.end();
   }
 
@@ -317,7 +318,7 @@ export class SessionCore<Data>
 
   /** The peer sent nothing for the idle timeout; or was not listened to, and then must at least have read something. */
   handleSilence(): void {
-    if (this.#pause?.isPaused === true && this.#pause.hasMoved()) this.lastSignMs = this.#context.idleWatch.nowMs;
+    if (this.#pause?.isPaused === true && this.#pause.hasMoved()) this.lastSignMs = this.idleWatch.nowMs;
     else this.close("idle-timeout");
   }
 
@@ -366,7 +367,7 @@ export class SessionCore<Data>
   }
 
   #leaveOpen(ending: SessionEnding): void {
-    this.#context.idleWatch.leave(this);
+    this.idleWatch.leave(this);
     this.queue.seal();
     if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();

@@ -14,6 +14,9 @@ import { SessionRegistry } from "../../src/session/session_registry.ts";
 
 const ADDRESS = { kind: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 
+/** Where the sessions of a model come from. */
+export const ORIGIN = { kind: "accepted", listener: { name: undefined, address: ADDRESS } } as const;
+
 /** The codec that all begin with, and the one that some switch to. */
 const CODECS = [simpleBinary(), lengthPrefixed({ width: 2, byteOrder: "big" })] as const;
 
@@ -191,7 +194,7 @@ export class OutgoingWorld {
 
   open(): Life {
     const connection = new ModelConnection();
-    const core = new SessionCore(this.context, connection, this.#nextId++, { kind: "accepted" });
+    const core = new SessionCore(this.context, connection, this.#nextId++, ORIGIN);
     this.#registry.add(core);
     const life = { core, connection };
     this.lives.push(life);

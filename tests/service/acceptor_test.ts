@@ -5,7 +5,7 @@ import { assertEquals } from "@std/assert";
 import { ListenError, type RefusedEvent, silentLogger } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import type { Connection, ConnectionHandler } from "@laster/net/transport";
-import { Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
+import { type AcceptingListener, Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
 import type { Admission, AdmissionRequest } from "../../src/service/admission.ts";
 import { FaultLog } from "../../src/session/fault_log.ts";
 import { FakeConnection } from "../outbound/queue_fixture.ts";
@@ -43,7 +43,7 @@ class Refused extends FakeConnection implements Connection {
   }
 }
 
-function setUp(options: Partial<AcceptorOptions> = {}) {
+function setUp({ lastWord, open, ...options }: Partial<AcceptorOptions & AcceptingListener> = {}) {
   const clock = new FakeClock();
   const lines: [string, Record<string, unknown> | undefined][] = [];
   const log = (message: string, properties?: Record<string, unknown>) => void lines.push([message, properties]);
@@ -57,15 +57,18 @@ function setUp(options: Partial<AcceptorOptions> = {}) {
     admission: [],
     countSessions: () => counts.sessions,
     isAccepting: () => true,
-    open: () => {
-      counts.sessions++;
-      counts.opened++;
-    },
     onRefused: ({ reason }) => refused.push(reason),
-    lastWord: undefined,
     ...options,
   });
-  const listener = acceptor.forListener(() => ({ kind: "unix", path: "here" }));
+  const listener = acceptor.forListener({
+    place: { address: { kind: "unix", path: "here" } },
+    admission: [],
+    lastWord,
+    open: open ?? (() => {
+      counts.sessions++;
+      counts.opened++;
+    }),
+  });
   const accept = () => {
     const connection = new Refused();
     listener.onConnection(connection);
@@ -110,12 +113,13 @@ test("Acceptor asks each admission in order, with who comes where, until one ref
   const overs: ((() => void) | undefined)[] = [];
   const { acceptor, counts, refused } = setUp({
     admission: [part("first", () => {})],
+  });
+  const listener = acceptor.forListener({
+    place: { address: { kind: "unix", path: "there" } },
+    admission: [part("second", () => isOpen ? undefined : "closed today"), { admit: () => {} }],
+    lastWord: undefined,
     open: (_connection, onOver) => void overs.push(onOver),
   });
-  const listener = acceptor.forListener(() => ({ kind: "unix", path: "there" }), [
-    part("second", () => isOpen ? undefined : "closed today"),
-    { admit: () => {} },
-  ]);
   counts.sessions = 2;
   listener.onConnection(new Refused());
   assertEquals([log, overs.length], [["first?", "second?"], 1]);

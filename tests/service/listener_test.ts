@@ -26,9 +26,9 @@ function setUp() {
 
 test("openListener() listens on every address by default, with the backlog given", async () => {
   const { asked, transport } = setUp();
-  await openListener(transport, { port: 0 }, IGNORE);
-  await openListener(transport, { port: 65_535, hostname: "::1", backlog: 1 }, IGNORE);
-  await openListener(transport, { path: "/run/x", backlog: 65_535 }, IGNORE);
+  await openListener(transport, { port: 0 }, IGNORE, () => {});
+  await openListener(transport, { port: 65_535, hostname: "::1", backlog: 1 }, IGNORE, () => {});
+  await openListener(transport, { path: "/run/x", backlog: 65_535 }, IGNORE, () => {});
   assertEquals(asked, [
     [{ kind: "tcp", hostname: "0.0.0.0", port: 0 }, { backlog: undefined }],
     [{ kind: "tcp", hostname: "::1", port: 65_535 }, { backlog: 1 }],
@@ -39,9 +39,9 @@ test("openListener() listens on every address by default, with the backlog given
 test("openListener() asks the transport for nothing when an option is wrong", async () => {
   const { asked, transport } = setUp();
   for (const options of [{ port: 70_000 }, { port: 1, backlog: 0 }, { port: 1, backlog: 65_536 }]) {
-    await assertRejects(() => openListener(transport, options, IGNORE), RangeError);
+    await assertRejects(() => openListener(transport, options, IGNORE, () => {}), RangeError);
   }
-  await assertRejects(() => openListener(transport, {}, IGNORE), TypeError, "port or a path");
+  await assertRejects(() => openListener(transport, {}, IGNORE, () => {}), TypeError, "port or a path");
   assertEquals(asked, []);
 });
 
@@ -58,6 +58,9 @@ test("checkListenerOptions() shows what is wrong", () => {
     [{ path: "/x", port: 1 }, TypeError, "current value is /x"],
     [{ path: "/x", hostname: "h" }, TypeError, "current value is /x"],
     [{ port: 1, Port: 2 }, TypeError, '"Port"'],
+    [{ port: 1, name: 5 }, TypeError, "name must be a text: current value is 5"],
+    [{ port: 1, codec: {} }, TypeError, "Cannot create listener as codec must be an object with createDecoder()"],
+    [{ port: 1, turnMs: 1 }, TypeError, '"turnMs"'],
   ];
   for (const [options, kind, message] of wrong) assertThrows(() => checkListenerOptions(options), kind, message);
   assertThrows(() => checkListenerOptions(undefined as unknown as object), TypeError, "current value is undefined");
@@ -70,8 +73,8 @@ test("Listener.close() tells its service first, waits for the transport, and may
     address: { kind: "tcp", hostname: "::1", port: 1 },
     close: () => gate.promise.then(() => void log.push("closed")),
   };
-  const listener = new Listener(opened, () => log.push("told"));
-  assertEquals(listener.address, opened.address);
+  const listener = new Listener(opened, "door", () => log.push("told"));
+  assertEquals([listener.address, listener.name], [opened.address, "door"]);
   const closing = [listener.close(), listener[Symbol.asyncDispose]()];
   assertEquals(log, ["told", "told"]);
   gate.resolve();

@@ -110,7 +110,9 @@ for (const { name, make } of transportsHere()) {
     const near = await pair.client.connect({ port: pair.port, token: "mine" });
     await until(() => pair.server.sessionCount === 1, "the session");
     const [far] = pair.server.sessions();
-    assertEquals([far.data.score, far.origin.kind, near.origin], [2, "accepted", { kind: "dialled", token: "mine" }]);
+    const address = { kind: "tcp", hostname: "127.0.0.1", port: pair.port } as const;
+    assertEquals([far.data.score, near.origin], [2, { kind: "dialled", address, token: "mine" }]);
+    assertEquals(far.origin, { kind: "accepted", listener: { name: undefined, address } });
     assertEquals(near.remoteAddress, { kind: "tcp", hostname: "127.0.0.1", port: pair.port });
     assertEquals(far.remoteAddress, near.localAddress);
   });

@@ -7,6 +7,7 @@ import { IdleWatch, type Watched } from "../../src/session/idle_watch.ts";
 
 class Peer implements Watched {
   lastSignMs = 0;
+  idleWatch!: IdleWatch;
   silences = 0;
 
   handleSilence(): void {
@@ -27,6 +28,7 @@ class SlowClock extends FakeClock {
 function setUp(timeoutMs: number, clock: FakeClock, count = 1) {
   const peers = Array.from({ length: count }, () => new Peer());
   const watch = new IdleWatch(clock, timeoutMs, () => peers);
+  for (const peer of peers) peer.idleWatch = watch;
   return { peers, watch };
 }
 

@@ -12,7 +12,7 @@ import { Inbox } from "../../src/session/inbox.ts";
 import { SessionCore } from "../../src/session/session_core.ts";
 import { TimeoutQueue } from "../../src/session/timeout_queue.ts";
 import { TurnQueue } from "../../src/session/turn_queue.ts";
-import { ModelConnection, OutgoingWorld } from "../broadcast/outgoing_world.ts";
+import { ModelConnection, ORIGIN, OutgoingWorld } from "../broadcast/outgoing_world.ts";
 import { bytes, startPair, until } from "../support.ts";
 
 /** Puts something down outside of a turn, and says whether it is flushed by the next microtask but one. */
@@ -74,7 +74,7 @@ test("SessionCore.open() leaves its turn when the fault of a handler cannot be r
       throw new Error("no log");
     },
   });
-  const core = new SessionCore({ ...world.context, faults }, new ModelConnection(), 1, { kind: "accepted" });
+  const core = new SessionCore({ ...world.context, faults }, new ModelConnection(), 1, ORIGIN);
   assertThrows(() => core.open(), Error, "no log");
   assertEquals(await isFlushed(world.context.scheduler), true);
 });
