@@ -59,6 +59,8 @@ export { Group } from "./src/broadcast/group.ts";
 export { Listener, type ListenerOptions } from "./src/service/listener.ts";
 export type { ConnectAttemptFailedEvent, ConnectFailedEvent, DialHandlers } from "./src/service/dialler.ts";
 export type { Admission, AdmissionRequest } from "./src/service/admission.ts";
+export type { AcceptedEvent, DialEvent, FaultEvent, ListenerEvent, ServiceObserver } from "./src/service/observers.ts";
+export type { DropReason } from "./src/session/pressure_watch.ts";
 export type { RefusedEvent } from "./src/service/refusals.ts";
 export type { SessionSettings } from "./src/service/session_settings.ts";
 export type { TcpServiceOptions } from "./src/service/service_options.ts";

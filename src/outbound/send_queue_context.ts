@@ -79,7 +79,10 @@ export function makeSendQueueContext(
 }
 
 /** What follows for a queue from its limits and the way it is written to; sessions of one service may differ in it. */
-export function queueMeasures<Limits extends QueueLimits>(limits: Limits, transport: Pick<Transport, "isWriteDeferred">) {
+export function queueMeasures<Limits extends QueueLimits>(
+  limits: Limits,
+  transport: Pick<Transport, "isWriteDeferred">,
+) {
   return {
     limits,
     uncongestedBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),

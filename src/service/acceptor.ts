@@ -96,6 +96,7 @@ export class Acceptor {
       this.#release(admitted, request);
       return this.refusals.refuse(connection, reason, lastWord);
     }
+    this.#options.observers?.tell("onAccepted", { remoteAddress: request.remoteAddress, listener: place.address });
     try {
       listener.open(connection, admitted.length === 0 ? undefined : () => this.#release(admitted, request));
     } catch (fault) {

@@ -7,7 +7,7 @@ import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
-import { checkParts, SETTING_NAMES, type SessionSettings } from "./session_settings.ts";
+import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 const DEFAULT_TIMEOUT_MS = 10_000;

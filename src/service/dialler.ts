@@ -6,6 +6,7 @@ import { callGuarded } from "../session/handler_result.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
 import type { Connection } from "../transport/transport.ts";
 import type { Connector, Dial } from "./connector.ts";
+import type { Observers } from "./observers.ts";
 
 /** A dial that did not become a session. */
 export interface ConnectFailedEvent {
@@ -47,6 +48,8 @@ export interface DiallerOptions {
   readonly connector: Connector;
   /** The application. */
   readonly handlers: DialHandlers;
+  /** Who hears of dials besides. */
+  readonly observers: Pick<Observers, "tell"> | undefined;
   /** Where a fault of a handler is reported. */
   readonly faults: FaultLog;
   /** Whether there may be one more session, if `dials` become one. */
@@ -75,8 +78,9 @@ export class Dialler {
    * @throws {DialError} if it does not come about; the application was told.
    */
   async dial(dial: Dial, token: unknown): Promise<Connection> {
-    const { connector, handlers, hasRoom } = this.#options;
+    const { connector, handlers, hasRoom, observers } = this.#options;
     const { address } = dial;
+    observers?.tell("onDialling", { address, token });
     if (!hasRoom(this.count + 1)) return this.fail(dial, "limit", 0, token);
     this.count++;
     let failed = 0;
@@ -102,7 +106,9 @@ export class Dialler {
     const { address } = dial;
     const error = cause instanceof DialError ? cause : new DialError(cause, formatAddress(address));
     this.failed++;
-    this.#call("onConnectFailed", this.#options.handlers.onConnectFailed, { address, error, attempts, token });
+    const event = { address, error, attempts, token };
+    this.#options.observers?.tell("onDialFailed", event);
+    this.#call("onConnectFailed", this.#options.handlers.onConnectFailed, event);
     throw error;
   }
 

@@ -5,7 +5,7 @@ import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
-import { checkParts, SETTING_NAMES, type SessionSettings } from "./session_settings.ts";
+import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 
 /** Every address of the machine, IPv4. */
 const DEFAULT_HOSTNAME = "0.0.0.0";
@@ -129,7 +129,9 @@ export function checkListenerOptions(options: ListenerOptions): void {
   resolveAddress(options, DEFAULT_HOSTNAME);
   checkAdmission("listener", options.admission);
   if (options.name !== undefined && typeof options.name !== "string") {
-    throw new TypeError(`Cannot create listener as name must be a text: current value is ${describeValue(options.name)}`);
+    throw new TypeError(
+      `Cannot create listener as name must be a text: current value is ${describeValue(options.name)}`,
+    );
   }
   if (options.backlog !== undefined) checkRange("backlog", options.backlog, 1, LARGEST_BACKLOG);
 }

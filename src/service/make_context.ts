@@ -21,8 +21,16 @@ import { TurnQueue } from "../session/turn_queue.ts";
 import type { Transport } from "../transport/transport.ts";
 import { guardClock } from "./guarded_clock.ts";
 import { guardLogger } from "./guarded_logger.ts";
+import { observeHandlers } from "./observed_handlers.ts";
+import { Observers } from "./observers.ts";
 import type { TcpServiceOptions } from "./service_options.ts";
 import { findSettings, type SessionSettings } from "./session_settings.ts";
+
+/** What the sessions of a service share, and the service with them. */
+export interface ServiceContext<Data> extends SessionContext<Data> {
+  /** Who hears of what happens; undefined if there is nobody. */
+  readonly observers: Observers | undefined;
+}
 
 /** What the service brings beside its options. */
 export interface ContextParts<Data> {
@@ -50,23 +58,28 @@ export interface ContextParts<Data> {
 export function makeSessionContext<Data>(
   options: TcpServiceOptions<Data>,
   { pool: poolOptions, limits, transport, sessions, leaveGroups, handleSessionOver }: ContextParts<Data>,
-): SessionContext<Data> {
+): ServiceContext<Data> {
   const logger = guardLogger(options.logger ?? consoleLogger());
   const clock = options.clock === undefined ? systemClock() : guardClock(options.clock, (error, count) => {
     logger.error("The clock failed {count} times: {error}", { count, error: messageOf(error) });
   });
+  const faults = new FaultLog(clock, logger);
+  const observers = options.observers === undefined ? undefined : new Observers(options.observers, faults);
+  const handlers = observers === undefined ? options : observeHandlers(options, observers);
   const pool = new BufferPool(poolOptions);
   new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
   return {
-    ...makeSendQueueContext({ clock, pool, limits, handlers: options, transport }),
+    ...makeSendQueueContext({ clock, pool, limits, handlers, transport }),
     ...limitParts(clock, limits, sessions),
     clock,
     codec: options.codec ?? rawCodec(),
     frame: new Frame(),
     traffic: { lightChunks: 0 },
     turns: new TurnQueue(clock, limits.turnMs),
-    faults: new FaultLog(clock, logger),
-    handlers: options,
+    faults,
+    observers,
+    handlers,
+    pressure: observers?.pressure,
     inputWatch: new InputWatch(clock, sessions),
     discardPacer: new DiscardPacer(clock),
     // Without `createData` the type parameter is `undefined`, its default.

@@ -7,6 +7,7 @@ import type { FaultLog } from "../session/fault_log.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Address } from "../transport/address.ts";
 import type { Connection } from "../transport/transport.ts";
+import type { Observers } from "./observers.ts";
 
 /** How long a refused peer may take to hear the last word and to end its side. */
 const LAST_WORD_MS = 1_000;
@@ -32,6 +33,8 @@ export interface RefusalsOptions {
   readonly clock: Clock;
   /** Where a fault of the handler is reported. */
   readonly faults: FaultLog;
+  /** Who hears of them besides. */
+  readonly observers?: Pick<Observers, "tell"> | undefined;
   /** The application's handler. */
   readonly onRefused: ((event: RefusedEvent) => unknown) | undefined;
 }
@@ -59,11 +62,12 @@ export class Refusals {
     this.count++;
     const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
     this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
-    const { onRefused } = this.#options;
+    const { observers, onRefused } = this.#options;
     const { remoteAddress } = connection;
     const isTold = lastWord !== undefined && this.#told.size < MOST_TOLD;
     if (!isTold) connection.close();
     else this.#tell(connection, lastWord);
+    observers?.tell("onRefused", { remoteAddress, reason });
     if (onRefused === undefined) return;
     callGuarded(() => onRefused({ remoteAddress, reason }), (fault) => this.#logFault(fault));
   }

@@ -14,6 +14,7 @@ import { type Admission, checkAdmission } from "./admission.ts";
 import { type ConnectOptions, resolveDial } from "./connector.ts";
 import type { DialHandlers } from "./dialler.ts";
 import { checkListenerOptions, type ListenerOptions } from "./listener.ts";
+import type { ServiceObserver } from "./observers.ts";
 import type { RefusedEvent } from "./refusals.ts";
 import { checkParts } from "./session_settings.ts";
 
@@ -64,6 +65,12 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    * @default {[]}
    */
   readonly admission?: readonly Admission[];
+  /**
+   * Who hears of what happens, beside the handlers and isolated from them and from each other: metrics, traces, a guard.
+   *
+   * @default {[]}
+   */
+  readonly observers?: readonly ServiceObserver[];
   /** A connection came and was refused: there are too many, an admission said so, or the service stops. */
   readonly onRefused?: (event: RefusedEvent) => unknown;
   /**
@@ -139,6 +146,7 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   onConnectFailed: true,
   onConnectAttemptFailed: true,
   admission: true,
+  observers: true,
   onRefused: true,
   refusalMessage: true,
   codec: true,
@@ -183,7 +191,7 @@ const FUNCTIONS = [
   "random",
 ] as const;
 
-const ARRAYS = ["listeners", "dials"] as const;
+const ARRAYS = ["listeners", "dials", "observers"] as const;
 
 const POOL_NAMES: Record<keyof BufferPoolOptions, true> = {
   classes: true,
@@ -247,6 +255,9 @@ function checkTypes<Data>(options: TcpServiceOptions<Data>): void {
     if (value !== undefined && !Array.isArray(value)) refuseType(name, "an array", value);
   }
   checkParts("service", options);
+  for (const observer of options.observers ?? []) {
+    if (typeof observer !== "object" || observer === null) refuseType("observers", "an array of objects", observer);
+  }
   checkAdmission("service", options.admission);
   const { refusalMessage } = options;
   if (refusalMessage !== undefined && refusalMessage?.BYTES_PER_ELEMENT !== 1) {

@@ -17,8 +17,14 @@ import { Acceptor } from "./acceptor.ts";
 import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
-import { checkListenerOptions, type Listener, type ListenerOptions, type ListenerPlace, openListener } from "./listener.ts";
-import { deriveSessionContext, makeSessionContext } from "./make_context.ts";
+import {
+  checkListenerOptions,
+  type Listener,
+  type ListenerOptions,
+  type ListenerPlace,
+  openListener,
+} from "./listener.ts";
+import { deriveSessionContext, makeSessionContext, type ServiceContext } from "./make_context.ts";
 import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork, settlesBy } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
@@ -64,7 +70,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #transport: Transport;
   readonly #dialler: Dialler;
   readonly #acceptor: Acceptor;
-  readonly #context: SessionContext<Data>;
+  readonly #context: ServiceContext<Data>;
   readonly #messaging: Messaging<Session<Data>, SessionCore<Data>>;
   readonly #poolKeeper: PoolKeeper;
   readonly #registry = new SessionRegistry<Data>();
@@ -99,12 +105,20 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       leaveGroups: (core) => this.#messaging.groups.leaveAll(core),
       handleSessionOver: (core, event, done) => this.#handleSessionOver(core, event, done),
     });
-    const { clock, faults, pool } = this.#context;
+    const { clock, faults, observers, pool } = this.#context;
+    this.#registry.listener = observers?.sessions;
     const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
-    this.#dialler = new Dialler({ connector, handlers: options, faults, hasRoom: (dials) => this.#hasRoom(dials) });
+    this.#dialler = new Dialler({
+      connector,
+      handlers: options,
+      faults,
+      observers,
+      hasRoom: (dials) => this.#hasRoom(dials),
+    });
     this.#acceptor = new Acceptor({
       clock,
       faults,
+      observers,
       onRefused: options.onRefused,
       maxConnections: this.#resolved.maxConnections,
       maxOpenFiles: this.#transport.maxOpenFiles,
@@ -337,9 +351,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   #waitUntilEmpty(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onEmpty = resolve;
-    return promise;
+    return new Promise((resolve) => this.#onEmpty = resolve);
   }
 
   async #listen(options: ListenerOptions): Promise<Listener> {
@@ -352,6 +364,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     };
     const listener = await openListener(this.#transport, options, accept, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
+    this.#context.observers?.tell("onListening", { name: listener.name, address: listener.address });
     return listener;
   }
 
@@ -386,7 +399,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   #handleSessionOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
-    this.#registry.remove(core, event.reason);
+    this.#registry.remove(core, event);
     this.#onOver.get(core)?.();
     this.#onOver.delete(core);
     if (done !== undefined) this.#pending.track(Promise.resolve(done));

@@ -14,6 +14,9 @@ const MOST_KINDS = 64;
 /** How serious. */
 export type FaultLevel = keyof Logger;
 
+/** Told of each report, also of those that are only counted. */
+export type ReportHandler = (level: FaultLevel, message: string, properties: Record<string, unknown>) => void;
+
 /** What is known of a kind. */
 interface Kind {
   reportedMs: number;
@@ -29,6 +32,8 @@ export class FaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #kinds = new Map<string, Kind>();
+  #onReport: ReportHandler | undefined = undefined;
+  #isTelling = false;
   #timer: unknown = undefined;
   #stacksFromMs = -Infinity;
 
@@ -36,6 +41,11 @@ export class FaultLog {
   constructor(clock: Clock, logger: Logger) {
     this.#clock = clock;
     this.#logger = logger;
+  }
+
+  /** Has somebody told of all that is reported, but for what is reported meanwhile. */
+  observe(onReport: ReportHandler): void {
+    this.#onReport = onReport;
   }
 
   /**
@@ -48,6 +58,7 @@ export class FaultLog {
    * @param properties Their values.
    */
   report(kind: string, level: FaultLevel, message: string, properties: Record<string, unknown>): void {
+    this.#tell(level, message, properties);
     const key = this.#kinds.has(kind) || this.#kinds.size < MOST_KINDS ? kind : "";
     const known = this.#kinds.get(key);
     const nowMs = this.#clock.now();
@@ -84,6 +95,16 @@ export class FaultLog {
   flush(): void {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#endPeriod();
+  }
+
+  #tell(level: FaultLevel, message: string, properties: Record<string, unknown>): void {
+    if (this.#onReport === undefined || this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      this.#onReport(level, message, properties);
+    } finally {
+      this.#isTelling = false;
+    }
   }
 
   #endPeriod(): void {

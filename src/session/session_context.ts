@@ -6,6 +6,7 @@ import type { CloseEvent } from "./close_reason.ts";
 import type { DiscardPacer } from "./discard_pacer.ts";
 import type { FaultLog } from "./fault_log.ts";
 import type { SessionHandlers } from "./handlers.ts";
+import type { PressureWatch } from "./pressure_watch.ts";
 import type { IdleWatch } from "./idle_watch.ts";
 import type { InboxContext } from "./inbox.ts";
 import type { InputWatch } from "./input_watch.ts";
@@ -44,6 +45,8 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   readonly discardPacer: DiscardPacer;
   /** When the ends of sessions are looked at. */
   readonly closeLooks: TimeoutQueue;
+  /** Who hears of queues that fill; undefined if nobody wants to. */
+  readonly pressure: PressureWatch | undefined;
   /** A session that is in groups begins to close. */
   readonly leaveGroups: (core: SessionCore<Data>) => void;
   /** Makes a session's data. */

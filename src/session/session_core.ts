@@ -24,7 +24,7 @@ import type { SendResult } from "../outbound/send_result.ts";
 import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type EndingOwner, SessionEnding } from "./session_ending.ts";
-import { isRefusal, RefusalCounters } from "./session_stats.ts";
+import { countResult, type RefusalCounters } from "./session_stats.ts";
 import { sendEncoded } from "./send_encoded.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { SessionStream, type StreamHost } from "./session_stream.ts";
@@ -165,10 +165,9 @@ export class SessionCore<Data>
     return this.tally(this.state === "open" ? sendEncoded(this.#context, this.queue, frame) : "closed");
   }
 
-  /** Counts what became of a message, if it was refused. */
   tally(result: SendResult): SendResult {
-    if (isRefusal(result)) (this.refusals ??= new RefusalCounters()).count(result);
-    return result;
+    this.#context.pressure?.handleResult(this, result);
+    return countResult(this, result);
   }
 
   handleFault(reason: CloseReason, fault: unknown): void {
@@ -302,6 +301,7 @@ export class SessionCore<Data>
 
   handleProgress(): void {
     this.isStalled = false;
+    this.#context.pressure?.handleProgress(this);
     if (this.#drainWaiters?.isAwaited && this.queue.isDrained) this.#drainWaiters.resolve();
     if (this.#context.handlers.onSend !== undefined && !this.#isReportDue) {
       this.#isReportDue = true;

@@ -1,6 +1,6 @@
 // SessionRegistry: the sessions of a service, by id, and what those that are over have counted. Runtime neutral.
 
-import type { CloseReason } from "./close_reason.ts";
+import type { CloseEvent, CloseReason } from "./close_reason.ts";
 import { takeStats } from "./session_stats.ts";
 import type { Session } from "./session.ts";
 import type { SessionCore } from "./session_core.ts";
@@ -21,8 +21,18 @@ export interface SessionTotals {
   readonly refusedSends: number;
 }
 
+/** Who hears of sessions that come and go. */
+export interface RegistryListener {
+  /** One begins. */
+  handleOpened(session: Session<unknown>): void;
+  /** One is over. */
+  handleClosed(session: Session<unknown>, event: CloseEvent): void;
+}
+
 /** The sessions of a service that are not over. */
 export class SessionRegistry<Data> {
+  /** Who hears of them; undefined if nobody wants to. */
+  listener: RegistryListener | undefined = undefined;
   /** Sessions opened so far. */
   opened = 0;
   readonly #cores = new Map<number, SessionCore<Data>>();
@@ -50,6 +60,7 @@ export class SessionRegistry<Data> {
   add(core: SessionCore<Data>): void {
     this.opened++;
     this.#cores.set(core.id, core);
+    this.listener?.handleOpened(core.session);
   }
 
   /** Finds a session. */
@@ -64,10 +75,12 @@ export class SessionRegistry<Data> {
   }
 
   /** Removes a session that is over, and keeps what it counted. */
-  remove(core: SessionCore<Data>, reason: CloseReason): void {
+  remove(core: SessionCore<Data>, event: CloseEvent): void {
+    const { reason } = event;
     this.#cores.delete(core.id);
     this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
     this.#totals = addUp(this.#totals, core);
+    this.listener?.handleClosed(core.session, event);
   }
 
   /** Whether a session is one of them. */

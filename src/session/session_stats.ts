@@ -52,6 +52,18 @@ export function isRefusal(result: SendResult): result is Refusal {
   return result === "full" || result === "closed" || result === "too-large";
 }
 
+/** Who counts what was refused. */
+export interface Counting {
+  /** Sends that were refused; undefined before the first. */
+  refusals: RefusalCounters | undefined;
+}
+
+/** Counts what became of a message, if it was refused. */
+export function countResult(counting: Counting, result: SendResult): SendResult {
+  if (isRefusal(result)) (counting.refusals ??= new RefusalCounters()).count(result);
+  return result;
+}
+
 /** Where the counters of a session are. */
 export interface Counted {
   /** Bytes received, framing included. */

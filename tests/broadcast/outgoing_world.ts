@@ -187,7 +187,7 @@ export class OutgoingWorld {
       transport: { name: "model", listen: never, connect: never, ...traits },
       sessions: () => this.#registry.values(),
       leaveGroups: (core) => this.messaging.groups.leaveAll(core),
-      handleSessionOver: (core, { reason }) => this.#registry.remove(core, reason),
+      handleSessionOver: (core, event) => this.#registry.remove(core, event),
     });
     this.messaging = new Messaging(this.#registry, this.context, encoder, 100);
   }

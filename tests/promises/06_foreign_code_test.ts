@@ -150,6 +150,19 @@ function oddClock(odd: Odd, member: "now" | "setTimer" | "clearTimer" | "defer")
 const OPENING = "Opening a session failed: {error}";
 const CLOCK = "The clock failed {count} times: {error}";
 
+/** What an observer hears of while the test is armed. */
+const OBSERVED = [
+  "onRefused",
+  "onAccepted",
+  "onOpened",
+  "onClosed",
+  "onDialling",
+  "onDialFailed",
+  "onMessageStart",
+  "onMessageEnd",
+  "onSent",
+] as const;
+
 const PLACES: Readonly<Record<string, Place>> = {
   onOpen: { says: "handler-error", returns: "promise", options: (odd) => ({ onOpen: () => odd(() => {}) }) },
   onMessage: {
@@ -187,6 +200,17 @@ const PLACES: Readonly<Record<string, Place>> = {
     returns: "promise",
     options: (odd) => ({ admission: [{ admit: () => {}, release: () => odd(() => {}) }] }),
   },
+  ...Object.fromEntries(OBSERVED.map((name) => [
+    `observer ${name}`,
+    {
+      says: `The ${name} method of an observer failed: {error}`,
+      returns: "promise",
+      options: (odd) => ({
+        ...(name === "onRefused" ? { maxConnections: 3 } : {}),
+        observers: [{ [name]: () => odd(() => {}) }, {}],
+      }),
+    } satisfies Place,
+  ])),
   createData: {
     says: OPENING,
     returns: "value",

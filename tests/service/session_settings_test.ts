@@ -42,10 +42,13 @@ for (const { name, make } of socketTransportsHere()) {
     assertEquals([text(await player.receive() ?? bytes("")), text(await admin.receive() ?? bytes(""))], ["all", "all"]);
     assertEquals(made, ["tcp", "tcp"]);
     const names = [...service.sessions()].map(({ origin }) => origin.kind === "accepted" && origin.listener);
-    assertEquals(names, [0, 1].map((index) => ({
-      name: ["players", "admins"][index],
-      address: { kind: "tcp", hostname: "127.0.0.1", port: ports[index] } as const,
-    })));
+    assertEquals(
+      names,
+      [0, 1].map((index) => ({
+        name: ["players", "admins"][index],
+        address: { kind: "tcp", hostname: "127.0.0.1", port: ports[index] } as const,
+      })),
+    );
     const listener = await service.listen({ hostname: "127.0.0.1", port: 0, name: "late" });
     assertEquals(listener.name, "late");
     await client.stop();
@@ -118,7 +121,11 @@ test("TcpService gives the sessions of a listener its limits", async () => {
 test("TcpService refuses settings that make no sense when it is made, and when it listens or dials", async () => {
   const transport = memoryTransport();
   const wrong = { highWaterMarkBytes: -1 };
-  assertThrows(() => new TcpService({ transport, listeners: [{ port: 1, ...wrong }] }), RangeError, "highWaterMarkBytes");
+  assertThrows(
+    () => new TcpService({ transport, listeners: [{ port: 1, ...wrong }] }),
+    RangeError,
+    "highWaterMarkBytes",
+  );
   assertThrows(() => new TcpService({ transport, dials: [{ port: 1, ...wrong }] }), RangeError, "highWaterMarkBytes");
   await using service = new TcpService({ transport });
   await service.start();

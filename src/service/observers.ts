@@ -1,0 +1,137 @@
+// Observers: parts beside the application that hear of a service, as metrics, traces and a guard do. Runtime neutral.
+
+import { toError } from "../errors.ts";
+import type { SentEvent } from "../outbound/send_result.ts";
+import type { CloseEvent } from "../session/close_reason.ts";
+import type { FaultLog } from "../session/fault_log.ts";
+import { callGuarded } from "../session/handler_result.ts";
+import { type DropReason, PressureWatch } from "../session/pressure_watch.ts";
+import type { Session } from "../session/session.ts";
+import type { RegistryListener } from "../session/session_registry.ts";
+import type { Address } from "../transport/address.ts";
+import type { ConnectFailedEvent } from "./dialler.ts";
+import type { RefusedEvent } from "./refusals.ts";
+
+/** A listener is open, or has taken a connection. */
+export interface ListenerEvent {
+  /** What the listener is called, if it has a name. */
+  readonly name: string | undefined;
+  /** Where it listens. */
+  readonly address: Address;
+}
+
+/** A connection was let in; its session comes next. */
+export interface AcceptedEvent {
+  /** The peer. */
+  readonly remoteAddress: Address;
+  /** Where it came in. */
+  readonly listener: Address;
+}
+
+/** A dial begins. */
+export interface DialEvent {
+  /** Where to. */
+  readonly address: Address;
+  /** What the dial was given as `token`. */
+  readonly token: unknown;
+}
+
+/** Something failed: what the logger is told, each time, and not once a second. */
+export interface FaultEvent {
+  /** How serious it is, by the name of the logger's method. */
+  readonly level: string;
+  /** A sentence with placeholders. */
+  readonly message: string;
+  /** Their values. */
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What hears of a service beside the application's handlers. Give what is of interest: what is not given costs nothing. A
+ * method that throws, or whose promise is rejected, is reported, and disturbs neither the session nor other observers; nobody
+ * waits for it.
+ */
+export interface ServiceObserver {
+  /** A listener is open. */
+  onListening?(event: ListenerEvent): unknown;
+  /** A connection was let in. */
+  onAccepted?(event: AcceptedEvent): unknown;
+  /** A connection was refused. */
+  onRefused?(event: RefusedEvent): unknown;
+  /** A session begins; it cannot be sent to before the application's `onOpen`, which comes next. */
+  onOpened?(session: Session<unknown>): unknown;
+  /** A session is over, behind the application's `onClose`. */
+  onClosed?(session: Session<unknown>, event: CloseEvent): unknown;
+  /** A dial begins. */
+  onDialling?(event: DialEvent): unknown;
+  /** A dial failed for good. */
+  onDialFailed?(event: ConnectFailedEvent): unknown;
+  /** Something failed. */
+  onFault?(event: FaultEvent): unknown;
+  /** A session's queue is above a high-water mark, or down at the low-water marks again. */
+  onBackpressure?(session: Session<unknown>, isCongested: boolean): unknown;
+  /** Messages to a session were refused, or dropped by the policy of `whenFull`: so many. */
+  onDropped?(session: Session<unknown>, reason: DropReason, count: number): unknown;
+  /** A message of so many bytes goes to the application's handler, `onMessage` or `onFrame`. */
+  onMessageStart?(session: Session<unknown>, bytes: number): unknown;
+  /** The handler is done, its promise too; or it has failed. */
+  onMessageEnd?(session: Session<unknown>): unknown;
+  /** The system took bytes; at most once a turn and session. */
+  onSent?(session: Session<unknown>, event: SentEvent): unknown;
+}
+
+type EventName = keyof ServiceObserver;
+
+/** The observers of a service. */
+export class Observers {
+  readonly #observers: readonly ServiceObserver[];
+  readonly #faults: FaultLog;
+
+  /** Makes it; faults of observers are told to `faults`. */
+  constructor(observers: readonly ServiceObserver[], faults: FaultLog) {
+    this.#observers = observers;
+    this.#faults = faults;
+    if (!this.wants("onFault")) return;
+    faults.observe((level, message, properties) => this.tell("onFault", { level, message, properties }));
+  }
+
+  /** Whether anybody wants to hear of one of these. */
+  wants(...names: EventName[]): boolean {
+    return this.#observers.some((observer) => names.some((name) => observer[name] !== undefined));
+  }
+
+  /** Who hears of sessions that come and go; undefined if nobody wants to. */
+  get sessions(): RegistryListener | undefined {
+    if (!this.wants("onOpened", "onClosed")) return undefined;
+    return {
+      handleOpened: (session) => this.tell("onOpened", session),
+      handleClosed: (session, event) => this.tell("onClosed", session, event),
+    };
+  }
+
+  /** Who hears of queues that fill; undefined if nobody wants to. Told later, for it happens inside of a send. */
+  get pressure(): PressureWatch | undefined {
+    if (!this.wants("onBackpressure", "onDropped")) return undefined;
+    return new PressureWatch({
+      handlePressure: ({ session }, isCongested) =>
+        queueMicrotask(() => this.tell("onBackpressure", session, isCongested)),
+      handleDropped: ({ session }, reason, count) =>
+        queueMicrotask(() => this.tell("onDropped", session, reason, count)),
+    });
+  }
+
+  /** Tells all who want to hear of it. */
+  tell<Name extends EventName>(name: Name, ...event: Parameters<NonNullable<ServiceObserver[Name]>>): void {
+    for (const observer of this.#observers) {
+      callGuarded(
+        () => (observer[name] as ((...event: unknown[]) => unknown) | undefined)?.apply(observer, event),
+        (fault) => this.#reportFault(name, fault),
+      );
+    }
+  }
+
+  #reportFault(name: EventName, fault: unknown): void {
+    const message = `The ${name} method of an observer failed: {error}`;
+    this.#faults.report(message, "error", message, { error: toError(fault) });
+  }
+}
