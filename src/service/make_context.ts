@@ -79,7 +79,7 @@ export function makeSessionContext<Data>(
     faults,
     observers,
     handlers,
-    pressure: observers?.pressure,
+    pressure: observers?.pressure(),
     inputWatch: new InputWatch(clock, sessions),
     discardPacer: new DiscardPacer(clock),
     // Without `createData` the type parameter is `undefined`, its default.

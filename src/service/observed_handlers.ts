@@ -3,7 +3,7 @@
 import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import type { Session } from "../session/session.ts";
-import type { Observers } from "./observers.ts";
+import { anySession, type Observers } from "./observers.ts";
 
 /**
  * Puts observers around handlers, if they want to hear of messages: nothing is changed else.
@@ -15,8 +15,8 @@ import type { Observers } from "./observers.ts";
 export function observeHandlers<Data>(handlers: SessionHandlers<Data>, observers: Observers): SessionHandlers<Data> {
   const { onMessage, onFrame, onSend } = handlers;
   const around = (session: Session<Data>, bytes: number, handle: () => unknown) => {
-    const end = () => observers.tell("onMessageEnd", session);
-    observers.tell("onMessageStart", session, bytes);
+    const end = () => observers.tell("onMessageEnd", anySession(session));
+    observers.tell("onMessageStart", anySession(session), bytes);
     try {
       const result = handle();
       if (!isThenable(result)) {
@@ -45,7 +45,7 @@ export function observeHandlers<Data>(handlers: SessionHandlers<Data>, observers
     observed = {
       ...observed,
       onSend(session, event) {
-        observers.tell("onSent", session, event);
+        observers.tell("onSent", anySession(session), event);
         return onSend?.(session, event);
       },
     };

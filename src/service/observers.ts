@@ -82,6 +82,11 @@ export interface ServiceObserver {
 
 type EventName = keyof ServiceObserver;
 
+/** A session of any service: what an application keeps with it is its own. */
+export function anySession<Data>(session: Session<Data>): Session<unknown> {
+  return session as unknown as Session<unknown>;
+}
+
 /** The observers of a service. */
 export class Observers {
   readonly #observers: readonly ServiceObserver[];
@@ -101,22 +106,22 @@ export class Observers {
   }
 
   /** Who hears of sessions that come and go; undefined if nobody wants to. */
-  get sessions(): RegistryListener | undefined {
+  sessions<Data>(): RegistryListener<Data> | undefined {
     if (!this.wants("onOpened", "onClosed")) return undefined;
     return {
-      handleOpened: (session) => this.tell("onOpened", session),
-      handleClosed: (session, event) => this.tell("onClosed", session, event),
+      handleOpened: (session) => this.tell("onOpened", anySession(session)),
+      handleClosed: (session, event) => this.tell("onClosed", anySession(session), event),
     };
   }
 
   /** Who hears of queues that fill; undefined if nobody wants to. Told later, for it happens inside of a send. */
-  get pressure(): PressureWatch | undefined {
+  pressure<Data>(): PressureWatch<Data> | undefined {
     if (!this.wants("onBackpressure", "onDropped")) return undefined;
     return new PressureWatch({
       handlePressure: ({ session }, isCongested) =>
-        queueMicrotask(() => this.tell("onBackpressure", session, isCongested)),
+        queueMicrotask(() => this.tell("onBackpressure", anySession(session), isCongested)),
       handleDropped: ({ session }, reason, count) =>
-        queueMicrotask(() => this.tell("onDropped", session, reason, count)),
+        queueMicrotask(() => this.tell("onDropped", anySession(session), reason, count)),
     });
   }
 

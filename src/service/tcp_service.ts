@@ -17,13 +17,7 @@ import { Acceptor } from "./acceptor.ts";
 import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
-import {
-  checkListenerOptions,
-  type Listener,
-  type ListenerOptions,
-  type ListenerPlace,
-  openListener,
-} from "./listener.ts";
+import { checkListenerOptions, type Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { deriveSessionContext, makeSessionContext, type ServiceContext } from "./make_context.ts";
 import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork, settlesBy } from "./pending_work.ts";
@@ -106,15 +100,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       handleSessionOver: (core, event, done) => this.#handleSessionOver(core, event, done),
     });
     const { clock, faults, observers, pool } = this.#context;
-    this.#registry.listener = observers?.sessions;
+    this.#registry.listener = observers?.sessions();
     const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
-    this.#dialler = new Dialler({
-      connector,
-      handlers: options,
-      faults,
-      observers,
-      hasRoom: (dials) => this.#hasRoom(dials),
-    });
+    const hasRoom = (dials: number) => this.#hasRoom(dials);
+    this.#dialler = new Dialler({ connector, handlers: options, faults, observers, hasRoom });
     this.#acceptor = new Acceptor({
       clock,
       faults,
@@ -332,7 +321,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const listeners = [...this.#listeners].map((listener) => listener.close());
     for (const core of this.#registry.values()) core.close("shutdown");
     this.#acceptor.refusals.stop();
-    const isEmpty = this.#registry.count === 0 ? Promise.resolve() : this.#waitUntilEmpty();
+    const isEmpty = this.#registry.count === 0 ? Promise.resolve() : new Promise<void>((resolve) => this.#onEmpty = resolve);
     let abortedSessions = 0;
     if (!await settlesBy(clock, Promise.all([isEmpty, ...listeners]), deadlineMs)) {
       abortedSessions = this.#registry.count;
@@ -350,19 +339,14 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return { abortedSessions };
   }
 
-  #waitUntilEmpty(): Promise<void> {
-    return new Promise((resolve) => this.#onEmpty = resolve);
-  }
-
   async #listen(options: ListenerOptions): Promise<Listener> {
     const context = this.#contextFor(options);
     const lastWord = encodeLastWord(context.codec.createEncoder(), this.#options.refusalMessage);
-    const accept = (place: ListenerPlace) => {
+    const listener = await openListener(this.#transport, options, (place) => {
       const beginning = { context, origin: { kind: "accepted", listener: place } } as const;
       const open = (connection: Connection, onOver?: () => void) => void this.#open(connection, beginning, onOver);
       return this.#acceptor.forListener({ place, admission: options.admission ?? [], lastWord, open });
-    };
-    const listener = await openListener(this.#transport, options, accept, (closed) => this.#listeners.delete(closed));
+    }, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
     this.#context.observers?.tell("onListening", { name: listener.name, address: listener.address });
     return listener;

@@ -15,33 +15,33 @@ interface Known {
 }
 
 /** A session that is watched. */
-export interface Pressed {
+export interface Pressed<Data> {
   /** What the application knows it as. */
-  readonly session: Session<unknown>;
+  readonly session: Session<Data>;
   /** What its peer has still to take. */
   readonly queue: { readonly drops: DropCounts | undefined; readonly isDrained: boolean };
 }
 
 /** Who is told; inside of a send at times. */
-export interface PressureListener {
+export interface PressureListener<Data> {
   /** A queue is above a high-water mark, or down at the low-water marks again. */
-  handlePressure(core: Pressed, isCongested: boolean): void;
+  handlePressure(core: Pressed<Data>, isCongested: boolean): void;
   /** So many messages were refused or dropped. */
-  handleDropped(core: Pressed, reason: DropReason, count: number): void;
+  handleDropped(core: Pressed<Data>, reason: DropReason, count: number): void;
 }
 
 /** There is one only if somebody wants to hear of it. */
-export class PressureWatch {
-  readonly #listener: PressureListener;
-  readonly #known = new WeakMap<Pressed, Known>();
+export class PressureWatch<Data> {
+  readonly #listener: PressureListener<Data>;
+  readonly #known = new WeakMap<Pressed<Data>, Known>();
 
   /** Makes it. */
-  constructor(listener: PressureListener) {
+  constructor(listener: PressureListener<Data>) {
     this.#listener = listener;
   }
 
   /** A send was answered so. */
-  handleResult(core: Pressed, result: SendResult): void {
+  handleResult(core: Pressed<Data>, result: SendResult): void {
     if (result === "congested") {
       const known = this.#of(core);
       if (known.isCongested) return;
@@ -51,7 +51,7 @@ export class PressureWatch {
   }
 
   /** The connection took something. */
-  handleProgress(core: Pressed): void {
+  handleProgress(core: Pressed<Data>): void {
     const { drops, isDrained } = core.queue;
     const known = drops === undefined ? this.#known.get(core) : this.#of(core);
     if (known === undefined) return;
@@ -67,7 +67,7 @@ export class PressureWatch {
     if (superseded > 0) this.#listener.handleDropped(core, "superseded", superseded);
   }
 
-  #of(core: Pressed): Known {
+  #of(core: Pressed<Data>): Known {
     let known = this.#known.get(core);
     if (known === undefined) this.#known.set(core, known = { isCongested: false, oldest: 0, superseded: 0 });
     return known;

@@ -46,7 +46,7 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   /** When the ends of sessions are looked at. */
   readonly closeLooks: TimeoutQueue;
   /** Who hears of queues that fill; undefined if nobody wants to. */
-  readonly pressure: PressureWatch | undefined;
+  readonly pressure: PressureWatch<Data> | undefined;
   /** A session that is in groups begins to close. */
   readonly leaveGroups: (core: SessionCore<Data>) => void;
   /** Makes a session's data. */

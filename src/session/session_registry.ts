@@ -22,17 +22,17 @@ export interface SessionTotals {
 }
 
 /** Who hears of sessions that come and go. */
-export interface RegistryListener {
+export interface RegistryListener<Data> {
   /** One begins. */
-  handleOpened(session: Session<unknown>): void;
+  handleOpened(session: Session<Data>): void;
   /** One is over. */
-  handleClosed(session: Session<unknown>, event: CloseEvent): void;
+  handleClosed(session: Session<Data>, event: CloseEvent): void;
 }
 
 /** The sessions of a service that are not over. */
 export class SessionRegistry<Data> {
   /** Who hears of them; undefined if nobody wants to. */
-  listener: RegistryListener | undefined = undefined;
+  listener: RegistryListener<Data> | undefined = undefined;
   /** Sessions opened so far. */
   opened = 0;
   readonly #cores = new Map<number, SessionCore<Data>>();

@@ -48,6 +48,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   maxGroups: ["x", {}, "5"],
   onConnectAttemptFailed: [1, {}, null, "f"],
   admission: [1, {}, null, [1], [null], [{}]],
+  observers: [1, {}, null, [5], [null], "metrics"],
   onRefused: [1, {}, null, "f"],
   refusalMessage: ["full", {}, null, 5],
   highWaterMarkFrames: ["x", {}, "5"],
@@ -153,6 +154,20 @@ test("TcpService takes undefined for every option as if it were not there", asyn
     maxRetryDelayMs: undefined,
     signal: undefined,
     token: undefined,
+    codec: undefined,
+    transport: undefined,
+    highWaterMarkBytes: undefined,
+    lowWaterMarkBytes: undefined,
+    highWaterMarkFrames: undefined,
+    lowWaterMarkFrames: undefined,
+    maxQueuedBytes: undefined,
+    maxQueuedFrames: undefined,
+    whenFull: undefined,
+    pauseWhenFull: undefined,
+    idleTimeoutMs: undefined,
+    closeTimeoutMs: undefined,
+    framesPerTurn: undefined,
+    handlerTimeoutMs: undefined,
   };
   const session = await service.connect({ ...dial, hostname: "0.0.0.0", port: 1 });
   session.abort();

@@ -26,9 +26,9 @@ function setUp() {
 
 test("openListener() listens on every address by default, with the backlog given", async () => {
   const { asked, transport } = setUp();
-  await openListener(transport, { port: 0 }, IGNORE, () => {});
-  await openListener(transport, { port: 65_535, hostname: "::1", backlog: 1 }, IGNORE, () => {});
-  await openListener(transport, { path: "/run/x", backlog: 65_535 }, IGNORE, () => {});
+  await openListener(transport, { port: 0 }, () => IGNORE, () => {});
+  await openListener(transport, { port: 65_535, hostname: "::1", backlog: 1 }, () => IGNORE, () => {});
+  await openListener(transport, { path: "/run/x", backlog: 65_535 }, () => IGNORE, () => {});
   assertEquals(asked, [
     [{ kind: "tcp", hostname: "0.0.0.0", port: 0 }, { backlog: undefined }],
     [{ kind: "tcp", hostname: "::1", port: 65_535 }, { backlog: 1 }],
@@ -39,9 +39,9 @@ test("openListener() listens on every address by default, with the backlog given
 test("openListener() asks the transport for nothing when an option is wrong", async () => {
   const { asked, transport } = setUp();
   for (const options of [{ port: 70_000 }, { port: 1, backlog: 0 }, { port: 1, backlog: 65_536 }]) {
-    await assertRejects(() => openListener(transport, options, IGNORE, () => {}), RangeError);
+    await assertRejects(() => openListener(transport, options, () => IGNORE, () => {}), RangeError);
   }
-  await assertRejects(() => openListener(transport, {}, IGNORE, () => {}), TypeError, "port or a path");
+  await assertRejects(() => openListener(transport, {}, () => IGNORE, () => {}), TypeError, "port or a path");
   assertEquals(asked, []);
 });
 

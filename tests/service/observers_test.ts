@@ -186,8 +186,8 @@ test("observers that do not ask for messages leave the handlers as they are, and
   const faults = new FaultLog(new FakeClock(), silentLogger());
   const quiet = new Observers([{ onOpened: () => {} }, {}], faults);
   assert(observeHandlers(handlers, quiet) === handlers);
-  assertEquals(quiet.pressure, undefined);
-  assertEquals(new Observers([{ onFault: () => {} }], faults).sessions, undefined);
+  assertEquals(quiet.pressure(), undefined);
+  assertEquals(new Observers([{ onFault: () => {} }], faults).sessions(), undefined);
 });
 
 test("TcpService refuses observers that are none", () => {

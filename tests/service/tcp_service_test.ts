@@ -156,7 +156,7 @@ test("TcpService begins the dials of its options, and tells when they fail", asy
     clock,
     logger: silentLogger(),
     dials: [{ port: 1, token: "good", retries: 5 }, { port: 2, token: "bad" }],
-    onOpen: (session) => opened.push(session.origin.token),
+    onOpen: (session) => opened.push(session.origin.kind === "dialled" && session.origin.token),
     onConnectFailed: ({ token, error, attempts }) => failures.push([token, error.code, attempts]),
   });
   await client.start();
