@@ -321,7 +321,9 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const listeners = [...this.#listeners].map((listener) => listener.close());
     for (const core of this.#registry.values()) core.close("shutdown");
     this.#acceptor.refusals.stop();
-    const isEmpty = this.#registry.count === 0 ? Promise.resolve() : new Promise<void>((resolve) => this.#onEmpty = resolve);
+    const isEmpty = this.#registry.count === 0
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => this.#onEmpty = resolve);
     let abortedSessions = 0;
     if (!await settlesBy(clock, Promise.all([isEmpty, ...listeners]), deadlineMs)) {
       abortedSessions = this.#registry.count;

@@ -1,6 +1,7 @@
 // SessionStream: has the messages of one session go to a loop, or to `receive()`, in place of a handler, and back. Made when
 // it is first asked for. Runtime neutral.
 
+import { plainView } from "../buffer/plain_view.ts";
 import type { Clock } from "../clock.ts";
 import { MessageStream, type MessageStreamOwner, type ReceiveOptions } from "./message_stream.ts";
 
@@ -48,7 +49,7 @@ export class SessionStream implements MessageStreamOwner {
 
   /** Takes a message: its bytes are copied. */
   push(buffer: Uint8Array, offset: number, length: number): void {
-    const payload = Uint8Array.prototype.slice.call(buffer, offset, offset + length);
+    const payload = plainView(buffer, offset, length).slice();
     this.#host.inbox.holdForStream(this.#messages.push(payload));
   }
 

@@ -270,7 +270,7 @@ async function provoke(place: Place, act: () => unknown): Promise<readonly strin
   const transport = memoryTransport({ acceptScript: { chunkBytes: () => isArmed ? 3 : 65_536 } });
   const said = new Set<string>();
   const note = (message: string, properties?: Record<string, unknown>) => {
-    said.add(String(properties?.reason ?? message));
+    said.add(String(properties?.reason ?? message).replace(" ({count} times within a second)", ""));
   };
   const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const server = new TcpService({
