@@ -45,9 +45,9 @@ const line = new ProgressLine(() =>
 await new Promise((resolve) => setTimeout(resolve, options.seconds * 1_000));
 const elapsedSeconds = seconds();
 const rate = load.received / elapsedSeconds;
-const peakSessions = service.sessionCount;
 load.finish();
-await load.done;
+await load.done; // Whoever has had an answer has been let in.
+const peakSessions = service.sessionCount;
 line.close();
 await load.stop();
 await service.stop();
