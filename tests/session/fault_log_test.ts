@@ -1,7 +1,7 @@
 // FaultLog: each kind at once, then once a second with a count.
 
 import test from "node:test";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { FakeClock } from "@laster/net/testing";
 import { FaultLog } from "../../src/session/fault_log.ts";
 
@@ -63,4 +63,19 @@ test("FaultLog tells 64 kinds apart, and all others are one", async () => {
   assertEquals(take().length, 65);
   await clock.advance(1_000);
   assertEquals(take(), ["warn fault 999 ({count} times within a second) 935"]);
+});
+
+test("FaultLog.observe() tells of each report, not of those made meanwhile, and goes on after one who throws", () => {
+  const { faults } = setUp();
+  const told: string[] = [];
+  let isFaulty = true;
+  faults.observe((_level, message) => {
+    told.push(message);
+    faults.report("other", "warn", "a fault of who is told", {});
+    if (isFaulty) throw new Error("no");
+  });
+  assertThrows(() => faults.report("kind", "warn", "first", {}), Error, "no");
+  isFaulty = false;
+  faults.report("kind", "warn", "second", {});
+  assertEquals(told, ["first", "second"]);
 });
