@@ -46,7 +46,8 @@ export function narrowTransport(windowBytes: number): Transport {
   };
   return {
     name: `narrow ${inner.name}`,
-    isInStep: inner.isInStep,
+    traits: inner.traits,
+    capabilities: inner.capabilities,
     listen: (address, handler, options) =>
       inner.listen(address, {
         onConnection: (connection) =>

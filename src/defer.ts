@@ -1,5 +1,7 @@
 // deferTurn(): the one yield of the package to the event loop, for the clock and the transports. Runtime neutral.
 
+import { isRuntime } from "./runtime_name.ts";
+
 /** Deno looks at its sockets after this long at the latest, whatever defers. */
 const LOOK_MS = 4;
 /** While something is always ready, Deno looks for other sockets every 61 turns of its loop. An empty turn takes 2 us. */
@@ -18,7 +20,7 @@ let ofRuntime: ((callback: Callback) => void) | undefined = undefined;
  * @param callback What to call.
  */
 export function deferTurn(callback: Callback): void {
-  ofRuntime ??= isDeno() ? deferOnDeno() : immediately();
+  ofRuntime ??= isRuntime("Deno") ? deferOnDeno() : immediately();
   ofRuntime(callback);
 }
 
@@ -36,11 +38,6 @@ export function nextTurn(callback: Callback): void {
 function immediately(): (callback: Callback) => void {
   // No type library of the web platform declares `setImmediate`.
   return (globalThis as unknown as { setImmediate: (callback: Callback) => void }).setImmediate;
-}
-
-function isDeno(): boolean {
-  const { navigator } = globalThis as { navigator?: { readonly userAgent?: string } };
-  return navigator?.userAgent?.startsWith("Deno") ?? false;
 }
 
 function deferOnDeno(): (callback: Callback) => void {

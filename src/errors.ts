@@ -92,6 +92,7 @@ export type ListenErrorCode =
   | "permission-denied"
   | "host-not-found"
   | "too-many-files"
+  | "unsupported"
   | "unknown";
 
 /**
@@ -140,6 +141,7 @@ const LISTEN_REASONS: Record<ListenErrorCode, string> = {
   "permission-denied": "the permission is denied",
   "host-not-found": "the host name does not resolve",
   "too-many-files": "the process has too many open files",
+  "unsupported": "an option cannot be had",
   "unknown": "the runtime refused",
 };
 
@@ -154,6 +156,7 @@ export type DialErrorCode =
   | "permission-denied"
   | "reset"
   | "limit"
+  | "unsupported"
   | "unknown";
 
 /**
@@ -199,6 +202,7 @@ const DIAL_REASONS: Record<DialErrorCode, string> = {
   "host-not-found": "the host name does not resolve",
   "unreachable": "the host cannot be reached",
   "too-many-files": "the process has too many open files",
+  "unsupported": "an option cannot be had",
   "permission-denied": "the permission is denied",
   "reset": "the peer reset the connection",
   "limit": "the service is at its limit",
@@ -372,5 +376,5 @@ export function messageOf(error: Error): string {
 
 function causeText(code: string, options: ErrorOptions | undefined): string {
   const cause = options?.cause;
-  return code === "unknown" && cause instanceof Error ? `: ${messageOf(cause)}` : "";
+  return (code === "unknown" || code === "unsupported") && cause instanceof Error ? `: ${messageOf(cause)}` : "";
 }

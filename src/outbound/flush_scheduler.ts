@@ -2,6 +2,7 @@
 // filled, behind several turns, or at the service's flush interval. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
+import type { TransportTraits } from "../transport/traits.ts";
 import type { OutboundBlocks } from "./outbound_blocks.ts";
 import type { SendCursor } from "./send_cursor.ts";
 
@@ -21,24 +22,15 @@ export interface Flushable {
 export interface FlushOptions {
   /** How long to gather; 0 flushes at the end of each turn. */
   readonly intervalMs: number;
-  /**
-   * Whether turns follow each other without a microtask between, to be flushed together behind the last.
-   *
-   * @default {false}
-   */
-  readonly isInStep?: boolean;
-  /**
-   * Calls back behind the last of several turns, which may have microtasks between them. What turns sent to one session each
-   * is then flushed together, if it is little.
-   */
-  readonly afterReads?: ((callback: () => void) => void) | undefined;
+  /** How turns follow each other: those of reads in a batch are flushed together, and so are small ones of one poll phase. */
+  readonly traits?: TransportTraits | undefined;
 }
 
 /** So many turns wait for each other at the most: with more a write is hardly cheaper, and the first waits longer. */
 const MOST_TOGETHER = 12;
 /** A turn that sent more than this waits for nobody. */
 const MOST_TURN_BYTES = 8_192;
-/** With fewer, what turns gain by waiting for each other is less than what the call behind the reads costs. */
+/** With fewer, what turns gain by waiting for each other is less than what the call behind the poll costs. */
 const FEWEST_TOGETHER = 3;
 /** While fewer come together, up to so many do not wait before one does again, to see whether that has changed. */
 const MOST_ALONE = 31;
@@ -53,8 +45,8 @@ export class FlushScheduler {
   readonly #cursor: SendCursor;
   readonly #blocks: OutboundBlocks;
   readonly #intervalMs: number;
-  readonly #isInStep: boolean;
-  readonly #afterReads: FlushOptions["afterReads"];
+  readonly #hasBatchedReads: boolean;
+  readonly #afterPoll: TransportTraits["afterPoll"];
   /** The queues that are due, linked by `nextDue`. */
   #first: Flushable | undefined = undefined;
   #last: Flushable | undefined = undefined;
@@ -64,16 +56,16 @@ export class FlushScheduler {
   #isScheduled = false;
   #timer: unknown = undefined;
   readonly #run = () => this.flush();
-  #isAfterReadsDue = false;
-  /** How many turns wait for the call behind the reads. */
+  #isAfterPollDue = false;
+  /** How many turns wait for the call behind the poll. */
   #waiting = 0;
   /** The same, with those that did until there were too many. */
   #together = 0;
   /** How many do not wait between two that do. */
   #alone = 0;
   #aloneLeft = 0;
-  readonly #runAfterReads = () => {
-    this.#isAfterReadsDue = false;
+  readonly #runAfterPoll = () => {
+    this.#isAfterPollDue = false;
     this.#alone = this.#together < FEWEST_TOGETHER ? Math.min(2 * this.#alone + 1, MOST_ALONE) : 0;
     this.#aloneLeft = this.#alone;
     this.#together = 0;
@@ -84,14 +76,14 @@ export class FlushScheduler {
   constructor(
     clock: Clock,
     { cursor, blocks }: { readonly cursor: SendCursor; readonly blocks: OutboundBlocks },
-    { intervalMs, isInStep = false, afterReads }: FlushOptions,
+    { intervalMs, traits }: FlushOptions,
   ) {
     this.#clock = clock;
     this.#cursor = cursor;
     this.#blocks = blocks;
     this.#intervalMs = intervalMs;
-    this.#isInStep = isInStep;
-    this.#afterReads = afterReads;
+    this.#hasBatchedReads = traits?.batchedReads === true;
+    this.#afterPoll = traits?.afterPoll;
   }
 
   /** Puts one that is not due down for the next flush. */
@@ -117,7 +109,7 @@ export class FlushScheduler {
     const added = this.#added;
     this.#added = 0;
     if (this.#intervalMs > 0) return;
-    if (this.#isInStep) this.#schedule();
+    if (this.#hasBatchedReads) this.#schedule();
     else if (added <= 1) this.#leaveSmallTurn(this.#last);
     else this.flush();
   }
@@ -143,16 +135,16 @@ export class FlushScheduler {
 
   /** The turn sent to one session at the most, which may wait for what others send. */
   #leaveSmallTurn(queue: Flushable): void {
-    if (this.#afterReads === undefined) return this.flush();
+    if (this.#afterPoll === undefined) return this.flush();
     if (this.#aloneLeft > 0) {
       this.#aloneLeft--;
       return this.flush();
     }
     this.#together++;
     if (queue.queuedBytes > MOST_TURN_BYTES || ++this.#waiting >= MOST_TOGETHER) return this.flush();
-    if (this.#isAfterReadsDue) return;
-    this.#isAfterReadsDue = true;
-    this.#afterReads(this.#runAfterReads);
+    if (this.#isAfterPollDue) return;
+    this.#isAfterPollDue = true;
+    this.#afterPoll(this.#runAfterPoll);
   }
 
   #schedule(): void {

@@ -2,7 +2,7 @@
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { TransportTraits } from "../transport/traits.ts";
 import { BroadcastBatch } from "./broadcast_batch.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
 import type { QueueLimits } from "./queue_limits.ts";
@@ -55,37 +55,29 @@ export interface SendQueueContext extends SendQueueOrigin {
  * @returns The context.
  */
 export function makeSendQueueContext(
-  { clock, transport, pool, limits, handlers }: SendQueueOrigin & {
+  { clock, traits, pool, limits, handlers }: SendQueueOrigin & {
     readonly clock: Clock;
-    readonly transport: Pick<Transport, "afterReads" | "isInStep" | "isWriteDeferred">;
+    readonly traits: TransportTraits | undefined;
   },
 ): SendQueueContext {
   const blocks = new OutboundBlocks(pool);
   const cursor = new SendCursor();
-  const { afterReads, isInStep } = transport;
   return {
     pool,
-    ...queueMeasures(limits, transport),
+    ...queueMeasures(limits, traits),
     handlers,
     cursor,
     blocks,
-    scheduler: new FlushScheduler(clock, { cursor, blocks }, {
-      intervalMs: limits.flushIntervalMs,
-      isInStep,
-      afterReads,
-    }),
+    scheduler: new FlushScheduler(clock, { cursor, blocks }, { intervalMs: limits.flushIntervalMs, traits }),
     broadcasts: new BroadcastBatch(),
   };
 }
 
 /** What follows for a queue from its limits and the way it is written to; sessions of one service may differ in it. */
-export function queueMeasures<Limits extends QueueLimits>(
-  limits: Limits,
-  transport: Pick<Transport, "isWriteDeferred">,
-) {
+export function queueMeasures<Limits extends QueueLimits>(limits: Limits, traits: TransportTraits | undefined) {
   return {
     limits,
     uncongestedBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
-    inFlightBytes: transport.isWriteDeferred === true ? IN_FLIGHT_BYTES : -1,
+    inFlightBytes: traits?.asyncWrites === true ? IN_FLIGHT_BYTES : -1,
   };
 }

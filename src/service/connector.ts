@@ -6,8 +6,10 @@ import { DialError, type DialErrorCode, toError } from "../errors.ts";
 import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
+import type { DialOptions } from "../transport/socket_options.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+import { checkSocketOptions, dialOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -15,7 +17,7 @@ const DEFAULT_MIN_RETRY_DELAY_MS = 100;
 const DEFAULT_MAX_RETRY_DELAY_MS = 10_000;
 
 /** Where and how to dial. The host is `"127.0.0.1"` if none is given. */
-export interface ConnectOptions extends AddressOptions, SessionSettings {
+export interface ConnectOptions extends AddressOptions, SessionSettings, DialOptions {
   /**
    * Milliseconds that one attempt may take, 0 for as long as the system tries, at most 2^31 - 1.
    *
@@ -40,7 +42,7 @@ export interface ConnectOptions extends AddressOptions, SessionSettings {
    * @default {10000}
    */
   readonly maxRetryDelayMs?: number;
-  /** Ends the dial, and the pauses between attempts. */
+  /** Ends the dial, and the pauses between attempts; the promise rejects with `DialError` `"aborted"`. */
   readonly signal?: AbortSignal;
   /** Anything: comes back in `session.origin.token` and in `onConnectFailed`. */
   readonly token?: unknown;
@@ -56,6 +58,8 @@ const NAMES: Record<keyof ConnectOptions, true> = {
   maxRetryDelayMs: true,
   signal: true,
   token: true,
+  localAddress: true,
+  ...SOCKET_NAMES,
   ...SETTING_NAMES,
 };
 
@@ -73,6 +77,8 @@ export interface Dial {
   readonly maxRetryDelayMs: number;
   /** How; undefined for the way of the service. */
   readonly transport: Transport | undefined;
+  /** What the connection is told. */
+  readonly socket: DialOptions;
   /** What cancels it: the caller's signal, the service's stop. */
   readonly signals: readonly AbortSignal[];
 }
@@ -93,6 +99,7 @@ export type DialResult =
 export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): Dial {
   checkKeys("dial", options, NAMES);
   checkParts("dial", options);
+  checkSocketOptions("dial", options);
   const retries = orDefault(options.retries, 0);
   const minRetryDelayMs = orDefault(options.minRetryDelayMs, DEFAULT_MIN_RETRY_DELAY_MS);
   const maxRetryDelayMs = orDefault(options.maxRetryDelayMs, Math.max(DEFAULT_MAX_RETRY_DELAY_MS, minRetryDelayMs));
@@ -111,9 +118,13 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
     minRetryDelayMs,
     maxRetryDelayMs,
     transport: options.transport,
+    socket: dialOptionsOf(options),
     signals,
   };
 }
+
+/** No retry mends these. */
+const FINAL_CODES: readonly DialErrorCode[] = ["aborted", "unsupported"];
 
 /** Told of an attempt that failed and is followed by another. */
 export type AttemptHandler = (error: DialError, attempt: number, retryDelayMs: number) => void;
@@ -143,7 +154,7 @@ export class Connector {
           ? fault
           : new DialError("unknown", formatAddress(dial.address), { cause: fault });
         // What is no DialError is a fault of the transport's own, which no retry mends.
-        const isOver = error !== fault || error.code === "aborted" || attempts > dial.retries;
+        const isOver = error !== fault || FINAL_CODES.includes(error.code) || attempts > dial.retries;
         if (isOver) return { state: "failed", error, attempts };
         delayMs = this.#delayMs(dial, attempts);
         onAttemptFailed(error, attempts, delayMs);
@@ -171,7 +182,8 @@ export class Connector {
       reject(fault);
     };
     try {
-      (dial.transport ?? this.#transport).connect(dial.address, { signal: controller.signal }).then((connection) => {
+      const options = { ...dial.socket, signal: controller.signal };
+      (dial.transport ?? this.#transport).connect(dial.address, options).then((connection) => {
         stopWaiting();
         if (isOver) connection.abort(); // It was made in the moment it was given up.
         else resolve(connection);

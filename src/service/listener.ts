@@ -3,24 +3,20 @@
 import { checkKeys, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
+import type { ListenOptions } from "../transport/socket_options.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
 import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+import { checkSocketOptions, listenOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
 
 /** Every address of the machine, IPv4. */
 const DEFAULT_HOSTNAME = "0.0.0.0";
 const LARGEST_BACKLOG = 65_535;
 
 /** Where and how to listen. The host is `"0.0.0.0"` if none is given. */
-export interface ListenerOptions extends AddressOptions, SessionSettings {
+export interface ListenerOptions extends AddressOptions, SessionSettings, ListenOptions {
   /** What it is called, in `session.origin.listener`. */
   readonly name?: string;
-  /**
-   * Connections that the system keeps until they are accepted, 1 to 65,535; it may allow fewer. Bun always uses 512.
-   *
-   * @default {4096}
-   */
-  readonly backlog?: number;
   /**
    * Who decides about connections that come in here, after those of the service.
    *
@@ -36,6 +32,9 @@ const NAMES: Record<keyof ListenerOptions, true> = {
   backlog: true,
   admission: true,
   name: true,
+  ipv6Only: true,
+  reusePort: true,
+  ...SOCKET_NAMES,
   ...SETTING_NAMES,
 };
 
@@ -110,9 +109,10 @@ export async function openListener(
   onClose: (listener: Listener) => void,
 ): Promise<Listener> {
   checkListenerOptions(options);
-  const { backlog, name } = options;
+  const { name } = options;
   const place = { name, address: resolveAddress(options, DEFAULT_HOSTNAME) };
-  const opened = await (options.transport ?? transport).listen(place.address, accept(place), { backlog });
+  const how = options.transport ?? transport;
+  const opened = await how.listen(place.address, accept(place), listenOptionsOf(options));
   place.address = opened.address; // With the real port.
   return new Listener(opened, name, onClose);
 }
@@ -126,6 +126,7 @@ export async function openListener(
 export function checkListenerOptions(options: ListenerOptions): void {
   checkKeys("listener", options, NAMES);
   checkParts("listener", options);
+  checkSocketOptions("listener", options);
   resolveAddress(options, DEFAULT_HOSTNAME);
   checkAdmission("listener", options.admission);
   if (options.name !== undefined && typeof options.name !== "string") {

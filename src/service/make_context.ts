@@ -69,7 +69,7 @@ export function makeSessionContext<Data>(
   const pool = new BufferPool(poolOptions);
   new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
   return {
-    ...makeSendQueueContext({ clock, pool, limits, handlers, transport }),
+    ...makeSendQueueContext({ clock, pool, limits, handlers, traits: transport.traits }),
     ...limitParts(clock, limits, sessions),
     clock,
     codec: options.codec ?? rawCodec(),
@@ -112,7 +112,7 @@ export function deriveSessionContext<Data>(
   return {
     ...context,
     codec,
-    ...queueMeasures(limits, settings.transport ?? transport),
+    ...queueMeasures(limits, (settings.transport ?? transport).traits),
     ...limitParts(context.clock, limits, sessions),
   };
 }

@@ -26,6 +26,7 @@ export const SETTING_NAMES: Readonly<Record<keyof SessionSettings, true>> = {
   maxQueuedFrames: true,
   whenFull: true,
   pauseWhenFull: true,
+  allowHalfOpen: true,
   idleTimeoutMs: true,
   closeTimeoutMs: true,
   framesPerTurn: true,

@@ -88,7 +88,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   constructor(options: TcpServiceOptions<Data> = {}) {
     this.#options = options;
     this.#resolved = resolveServiceOptions(options);
-    this.#transport = options.transport ?? defaultTransport();
+    this.#transport = options.transport ?? defaultTransport({ clock: options.clock });
     const encoder = (options.codec ?? rawCodec()).createEncoder();
     encodeLastWord(encoder, options.refusalMessage);
     this.#context = makeSessionContext(options, {
@@ -110,7 +110,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       observers,
       onRefused: options.onRefused,
       maxConnections: this.#resolved.maxConnections,
-      maxOpenFiles: this.#transport.maxOpenFiles,
+      maxOpenFiles: this.#transport.traits?.maxOpenFiles,
       admission: options.admission ?? [],
       countSessions: () => this.#registry.count,
       isAccepting: () => this.#isAccepting(),

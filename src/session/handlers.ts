@@ -29,6 +29,8 @@ export interface SessionHandlers<Data> {
   readonly onReceive?: (session: Session<Data>, chunk: Uint8Array) => void;
   /** The system took bytes; at most once a turn and session. Does not wait for a message handler that is running. */
   readonly onSend?: (session: Session<Data>, sent: SentEvent) => void;
+  /** The peer has ended its side, under `allowHalfOpen`: no message comes any more, and what is sent still goes out. */
+  readonly onEnd?: (session: Session<Data>) => unknown;
   /** The session is over: comes exactly once for every `onOpen`, and nothing after it. */
   readonly onClose?: (session: Session<Data>, event: CloseEvent) => unknown;
 }

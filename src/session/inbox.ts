@@ -69,8 +69,8 @@ export interface InboxOwner<Face> {
   resumeInput(): void;
   /** A handler that held the inbox, or a turn, has ended. */
   handleIdle(): void;
-  /** A handler's promise has been open for too long. */
-  handleOverdueHandler(): void;
+  /** Ends the session in order: a handler's promise has been open for too long. */
+  close(reason: "handler-timeout"): void;
 }
 
 /**
@@ -177,7 +177,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** The promise of a handler has been open for too long. */
   handleTimeout(): void {
-    this.#owner.handleOverdueHandler();
+    this.#owner.close("handler-timeout");
   }
 
   /** Holds all messages back until a loop asks for the next one. The socket is read on until there is something to hold. */

@@ -14,8 +14,8 @@ export interface PauseContext {
   readonly clock: Clock;
   /** Where the memory of chunks is counted. */
   readonly pool: BufferPool;
-  /** How long a handler may answer a peer that has ended. */
-  readonly limits: { readonly closeTimeoutMs: number };
+  /** How long a handler may answer a peer that has ended; for ever, if sessions may be half-open. */
+  readonly limits: { readonly closeTimeoutMs: number; readonly allowHalfOpen: boolean };
   /** Who has paused sessions look at their peer. */
   readonly inputWatch: InputWatch;
 }
@@ -99,10 +99,11 @@ export class InputPause {
     const hasEnded = connection.probe(!queue.isWriting);
     if (!this.isPaused) return;
     this.#charge((inbox.chunk?.byteLength ?? 0) + connection.heldBytes);
-    if (!hasEnded || inbox.hasInput) return;
+    const { allowHalfOpen, closeTimeoutMs } = this.#context.limits;
+    if (!hasEnded || inbox.hasInput || allowHalfOpen) return;
     const nowMs = this.#context.clock.now();
     this.#endSeenMs ??= nowMs;
-    if (nowMs - this.#endSeenMs >= this.#context.limits.closeTimeoutMs) this.#session.close("remote-closing");
+    if (nowMs - this.#endSeenMs >= closeTimeoutMs) this.#session.close("remote-closing");
   }
 
   /** Whether the peer has taken or sent anything since the last call, or since the pause began, as far as can be seen. */

@@ -100,6 +100,14 @@ export interface SessionLimits {
    */
   readonly closeTimeoutMs?: number;
   /**
+   * Whether a session stays open once the peer has ended its side between frames: `onEnd` is called, loops over the messages
+   * end, and what is sent still goes out until the session is closed. Bytes that the peer takes then count for the idle
+   * timeout. If not, the session closes with `"remote-closing"`, behind the answer of a handler that runs.
+   *
+   * @default {false}
+   */
+  readonly allowHalfOpen?: boolean;
+  /**
    * Frames that one session handles before the others get their turn, 1 to 2^31 - 1.
    *
    * @default {1024}
@@ -161,6 +169,7 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
     pauseWhenFull: orDefault(limits.pauseWhenFull, true),
     idleTimeoutMs: orDefault(limits.idleTimeoutMs, DEFAULT_IDLE_TIMEOUT_MS),
     closeTimeoutMs: orDefault(limits.closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS),
+    allowHalfOpen: orDefault(limits.allowHalfOpen, false),
     framesPerTurn: orDefault(limits.framesPerTurn, DEFAULT_FRAMES_PER_TURN),
     turnMs: orDefault(limits.turnMs, DEFAULT_TURN_MS),
     handlerTimeoutMs: orDefault(limits.handlerTimeoutMs, 0),
@@ -176,11 +185,10 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
       }`,
     );
   }
-  if (typeof resolved.pauseWhenFull !== "boolean") {
+  for (const name of ["pauseWhenFull", "allowHalfOpen"] as const) {
+    if (typeof resolved[name] === "boolean") continue;
     throw new TypeError(
-      `Cannot create service as pauseWhenFull must be a boolean: current value is ${
-        describeValue(resolved.pauseWhenFull)
-      }`,
+      `Cannot create service as ${name} must be a boolean: current value is ${describeValue(resolved[name])}`,
     );
   }
   checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);

@@ -18,7 +18,7 @@ export interface Holder {
   /** Whether its memory is about to come back. */
   readonly isGoing: boolean;
   /** Gives it back. */
-  cut(): void;
+  abort(reason: "over-budget"): void;
 }
 
 /** Watches the pool of a service. Only those are cut that hold more than their share: what there is, divided by all sessions. */
@@ -68,7 +68,7 @@ export class MemoryGuard {
     for (const { holder, bytes } of held) {
       if (overBytes <= 0 || bytes <= shareBytes) break;
       if (holder.isGoing) continue;
-      holder.cut();
+      holder.abort("over-budget");
       overBytes -= bytes;
     }
   }

@@ -6,7 +6,7 @@ import type { Codec } from "../codec/codec.ts";
 import { PoolError, SessionClosedError, toError } from "../errors.ts";
 import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
-import { type CloseEvent, type CloseReason, detailOf, isOrderly } from "./close_reason.ts";
+import { type CloseEvent, type CloseReason, detailOf } from "./close_reason.ts";
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import { EndSignals } from "./end_signals.ts";
@@ -152,7 +152,8 @@ export class SessionCore<Data>
       }
     }
     if (result === "queued") return result;
-    if (result === "full") this.#handleFull();
+    // If whoever answers the peer was told so, the peer has to read first.
+    if (result === "full" && (this.inbox.isBusy || this.#stream?.isStreaming === true)) this.waitForReader();
     return this.tally(result);
   }
 
@@ -192,7 +193,7 @@ export class SessionCore<Data>
   get stream(): SessionStream {
     if (this.#stream === undefined) {
       this.#stream = new SessionStream(this, this.id, this.#context.clock);
-      if (this.#ending?.event !== undefined) this.#endStream(this.#stream, this.#ending);
+      if (this.#isHalfOpen || this.#ending?.event !== undefined) this.#stream.handleEnd(this.#ending);
     }
     return this.#stream;
   }
@@ -223,8 +224,10 @@ export class SessionCore<Data>
   onEnd(): void {
     const ending = this.#ending ??= new SessionEnding(this, this.#context);
     ending.handlePeerEnd();
-    if (this.state === "open") this.close(this.inbox.isInsideFrame ? "truncated" : "remote-closing");
-    else ending.advance();
+    if (this.state !== "open") ending.advance();
+    else if (this.inbox.isInsideFrame) this.close("truncated");
+    else if (this.#context.limits.allowHalfOpen) this.#stayHalfOpen();
+    else this.close("remote-closing");
   }
 
   onDrain(): void {
@@ -242,7 +245,7 @@ export class SessionCore<Data>
     this.#leaveOpen(ending);
     this.queue.dispose();
     this.#drainWaiters?.reject(ending.closedError);
-    if (this.#stream !== undefined) this.#endStream(this.#stream, ending);
+    this.#stream?.handleEnd(ending);
     this.#endSignals?.handleClose(event);
     if (this.inbox.isBusy) ending.armTimeout();
     queueMicrotask(() => ending.finish()); // Later, for a handler may be running.
@@ -281,7 +284,7 @@ export class SessionCore<Data>
   }
 
   resumeInput(): void {
-    if (!this.isInputPaused || this.state !== "open") return;
+    if (!this.isInputPaused || this.state !== "open" || this.#isHalfOpen) return;
     this.lastSignMs = this.idleWatch.nowMs;
     this.#pause?.end();
   }
@@ -293,10 +296,6 @@ export class SessionCore<Data>
   handleIdle(): void {
     this.#stream?.takeOver();
     this.#ending?.finish();
-  }
-
-  handleOverdueHandler(): void {
-    this.close("handler-timeout");
   }
 
   handleProgress(): void {
@@ -335,10 +334,6 @@ export class SessionCore<Data>
     return this.state === "closed" || this.#ending?.isAborted === true;
   }
 
-  cut(): void {
-    this.abort("over-budget");
-  }
-
   callOnClose(event: CloseEvent): unknown {
     this.inbox.close();
     this.#reportSent();
@@ -349,13 +344,21 @@ export class SessionCore<Data>
     this.#context.handleSessionOver(this, event, done);
   }
 
-  /** A send was told that the queue is full: if whoever answers the peer did it, the peer has to read first. */
-  #handleFull(): void {
-    if (this.inbox.isBusy || this.#stream?.isStreaming === true) this.waitForReader();
-  }
-
   waitForReader(): void {
     if (this.#context.limits.pauseWhenFull && !this.queue.isDrained) this.inbox.holdForDrain(this.drained());
+  }
+
+  /** Whether the peer has ended its side, and this side has not. */
+  get #isHalfOpen(): boolean {
+    return this.state === "open" && this.#ending?.hasPeerEnded === true;
+  }
+
+  /** As a peer that is paused, it is looked after by what it takes. */
+  #stayHalfOpen(): void {
+    this.pauseInput();
+    this.#stream?.handleEnd(this.#ending);
+    const { onEnd } = this.#context.handlers;
+    if (onEnd !== undefined) this.#call(() => onEnd(this.session));
   }
 
   #startClosing(reason: CloseReason, error?: Error, detail?: string): SessionEnding {
@@ -392,9 +395,5 @@ export class SessionCore<Data>
     } catch (fault) {
       this.handleFault("handler-error", fault);
     }
-  }
-
-  #endStream(stream: SessionStream, { event, closedError }: SessionEnding): void {
-    stream.end(event !== undefined && isOrderly(event.reason) ? undefined : closedError);
   }
 }

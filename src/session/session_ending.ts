@@ -82,7 +82,7 @@ export class SessionEnding implements TimeoutOwner {
   /** Whether this side has ended its sending. */
   #hasShutDown = false;
   /** Whether the peer has. */
-  #hasPeerEnded = false;
+  hasPeerEnded = false;
   /** Whether the peer ended after this side: it has read all. */
   #isConfirmed = false;
   /** Whether it has taken long enough. */
@@ -110,7 +110,7 @@ export class SessionEnding implements TimeoutOwner {
 
   /** The peer has ended its side. */
   handlePeerEnd(): void {
-    this.#hasPeerEnded = true;
+    this.hasPeerEnded = true;
     this.#isConfirmed = this.#hasShutDown;
   }
 
@@ -118,7 +118,7 @@ export class SessionEnding implements TimeoutOwner {
   advance(): void {
     const { connection, queue, state } = this.#owner;
     if (state !== "closing" || queue.queuedFrames > 0) return;
-    if (this.#hasPeerEnded) return connection.close(); // A shutdown before it would cost a call of the system, for nothing.
+    if (this.hasPeerEnded) return connection.close(); // A shutdown before it would cost a call of the system, for nothing.
     if (this.#hasShutDown) return;
     this.#hasShutDown = true;
     connection.shutdown();

@@ -3,6 +3,8 @@
 
 import { plainView } from "../buffer/plain_view.ts";
 import type { Clock } from "../clock.ts";
+import { isOrderly } from "./close_reason.ts";
+import type { KnownEnd } from "./end_signals.ts";
 import { MessageStream, type MessageStreamOwner, type ReceiveOptions } from "./message_stream.ts";
 
 /** The session behind it. */
@@ -59,9 +61,9 @@ export class SessionStream implements MessageStreamOwner {
     this.#host.inbox.setStreaming(true);
   }
 
-  /** There are no more messages; an error is thrown to whoever asks. */
-  end(error: Error | undefined): void {
-    this.#messages.end(error);
+  /** There are no more messages; what is no orderly end is thrown to whoever asks. */
+  handleEnd(end: KnownEnd | undefined): void {
+    this.#messages.end(end?.event === undefined || isOrderly(end.event.reason) ? undefined : end.closedError);
   }
 
   /** Gives messages to the handler again once a loop is left, first of all the one that the loop had not asked for. */

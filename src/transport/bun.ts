@@ -1,9 +1,11 @@
 // The Bun adapter: listens through `Bun.listen`; dials through `node:net`, since `Bun.connect` can be neither cancelled
 // nor timed. Bun only.
 
+import { systemClock } from "../clock.ts";
 import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.ts";
+import { BUN_CAPABILITIES } from "./capabilities.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { BunCollector } from "./bun_collector.ts";
 import { BunReadPacer } from "./bun_read_pacer.ts";
@@ -13,6 +15,8 @@ import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
 import { connectNode, openFileLimit, resolveHost } from "./node.ts";
+import { checkDial, checkListen, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
+import type { TransportOptions } from "./traits.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
 /** From here on a chunk may hold many small frames, and is handed over in one array that all connections share. */
@@ -24,9 +28,6 @@ const CHUNKS_AS_THEY_CAME = 64;
 
 /** Bun reads up to 512 KiB at a time; from here on it may read once more before it sees that it was paused. */
 const FULL_CHUNK_BYTES = 262_144;
-
-/** The silence before keep-alive's first probe. Bun sends one a second then, ten in all. */
-const KEEP_ALIVE_MS = 60_000;
 
 /** Where chunks are handed over. */
 let sharedChunk = new Uint8Array(LARGEST_SHARED_BYTES);
@@ -46,6 +47,7 @@ interface BunSocket {
   pause(): void;
   resume(): void;
   setKeepAlive(isOn: boolean, idleMs: number): boolean;
+  setNoDelay(isOn: boolean): boolean;
 }
 
 /** What the adapter uses of Bun. */
@@ -54,6 +56,8 @@ interface BunRuntime {
     hostname?: string;
     port?: number;
     unix?: string;
+    ipv6Only: boolean;
+    reusePort: boolean;
     allowHalfOpen: boolean;
     socket: {
       open(socket: BunSocket): void;
@@ -73,15 +77,19 @@ interface BunProcess {
   readonly memoryUsage: { rss(): number };
 }
 
-/** What the connections of a transport share. */
+/** What the connections of a listener share. */
 interface Shared {
   readonly pacer: BunReadPacer;
-  readonly keepAlive: LateKeepAlive;
+  /** Who switches keep-alive on, later; undefined for nobody. */
+  readonly keepAlive: LateKeepAlive | undefined;
+  /** The silence before the first probe. Bun sends one a second then, ten in all. */
+  readonly keepAliveDelayMs: number;
 }
 
 /**
  * Makes the transport over `Bun.listen`. The backlog is always 512 there.
  *
+ * @param options The clock.
  * @returns A transport. Its connections take turns to read when many of them are sent a lot.
  * @throws {TypeError} if the runtime is not Bun.
  *
@@ -96,18 +104,26 @@ interface Shared {
  * }
  * ```
  */
-export function bunTransport(): Transport {
+export function bunTransport({ clock = systemClock() }: TransportOptions = {}): Transport {
   const { Bun: bun, process } = globalThis as unknown as { Bun?: BunRuntime; process: BunProcess };
   if (bun === undefined) throw new TypeError("Cannot create transport as the runtime must be Bun: Bun is undefined");
   const pacer = new BunReadPacer(new BunCollector(() => process.memoryUsage.rss(), () => bun.gc(true)));
-  const shared = { pacer, keepAlive: new LateKeepAlive() };
-  return {
+  const transport: Transport = {
     name: "bun",
-    afterReads: deferTurn,
-    maxOpenFiles: openFileLimit(),
-    listen: (address, handler) => listenBun(bun, shared, address, handler),
-    connect: connectNode,
+    traits: { afterPoll: deferTurn, maxOpenFiles: openFileLimit() },
+    capabilities: BUN_CAPABILITIES,
+    async listen(address, handler, options = {}) {
+      checkListen(transport, address, options);
+      const keepAliveDelayMs = keepAliveDelayOf(options);
+      const keepAlive = keepAliveDelayMs === 0 ? undefined : new LateKeepAlive(clock);
+      return await listenBun(bun, { pacer, keepAlive, keepAliveDelayMs }, address, handler, options);
+    },
+    async connect(address, options = {}) {
+      checkDial(transport, address, options);
+      return await connectNode(address, options);
+    },
   };
+  return transport;
 }
 
 async function listenBun(
@@ -115,6 +131,7 @@ async function listenBun(
   shared: Shared,
   address: Address,
   acceptHandler: AcceptHandler,
+  { ipv6Only = false, noDelay = true, reusePort = false }: ListenOptions,
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   if (isCutShort(address)) throw new ListenError("address-not-available", formatAddress(address));
@@ -125,11 +142,14 @@ async function listenBun(
     const locals = new LocalAddresses(address);
     const server = bun.listen({
       ...where,
+      ipv6Only,
+      reusePort,
       allowHalfOpen: true,
       socket: {
         open(socket) {
           // Reset while it waited in the queue: the system has forgotten whose it was.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
+          if (!noDelay) socket.setNoDelay(false);
           const connection = new BunConnection(socket, locals.find(socket), shared);
           socket.data = connection;
           handler.onConnection(connection);
@@ -185,7 +205,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
     if (localAddress.kind === "unix") this.remoteAddress = { kind: "unix", path: "" };
     else {
       this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
-      shared.keepAlive.add(this);
+      shared.keepAlive?.add(this);
     }
   }
 
@@ -234,7 +254,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 
   keepAlive(): void {
-    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.#socket.setKeepAlive(true, this.#shared.keepAliveDelayMs);
   }
 
   handleTurn(): void {
@@ -339,7 +359,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 
   handleClose(cause: Error | undefined): void {
-    this.#shared.keepAlive.remove(this);
+    this.#shared.keepAlive?.remove(this);
     this.#rest = undefined;
     if (this.isOver) this.handleGone({});
     else if (cause) this.handleGone({ error: toConnectionError(cause) });

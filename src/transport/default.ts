@@ -3,11 +3,13 @@
 import { bunTransport } from "./bun.ts";
 import { denoTransport } from "./deno.ts";
 import { nodeTransport } from "./node.ts";
+import type { TransportOptions } from "./traits.ts";
 import type { Transport } from "./transport.ts";
 
 /**
  * Makes the transport of the runtime: `Deno.listen` under Deno, `Bun.listen` under Bun, `node:net` elsewhere.
  *
+ * @param options The clock.
  * @returns A transport.
  *
  * @example See which
@@ -18,8 +20,8 @@ import type { Transport } from "./transport.ts";
  * assert(["deno", "bun", "node"].includes(defaultTransport().name));
  * ```
  */
-export function defaultTransport(): Transport {
-  if ("Bun" in globalThis) return bunTransport();
-  if ("Deno" in globalThis) return denoTransport();
-  return nodeTransport();
+export function defaultTransport(options: TransportOptions = {}): Transport {
+  if ("Bun" in globalThis) return bunTransport(options);
+  if ("Deno" in globalThis) return denoTransport(options);
+  return nodeTransport(options);
 }

@@ -1,6 +1,8 @@
 // The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, one read at a time for each connection. Deno only.
 
+import { type Clock, systemClock } from "../clock.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { DENO_CAPABILITIES } from "./capabilities.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { AcceptLoop } from "./deno_accept_loop.ts";
@@ -12,13 +14,13 @@ import type { DenoAddress, DenoListener, DenoRuntime, DenoSocket } from "./deno_
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
 import { OPEN_FILE_LIMIT_PATH, openFileLimit } from "./node.ts";
 import { ReadBuffer, ReadBufferPool } from "./read_buffer.ts";
+import { checkDial, checkListen, type DialOptions, type ListenOptions, type SocketOptions } from "./socket_options.ts";
+import type { TransportOptions } from "./traits.ts";
 import type {
   AcceptHandler,
   Connection,
   ConnectionEnd,
   ConnectionHandler,
-  DialOptions,
-  ListenOptions,
   Transport,
   TransportListener,
 } from "./transport.ts";
@@ -38,6 +40,7 @@ interface SharedReads {
  * Makes the transport over `Deno.listen` and `Deno.connect`. Needs `--allow-net`; Unix sockets need `--allow-read` and
  * `--allow-write`.
  *
+ * @param options The clock.
  * @returns A transport. Its connections share read buffers.
  * @throws {TypeError} if the runtime is not Deno.
  *
@@ -52,27 +55,37 @@ interface SharedReads {
  * }
  * ```
  */
-export function denoTransport(): Transport {
+export function denoTransport({ clock = systemClock() }: TransportOptions = {}): Transport {
   const { Deno: deno } = globalThis as unknown as { Deno?: DenoRuntime };
   if (deno === undefined) throw new TypeError("Cannot create transport as the runtime must be Deno: Deno is undefined");
-  const reads: SharedReads = { buffers: new ReadBufferPool(), governor: new ReadGovernor(), pacer: new BulkPacer() };
-  return {
-    name: "deno",
-    isInStep: true,
-    isWriteDeferred: true,
-    maxOpenFiles: openFileLimitOf(deno),
-    listen: (address, handler, options) => listenDeno(deno, reads, address, handler, options),
-    connect: (address, options) => connectDeno(deno, reads, address, options),
+  const reads: SharedReads = {
+    buffers: new ReadBufferPool(),
+    governor: new ReadGovernor(clock),
+    pacer: new BulkPacer(),
   };
+  const transport: Transport = {
+    name: "deno",
+    traits: { batchedReads: true, asyncWrites: true, maxOpenFiles: openFileLimitOf(deno) },
+    capabilities: DENO_CAPABILITIES,
+    async listen(address, handler, options = {}) {
+      checkListen(transport, address, options);
+      return await listenDeno(deno, { reads, clock }, address, handler, options);
+    },
+    async connect(address, options = {}) {
+      checkDial(transport, address, options);
+      return await connectDeno(deno, reads, address, options);
+    },
+  };
+  return transport;
 }
 
 // deno-lint-ignore require-await -- async, so that what Deno.listen throws becomes a rejection.
 async function listenDeno(
   deno: DenoRuntime,
-  reads: SharedReads,
+  { reads, clock }: { readonly reads: SharedReads; readonly clock: Clock },
   address: Address,
   acceptHandler: AcceptHandler,
-  options: ListenOptions = {},
+  options: ListenOptions,
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
@@ -85,8 +98,8 @@ async function listenDeno(
   } catch (cause) {
     throw toListenError(cause, text);
   }
-  const accepting = new AcceptLoop(server, (socket) => {
-    handler.onConnection(new DenoConnection(socket, reads));
+  const accepting = new AcceptLoop(server, clock, (socket) => {
+    handler.onConnection(new DenoConnection(socket, reads, options));
   }, (cause) => handler.onAcceptError(toListenError(cause, text)));
   const run = accepting.run();
   return {
@@ -102,14 +115,15 @@ async function connectDeno(
   deno: DenoRuntime,
   reads: SharedReads,
   address: Address,
-  { signal }: DialOptions = {},
+  options: DialOptions,
 ): Promise<Connection> {
+  const { signal } = options;
   try {
     signal?.throwIfAborted();
     const socket = address.kind === "tcp"
       ? await deno.connect({ hostname: address.hostname, port: address.port, signal })
       : await deno.connect({ transport: "unix", path: address.path, signal });
-    return new DenoConnection(socket, reads);
+    return new DenoConnection(socket, reads, options);
   } catch (cause) {
     const isAborted = signal?.aborted === true;
     throw toDialError(
@@ -126,10 +140,10 @@ function openFileLimitOf(deno: DenoRuntime): number | undefined {
 }
 
 /** A Unix socket has neither option. Deno takes no times for keep-alive: the system's count, two hours on Linux. */
-function tune(socket: DenoSocket): void {
+function tune(socket: DenoSocket, { keepAlive, noDelay }: SocketOptions): void {
   try {
-    socket.setNoDelay?.(true);
-    socket.setKeepAlive?.(true);
+    if (noDelay !== false) socket.setNoDelay?.(true);
+    if (keepAlive !== false) socket.setKeepAlive?.(true);
   } catch {
     // The connection is broken already: a read says so.
   }
@@ -170,11 +184,11 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   readonly #onRead = (result: unknown) => this.#handleRead(result);
   readonly #onWritten = (result: unknown) => this.#handleWritten(result);
 
-  constructor(socket: DenoSocket, reads: SharedReads) {
+  constructor(socket: DenoSocket, reads: SharedReads, options: SocketOptions) {
     super();
     this.#socket = socket;
     this.#reads = reads;
-    tune(socket);
+    tune(socket, options);
   }
 
   get localAddress(): Address {

@@ -1,5 +1,6 @@
 // AcceptLoop: accepts what comes to a listener under Deno, and lets the event loop turn meanwhile. Deno only.
 
+import type { Clock } from "../clock.ts";
 import { deferTurn } from "../defer.ts";
 
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
@@ -19,6 +20,7 @@ export interface Acceptor<Socket> {
 /** Accepts until it is stopped; an accept that fails (EMFILE) is reported and tried again after a pause. */
 export class AcceptLoop<Socket extends { close(): void }> {
   readonly #server: Acceptor<Socket>;
+  readonly #clock: Pick<Clock, "setTimer" | "clearTimer">;
   readonly #onSocket: (socket: Socket) => void;
   readonly #onError: (cause: unknown) => void;
   #isStopped = false;
@@ -26,8 +28,14 @@ export class AcceptLoop<Socket extends { close(): void }> {
   #endPause: () => void = () => {};
 
   /** Makes a loop that does not run yet. The callbacks must not throw. */
-  constructor(server: Acceptor<Socket>, onSocket: (socket: Socket) => void, onError: (cause: unknown) => void) {
+  constructor(
+    server: Acceptor<Socket>,
+    clock: Pick<Clock, "setTimer" | "clearTimer">,
+    onSocket: (socket: Socket) => void,
+    onError: (cause: unknown) => void,
+  ) {
     this.#server = server;
+    this.#clock = clock;
     this.#onSocket = onSocket;
     this.#onError = onError;
   }
@@ -67,9 +75,9 @@ export class AcceptLoop<Socket extends { close(): void }> {
 
   #pause(delayMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, delayMs);
+    const timer = this.#clock.setTimer(resolve, delayMs);
     this.#endPause = () => {
-      clearTimeout(timer);
+      this.#clock.clearTimer(timer);
       resolve();
     };
     return promise;

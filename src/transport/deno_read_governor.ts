@@ -1,5 +1,6 @@
 // ReadGovernor: keeps reads fair under Deno when more connections are ready than it serves in a turn. Deno only.
 
+import type { Clock } from "../clock.ts";
 import { nextTurn } from "../defer.ts";
 import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
@@ -52,6 +53,12 @@ export class ReadGovernor {
   readonly #waiting = new WaitingLine();
   readonly #endBatch = () => this.#handleBatchEnd();
   readonly #look = () => this.#handleLook();
+  readonly #clock: Pick<Clock, "setTimer">;
+
+  /** Makes one that nobody reads by yet. */
+  constructor(clock: Pick<Clock, "setTimer">) {
+    this.#clock = clock;
+  }
 
   /** How many connections read. */
   get connections(): number {
@@ -115,7 +122,7 @@ export class ReadGovernor {
   }
 
   #lookLater(): void {
-    if (!this.#isLooking) setTimeout(this.#look, SILENCE_MS);
+    if (!this.#isLooking) this.#clock.setTimer(this.#look, SILENCE_MS);
     this.#isLooking = true;
   }
 

@@ -1,5 +1,7 @@
 // LateKeepAlive: switches TCP keep-alive on for accepted connections once they have lived for a second. Runtime neutral.
 
+import type { Clock } from "../clock.ts";
+
 const DELAY_MS = 1_000;
 /** It takes four calls to the system, some 10 us: after a storm of connections others come in between. */
 const MOST_AT_ONCE = 64;
@@ -19,28 +21,36 @@ export class LateKeepAlive {
   /** Those that came since the last change of generations, and those that came before. */
   #young = new Set<KeepsAlive>();
   #old = new Set<KeepsAlive>();
-  #isArmed = false;
+  #timer: unknown = undefined;
   readonly #run = () => this.#handleTimer();
+  readonly #clock: Clock;
+
+  /** Makes one without connections. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** A connection came. */
   add(connection: KeepsAlive): void {
     this.#young.add(connection);
-    if (!this.#isArmed) this.#arm(DELAY_MS);
+    if (this.#timer === undefined) this.#arm(DELAY_MS);
   }
 
   /** It has gone. */
   remove(connection: KeepsAlive): void {
     if (!this.#young.delete(connection)) this.#old.delete(connection);
+    // A timer would keep the process alive.
+    if (this.#timer === undefined || this.#young.size > 0 || this.#old.size > 0) return;
+    this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
   }
 
   #arm(delayMs: number): void {
-    this.#isArmed = true;
-    const timer = setTimeout(this.#run, delayMs) as unknown as { unref?: () => void };
-    timer.unref?.(); // Keeps no process alive.
+    this.#timer = this.#clock.setTimer(this.#run, delayMs);
   }
 
   #handleTimer(): void {
-    this.#isArmed = false;
+    this.#timer = undefined;
     let left = MOST_AT_ONCE;
     for (const connection of this.#old) {
       if (left-- === 0) return this.#arm(PAUSE_MS);

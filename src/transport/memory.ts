@@ -5,8 +5,10 @@
 import { DialError, ListenError } from "../errors.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress } from "./address.ts";
+import { MEMORY_CAPABILITIES } from "./capabilities.ts";
 import { MemoryConnection, type MemoryScript } from "./memory_connection.ts";
-import type { AcceptHandler, Connection, DialOptions, Transport, TransportListener } from "./transport.ts";
+import { checkDial, checkListen, type DialOptions } from "./socket_options.ts";
+import type { AcceptHandler, Connection, Transport, TransportListener } from "./transport.ts";
 
 /** Where port 0 starts to count: the first of the ports that systems hand out. */
 const FIRST_FREE_PORT = 49_152;
@@ -53,11 +55,19 @@ export interface MemoryTransportOptions {
  */
 export function memoryTransport(options: MemoryTransportOptions = {}): Transport {
   const network = new MemoryNetwork(options);
-  return {
+  const transport: Transport = {
     name: "memory",
-    listen: (address, handler) => network.listen(address, handler),
-    connect: (address, dialOptions) => network.connect(address, dialOptions),
+    capabilities: MEMORY_CAPABILITIES,
+    async listen(address, handler, listenOptions = {}) {
+      checkListen(transport, address, listenOptions);
+      return await network.listen(address, handler);
+    },
+    async connect(address, dialOptions = {}) {
+      checkDial(transport, address, dialOptions);
+      return await network.connect(address, dialOptions);
+    },
   };
+  return transport;
 }
 
 /**

@@ -28,18 +28,19 @@ export {
   type UnixAddress,
 } from "./address.ts";
 export { bunTransport } from "./bun.ts";
+export type { Support, TransportCapabilities } from "./capabilities.ts";
 export { defaultTransport } from "./default.ts";
 export { denoTransport } from "./deno.ts";
 export { memoryPair, memoryTransport, type MemoryTransportOptions } from "./memory.ts";
 export { MemoryConnection, type MemoryScript } from "./memory_connection.ts";
 export { nodeTransport } from "./node.ts";
+export type { DialOptions, ListenOptions, SocketOptions } from "./socket_options.ts";
+export type { TransportOptions, TransportTraits } from "./traits.ts";
 export type {
   AcceptHandler,
   Connection,
   ConnectionEnd,
   ConnectionHandler,
-  DialOptions,
-  ListenOptions,
   Transport,
   TransportListener,
 } from "./transport.ts";

@@ -5,35 +5,32 @@ import { Buffer } from "node:buffer";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { connect, createServer, isIP, Socket } from "node:net";
+import { systemClock } from "../clock.ts";
 import { ConnectionError, DialError, ListenError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
+import { isRuntime } from "../runtime_name.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.ts";
+import { NODE_CAPABILITIES } from "./capabilities.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
 import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
-import { isNode, mayUseNetwork } from "./node_process.ts";
+import { mayUseNetwork } from "./node_process.ts";
 import { NodeReads } from "./node_reads.ts";
 import type { NodeSocket, SocketMaker } from "./node_socket.ts";
 import { ReadBufferPool } from "./read_buffer.ts";
-import type {
-  AcceptHandler,
-  Connection,
-  ConnectionHandler,
-  DialOptions,
-  ListenOptions,
-  Transport,
-  TransportListener,
-} from "./transport.ts";
+import { checkDial, checkListen, type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
+import type { TransportOptions } from "./traits.ts";
+import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
 const NOTHING = Buffer.alloc(0);
 
 /** Where `openFileLimit()` looks. */
 export const OPEN_FILE_LIMIT_PATH = "/proc/self/limits";
 
-/** Keep-alive: the silence before the first probe, the time between two, and how many. Node below 26 takes the first only. */
-const KEEP_ALIVE = [60_000, 10_000, 6] as const;
+/** Keep-alive: milliseconds between two probes, and how many. Node below 26 takes neither. */
+const KEEP_ALIVE_PROBES = [10_000, 6] as const;
 
 /** Which end a connection is: only the listening one has a Unix path. */
 type Role = "accepted" | "dialled";
@@ -41,7 +38,8 @@ type Role = "accepted" | "dialled";
 /**
  * Makes the transport over `node:net`. It runs on Node, Bun and Deno.
  *
- * @returns A stateless transport.
+ * @param options The clock.
+ * @returns A transport. Its connections share read buffers on Node.
  *
  * @example Listen
  * ```ts
@@ -52,45 +50,57 @@ type Role = "accepted" | "dialled";
  * await listener.close();
  * ```
  */
-export function nodeTransport(): Transport {
-  const buffers = isNode() ? new ReadBufferPool() : undefined;
-  const keepAlive = new LateKeepAlive();
-  return {
+export function nodeTransport({ clock = systemClock() }: TransportOptions = {}): Transport {
+  const buffers = isRuntime("Node") ? new ReadBufferPool() : undefined;
+  const transport: Transport = {
     name: "node",
-    afterReads: deferTurn,
-    maxOpenFiles: openFileLimit(),
-    listen: (address, handler, options) => listenNode({ buffers, keepAlive }, address, handler, options),
-    connect: (address, options) => connectNode(address, options, buffers),
+    traits: { afterPoll: deferTurn, maxOpenFiles: openFileLimit() },
+    capabilities: NODE_CAPABILITIES,
+    async listen(address, handler, options = {}) {
+      checkListen(transport, address, options);
+      const keepAliveDelayMs = keepAliveDelayOf(options);
+      const keepAlive = keepAliveDelayMs === 0 ? undefined : new LateKeepAlive(clock);
+      return await listenNode({ buffers, keepAlive, keepAliveDelayMs }, address, handler, options);
+    },
+    async connect(address, options = {}) {
+      checkDial(transport, address, options);
+      return await connectNode(address, options, buffers);
+    },
   };
+  return transport;
 }
 
-/** What the connections of a transport share. */
+/** What the connections of a listener share. */
 interface Shared {
   /** Undefined where sockets cannot read into buffers of ours. */
   readonly buffers: ReadBufferPool | undefined;
-  readonly keepAlive: LateKeepAlive;
+  /** Who switches keep-alive on, later; undefined for nobody. */
+  readonly keepAlive: LateKeepAlive | undefined;
+  /** The silence before the first probe; 0 for no keep-alive. */
+  readonly keepAliveDelayMs: number;
 }
 
 async function listenNode(
   shared: Shared,
   address: Address,
   acceptHandler: AcceptHandler,
-  options: ListenOptions = {},
+  options: ListenOptions,
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
   if (isCutShort(address)) throw new ListenError("address-not-available", text);
   if (!mayUseNetwork()) throw new ListenError("permission-denied", text);
-  const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket: NodeSocket) => {
+  const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false } = options;
+  const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the queue: the system has forgotten whose it was.
-    if (address.kind === "tcp" && socket.remoteAddress === undefined) socket.destroy();
-    else handler.onConnection(acceptSocket(socket, address, shared));
+    if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.destroy();
+    if (!noDelay) switchDelayOn(socket);
+    handler.onConnection(acceptSocket(socket, address, shared));
   });
   const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
   server.once("error", (cause) => reject(toListenError(cause, text)));
-  const backlog = options.backlog ?? DEFAULT_BACKLOG;
   const where = address.kind === "tcp"
-    ? { host: await resolveHost(address.hostname, text), port: address.port }
+    ? { host: await resolveHost(address.hostname, text), port: address.port, ipv6Only, reusePort }
     : { path: address.path };
   const onListening = () => {
     server.removeAllListeners("error");
@@ -119,17 +129,17 @@ async function listenNode(
  * Dials through `node:net`; the Bun adapter does so as well, since `Bun.connect` can be neither cancelled nor timed.
  *
  * @param address Where to.
- * @param options How to cancel.
+ * @param options How.
  * @param buffers What to read into, where Node can.
  * @returns The connection, not started.
  * @throws {DialError} if it does not come about.
  */
 export function connectNode(
   address: Address,
-  options: DialOptions = {},
+  options: DialOptions,
   buffers?: ReadBufferPool,
 ): Promise<Connection> {
-  const { signal } = options;
+  const { localAddress, noDelay = true, signal } = options;
   const text = formatAddress(address);
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
   if (signal?.aborted) {
@@ -140,11 +150,13 @@ export function connectNode(
     reject(new DialError("unreachable", text));
     return promise;
   }
-  const where = address.kind === "tcp" ? { host: address.hostname, port: address.port } : { path: address.path };
+  const where = address.kind === "tcp"
+    ? { host: address.hostname, port: address.port, localAddress }
+    : { path: address.path };
   const reads = buffers && new NodeReads(buffers);
   let socket: NodeSocket;
   try {
-    socket = connect({ ...where, allowHalfOpen: true, noDelay: true, onread: reads?.onread }) as NodeSocket;
+    socket = connect({ ...where, allowHalfOpen: true, noDelay, onread: reads?.onread }) as NodeSocket;
   } catch (cause) {
     reads?.close();
     reject(toDialError(cause, text));
@@ -165,7 +177,10 @@ export function connectNode(
   socket.on("connect", () => {
     signal?.removeEventListener("abort", onAbort);
     if (socket.destroyed) return;
-    const connection = new NodeConnection(socket, address, "dialled", { reads });
+    const keepAliveDelayMs = keepAliveDelayOf(options);
+    const connection = new NodeConnection(socket, address, "dialled", { keepAliveDelayMs, reads });
+    if (keepAliveDelayMs > 0) connection.keepAlive();
+    if (!noDelay) switchDelayOn(socket);
     socket.off("error", onError);
     resolve(connection);
   });
@@ -221,23 +236,32 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   return lastView;
 }
 
+/** Bun ignores the option, and the call as well unless it has switched no-delay on before. */
+function switchDelayOn(socket: NodeSocket): void {
+  socket.setNoDelay(true);
+  socket.setNoDelay(false);
+}
+
 /** Wraps an accepted socket; in another one that reads into the buffers, which a socket can only be made with. */
-function acceptSocket(accepted: NodeSocket, address: Address, { buffers, keepAlive }: Shared): NodeConnection {
+function acceptSocket(accepted: NodeSocket, address: Address, shared: Shared): NodeConnection {
+  const { buffers, keepAlive, keepAliveDelayMs } = shared;
   const handle = accepted._handle;
   if (buffers === undefined || handle?.useUserBuffer === undefined) {
-    return new NodeConnection(accepted, address, "accepted", { keepAlive });
+    return new NodeConnection(accepted, address, "accepted", { keepAlive, keepAliveDelayMs });
   }
   const reads = new NodeReads(buffers);
   const { onread } = reads;
   const socket = new (Socket as unknown as SocketMaker)({ handle, allowHalfOpen: true, onread });
   socket.on("close", () => reads.close());
-  return new NodeConnection(socket, address, "accepted", { keepAlive, reads });
+  return new NodeConnection(socket, address, "accepted", { keepAlive, keepAliveDelayMs, reads });
 }
 
 /** What a connection has where it can. */
 interface Parts {
-  /** Without it keep-alive is on from the beginning. */
-  readonly keepAlive?: LateKeepAlive;
+  /** Who switches keep-alive on, later; undefined for nobody. */
+  readonly keepAlive?: LateKeepAlive | undefined;
+  /** The silence before the first probe. */
+  readonly keepAliveDelayMs: number;
   /** Without it chunks come as events. */
   readonly reads?: NodeReads | undefined;
 }
@@ -249,11 +273,13 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
   #error: ConnectionError | undefined = undefined;
+  readonly #keepAliveDelayMs: number;
 
-  constructor(socket: NodeSocket, address: Address, role: Role, { keepAlive, reads }: Parts) {
+  constructor(socket: NodeSocket, address: Address, role: Role, { keepAlive, keepAliveDelayMs, reads }: Parts) {
     super();
     this.#socket = socket;
     this.#reads = reads;
+    this.#keepAliveDelayMs = keepAliveDelayMs;
     if (address.kind === "unix") {
       const nowhere: Address = { kind: "unix", path: "" };
       this.localAddress = role === "accepted" ? address : nowhere;
@@ -262,8 +288,7 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
       this.localAddress = tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
       this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     }
-    if (keepAlive === undefined) this.keepAlive();
-    else keepAlive.add(this);
+    keepAlive?.add(this);
     // Before the listeners, since one for "data" lets a stream flow that was not paused.
     socket.pause();
     if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk, chunk.length));
@@ -279,7 +304,8 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
   }
 
   keepAlive(): void {
-    if (this.localAddress.kind === "tcp") this.#socket.setKeepAlive(true, ...KEEP_ALIVE);
+    if (this.localAddress.kind === "unix") return;
+    this.#socket.setKeepAlive(true, this.#keepAliveDelayMs, ...KEEP_ALIVE_PROBES);
   }
 
   override start(handler: ConnectionHandler): void {

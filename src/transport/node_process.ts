@@ -1,4 +1,6 @@
-// What the process is that `node:net` is used in, and what it may do. Runtime neutral.
+// What the process that `node:net` is used in may do. Runtime neutral.
+
+import { isRuntime } from "../runtime_name.ts";
 
 /** What the adapter uses of Node's `process`; there is a `permission` under `--permission` only. */
 interface NodeProcess {
@@ -12,12 +14,8 @@ interface NodeProcess {
  */
 export function mayUseNetwork(): boolean {
   const { process } = globalThis as { process?: NodeProcess };
-  if (!isNode() || !process?.permission || !process.allowedNodeEnvironmentFlags.has("--allow-net")) return true;
+  if (!isRuntime("Node") || !process?.permission || !process.allowedNodeEnvironmentFlags.has("--allow-net")) {
+    return true;
+  }
   return process.permission.has("net");
-}
-
-/** Whether this is Node itself, whose sockets read where they are told. */
-export function isNode(): boolean {
-  const { navigator } = globalThis as { navigator?: { readonly userAgent?: string } };
-  return navigator?.userAgent?.startsWith("Node") ?? false;
 }

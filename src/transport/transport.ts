@@ -3,6 +3,9 @@
 
 import type { ConnectionError, ListenError } from "../errors.ts";
 import type { Address } from "./address.ts";
+import type { TransportCapabilities } from "./capabilities.ts";
+import type { DialOptions, ListenOptions } from "./socket_options.ts";
+import type { TransportTraits } from "./traits.ts";
 
 /** How a connection ended. */
 export interface ConnectionEnd {
@@ -32,8 +35,8 @@ export interface ConnectionHandler {
 }
 
 /**
- * One byte stream. Starts paused, so that nothing is lost before `start()`; no-delay is on, and so is TCP keep-alive, as far
- * as the runtime can: after 60 s of silence, every 10 s, six times. An accepted one may have it a second or two later.
+ * One byte stream. Starts paused, so that nothing is lost before `start()`. By default no-delay is on, and so is TCP keep-alive,
+ * as far as the runtime can: after 60 s of silence, every 10 s, six times. An accepted one may have it a second or two later.
  *
  * To end it in order: `shutdown()` once nothing is being written, take `onData` up to `onEnd`, then `close()`.
  */
@@ -97,16 +100,6 @@ export interface Connection {
   abort(): void;
 }
 
-/** Options of {@linkcode Transport.listen}. */
-export interface ListenOptions {
-  /**
-   * How many connections the system keeps that are not accepted yet; it may allow fewer. Bun always uses 512.
-   *
-   * @default {4096}
-   */
-  readonly backlog?: number;
-}
-
 /** Takes what happens on a listener. */
 export interface AcceptHandler {
   /** A connection came. Call its `start()`, or `abort()` it, before returning or later: it waits. Must not throw. */
@@ -123,12 +116,6 @@ export interface TransportListener {
   close(): Promise<void>;
 }
 
-/** Options of {@linkcode Transport.connect}. */
-export interface DialOptions {
-  /** Ends the dial; the promise rejects with `DialError` `"aborted"`. */
-  readonly signal?: AbortSignal;
-}
-
 /**
  * A runtime's way to listen and dial.
  *
@@ -139,48 +126,33 @@ export interface Transport {
   /** The runtime's API behind it. */
   readonly name: string;
   /**
-   * Whether connections that become ready together hand their chunks over one behind the other, before any microtask that is
-   * queued meanwhile. Broadcasts then leave together behind the last one, as one write for each receiver, and so does what a
-   * turn sends to more than one session.
+   * How it behaves.
    *
-   * @default {false}
+   * @default {undefined, which is as the defaults say}
    */
-  readonly isInStep?: boolean;
+  readonly traits?: TransportTraits;
   /**
-   * Whether `write` answers false even when the peer keeps up, as on Deno, where every write is over a moment later.
+   * What it can do.
    *
-   * @default {false}
+   * @default {undefined: none of the options, and nothing is known of the rest}
    */
-  readonly isWriteDeferred?: boolean;
-  /**
-   * Calls back once all connections that were ready together have handed their chunks over, where there may be microtasks
-   * between them. Small answers to several of them then leave together.
-   *
-   * @default {undefined}
-   */
-  readonly afterReads?: (callback: () => void) => void;
-  /**
-   * How many files the process may have open, if the runtime lets it be known; a socket is a file.
-   *
-   * @default {undefined, which is not known}
-   */
-  readonly maxOpenFiles?: number | undefined;
+  readonly capabilities?: TransportCapabilities;
   /**
    * Opens a listener.
    *
    * @param address Where; port 0 lets the system choose.
    * @param handler Takes the connections.
-   * @param options The backlog.
-   * @throws {ListenError} if the address cannot be listened on.
+   * @param options How. What the transport lacks is refused, not ignored.
+   * @throws {ListenError} if the address cannot be listened on; `"unsupported"` if an option cannot be had.
    */
   listen(address: Address, handler: AcceptHandler, options?: ListenOptions): Promise<TransportListener>;
   /**
    * Dials.
    *
    * @param address Where to.
-   * @param options How to cancel.
+   * @param options How. What the transport lacks is refused, not ignored.
    * @returns The connection, not started.
-   * @throws {DialError} if it does not come about.
+   * @throws {DialError} if it does not come about; `"unsupported"` if an option cannot be had.
    */
   connect(address: Address, options?: DialOptions): Promise<Connection>;
 }

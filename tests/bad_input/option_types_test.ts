@@ -27,6 +27,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   onFrame: [1, {}, null, "f"],
   onReceive: [1, {}, null, "f"],
   onSend: [1, {}, null, "f"],
+  onEnd: [1, {}, null, "f"],
   onClose: [1, {}, null, "f"],
   onConnectFailed: [1, {}, null, "f"],
   createData: [1, {}, null, "f"],
@@ -54,6 +55,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   highWaterMarkFrames: ["x", {}, "5"],
   lowWaterMarkFrames: ["x", {}, "5"],
   pauseWhenFull: ["x", {}, 1],
+  allowHalfOpen: ["x", {}, 1],
   turnMs: ["x", {}, "5"],
   handlerTimeoutMs: ["x", {}, "5"],
   idleTimeoutMs: ["x", {}, "5"],
@@ -164,6 +166,10 @@ test("TcpService takes undefined for every option as if it were not there", asyn
     maxQueuedFrames: undefined,
     whenFull: undefined,
     pauseWhenFull: undefined,
+    allowHalfOpen: undefined,
+    keepAlive: undefined,
+    noDelay: undefined,
+    localAddress: undefined,
     idleTimeoutMs: undefined,
     closeTimeoutMs: undefined,
     framesPerTurn: undefined,
@@ -191,13 +197,29 @@ test("TcpService.connect() and listen() refuse options of the wrong type, and no
     [{ port: 1, signal: 5 }, "current value is 5"],
     [{ port: 1, Signal: undefined }, '"Signal"'],
     [{ path: 5 }, "current value is 5"],
+    [{ port: 1, keepAlive: 60 }, "current value is 60"],
+    [{ port: 1, keepAlive: { delayMs: 999 } }, "current value is 999"],
+    [{ port: 1, keepAlive: { delayMs: "60" } }, "keepAlive"],
+    [{ port: 1, keepAlive: null }, "current value is null"],
+    [{ port: 1, noDelay: 1 }, "current value is 1"],
+    [{ port: 1, localAddress: 5 }, "current value is 5"],
   ];
   for (const [options, message] of dials) {
     const error = await assertRejects(() => service.connect(options as ConnectOptions));
     assert(error instanceof TypeError || error instanceof RangeError, `${error}`);
     assert(error.message.startsWith("Cannot ") && error.message.includes(message), error.message);
   }
-  for (const options of [undefined, null, 80, { port: 1, backlog: "5" }, { port: 1, reuse: true }]) {
+  const listeners: readonly unknown[] = [
+    undefined,
+    null,
+    80,
+    { port: 1, backlog: "5" },
+    { port: 1, reuse: true },
+    { port: 1, reusePort: 1 },
+    { port: 1, ipv6Only: "yes" },
+    { port: 1, localAddress: "127.0.0.1" },
+  ];
+  for (const options of listeners) {
     const error = await assertRejects(() => service.listen(options as ListenerOptions));
     assert(error instanceof TypeError || error instanceof RangeError, `${error}`);
     assert(error.message.startsWith("Cannot "), error.message);

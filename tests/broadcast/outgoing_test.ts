@@ -23,18 +23,18 @@ const FORMS = {
   "to the latest of each key": { options: { whenFull: "latest-per-key" }, traits: {} },
   "to the latest of each key, as on Deno": {
     options: { whenFull: "latest-per-key" },
-    traits: { isInStep: true, isWriteDeferred: true },
+    traits: { batchedReads: true, asyncWrites: true },
   },
-  "as on Deno": { options: {}, traits: { isInStep: true, isWriteDeferred: true } },
+  "as on Deno": { options: {}, traits: { batchedReads: true, asyncWrites: true } },
   "at an interval": { options: { flushIntervalMs: 5 }, traits: {} },
-  "behind the reads": { options: {}, traits: {} },
+  "behind the poll": { options: {}, traits: {} },
 } as const;
 
 /** Plays one game. */
 async function play(random: () => number, form: keyof typeof FORMS, steps: number): Promise<void> {
   const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)];
   const openLives = () => world.lives.filter(({ core }) => core.state === "open");
-  const afterReads: (() => void)[] = [];
+  const afterPolls: (() => void)[] = [];
   let number = 0;
   let depth = 0;
 
@@ -110,7 +110,7 @@ async function play(random: () => number, form: keyof typeof FORMS, steps: numbe
       life.connection.isTaking = random() < 0.7;
       life.connection.drain(random() < 0.3 ? 5 : 1_000_000);
     } else if (kind < 0.81) life.connection.die();
-    else if (kind < 0.9) { for (const callback of afterReads.splice(0)) callback(); }
+    else if (kind < 0.9) { for (const callback of afterPolls.splice(0)) callback(); }
     else {
       await undefined;
       if (kind > 0.995) await world.clock.advance(5);
@@ -118,12 +118,10 @@ async function play(random: () => number, form: keyof typeof FORMS, steps: numbe
   };
 
   const { options, traits } = FORMS[form];
-  const behindReads = form === "behind the reads"
-    ? { afterReads: (then: () => void) => void afterReads.push(then) }
-    : {};
+  const behindPoll = form === "behind the poll" ? { afterPoll: (then: () => void) => void afterPolls.push(then) } : {};
   const onSend = form === "with nobody to hear of what is sent" ? undefined : react;
   const handlers = { onOpen: react, onMessage: react, onSend, onClose: react };
-  const world = new OutgoingWorld({ ...options, ...handlers, logger: QUIET }, { ...traits, ...behindReads });
+  const world = new OutgoingWorld({ ...options, ...handlers, logger: QUIET }, { ...traits, ...behindPoll });
   for (let step = 0; step < steps; step++) {
     if (random() < 0.6) act();
     else await happen();
@@ -136,7 +134,7 @@ async function play(random: () => number, form: keyof typeof FORMS, steps: numbe
       connection.drain(1_000_000_000);
       core.close("local-closing");
     }
-    for (const callback of afterReads.splice(0)) callback();
+    for (const callback of afterPolls.splice(0)) callback();
     await world.clock.advance(10);
     world.sweep();
   }

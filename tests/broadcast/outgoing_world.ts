@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { lengthPrefixed, simpleBinary, type TcpServiceOptions } from "@laster/net";
-import type { Connection, ConnectionHandler, Transport } from "@laster/net/transport";
+import type { Connection, ConnectionHandler, TransportTraits } from "@laster/net/transport";
 import { FakeClock } from "@laster/net/testing";
 import { Messaging } from "../../src/broadcast/messaging.ts";
 import { makeSessionContext } from "../../src/service/make_context.ts";
@@ -177,14 +177,14 @@ export class OutgoingWorld {
   #nextId = 1;
 
   /** Makes a world whose connections are over transports with these traits. */
-  constructor(options: TcpServiceOptions, traits: Pick<Transport, "afterReads" | "isInStep" | "isWriteDeferred">) {
+  constructor(options: TcpServiceOptions, traits: TransportTraits) {
     const encoder = CODECS[0].createEncoder();
     const whole = { ...options, codec: CODECS[0], clock: this.clock };
     const never = () => Promise.reject(new Error("there are no sockets here"));
     this.context = makeSessionContext<undefined>(whole, {
       pool: {},
       limits: resolveSessionLimits(whole, encoder),
-      transport: { name: "model", listen: never, connect: never, ...traits },
+      transport: { name: "model", listen: never, connect: never, traits },
       sessions: () => this.#registry.values(),
       leaveGroups: (core) => this.messaging.groups.leaveAll(core),
       handleSessionOver: (core, event) => this.#registry.remove(core, event),

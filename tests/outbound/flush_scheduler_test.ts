@@ -8,10 +8,10 @@ import { BufferPool } from "@laster/net/buffer";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 import { SendCursor } from "../../src/outbound/send_cursor.ts";
 
-function setUp(intervalMs: number, isInStep = false) {
+function setUp(intervalMs: number, batchedReads = false) {
   const clock = new FakeClock();
   const shared = { cursor: new SendCursor(), blocks: new OutboundBlocks(new BufferPool()) };
-  const scheduler = new FlushScheduler(clock, shared, { intervalMs, isInStep });
+  const scheduler = new FlushScheduler(clock, shared, { intervalMs, traits: { batchedReads } });
   const log: string[] = [];
   const queue = (name: string, then = () => {}): Flushable => ({
     nextDue: undefined,

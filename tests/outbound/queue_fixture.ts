@@ -75,7 +75,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ 
   const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
   const encoder = codec.createEncoder();
   const resolved = resolveSessionLimits(limits, encoder);
-  const context = makeSendQueueContext({ clock, pool, limits: resolved, handlers: {}, transport: {} });
+  const context = makeSendQueueContext({ clock, pool, limits: resolved, handlers: {}, traits: {} });
   const { cursor } = context;
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);

@@ -25,7 +25,7 @@ function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
     pool,
     limits: resolveSessionLimits({}, encoder),
     handlers,
-    transport: { afterReads: (callback) => due.push(callback) },
+    traits: { afterPoll: (callback) => due.push(callback) },
   });
   /** The sessions in the order in which they were written to. */
   const writes: number[] = [];
@@ -63,7 +63,7 @@ function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
       scheduler.leaveTurn();
     },
     /** All connections that were ready have been read from. */
-    afterReads() {
+    afterPoll() {
       for (const callback of due.splice(0)) callback();
     },
   };
@@ -72,10 +72,10 @@ function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
 const bytesOf = (...values: readonly number[]) => new Uint8Array(values);
 
 test("FlushScheduler has what turns sent to one session each written behind the last, in their order, by one call", () => {
-  const { afterReads, due, ends, send, turn, writes } = setUp(3);
+  const { afterPoll, due, ends, send, turn, writes } = setUp(3);
   for (const index of [1, 0, 2]) turn(() => send(index, bytesOf(index, index)));
   assertEquals([writes, due.length], [[], 1]);
-  afterReads();
+  afterPoll();
   assertEquals(writes, [1, 0, 2]);
   assertEquals(ends.map(({ connection }) => connection.received), [[0, 0], [1, 1], [2, 2]]);
   assertEquals(ends.map(({ queue }) => [queue.sentFrames, queue.sentBytes, queue.queuedBytes]), [
@@ -84,18 +84,18 @@ test("FlushScheduler has what turns sent to one session each written behind the 
     [1, 2, 0],
   ]);
   turn(() => send(0, bytesOf(9)));
-  afterReads();
+  afterPoll();
   assertEquals([ends[0].connection.received, ends[0].connection.writes], [[0, 0, 9], [2, 1]]);
 });
 
 test("FlushScheduler is written once twelve turns wait, and the call that was asked for finds nothing", () => {
-  const { afterReads, send, turn, writes } = setUp(MOST_MEMBERS);
+  const { afterPoll, send, turn, writes } = setUp(MOST_MEMBERS);
   for (let index = 0; index < MOST_MEMBERS; index++) {
     assertEquals(writes, [], `${index} wait`);
     turn(() => send(index, bytesOf(index)));
   }
   assertEquals(writes, Array.from({ length: MOST_MEMBERS }, (_, index) => index));
-  afterReads();
+  afterPoll();
   assertEquals(writes.length, MOST_MEMBERS);
 });
 
@@ -118,12 +118,12 @@ test("FlushScheduler waits for nobody where no turn follows", () => {
 });
 
 test("FlushScheduler counts what waits as queued, and goes on with who sends again", () => {
-  const { afterReads, ends, send, turn, writes } = setUp(2);
+  const { afterPoll, ends, send, turn, writes } = setUp(2);
   turn(() => send(0, bytesOf(1, 2)));
   turn(() => send(1, bytesOf(3)));
   assertEquals([ends[0].queue.queuedBytes, ends[0].queue.queuedFrames, writes], [2, 1, []]);
   turn(() => send(0, bytesOf(4)));
-  afterReads();
+  afterPoll();
   assertEquals(ends.map(({ connection }) => connection.received), [[1, 2, 4], [3]]);
 });
 
@@ -141,15 +141,15 @@ test("FlushScheduler knows where each one's frames end, whoever left the block i
 });
 
 test("FlushScheduler keeps the block for a peer that does not take its part, and has the next frames go elsewhere", () => {
-  const { afterReads, ends, pool, send, turn } = setUp(2);
+  const { afterPoll, ends, pool, send, turn } = setUp(2);
   ends[0].connection.isTaking = false;
   turn(() => send(0, bytesOf(1, 2)));
   turn(() => send(1, bytesOf(3)));
-  afterReads();
+  afterPoll();
   assert(ends[0].connection.hasLoan);
   for (let round = 0; round < 3; round++) turn(() => send(1, bytesOf(4)));
   turn(() => send(0, bytesOf(5)));
-  afterReads();
+  afterPoll();
   ends[0].connection.isTaking = true;
   ends[0].connection.release();
   ends[0].queue.handleDrain();
@@ -158,21 +158,21 @@ test("FlushScheduler keeps the block for a peer that does not take its part, and
 });
 
 test("FlushScheduler gives its block back when who waits is disposed of, and writes nothing of theirs", () => {
-  const { afterReads, ends, pool, send, turn, writes } = setUp(2);
+  const { afterPoll, ends, pool, send, turn, writes } = setUp(2);
   turn(() => send(0, bytesOf(1)));
   ends[0].queue.dispose();
   turn(() => send(1, bytesOf(2)));
-  afterReads();
+  afterPoll();
   assertEquals([writes, ends[1].connection.received], [[1], [2]]);
   for (let round = 0; round < 3; round++) {
     turn(() => send(1, bytesOf(3)));
     assertEquals(pool.outstanding, 0, "the own block is there again");
-    afterReads();
+    afterPoll();
   }
 });
 
 test("FlushScheduler.flush() survives sends, looks and flushes inside a write", () => {
-  const { afterReads, context, ends, send, turn } = setUp(3);
+  const { afterPoll, context, ends, send, turn } = setUp(3);
   ends[0].connection.onWrite = () => {
     ends[0].connection.onWrite = undefined;
     turn(() => send(1, bytesOf(8)));
@@ -180,18 +180,18 @@ test("FlushScheduler.flush() survives sends, looks and flushes inside a write", 
     context.scheduler.flush();
   };
   for (const index of [0, 1, 2]) turn(() => send(index, bytesOf(index)));
-  afterReads();
+  afterPoll();
   assertEquals(ends.map(({ connection }) => connection.received), [[0], [1, 8], [2, 9]]);
 });
 
 test("FlushScheduler.flush() leaves what is sent inside a write, with no turn of its own, to the next flush", async () => {
-  const { afterReads, context, ends, send, turn } = setUp(3);
+  const { afterPoll, context, ends, send, turn } = setUp(3);
   ends[0].connection.onWrite = () => {
     ends[0].connection.onWrite = undefined;
     send(1, bytesOf(8, 8));
   };
   turn(() => send(0, bytesOf(1)));
-  afterReads();
+  afterPoll();
   turn(() => send(2, bytesOf(7, 7, 7)));
   context.scheduler.flush();
   await undefined;
@@ -199,18 +199,18 @@ test("FlushScheduler.flush() leaves what is sent inside a write, with no turn of
 });
 
 test("FlushScheduler has who finds the block of the turns full go into another", () => {
-  const { afterReads, ends, pool, send, turn, writes } = setUp(8);
+  const { afterPoll, ends, pool, send, turn, writes } = setUp(8);
   for (let index = 0; index < 6; index++) turn(() => send(index, new Uint8Array(MOST_TURN_BYTES)));
   assertEquals([writes, pool.outstanding], [[], 0]);
   turn(() => send(6, bytesOf(1)));
   assertEquals([writes, pool.outstanding], [[], 1]);
-  afterReads();
+  afterPoll();
   assertEquals([writes, ends[6].connection.received], [[0, 1, 2, 3, 4, 5, 6], [1]]);
   assertEquals(pool.outstanding, 0);
 });
 
 test("FlushScheduler has few turns wait while they come alone or in pairs, and all once more come together", () => {
-  const { afterReads, due, send, turn, writes } = setUp(6);
+  const { afterPoll, due, send, turn, writes } = setUp(6);
   /** Which of the next turns wait, with so many between two calls. */
   const findWaiting = (turns: number, together: number) => {
     const waiting: number[] = [];
@@ -218,7 +218,7 @@ test("FlushScheduler has few turns wait while they come alone or in pairs, and a
       const written = writes.length;
       turn(() => send(index % together, bytesOf(index)));
       if (writes.length === written) waiting.push(index);
-      if (index % together === together - 1) afterReads();
+      if (index % together === together - 1) afterPoll();
     }
     assertEquals(due, []);
     return waiting;
@@ -246,7 +246,7 @@ const step = fc.oneof(
 test("FlushScheduler loses nothing and keeps each session's order, whatever comes in between", () => {
   check(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
-      const { afterReads, context, ends, pool, send, turn } = setUp(5);
+      const { afterPoll, context, ends, pool, send, turn } = setUp(5);
       const expected: number[][] = ends.map(() => []);
       let number = 0;
       const message = (index: number, bytes: number) => {
@@ -268,7 +268,7 @@ test("FlushScheduler loses nothing and keeps each session's order, whatever come
         else if (each.kind === "flush") ends[each.who].queue.flush();
         else if (each.kind === "stall") ends[each.who].connection.isTaking = false;
         else if (each.kind === "release") release(each.who);
-        else if (each.kind === "reads") afterReads();
+        else if (each.kind === "reads") afterPoll();
         else {
           const payload = message(each.who, 10);
           const { block, ranges: [[start, end]] } = makeShared(context.blocks, [payload]);

@@ -24,15 +24,18 @@ function setUp() {
   return { asked, transport };
 }
 
+/** What the transport is told of options that were not given. */
+const NOTHING_SAID = { ipv6Only: undefined, keepAlive: undefined, noDelay: undefined, reusePort: undefined };
+
 test("openListener() listens on every address by default, with the backlog given", async () => {
   const { asked, transport } = setUp();
   await openListener(transport, { port: 0 }, () => IGNORE, () => {});
   await openListener(transport, { port: 65_535, hostname: "::1", backlog: 1 }, () => IGNORE, () => {});
   await openListener(transport, { path: "/run/x", backlog: 65_535 }, () => IGNORE, () => {});
   assertEquals(asked, [
-    [{ kind: "tcp", hostname: "0.0.0.0", port: 0 }, { backlog: undefined }],
-    [{ kind: "tcp", hostname: "::1", port: 65_535 }, { backlog: 1 }],
-    [{ kind: "unix", path: "/run/x" }, { backlog: 65_535 }],
+    [{ kind: "tcp", hostname: "0.0.0.0", port: 0 }, { ...NOTHING_SAID, backlog: undefined }],
+    [{ kind: "tcp", hostname: "::1", port: 65_535 }, { ...NOTHING_SAID, backlog: 1 }],
+    [{ kind: "unix", path: "/run/x" }, { ...NOTHING_SAID, backlog: 65_535 }],
   ]);
 });
 

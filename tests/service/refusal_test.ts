@@ -86,7 +86,7 @@ for (const { name, make } of transportsHere()) {
 test("TcpService refuses with open-files, and says so at its start, where the process may open few files", async () => {
   const warnings: unknown[] = [];
   const refused: string[] = [];
-  const transport = { ...memoryTransport(), maxOpenFiles: 100 };
+  const transport = { ...memoryTransport(), traits: { maxOpenFiles: 100 } };
   await using pair = await startPair(transport, {
     onRefused: ({ reason }) => refused.push(reason),
     logger: { ...silentLogger(), warn: (_message, properties) => warnings.push(properties) },
@@ -106,7 +106,7 @@ test("TcpService refuses with open-files, and says so at its start, where the pr
 test("TcpService says nothing of files where there are enough, or nobody knows", async () => {
   for (const maxOpenFiles of [undefined, 20_000]) {
     const warnings: string[] = [];
-    const transport = { ...memoryTransport(), maxOpenFiles };
+    const transport = { ...memoryTransport(), traits: { maxOpenFiles } };
     const logger = { ...silentLogger(), warn: (message: string) => void warnings.push(message) };
     await using service = new TcpService({ transport, logger });
     await service.start();

@@ -84,12 +84,12 @@ const CODECS: Record<string, (maxPayloadBytes: number) => Codec> = {
 };
 
 for (const [codecName, makeCodec] of Object.entries(CODECS)) {
-  for (const isWriteDeferred of [false, true]) {
-    const how = isWriteDeferred ? ", with writes that are over later" : "";
+  for (const asyncWrites of [false, true]) {
+    const how = asyncWrites ? ", with writes that are over later" : "";
     test(`Session.send() by ${codecName} is never full for who waits when told congested${how}`, async () => {
       await checkLater(
         fc.asyncProperty(LIMITS, STEPS, async ({ maxPayloadBytes, limits }, steps) => {
-          const transport = { ...memoryTransport({ dialScript: { capacityBytes: 4_096 } }), isWriteDeferred };
+          const transport = { ...memoryTransport({ dialScript: { capacityBytes: 4_096 } }), traits: { asyncWrites } };
           const sender = new Sender();
           const asked: Step[] = [];
           let handled = 0;

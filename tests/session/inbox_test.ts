@@ -54,7 +54,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
     sendResult: "queued" as SendResult,
     waitForReader: () => log.push("wait"),
     isReceiving: () => owner.isOpen,
-    handleOverdueHandler: () => {},
+    close: () => {},
     handleFault(reason: CloseReason, error: unknown) {
       log.push(`${reason}: ${error instanceof Error ? error.message : error}`);
       owner.isOpen = false;

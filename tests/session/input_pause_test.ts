@@ -34,7 +34,7 @@ class Peer extends FakeConnection {
   }
 }
 
-function setUp() {
+function setUp({ allowHalfOpen } = { allowHalfOpen: false }) {
   const clock = new FakeClock();
   const pool = new BufferPool();
   const connection = new Peer();
@@ -57,7 +57,8 @@ function setUp() {
     handleInputLook: () => pause.look(),
   };
   const inputWatch = new InputWatch(clock, () => [watched]);
-  const pause = new InputPause(session, { clock, pool, limits: { closeTimeoutMs: CLOSE_TIMEOUT_MS }, inputWatch });
+  const limits = { closeTimeoutMs: CLOSE_TIMEOUT_MS, allowHalfOpen };
+  const pause = new InputPause(session, { clock, pool, limits, inputWatch });
   return { clock, pool, connection, closes, session, pause, inputWatch };
 }
 
@@ -121,6 +122,14 @@ test("InputPause lets a handler answer a peer that has ended for closeTimeoutMs,
   assertEquals(closes, [], "the end was seen 4 s after the start");
   await clock.advance(PERIOD_MS);
   assertEquals(closes, [["remote-closing", 10_000]]);
+});
+
+test("InputPause leaves a peer that has ended alone if sessions may be half-open", async () => {
+  const { clock, connection, closes, pause } = setUp({ allowHalfOpen: true });
+  pause.begin();
+  connection.hasEnded = true;
+  await clock.advance(10 * (PERIOD_MS + CLOSE_TIMEOUT_MS));
+  assertEquals(closes, []);
 });
 
 test("InputPause does not close for the end of a peer whose messages still wait for the handler", async () => {

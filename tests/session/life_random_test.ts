@@ -77,7 +77,7 @@ test("Session keeps its promises in random lives", async () => {
     await using pair = await startPair<Record, undefined>(
       {
         ...memoryTransport({ acceptScript: script, dialScript: script }),
-        afterReads: round % 2 ? deferTurn : undefined,
+        traits: round % 2 ? { afterPoll: deferTurn } : {},
       },
       {
         closeTimeoutMs: 5_000,

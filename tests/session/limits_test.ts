@@ -17,6 +17,7 @@ test("resolveSessionLimits() fills in the defaults that the docs name", () => {
     highWaterMarkFrames: 32_768,
     lowWaterMarkFrames: 16_384,
     pauseWhenFull: true,
+    allowHalfOpen: false,
     turnMs: 4,
     handlerTimeoutMs: 0,
     idleTimeoutMs: 120_000,

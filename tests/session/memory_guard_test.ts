@@ -23,7 +23,7 @@ class Session implements Holder {
     this.#pool.charge(this.heldBytes);
   }
 
-  cut(): void {
+  abort(): void {
     this.cuts++;
     this.isGoing = true;
   }

@@ -40,7 +40,7 @@ test("Inbox leaves its turn when its owner throws", async () => {
     sendEncoded: () => "queued" as const,
     waitForReader: fail,
     isReceiving: () => true,
-    handleOverdueHandler: fail,
+    close: fail,
     handleFault: fail,
     pauseInput: fail,
     resumeInput: fail,

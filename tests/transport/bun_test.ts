@@ -8,6 +8,6 @@ if ("Bun" in globalThis) {
     abortResets: ["tcp"],
     outOfFiles: "silent",
     keepAliveMs: 60_000,
-    hasAfterReads: true,
+    hasAfterPoll: true,
   });
 } else test("bunTransport() conforms", { skip: "Bun.listen is in Bun only" }, () => {});

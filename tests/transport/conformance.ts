@@ -13,6 +13,7 @@ import { keepAliveCases } from "./conformance/keep_alive_cases.ts";
 import { fairnessCases } from "./conformance/fairness_cases.ts";
 import { flowCases } from "./conformance/flow_cases.ts";
 import { listenCases } from "./conformance/listen_cases.ts";
+import { optionCases } from "./conformance/option_cases.ts";
 import { reentrancyCases } from "./conformance/reentrancy_cases.ts";
 import { systemCases } from "./conformance/system_cases.ts";
 import { watchCases } from "./conformance/watch_cases.ts";
@@ -30,6 +31,7 @@ export function conformanceSuite(name: string, makeTransport: () => Transport, c
     describe("reentrancy", () => reentrancyCases(suite));
     describe("listen", () => listenCases(suite));
     describe("dial", () => dialCases(suite));
+    describe("options", () => optionCases(suite));
     if (!capabilities.isSystem) return;
     describe("system", () => systemCases(suite));
     describe("keep-alive", () => keepAliveCases(suite));

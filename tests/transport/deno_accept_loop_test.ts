@@ -2,6 +2,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "@laster/net";
 import { AcceptLoop, type Acceptor } from "../../src/transport/deno_accept_loop.ts";
 import { turn, until } from "../support.ts";
 
@@ -30,7 +31,7 @@ function fault(code: string): Error {
 test("AcceptLoop lets the event loop turn while connections wait", async () => {
   const server = storm(() => Promise.resolve(socket));
   let count = 0;
-  const loop = new AcceptLoop(server, () => count++, () => {});
+  const loop = new AcceptLoop(server, systemClock(), () => count++, () => {});
   const run = loop.run();
   await turn();
   assert(server.accepts < 10_000, `${server.accepts} accepts in one turn`);
@@ -43,7 +44,7 @@ test("AcceptLoop lets the event loop turn while connections wait", async () => {
 test("AcceptLoop lets the event loop turn while connections that wait are reset", async () => {
   const server = storm(() => Promise.reject(fault("ENOTCONN")));
   const errors: unknown[] = [];
-  const loop = new AcceptLoop(server, () => {}, (cause) => errors.push(cause));
+  const loop = new AcceptLoop(server, systemClock(), () => {}, (cause) => errors.push(cause));
   const run = loop.run();
   await turn();
   assert(server.accepts < 10_000, `${server.accepts} accepts in one turn`);
@@ -56,7 +57,7 @@ test("AcceptLoop lets the event loop turn while connections that wait are reset"
 test("AcceptLoop pauses after an accept that failed, and tells of it", async () => {
   const server = storm(() => Promise.reject(fault("EMFILE")));
   const errors: unknown[] = [];
-  const loop = new AcceptLoop(server, () => {}, (cause) => errors.push(cause));
+  const loop = new AcceptLoop(server, systemClock(), () => {}, (cause) => errors.push(cause));
   const run = loop.run();
   await until(() => errors.length === 3, "three errors");
   assertEquals(server.accepts, 3);
@@ -70,7 +71,7 @@ test("AcceptLoop closes a connection that comes while it stops", async () => {
   const accepted = Promise.withResolvers<typeof socket>();
   let closes = 0;
   const server = storm(() => accepted.promise);
-  const loop = new AcceptLoop(server, () => closes += 100, () => {});
+  const loop = new AcceptLoop(server, systemClock(), () => closes += 100, () => {});
   const run = loop.run();
   loop.stop();
   accepted.resolve({ close: () => closes++ });

@@ -2,6 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "@laster/net";
 import { ReadGovernor, type ReadQuota, READS_A_TURN, READS_ALONE } from "../../src/transport/deno_read_governor.ts";
 import { turn, until } from "../support.ts";
 
@@ -30,7 +31,7 @@ class Reader implements ReadQuota {
 }
 
 function setUp(count: number) {
-  const governor = new ReadGovernor();
+  const governor = new ReadGovernor(systemClock());
   const readers = Array.from({ length: count }, () => new Reader(governor));
   return { governor, readers };
 }

@@ -8,6 +8,6 @@ if ("Deno" in globalThis) {
     abortResets: [],
     outOfFiles: "reported",
     keepAliveMs: 7_200_000,
-    hasAfterReads: false,
+    hasAfterPoll: false,
   });
 } else test("denoTransport() conforms", { skip: "Deno.listen is in Deno only" }, () => {});

@@ -2,11 +2,12 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { systemClock } from "@laster/net";
 import { LateKeepAlive } from "../../src/transport/late_keep_alive.ts";
 import { turn, until } from "../support.ts";
 
 test("LateKeepAlive switches it on for all that are still there, within two seconds, a few at a time", async () => {
-  const late = new LateKeepAlive();
+  const late = new LateKeepAlive(systemClock());
   let count = 0;
   let most = 0;
   let inTurn = 0;

@@ -6,5 +6,5 @@ conformanceSuite("memory", memoryTransport, {
   abortResets: ["tcp", "unix"],
   outOfFiles: "silent",
   keepAliveMs: 0,
-  hasAfterReads: false,
+  hasAfterPoll: false,
 });

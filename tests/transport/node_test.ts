@@ -7,5 +7,5 @@ conformanceSuite("node", nodeTransport, {
   // Under Deno 2.9.6 a `net.Server` that ran out of descriptors once never accepts again, and emits nothing.
   outOfFiles: "Deno" in globalThis ? "fatal" : "silent",
   keepAliveMs: 60_000,
-  hasAfterReads: true,
+  hasAfterPoll: true,
 });

@@ -26,7 +26,7 @@ test("Transport refuses to dial and to listen without the right to", { skip }, a
 });
 
 test("Transport tells how many files may be open, or that it is not known", async () => {
-  const { maxOpenFiles } = defaultTransport();
+  const maxOpenFiles = defaultTransport().traits?.maxOpenFiles;
   const child = new Child("limit_child.ts", { arguments: [], openFiles: 200 });
   try {
     const isLinux = process.platform === "linux";

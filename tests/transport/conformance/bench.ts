@@ -8,13 +8,8 @@ import { setImmediate } from "node:timers/promises";
 import { assertEquals } from "@std/assert";
 import type { ListenError } from "../../../src/errors.ts";
 import type { Address } from "../../../src/transport/address.ts";
-import type {
-  Connection,
-  DialOptions,
-  ListenOptions,
-  Transport,
-  TransportListener,
-} from "../../../src/transport/transport.ts";
+import type { DialOptions, ListenOptions } from "../../../src/transport/socket_options.ts";
+import type { Connection, Transport, TransportListener } from "../../../src/transport/transport.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { patternBytes, Probe } from "./probe.ts";
 import { Waiting } from "./waiting.ts";

@@ -15,8 +15,8 @@ export interface Capabilities {
    * there it is Linux' two hours, and two more minutes and a half until the connection is given up.
    */
   readonly keepAliveMs: number;
-  /** Whether it has `afterReads`. */
-  readonly hasAfterReads: boolean;
+  /** Whether it has `afterPoll`. */
+  readonly hasAfterPoll: boolean;
 }
 
 /** What becomes of a listener when the process has no descriptor left. */

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { TcpAddress } from "../../../src/transport/address.ts";
 import { until } from "../../support.ts";
 import type { Probe } from "./probe.ts";
@@ -19,6 +19,28 @@ export function keepAliveCases(suite: Suite): void {
     test(behaviour, { skip: "only Linux tells of its timers, in /proc/net/tcp" }, () => {});
     return;
   }
+  const { capabilities } = suite.makeTransport();
+  if (capabilities?.keepAliveDelay !== "missing") {
+    benchCase(suite, "asks after the delay that it is given", async (bench) => {
+      const keepAlive = { delayMs: 7_000 };
+      const listening = await bench.listen(undefined, { keepAlive });
+      const dialled = await bench.dial(listening.listener.address, { keepAlive });
+      for (const end of [await listening.accept(), dialled]) {
+        await until(() => timerOf(end).timer === KEEP_ALIVE_TIMER, "keep-alive is on");
+        const { dueMs } = timerOf(end);
+        assert(dueMs <= 7_000 + TICK_MS && dueMs > 3_000, `the first probe is due in ${dueMs} ms`);
+      }
+    });
+  }
+  benchCase(suite, "asks nobody if keep-alive is off", async (bench) => {
+    const listening = await bench.listen(undefined, { keepAlive: false });
+    const dialled = await bench.dial(listening.listener.address, { keepAlive: false });
+    const accepted = await listening.accept();
+    // An accepted one that would ask does so two seconds later at the most.
+    const startMs = performance.now();
+    await until(() => performance.now() - startMs > 2_200, "it would be on");
+    for (const end of [accepted, dialled]) assertEquals(timerOf(end).timer, "00");
+  });
   benchCase(suite, behaviour, async (bench) => {
     const mostMs = suite.capabilities.keepAliveMs;
     for (const end of await bench.pair("tcp")) {

@@ -3,4 +3,4 @@
 import { writeSync } from "node:fs";
 import { defaultTransport } from "../../../src/transport/default.ts";
 
-writeSync(1, `files ${defaultTransport().maxOpenFiles}\n`);
+writeSync(1, `files ${defaultTransport().traits?.maxOpenFiles}\n`);

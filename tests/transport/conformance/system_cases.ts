@@ -32,11 +32,11 @@ const MOST_ERRORS = 20;
 export function systemCases(suite: Suite): void {
   benchCase(
     suite,
-    "calls afterReads back behind all connections that were ready together, if it can",
+    "calls afterPoll back behind all connections that were ready together, if it can",
     async (bench) => {
-      const { afterReads } = bench.transport;
-      assertEquals(afterReads !== undefined, suite.capabilities.hasAfterReads);
-      if (afterReads === undefined) return;
+      const afterPoll = bench.transport.traits?.afterPoll;
+      assertEquals(afterPoll !== undefined, suite.capabilities.hasAfterPoll);
+      if (afterPoll === undefined) return;
       const pairs = [];
       for (let count = 0; count < READY_TOGETHER; count++) pairs.push(await bench.pair("tcp"));
       for (const [accepted] of pairs) accepted.start();
@@ -46,15 +46,15 @@ export function systemCases(suite: Suite): void {
       for (const [accepted] of pairs) {
         accepted.hooks.onData = () => {
           if (log.push("chunk") > 1) return;
-          afterReads(() => {
-            log.push("afterReads");
+          afterPoll(() => {
+            log.push("afterPoll");
             called.resolve();
           });
         };
       }
       for (const [, dialled] of pairs) dialled.write(patternBytes(1));
-      await withTimeout(called.promise, "afterReads");
-      assertEquals(log, [...pairs.map(() => "chunk"), "afterReads"]);
+      await withTimeout(called.promise, "afterPoll");
+      assertEquals(log, [...pairs.map(() => "chunk"), "afterPoll"]);
     },
   );
 

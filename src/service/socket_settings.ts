@@ -1,0 +1,52 @@
+// The options of sockets, as listeners and dials are given them: their names, and the check of their values. Runtime neutral.
+
+import { describeValue, requireInteger } from "../options.ts";
+import type { DialOptions, ListenOptions, SocketOptions } from "../transport/socket_options.ts";
+
+/** What Linux takes: 32,767 s. */
+const LARGEST_KEEP_ALIVE_MS = 32_767_000;
+/** The system counts in seconds. */
+const SMALLEST_KEEP_ALIVE_MS = 1_000;
+
+/** Names of options that listeners and dials have. */
+export const SOCKET_NAMES: Readonly<Record<keyof SocketOptions, true>> = { keepAlive: true, noDelay: true };
+
+/** All that may be given, at either end. */
+type Given = Omit<ListenOptions, "backlog"> & Omit<DialOptions, "signal">;
+
+/**
+ * Checks the values of such options.
+ *
+ * @param what What is being created, such as `"listener"`.
+ * @param options The options as given.
+ * @throws {TypeError | RangeError} if a value is wrong.
+ */
+export function checkSocketOptions(what: string, options: Given): void {
+  const { keepAlive, localAddress } = options;
+  for (const name of ["noDelay", "ipv6Only", "reusePort"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "boolean") refuse(what, name, "a boolean", value);
+  }
+  if (keepAlive !== undefined && typeof keepAlive !== "boolean") {
+    const delayMs: unknown = keepAlive?.delayMs;
+    if (typeof delayMs !== "number") refuse(what, "keepAlive", "a boolean or { delayMs }", keepAlive);
+    requireInteger(`create ${what}`, "keepAlive.delayMs", delayMs, SMALLEST_KEEP_ALIVE_MS, LARGEST_KEEP_ALIVE_MS);
+  }
+  if (localAddress !== undefined && typeof localAddress !== "string") {
+    refuse(what, "localAddress", "an IP address", localAddress);
+  }
+}
+
+function refuse(what: string, name: string, type: string, value: unknown): never {
+  throw new TypeError(`Cannot create ${what} as ${name} must be ${type}: current value is ${describeValue(value)}`);
+}
+
+/** Gives those of the options of a listener that are for its transport. */
+export function listenOptionsOf({ backlog, ipv6Only, keepAlive, noDelay, reusePort }: ListenOptions): ListenOptions {
+  return { backlog, ipv6Only, keepAlive, noDelay, reusePort };
+}
+
+/** Gives those of the options of a dial that are for its transport; the signal is the dial's own. */
+export function dialOptionsOf({ keepAlive, localAddress, noDelay }: DialOptions): DialOptions {
+  return { keepAlive, localAddress, noDelay };
+}

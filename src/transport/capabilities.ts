@@ -1,0 +1,86 @@
+// What the transports of the runtimes can do, as data: one table for each. Runtime neutral.
+
+import { isRuntime } from "../runtime_name.ts";
+
+/** Whether the runtime's API does it, this package does it on top, or it cannot be had. */
+export type Support = "native" | "emulated" | "missing";
+
+/** What a transport can do. What it lacks and is asked for all the same is refused with the code `"unsupported"`. */
+export interface TransportCapabilities {
+  /** `abort()` sends a reset over TCP. */
+  readonly reset: Support;
+  /** A side that has ended goes on receiving. */
+  readonly halfClose: Support;
+  /** Unix sockets, beside TCP. */
+  readonly unixSockets: Support;
+  /** `backlog`; without it the system's or the runtime's own number counts. */
+  readonly backlog: Support;
+  /** `keepAlive`, on or off. */
+  readonly keepAlive: Support;
+  /** `keepAlive.delayMs`. */
+  readonly keepAliveDelay: Support;
+  /** `noDelay: false`. */
+  readonly noDelay: Support;
+  /** `ipv6Only`. */
+  readonly ipv6Only: Support;
+  /** `reusePort`. */
+  readonly reusePort: Support;
+  /** `localAddress` of a dial. */
+  readonly localAddress: Support;
+}
+
+/** `Deno.listen` and `Deno.connect`: no times for keep-alive, and `reusePort` only with `--unstable-net`. */
+export const DENO_CAPABILITIES: TransportCapabilities = {
+  reset: "missing",
+  halfClose: "native",
+  unixSockets: "native",
+  backlog: "native",
+  keepAlive: "native",
+  keepAliveDelay: "missing",
+  noDelay: "native",
+  ipv6Only: "missing",
+  reusePort: "missing",
+  localAddress: "missing",
+};
+
+/** `Bun.listen`, with the dials of `node:net`. */
+export const BUN_CAPABILITIES: TransportCapabilities = {
+  reset: "native",
+  halfClose: "native",
+  unixSockets: "native",
+  backlog: "missing",
+  keepAlive: "native",
+  keepAliveDelay: "native",
+  noDelay: "native",
+  ipv6Only: "native",
+  reusePort: "native",
+  localAddress: "native",
+};
+
+/** `node:net`; Deno's ignores `ipv6Only`. */
+export const NODE_CAPABILITIES: TransportCapabilities = {
+  reset: "native",
+  halfClose: "native",
+  unixSockets: "native",
+  backlog: "native",
+  keepAlive: "native",
+  keepAliveDelay: "native",
+  noDelay: "native",
+  ipv6Only: isRuntime("Deno") ? "missing" : "native",
+  reusePort: "native",
+  localAddress: "native",
+};
+
+/** Connections in memory have no options of TCP. */
+export const MEMORY_CAPABILITIES: TransportCapabilities = {
+  reset: "native",
+  halfClose: "native",
+  unixSockets: "emulated",
+  backlog: "missing",
+  keepAlive: "missing",
+  keepAliveDelay: "missing",
+  noDelay: "missing",
+  ipv6Only: "missing",
+  reusePort: "missing",
+  localAddress: "missing",
+};

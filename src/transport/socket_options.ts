@@ -1,0 +1,125 @@
+// The options of listening and dialling, and the refusal of those that a transport lacks. Runtime neutral.
+
+import { DialError, ListenError } from "../errors.ts";
+import { type Address, formatAddress } from "./address.ts";
+import type { TransportCapabilities } from "./capabilities.ts";
+import type { Transport } from "./transport.ts";
+
+/** The silence before the first probe, if the options do not say. */
+const KEEP_ALIVE_DELAY_MS = 60_000;
+
+/** What TCP connections may be told, at either end. */
+export interface SocketOptions {
+  /**
+   * Whether the system asks a silent peer for a sign of life, and gives it up if none comes (TCP keep-alive): `delayMs` is the
+   * silence before the first probe, in milliseconds, 1,000 to 32,767,000, rounded down to seconds. Deno's transport takes no
+   * delay: there it is the system's, two hours on Linux.
+   *
+   * @default {after 60 s where the delay can be set, as of the system else}
+   */
+  readonly keepAlive?: boolean | { readonly delayMs: number };
+  /**
+   * Whether small writes leave at once (`TCP_NODELAY`). False lets the system hold them back until the peer has acknowledged
+   * those before (Nagle's algorithm): fewer packets, up to 40 ms later.
+   *
+   * @default {true}
+   */
+  readonly noDelay?: boolean;
+}
+
+/** Options of {@linkcode Transport.listen}. */
+export interface ListenOptions extends SocketOptions {
+  /**
+   * Connections that the system keeps until they are accepted, 1 to 65,535; it may allow fewer. Bun always uses 512.
+   *
+   * @default {4096}
+   */
+  readonly backlog?: number;
+  /**
+   * Whether a listener on an IPv6 address takes IPv6 only; `"::"` takes both else. Bun, and `node:net` on Node.
+   *
+   * @default {false}
+   */
+  readonly ipv6Only?: boolean;
+  /**
+   * Whether other processes may listen on the same address, and the system spreads the connections (`SO_REUSEPORT`; Linux).
+   * Bun, and `node:net` everywhere: on Deno that is `nodeTransport()`.
+   *
+   * @default {false}
+   */
+  readonly reusePort?: boolean;
+}
+
+/** Options of {@linkcode Transport.connect}. */
+export interface DialOptions extends SocketOptions {
+  /** Ends the dial; the promise rejects with `DialError` `"aborted"`. */
+  readonly signal?: AbortSignal;
+  /**
+   * The IP address to dial from. Through `node:net`, so not by Deno's transport.
+   *
+   * @default {the system's choice}
+   */
+  readonly localAddress?: string;
+}
+
+/** The capabilities that an option asks for. */
+type Wish = readonly [option: string, capability: keyof TransportCapabilities];
+
+/**
+ * Refuses to listen with what the transport lacks.
+ *
+ * @param transport How.
+ * @param address Where.
+ * @param options The options.
+ * @throws {ListenError} `"unsupported"`, with what is missing in its message.
+ */
+export function checkListen(transport: Described, address: Address, options: ListenOptions): void {
+  const { ipv6Only = false, reusePort = false } = options;
+  const wishes = wishesOf(options);
+  if (ipv6Only) wishes.push(["ipv6Only", "ipv6Only"]);
+  if (reusePort) wishes.push(["reusePort", "reusePort"]);
+  const cause = findMissing(transport, address, wishes);
+  if (cause !== undefined) throw new ListenError("unsupported", formatAddress(address), { cause });
+}
+
+/**
+ * Refuses to dial with what the transport lacks.
+ *
+ * @param transport How.
+ * @param address Where to.
+ * @param options The options.
+ * @throws {DialError} `"unsupported"`, with what is missing in its message.
+ */
+export function checkDial(transport: Described, address: Address, options: DialOptions): void {
+  const wishes = wishesOf(options);
+  if (options.localAddress !== undefined) wishes.push(["localAddress", "localAddress"]);
+  const cause = findMissing(transport, address, wishes);
+  if (cause !== undefined) throw new DialError("unsupported", formatAddress(address), { cause });
+}
+
+/** What of a transport is looked at. */
+type Described = Pick<Transport, "name" | "capabilities">;
+
+function wishesOf({ keepAlive, noDelay = true }: SocketOptions): Wish[] {
+  const wishes: Wish[] = [];
+  if (keepAlive !== undefined) wishes.push(["keepAlive", "keepAlive"]);
+  if (typeof keepAlive === "object") wishes.push(["keepAlive.delayMs", "keepAliveDelay"]);
+  if (!noDelay) wishes.push(["noDelay: false", "noDelay"]);
+  return wishes;
+}
+
+function findMissing({ name, capabilities }: Described, address: Address, wishes: readonly Wish[]): Error | undefined {
+  for (const [option, capability] of wishes) {
+    if (address.kind === "unix") return new TypeError(`${option} is for TCP, not for Unix sockets`);
+    if ((capabilities?.[capability] ?? "missing") !== "missing") continue;
+    const instead = name === "deno" ? "; nodeTransport() may have it" : "";
+    return new TypeError(`the ${name} transport has no ${option}${instead}`);
+  }
+  return undefined;
+}
+
+/** The silence before keep-alive's first probe; 0 if it is to be off. */
+export function keepAliveDelayOf({ keepAlive = true }: SocketOptions): number {
+  if (typeof keepAlive === "object") return keepAlive.delayMs;
+  return keepAlive ? KEEP_ALIVE_DELAY_MS : 0;
+}

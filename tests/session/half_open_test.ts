@@ -1,0 +1,130 @@
+// Half-open sessions: a peer that has ended its side is still sent to, if the options say so.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { rawCodec, type Session } from "@laster/net";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { bytes, CloseLog, startPair, text, transportsHere, until, within } from "../support.ts";
+
+for (const { name, make } of transportsHere()) {
+  test(`Session answers a peer that has ended long after its last handler, under allowHalfOpen, on ${name}`, async () => {
+    const heard: string[] = [];
+    const log = new CloseLog();
+    let far: Session | undefined = undefined as Session | undefined;
+    await using pair = await startPair(make(), {
+      allowHalfOpen: true,
+      onMessage: (_session, payload) => heard.push(text(payload)),
+      onEnd(session) {
+        heard.push("end");
+        far = session;
+      },
+      onClose: log.onClose,
+    });
+    const near = await pair.client.connect({ port: pair.port });
+    near.send(bytes("question"));
+    const closed = near.close();
+    await until(() => far !== undefined, "the end");
+    assertEquals([heard, far?.state, far?.send(bytes("answer"))], [["question", "end"], "open", "queued"]);
+    // The near side has closed, and drops what comes: that it ends in order says that nothing is stuck.
+    assertEquals((await within(far!.close(), "the close")).reason, "local-closing");
+    assertEquals((await closed).reason, "local-closing");
+    assertEquals(log.events.length, 1);
+  });
+
+  test(`Session delivers what it sends after the peer's end on ${name}`, async () => {
+    const transport = make();
+    await using pair = await startPair(transport, { allowHalfOpen: true });
+    const received: number[] = [];
+    const ended = Promise.withResolvers<void>();
+    const connection = await transport.connect({ kind: "tcp", hostname: "127.0.0.1", port: pair.port });
+    connection.start({
+      onData: (buffer, length) => received.push(...buffer.subarray(0, length)),
+      onEnd: () => {
+        ended.resolve();
+        connection.close();
+      },
+      onDrain: () => {},
+      onClose: () => {},
+    });
+    await until(() => pair.server.sessionCount === 1, "the session");
+    const [far] = pair.server.sessions();
+    connection.shutdown();
+    for await (const payload of far) throw new Error(`a message: ${payload}`);
+    for (const word of ["one", "two"]) {
+      far.send(bytes(word), { flush: "now" });
+      await until(() => received.length >= 4 + word.length, word);
+      assertEquals(text(new Uint8Array(received.splice(0)).subarray(4)), word);
+    }
+    void far.close();
+    await within(ended.promise, "the end of the other side");
+  });
+
+  test(`Session ends loops and receive() at the peer's end, those that begin later too, on ${name}`, async () => {
+    await using pair = await startPair(make(), { allowHalfOpen: true });
+    const { near, far } = await pair.connect();
+    near.send(bytes("last"));
+    void near.close();
+    const heard: string[] = [];
+    for await (const payload of far) heard.push(text(payload));
+    for await (const payload of far) heard.push(text(payload));
+    assertEquals([heard, await far.receive(), far.state], [["last"], undefined, "open"]);
+    await far.close();
+  });
+
+  test(`Session without allowHalfOpen closes at the peer's end on ${name}`, async () => {
+    let ends = 0;
+    await using pair = await startPair(make(), { onEnd: () => ends++ });
+    const { near, far } = await pair.connect();
+    void near.close();
+    assertEquals([(await within(far.closed, "the close")).reason, ends], ["remote-closing", 0]);
+  });
+}
+
+test("A half-open session whose peer ended inside a frame is truncated", async () => {
+  const transport = memoryTransport();
+  let ends = 0;
+  const log = new CloseLog();
+  await using pair = await startPair(transport, { allowHalfOpen: true, onEnd: () => ends++, onClose: log.onClose }, {
+    codec: rawCodec(),
+  });
+  const near = await pair.client.connect({ port: pair.port });
+  near.send(new Uint8Array([9, 0]));
+  void near.close();
+  assertEquals([(await within(log.first, "the close")).reason, ends], ["truncated", 0]);
+});
+
+test("A half-open session is idle once its peer takes nothing, and not before", async () => {
+  const clock = new FakeClock();
+  const log = new CloseLog();
+  await using pair = await startPair(memoryTransport(), {
+    allowHalfOpen: true,
+    clock,
+    idleTimeoutMs: 10_000,
+    onClose: log.onClose,
+  });
+  const { near, far } = await pair.connect();
+  const closed = near.close();
+  for await (const _payload of far);
+  for (let round = 0; round < 6; round++) {
+    far.send(bytes("still here"), { flush: "now" });
+    await clock.advance(6_000);
+  }
+  assertEquals([log.events, far.state], [[], "open"]);
+  await clock.advance(30_000);
+  assertEquals((await within(log.first, "the close")).reason, "idle-timeout");
+  await closed;
+});
+
+test("onEnd that throws ends its session with handler-error", async () => {
+  const log = new CloseLog();
+  await using pair = await startPair(memoryTransport(), {
+    allowHalfOpen: true,
+    onEnd: () => {
+      throw new Error("by purpose");
+    },
+    onClose: log.onClose,
+  });
+  const { near } = await pair.connect();
+  void near.close();
+  assertEquals((await within(log.first, "the close")).reason, "handler-error");
+});
