@@ -3,9 +3,10 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { DialError } from "@laster/net";
+import { DialError, silentLogger, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { bytes, startPair, text } from "../support.ts";
+import { nodeTransport } from "@laster/net/transport";
+import { bytes, startPair, text, until } from "../support.ts";
 
 /** Runs a service through retries, traffic, silence and stop, and gives the log with the fake times. */
 async function run(): Promise<readonly string[]> {
@@ -87,3 +88,21 @@ async function runQuietly(): Promise<void> {
   await clock.advance(200_000);
   await Promise.all([client.stop(), server.stop()]);
 }
+
+test(
+  "TcpService gives the runtime's transport its clock",
+  { skip: "Deno" in globalThis && "keep-alive is on at once" },
+  async () => {
+    const clock = new FakeClock();
+    await using server = new TcpService({ clock, idleTimeoutMs: 0, logger: silentLogger() });
+    await server.start();
+    const { address } = await server.listen({ hostname: "127.0.0.1", port: 0 });
+    const before = clock.timerCount;
+    const connection = await nodeTransport().connect(address);
+    await until(() => server.sessionCount === 1, "a session");
+    assertEquals(clock.timerCount, before + 1, "that of late keep-alive");
+    connection.start({ onData() {}, onEnd() {}, onDrain() {}, onClose() {} });
+    connection.abort();
+    await until(() => server.sessionCount === 0, "its end");
+  },
+);

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DialError, type DialErrorCode } from "@laster/net";
 import { FakeClock, memoryPair } from "@laster/net/testing";
-import type { Connection, Transport } from "@laster/net/transport";
+import type { Connection, DialOptions, Transport } from "@laster/net/transport";
 import { type ConnectOptions, Connector, resolveDial } from "../../src/service/connector.ts";
 import { turn } from "../support.ts";
 
@@ -15,6 +15,7 @@ function setUp(random: () => number = () => 0) {
     readonly atMs: number;
     readonly answer: PromiseWithResolvers<Connection>;
     readonly signal: AbortSignal;
+    readonly options: DialOptions;
   }[] = [];
   const transport: Transport = {
     name: "by hand",
@@ -22,7 +23,7 @@ function setUp(random: () => number = () => 0) {
     connect(_address, options) {
       const answer = Promise.withResolvers<Connection>();
       assert(options?.signal !== undefined);
-      dials.push({ atMs: clock.now(), answer, signal: options.signal });
+      dials.push({ atMs: clock.now(), answer, signal: options.signal, options });
       return answer.promise;
     },
   };
@@ -65,6 +66,16 @@ test("Connector.dial() tries once by default, and retries + 1 times otherwise, a
     assert("error" in await result);
     assertEquals(clock.timerCount, 0);
   }
+});
+
+test("Connector.dial() hands the options of TCP on, and does not try again for one that the transport lacks", async () => {
+  const { dials, dial, refuse } = setUp();
+  const options = { keepAlive: { delayMs: 5_000 }, localAddress: "127.0.0.1", noDelay: false };
+  const result = dial({ ...options, retries: 5 });
+  const { signal: _signal, ...given } = dials[0].options;
+  assertEquals(given, options);
+  await refuse("unsupported");
+  assertEquals([(await result).attempts, dials.length], [1, 1]);
 });
 
 test("Connector.dial() doubles its pauses up to the longest", async () => {

@@ -71,6 +71,17 @@ for (const { name, make } of transportsHere()) {
     await far.close();
   });
 
+  test(`Session ends a loop that begins after the peer's end on ${name}`, async () => {
+    let isEnded = false;
+    await using pair = await startPair(make(), { allowHalfOpen: true, onEnd: () => isEnded = true });
+    const { near, far } = await pair.connect();
+    void near.close();
+    await until(() => isEnded, "the peer's end");
+    for await (const payload of far) throw new Error(`a message: ${payload}`);
+    assertEquals(far.state, "open");
+    await far.close();
+  });
+
   test(`Session without allowHalfOpen closes at the peer's end on ${name}`, async () => {
     let ends = 0;
     await using pair = await startPair(make(), { onEnd: () => ends++ });

@@ -3,6 +3,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "@laster/net";
+import { FakeClock } from "@laster/net/testing";
 import { AcceptLoop, type Acceptor } from "../../src/transport/deno_accept_loop.ts";
 import { turn, until } from "../support.ts";
 
@@ -65,6 +66,20 @@ test("AcceptLoop pauses after an accept that failed, and tells of it", async () 
   loop.stop();
   await run;
   assertEquals([errors.length, server.closes], [3, 1]);
+});
+
+test("AcceptLoop takes the time of its pauses from the clock", async () => {
+  const server = storm(() => Promise.reject(fault("EMFILE")));
+  const clock = new FakeClock();
+  const loop = new AcceptLoop(server, clock, () => {}, () => {});
+  const run = loop.run();
+  for (const [durationMs, accepts] of [[0, 1], [4, 1], [1, 2], [10, 3], [20, 4]]) {
+    await clock.advance(durationMs);
+    assertEquals(server.accepts, accepts);
+  }
+  loop.stop();
+  await run;
+  assertEquals(clock.timerCount, 0);
 });
 
 test("AcceptLoop closes a connection that comes while it stops", async () => {

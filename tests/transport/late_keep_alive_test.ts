@@ -3,6 +3,7 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { systemClock } from "@laster/net";
+import { FakeClock } from "@laster/net/testing";
 import { LateKeepAlive } from "../../src/transport/late_keep_alive.ts";
 import { turn, until } from "../support.ts";
 
@@ -34,4 +35,20 @@ test("LateKeepAlive switches it on for all that are still there, within two seco
   let isOn = false;
   late.add({ keepAlive: () => isOn = true });
   await until(() => isOn, "it is on for one that came later");
+});
+
+test("LateKeepAlive leaves no timer once nobody waits for it", async () => {
+  const clock = new FakeClock();
+  const late = new LateKeepAlive(clock);
+  const calls: string[] = [];
+  const [gone, stays] = ["gone", "stays"].map((name) => ({ keepAlive: () => calls.push(name) }));
+  late.add(gone);
+  late.add(stays);
+  late.remove(gone);
+  assertEquals(clock.timerCount, 1);
+  await clock.advance(2_000);
+  assertEquals([calls, clock.timerCount], [["stays"], 0]);
+  late.add(gone);
+  late.remove(gone);
+  assertEquals(clock.timerCount, 0);
 });
