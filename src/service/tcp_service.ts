@@ -8,9 +8,8 @@ import type { CloseEvent } from "../session/close_reason.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { CloseOptions, Session } from "../session/session.ts";
-import type { Beginning, SessionContext } from "../session/session_context.ts";
-import { SessionCore } from "../session/session_core.ts";
-import { SessionRegistry } from "../session/session_registry.ts";
+import type { SessionContext } from "../session/session_context.ts";
+import type { SessionCore } from "../session/session_core.ts";
 import { defaultTransport } from "../transport/default.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -20,16 +19,13 @@ import { Group } from "../broadcast/group.ts";
 import { checkListenerOptions, type Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { deriveSessionContext, makeSessionContext, type ServiceContext } from "./make_context.ts";
 import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
-import { PendingWork, settlesBy } from "./pending_work.ts";
-import { PoolKeeper } from "./pool_keeper.ts";
+import { PendingWork } from "./pending_work.ts";
 import { encodeLastWord } from "./refusals.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats, takeServiceStats } from "./service_stats.ts";
+import { SessionKeeper } from "./session_keeper.ts";
 import type { SessionSettings } from "./session_settings.ts";
 import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from "./start_stop.ts";
-
-/** How long a session that was cut may take to be gone: it comes in a moment, unless the runtime is at fault. */
-const ABORT_MS = 1_000;
 
 /**
  * A TCP service: listeners, dials, and the sessions that come of them.
@@ -66,17 +62,13 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #acceptor: Acceptor;
   readonly #context: ServiceContext<Data>;
   readonly #messaging: Messaging<Session<Data>, SessionCore<Data>>;
-  readonly #poolKeeper: PoolKeeper;
-  readonly #registry = new SessionRegistry<Data>();
   readonly #listeners = new Set<Listener>();
   readonly #pending = new PendingWork();
+  readonly #keeper = new SessionKeeper<Data>(this.#pending);
+  readonly #registry = this.#keeper.registry;
   #state: ServiceState = "stopped";
   readonly #startStop = new StartStop(() => this.#start(), (timeoutMs) => this.#shutDown(timeoutMs));
   #stopController = new AbortController();
-  #onEmpty: (() => void) | undefined = undefined;
-  /** What admissions are told at the end of a session. */
-  readonly #onOver = new Map<SessionCore<Data>, () => void>();
-  #nextId = 1;
 
   /**
    * Makes a stopped service.
@@ -97,9 +89,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       transport: this.#transport,
       sessions: () => this.#registry.values(),
       leaveGroups: (core) => this.#messaging.groups.leaveAll(core),
-      handleSessionOver: (core, event, done) => this.#handleSessionOver(core, event, done),
+      handleSessionOver: (core, event, done) => this.#keeper.handleOver(core, event, done),
     });
-    const { clock, faults, observers, pool } = this.#context;
+    this.#keeper.attach(this.#context);
+    const { clock, faults, observers } = this.#context;
     this.#registry.listener = observers?.sessions();
     const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
     const hasRoom = (dials: number) => this.#hasRoom(dials);
@@ -116,7 +109,6 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       isAccepting: () => this.#isAccepting(),
     });
     this.#messaging = new Messaging(this.#registry, this.#context, encoder, this.#resolved.maxGroups);
-    this.#poolKeeper = new PoolKeeper(pool, clock);
     for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#contextFor(part); // Checks its limits.
   }
 
@@ -195,7 +187,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const connection = await this.#pending.track(this.#dialler.dial(dial, token));
     const isRunning = this.#state === "running";
     if (isRunning && this.#hasRoom(1)) {
-      return this.#open(connection, { context, origin: { kind: "dialled", address: dial.address, token } });
+      return this.#keeper.open(connection, { context, origin: { kind: "dialled", address: dial.address, token } });
     }
     connection.abort();
     return this.#dialler.fail(dial, isRunning ? "limit" : "aborted", 1, token);
@@ -316,27 +308,19 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   async #shutDown(timeoutMs: number): Promise<StopResult> {
     this.#state = "stopping";
     this.#stopController.abort();
-    const { clock, faults, inputWatch, limits, scheduler } = this.#context;
+    const { clock, faults, limits, scheduler } = this.#context;
     const deadlineMs = clock.now() + timeoutMs;
     const listeners = [...this.#listeners].map((listener) => listener.close());
-    for (const core of this.#registry.values()) core.close("shutdown");
     this.#acceptor.refusals.stop();
-    const isEmpty = this.#registry.count === 0
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => this.#onEmpty = resolve);
-    let abortedSessions = 0;
-    if (!await settlesBy(clock, Promise.all([isEmpty, ...listeners]), deadlineMs)) {
-      abortedSessions = this.#registry.count;
-      for (const core of this.#registry.values()) core.giveUp();
+    const abortedSessions = await this.#keeper.closeAll(deadlineMs, listeners);
+    if (abortedSessions > 0) {
       const properties = { count: abortedSessions, timeoutMs };
       faults.report("stop", "warn", "{count} sessions were cut as they did not end within {timeoutMs} ms", properties);
-      await settlesBy(clock, isEmpty, clock.now() + ABORT_MS);
     }
     await this.#pending.settle(clock, Math.min(limits.closeTimeoutMs, Math.max(0, deadlineMs - clock.now())));
     scheduler.flush();
-    inputWatch.stop();
     faults.flush();
-    this.#poolKeeper.stop();
+    this.#keeper.rest();
     this.#state = "stopped";
     return { abortedSessions };
   }
@@ -346,7 +330,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const lastWord = encodeLastWord(context.codec.createEncoder(), this.#options.refusalMessage);
     const listener = await openListener(this.#transport, options, (place) => {
       const beginning = { context, origin: { kind: "accepted", listener: place } } as const;
-      const open = (connection: Connection, onOver?: () => void) => void this.#open(connection, beginning, onOver);
+      const open = (connection: Connection, onOver?: () => void) =>
+        void this.#keeper.open(connection, beginning, onOver);
       return this.#acceptor.forListener({ place, admission: options.admission ?? [], lastWord, open });
     }, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
@@ -367,32 +352,5 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   #contextFor(options: SessionSettings): SessionContext<Data> {
     const parts = { transport: this.#transport, sessions: () => this.#registry.values() };
     return deriveSessionContext(this.#context, this.#options, options, parts);
-  }
-
-  #open(connection: Connection, { context, origin }: Beginning<Data>, onOver?: () => void): Session<Data> {
-    let core: SessionCore<Data>;
-    try {
-      core = new SessionCore(context, connection, this.#nextId++, origin);
-    } catch (error) {
-      connection.close(); // `createData` threw.
-      throw error;
-    }
-    this.#registry.add(core);
-    if (onOver !== undefined) this.#onOver.set(core, onOver);
-    this.#poolKeeper.start();
-    core.open();
-    return core.session;
-  }
-
-  #handleSessionOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
-    this.#registry.remove(core, event);
-    this.#onOver.get(core)?.();
-    this.#onOver.delete(core);
-    if (done !== undefined) this.#pending.track(Promise.resolve(done));
-    if (this.#registry.count > 0) return;
-    this.#poolKeeper.stop();
-    this.#context.inputWatch.stop();
-    this.#onEmpty?.();
-    this.#onEmpty = undefined;
   }
 }
