@@ -1,0 +1,99 @@
+// SessionKeeper: the sessions of a service, from the connection to the moment they are forgotten, and their end together.
+// Runtime neutral.
+
+import type { BufferPool } from "../buffer/buffer_pool.ts";
+import type { Clock } from "../clock.ts";
+import type { CloseEvent } from "../session/close_reason.ts";
+import type { InputWatch } from "../session/input_watch.ts";
+import type { Session } from "../session/session.ts";
+import type { Beginning } from "../session/session_context.ts";
+import { SessionCore } from "../session/session_core.ts";
+import { SessionRegistry } from "../session/session_registry.ts";
+import type { Connection } from "../transport/transport.ts";
+import { type PendingWork, settlesBy } from "./pending_work.ts";
+import { PoolKeeper } from "./pool_keeper.ts";
+
+/** How long a session that was cut may take to be gone: it comes in a moment, unless the runtime is at fault. */
+const ABORT_MS = 1_000;
+
+/** What only runs while there are sessions. */
+export interface KeeperContext {
+  /** Whose time counts. */
+  readonly clock: Clock;
+  /** Whose free buffers are given back. */
+  readonly pool: BufferPool;
+  /** Who looks at paused sessions. */
+  readonly inputWatch: InputWatch;
+}
+
+/** Opens sessions, and knows them until they are over. */
+export class SessionKeeper<Data> {
+  /** All that are not over. */
+  readonly registry = new SessionRegistry<Data>();
+  readonly #pending: PendingWork;
+  #context: KeeperContext | undefined = undefined;
+  #poolKeeper: PoolKeeper | undefined = undefined;
+  #onEmpty: (() => void) | undefined = undefined;
+  /** What admissions are told at the end of a session. */
+  readonly #onOver = new Map<SessionCore<Data>, () => void>();
+  #nextId = 1;
+
+  /** Makes one without sessions; promises of `onClose` handlers go to `pending`. */
+  constructor(pending: PendingWork) {
+    this.#pending = pending;
+  }
+
+  /** Gives it what its sessions share, which knows it already. */
+  attach(context: KeeperContext): void {
+    this.#context = context;
+    this.#poolKeeper = new PoolKeeper(context.pool, context.clock);
+  }
+
+  /** Opens a session; `onOver` is called once it is over. */
+  open(connection: Connection, { context, origin }: Beginning<Data>, onOver?: () => void): Session<Data> {
+    let core: SessionCore<Data>;
+    try {
+      core = new SessionCore(context, connection, this.#nextId++, origin);
+    } catch (error) {
+      connection.close(); // `createData` threw.
+      throw error;
+    }
+    this.registry.add(core);
+    if (onOver !== undefined) this.#onOver.set(core, onOver);
+    this.#poolKeeper?.start();
+    core.open();
+    return core.session;
+  }
+
+  /** A session is over; `done` is what its `onClose` returned. */
+  handleOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
+    this.registry.remove(core, event);
+    this.#onOver.get(core)?.();
+    this.#onOver.delete(core);
+    if (done !== undefined) this.#pending.track(Promise.resolve(done));
+    if (this.registry.count > 0) return;
+    this.rest();
+    this.#onEmpty?.();
+    this.#onEmpty = undefined;
+  }
+
+  /** Closes all in order, and cuts what is left at the deadline, by the service's clock. Gives how many that were. */
+  async closeAll(deadlineMs: number, alsoWaitFor: readonly Promise<void>[]): Promise<number> {
+    const clock = this.#context?.clock;
+    for (const core of this.registry.values()) core.close("shutdown");
+    const isEmpty = this.registry.count === 0
+      ? Promise.resolve()
+      : new Promise<void>((resolve) => this.#onEmpty = resolve);
+    if (clock === undefined || await settlesBy(clock, Promise.all([isEmpty, ...alsoWaitFor]), deadlineMs)) return 0;
+    const left = this.registry.count;
+    for (const core of this.registry.values()) core.giveUp();
+    await settlesBy(clock, isEmpty, clock.now() + ABORT_MS);
+    return left;
+  }
+
+  /** Stops what runs beside sessions. */
+  rest(): void {
+    this.#poolKeeper?.stop();
+    this.#context?.inputWatch.stop();
+  }
+}
