@@ -40,7 +40,7 @@ export type { CloseEvent, CloseReason } from "./src/session/close_reason.ts";
 export type { SessionHandlers } from "./src/session/handlers.ts";
 export type { ReceiveOptions } from "./src/session/message_stream.ts";
 export type { FullPolicy } from "./src/outbound/queue_limits.ts";
-export type { SessionLimits } from "./src/session/limits.ts";
+export type { FlushMode, SessionLimits } from "./src/session/limits.ts";
 export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
 export {
   type AcceptedOrigin,
@@ -68,6 +68,7 @@ export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
 export type { BroadcastOptions } from "./src/broadcast/messaging.ts";
 export { TcpService } from "./src/service/tcp_service.ts";
+export { Tick, tick, type Ticked, type TickOptions, type TickStats, type TickStep } from "./src/service/tick.ts";
 export {
   type Address,
   type AddressOptions,

@@ -4,6 +4,7 @@
 import type { Clock } from "../clock.ts";
 import type { TransportTraits } from "../transport/traits.ts";
 import type { OutboundBlocks } from "./outbound_blocks.ts";
+import type { QueueLimits } from "./queue_limits.ts";
 import type { SendCursor } from "./send_cursor.ts";
 
 /** What the scheduler flushes. */
@@ -20,8 +21,8 @@ export interface Flushable {
 
 /** When a scheduler flushes. */
 export interface FlushOptions {
-  /** How long to gather; 0 flushes at the end of each turn. */
-  readonly intervalMs: number;
+  /** At the end of each turn, or of an interval, or when told to; see `SessionLimits.flush`. */
+  readonly limits: Pick<QueueLimits, "flush" | "flushIntervalMs">;
   /** How turns follow each other: those of reads in a batch are flushed together, and so are small ones of one poll phase. */
   readonly traits?: TransportTraits | undefined;
 }
@@ -44,7 +45,10 @@ export class FlushScheduler {
   readonly #clock: Clock;
   readonly #cursor: SendCursor;
   readonly #blocks: OutboundBlocks;
+  /** 0 for no interval. */
   readonly #intervalMs: number;
+  /** Whether what is sent outside of turns waits until somebody flushes. */
+  readonly #isManual: boolean;
   readonly #hasBatchedReads: boolean;
   readonly #afterPoll: TransportTraits["afterPoll"];
   /** The queues that are due, linked by `nextDue`. */
@@ -76,12 +80,13 @@ export class FlushScheduler {
   constructor(
     clock: Clock,
     { cursor, blocks }: { readonly cursor: SendCursor; readonly blocks: OutboundBlocks },
-    { intervalMs, traits }: FlushOptions,
+    { limits, traits }: FlushOptions,
   ) {
     this.#clock = clock;
     this.#cursor = cursor;
     this.#blocks = blocks;
-    this.#intervalMs = intervalMs;
+    this.#intervalMs = limits.flush === "interval" ? limits.flushIntervalMs : 0;
+    this.#isManual = limits.flush === "manual";
     this.#hasBatchedReads = traits?.batchedReads === true;
     this.#afterPoll = traits?.afterPoll;
   }
@@ -93,7 +98,7 @@ export class FlushScheduler {
     else this.#last.nextDue = queue;
     this.#last = queue;
     this.#added++;
-    if (this.#turnDepth === 0 || this.#intervalMs > 0) this.#schedule();
+    if (this.#turnDepth > 0 ? this.#intervalMs > 0 : !this.#isManual) this.#schedule();
   }
 
   /** Begins a turn: what is sent until `leaveTurn()` goes out there. */

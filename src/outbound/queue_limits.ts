@@ -19,6 +19,8 @@ export interface QueueLimits {
   readonly maxQueuedFrames: number;
   /** What happens then. */
   readonly whenFull: FullPolicy;
-  /** How long frames are gathered; 0 for the end of the turn. */
+  /** When frames are written; see `SessionLimits.flush`. */
+  readonly flush: "turn" | "manual" | "interval";
+  /** How long frames are gathered, under `"interval"`. */
   readonly flushIntervalMs: number;
 }

@@ -68,7 +68,7 @@ export function makeSendQueueContext(
     handlers,
     cursor,
     blocks,
-    scheduler: new FlushScheduler(clock, { cursor, blocks }, { intervalMs: limits.flushIntervalMs, traits }),
+    scheduler: new FlushScheduler(clock, { cursor, blocks }, { limits, traits }),
     broadcasts: new BroadcastBatch(),
   };
 }

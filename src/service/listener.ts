@@ -71,6 +71,12 @@ export class Listener implements AsyncDisposable {
     return this.#listener.address;
   }
 
+  /** The port: what the system chose, if that was asked for; undefined for a Unix socket. */
+  get port(): number | undefined {
+    const { address } = this.#listener;
+    return address.kind === "tcp" ? address.port : undefined;
+  }
+
   /** Stops listening; the sessions live on. May be called twice. */
   async close(): Promise<void> {
     this.#onClose(this);

@@ -171,6 +171,7 @@ const NAMES: Record<keyof TcpServiceOptions, true> = {
   framesPerTurn: true,
   turnMs: true,
   handlerTimeoutMs: true,
+  flush: true,
   flushIntervalMs: true,
   pool: true,
   transport: true,

@@ -1,6 +1,7 @@
 // TcpService: the facade. Starts and stops, listens and dials, and knows its sessions. What a session does is in
 // src/session/. Runtime neutral.
 
+import type { Clock } from "../clock.ts";
 import { rawCodec } from "../codec/raw.ts";
 import { messageOf, ServiceStateError, toError } from "../errors.ts";
 import type { BroadcastResult } from "../broadcast/broadcaster.ts";
@@ -115,6 +116,17 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   /** Where the service is in its life. */
   get state(): ServiceState {
     return this.#state;
+  }
+
+  /** Where it takes its time from. */
+  get clock(): Clock {
+    return this.#context.clock;
+  }
+
+  /** The port of the first listener that has one: what the system chose, if that was asked for; undefined if there is none. */
+  get port(): number | undefined {
+    for (const { port } of this.#listeners) if (port !== undefined) return port;
+    return undefined;
   }
 
   /** How many sessions there are. */
@@ -251,6 +263,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    */
   drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     return this.#messaging.drained(options.signal);
+  }
+
+  /** Hands all that is queued to the system, as far as it takes it: the end of a game's tick, under `flush: "manual"`. */
+  flush(): void {
+    this.#context.scheduler.flush();
   }
 
   /**

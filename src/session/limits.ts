@@ -21,6 +21,11 @@ const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
 
 const FULL_POLICIES: readonly FullPolicy[] = ["refuse", "drop-oldest", "latest-per-key", "close"];
 
+/** When what is sent goes out; see `SessionLimits.flush`. */
+export type FlushMode = "turn" | "manual" | "interval";
+
+const FLUSH_MODES: readonly FlushMode[] = ["turn", "manual", "interval"];
+
 /** The limits of each session of a service. */
 export interface SessionLimits {
   /**
@@ -130,8 +135,20 @@ export interface SessionLimits {
    */
   readonly handlerTimeoutMs?: number;
   /**
-   * Milliseconds between two flushes of everything that was sent in between, to align with a game tick; 0 flushes at
-   * the end of each turn. At most 2^31 - 1.
+   * When what is sent goes out:
+   * - `"turn"`: at the end of the handler that sends it; outside of handlers, at the end of the turn of the event loop.
+   * - `"manual"`: what handlers send, at their end as well, so that answers are fast; what is sent outside of them waits for
+   *   `service.flush()`. For games: the tick sends, and flushes at its end; see `tick()`.
+   * - `"interval"`: `flushIntervalMs` after the first message that waits, answers too. It adds up to that time to each.
+   *
+   * `flush: "now"` of a `send()`, `session.flush()`, a queue above its high-water mark and a close wait for none of these.
+   *
+   * @default {"turn", or "interval" if there is a flushIntervalMs}
+   */
+  readonly flush?: FlushMode;
+  /**
+   * Milliseconds from the first message that waits to the flush of all that were sent meanwhile, under `flush: "interval"`, 1 to
+   * 2^31 - 1; 0 for none.
    *
    * @default {0}
    */
@@ -173,18 +190,13 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
     framesPerTurn: orDefault(limits.framesPerTurn, DEFAULT_FRAMES_PER_TURN),
     turnMs: orDefault(limits.turnMs, DEFAULT_TURN_MS),
     handlerTimeoutMs: orDefault(limits.handlerTimeoutMs, 0),
+    flush: orDefault(limits.flush, orDefault(limits.flushIntervalMs, 0) === 0 ? "turn" : "interval"),
     flushIntervalMs: orDefault(limits.flushIntervalMs, 0),
   };
   checkRange("lowWaterMarkBytes", resolved.lowWaterMarkBytes, 0, highWaterMarkBytes);
   checkRange("maxQueuedBytes", resolved.maxQueuedBytes, leastQueuedBytes, Number.MAX_SAFE_INTEGER);
   checkRange("lowWaterMarkFrames", resolved.lowWaterMarkFrames, 0, highWaterMarkFrames);
-  if (!FULL_POLICIES.includes(resolved.whenFull)) {
-    throw new TypeError(
-      `Cannot create service as whenFull must be one of ${FULL_POLICIES.join(", ")}: current value is ${
-        describeValue(resolved.whenFull)
-      }`,
-    );
-  }
+  checkOneOf("whenFull", resolved.whenFull, FULL_POLICIES);
   for (const name of ["pauseWhenFull", "allowHalfOpen"] as const) {
     if (typeof resolved[name] === "boolean") continue;
     throw new TypeError(
@@ -196,7 +208,9 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
   checkRange("framesPerTurn", resolved.framesPerTurn, 1, LARGEST_QUEUE_BYTES);
   checkRange("turnMs", resolved.turnMs, 0, LARGEST_TIMER_MS);
   checkRange("handlerTimeoutMs", resolved.handlerTimeoutMs, 0, LARGEST_TIMER_MS);
-  checkRange("flushIntervalMs", resolved.flushIntervalMs, 0, LARGEST_TIMER_MS);
+  checkOneOf("flush", resolved.flush, FLUSH_MODES);
+  const [least, most] = resolved.flush === "interval" ? [1, LARGEST_TIMER_MS] : [0, 0];
+  checkRange("flushIntervalMs", resolved.flushIntervalMs, least, most);
   return resolved;
 }
 
@@ -216,6 +230,13 @@ export function checkQueueTakes(
   throw new RangeError(
     `Cannot switch codec as its longest frame must fit in ${maxQueuedBytes - highWaterMarkBytes} bytes ` +
       `(maxQueuedBytes less highWaterMarkBytes): current value is ${longestFrameBytes}`,
+  );
+}
+
+function checkOneOf<Value extends string>(name: string, value: Value, known: readonly Value[]): void {
+  if (known.includes(value)) return;
+  throw new TypeError(
+    `Cannot create service as ${name} must be one of ${known.join(", ")}: current value is ${describeValue(value)}`,
   );
 }
 

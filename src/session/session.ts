@@ -1,7 +1,7 @@
 // Session: what applications see of a session. Its life is in session_core.ts. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
-import { checkKeys, describeValue } from "../options.ts";
+import { checkKeys, describeValue, LARGEST_TIMER_MS, requireInteger } from "../options.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { ReceiveOptions } from "./message_stream.ts";
@@ -54,16 +54,23 @@ export interface SendOptions {
 export interface CloseOptions {
   /** Why, in a word: `"kicked"`. Comes back in the close event, and is not sent. */
   readonly detail?: string;
-  /** Sent before the end, behind all that is queued. */
-  readonly lastMessage?: Uint8Array;
+  /** Sent before the end, behind all that is queued: a kick with its reason. */
+  readonly message?: Uint8Array;
+  /**
+   * Milliseconds after which the session is gone, however much the peer talks, or does not read; 0 to 2^31 - 1.
+   *
+   * @default {undefined: `closeTimeoutMs` counts, from the last byte that the peer took}
+   */
+  readonly timeoutMs?: number;
 }
 
-const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, lastMessage: true };
+const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, message: true, timeoutMs: true };
 
 function checkCloseOptions(options: CloseOptions): CloseOptions {
   checkKeys("close event", options, CLOSE_NAMES);
-  const { detail, lastMessage } = options;
-  if (lastMessage !== undefined) checkPayload(lastMessage);
+  const { detail, message, timeoutMs } = options;
+  if (message !== undefined) checkPayload(message);
+  if (timeoutMs !== undefined) requireInteger("close session", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
   if (detail === undefined || typeof detail === "string") return options;
   throw new TypeError(`Cannot close session as detail must be a text: current value is ${describeValue(detail)}`);
 }
@@ -309,8 +316,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /**
    * Closes in order: takes no more messages, sends what is queued, ends the sending side, reads to the peer's end
-   * (dropping what comes), then closes. After `closeTimeoutMs` it cuts the connection. May be called twice; the first call
-   * counts.
+   * (dropping what comes), then closes. After `closeTimeoutMs`, or `timeoutMs`, it cuts the connection. May be called twice: the
+   * first detail counts, and the last `timeoutMs`.
    *
    * @param options Why, for `onClose` and who watches, and what the peer is told last.
    * @returns How the session ended, once the connection is gone.
@@ -326,7 +333,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * await using server = new TcpService({
    *   transport,
    *   listeners: [{ port: 1 }],
-   *   onOpen: (session) => void session.close({ lastMessage: new TextEncoder().encode("banned"), detail: "banned" }),
+   *   onOpen: (session) => void session.close({ message: new TextEncoder().encode("banned"), detail: "banned" }),
    *   onClose: (_session, { reason, detail }) => assertEquals([reason, detail], ["local-closing", "banned"]),
    * });
    * await server.start();
@@ -337,9 +344,10 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * ```
    */
   close(options: CloseOptions = {}): Promise<CloseEvent> {
-    const { detail, lastMessage } = checkCloseOptions(options);
-    if (lastMessage !== undefined) this.send(lastMessage);
+    const { detail, message, timeoutMs } = checkCloseOptions(options);
+    if (message !== undefined) this.send(message);
     this.#core.close("local-closing", undefined, detail);
+    if (timeoutMs !== undefined) this.#core.ending?.endWithin(timeoutMs);
     return this.#core.closed;
   }
 

@@ -71,7 +71,7 @@ export class SessionCore<Data>
   /** Sends that were refused; undefined before the first. */
   refusals: RefusalCounters | undefined = undefined;
   readonly hasHandler: boolean;
-  #ending: SessionEnding | undefined = undefined;
+  ending: SessionEnding | undefined = undefined;
   #endSignals: EndSignals | undefined = undefined;
   #pause: InputPause | undefined = undefined;
   #isReportDue = false;
@@ -92,12 +92,12 @@ export class SessionCore<Data>
 
   /** Resolves once the connection is gone. */
   get closed(): Promise<CloseEvent> {
-    return (this.#endSignals ??= new EndSignals()).closed(this.#ending);
+    return (this.#endSignals ??= new EndSignals()).closed(this.ending);
   }
 
   /** Aborts once the session is not open any more. */
   get signal(): AbortSignal {
-    return (this.#endSignals ??= new EndSignals()).signal(this.state === "open" ? undefined : this.#ending);
+    return (this.#endSignals ??= new EndSignals()).signal(this.state === "open" ? undefined : this.ending);
   }
 
   /** Wires all up, opens the session and tells the application. */
@@ -113,7 +113,7 @@ export class SessionCore<Data>
     } finally {
       scheduler.leaveTurn();
     }
-    if (this.state !== "open") this.#ending?.finish();
+    if (this.state !== "open") this.ending?.finish();
   }
 
   /** Begins an orderly end; does nothing if one has begun. */
@@ -130,13 +130,13 @@ export class SessionCore<Data>
   /** Ends at once. */
   abort(reason: CloseReason = "local-abort"): void {
     if (this.state === "open") this.#startClosing(reason);
-    if (this.state === "closing") this.#ending?.abort();
+    if (this.state === "closing") this.ending?.abort();
   }
 
   /** Ends at once, and waits for no handler either. */
   giveUp(): void {
     this.abort("shutdown");
-    this.#ending?.giveUp();
+    this.ending?.giveUp();
   }
 
   /** Encodes and queues a message that the cursor did not take; see `SendQueue.push`. */
@@ -185,7 +185,7 @@ export class SessionCore<Data>
   /** Waits until the queue is down at the low-water marks. */
   async drained(signal?: AbortSignal): Promise<void> {
     checkSignal("wait for session", signal);
-    if (this.state === "closed") throw this.#ending?.closedError;
+    if (this.state === "closed") throw this.ending?.closedError;
     if (!this.queue.isDrained) await (this.#drainWaiters ??= new DrainWaiters()).wait(signal);
   }
 
@@ -193,14 +193,14 @@ export class SessionCore<Data>
   get stream(): SessionStream {
     if (this.#stream === undefined) {
       this.#stream = new SessionStream(this, this.id, this.#context.clock);
-      if (this.#isHalfOpen || this.#ending?.event !== undefined) this.#stream.handleEnd(this.#ending);
+      if (this.#isHalfOpen || this.ending?.event !== undefined) this.#stream.handleEnd(this.ending);
     }
     return this.#stream;
   }
 
   /** Has the frames that come next cut, and made, by another codec. */
   switchCodec(codec: Codec): void {
-    if (this.state !== "open") throw this.#ending?.closedError ?? new SessionClosedError(this.id, "local-closing");
+    if (this.state !== "open") throw this.ending?.closedError ?? new SessionClosedError(this.id, "local-closing");
     const encoder = codec.createEncoder();
     checkQueueTakes(encoder, this.#context.limits);
     const decoder = codec.createDecoder();
@@ -222,7 +222,7 @@ export class SessionCore<Data>
   }
 
   onEnd(): void {
-    const ending = this.#ending ??= new SessionEnding(this, this.#context);
+    const ending = this.ending ??= new SessionEnding(this, this.#context);
     ending.handlePeerEnd();
     if (this.state !== "open") ending.advance();
     else if (this.inbox.isInsideFrame) this.close("truncated");
@@ -239,7 +239,7 @@ export class SessionCore<Data>
   }
 
   onClose(end: ConnectionEnd): void {
-    const ending = this.#ending ??= new SessionEnding(this, this.#context);
+    const ending = this.ending ??= new SessionEnding(this, this.#context);
     this.state = nextState(this.state, "closed");
     const event = ending.complete(end);
     this.#leaveOpen(ending);
@@ -295,7 +295,7 @@ export class SessionCore<Data>
 
   handleIdle(): void {
     this.#stream?.takeOver();
-    this.#ending?.finish();
+    this.ending?.finish();
   }
 
   handleProgress(): void {
@@ -307,8 +307,8 @@ export class SessionCore<Data>
       queueMicrotask(() => this.#reportSent());
     }
     if (this.state !== "closing") return;
-    this.#ending?.armTimeout();
-    this.#ending?.advance();
+    this.ending?.armTimeout();
+    this.ending?.advance();
   }
 
   handleOverflow(): void {
@@ -331,7 +331,7 @@ export class SessionCore<Data>
   }
 
   get isGoing(): boolean {
-    return this.state === "closed" || this.#ending?.isAborted === true;
+    return this.state === "closed" || this.ending?.isAborted === true;
   }
 
   callOnClose(event: CloseEvent): unknown {
@@ -350,19 +350,19 @@ export class SessionCore<Data>
 
   /** Whether the peer has ended its side, and this side has not. */
   get #isHalfOpen(): boolean {
-    return this.state === "open" && this.#ending?.hasPeerEnded === true;
+    return this.state === "open" && this.ending?.hasPeerEnded === true;
   }
 
   /** As a peer that is paused, it is looked after by what it takes. */
   #stayHalfOpen(): void {
     this.pauseInput();
-    this.#stream?.handleEnd(this.#ending);
+    this.#stream?.handleEnd(this.ending);
     const { onEnd } = this.#context.handlers;
     if (onEnd !== undefined) this.#call(() => onEnd(this.session));
   }
 
   #startClosing(reason: CloseReason, error?: Error, detail?: string): SessionEnding {
-    const ending = this.#ending ??= new SessionEnding(this, this.#context);
+    const ending = this.ending ??= new SessionEnding(this, this.#context);
     ending.explain(reason, error, detail);
     this.state = nextState(this.state, "closing");
     this.#leaveOpen(ending);

@@ -87,6 +87,8 @@ export class SessionEnding implements TimeoutOwner {
   #isConfirmed = false;
   /** Whether it has taken long enough. */
   #isOverdue = false;
+  /** The timer of `endWithin()`. */
+  #deadline: unknown = undefined;
   /** Whether `onClose` was called. */
   #isFinished = false;
 
@@ -172,6 +174,13 @@ export class SessionEnding implements TimeoutOwner {
     else closeLooks.arm(entry);
   }
 
+  /** It takes so long at the most, whatever the peer does. */
+  endWithin(timeoutMs: number): void {
+    if (this.#isFinished) return;
+    if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
+    this.#deadline = this.#context.clock.setTimer(() => this.giveUp(), timeoutMs);
+  }
+
   /** It has taken long enough: waits neither for the peer nor for a handler any more. */
   giveUp(): void {
     this.#isOverdue = true;
@@ -187,6 +196,7 @@ export class SessionEnding implements TimeoutOwner {
     if (event === undefined || this.#isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
     this.#isFinished = true;
     this.#timeout?.queue?.disarm(this.#timeout);
+    if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
     this.#owner.handleOver(event, this.#callOnClose(event));
   }
 

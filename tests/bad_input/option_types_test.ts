@@ -61,6 +61,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   idleTimeoutMs: ["x", {}, "5"],
   closeTimeoutMs: ["x", {}, "5"],
   framesPerTurn: ["x", {}, "5"],
+  flush: [5, {}, "batch"],
   flushIntervalMs: ["x", {}, "5"],
 };
 

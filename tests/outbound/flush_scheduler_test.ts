@@ -8,10 +8,13 @@ import { BufferPool } from "@laster/net/buffer";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 import { SendCursor } from "../../src/outbound/send_cursor.ts";
 
-function setUp(intervalMs: number, batchedReads = false) {
+function setUp(flushIntervalMs: number | "manual", batchedReads = false) {
   const clock = new FakeClock();
+  const limits = flushIntervalMs === "manual"
+    ? { flush: flushIntervalMs, flushIntervalMs: 0 }
+    : { flush: flushIntervalMs === 0 ? "turn" as const : "interval" as const, flushIntervalMs };
   const shared = { cursor: new SendCursor(), blocks: new OutboundBlocks(new BufferPool()) };
-  const scheduler = new FlushScheduler(clock, shared, { intervalMs, traits: { batchedReads } });
+  const scheduler = new FlushScheduler(clock, shared, { limits, traits: { batchedReads } });
   const log: string[] = [];
   const queue = (name: string, then = () => {}): Flushable => ({
     nextDue: undefined,
@@ -121,4 +124,18 @@ test("FlushScheduler in step flushes what several turns sent together, behind th
   await undefined;
   await undefined;
   assertEquals(log, ["end of one", "end of two", "one", "two"]);
+});
+
+test("FlushScheduler under manual leaves what is added outside of turns until it is told, and no more than that", async () => {
+  const { clock, scheduler, log, queue } = setUp("manual");
+  scheduler.add(queue("tick"));
+  await clock.advance(1_000);
+  assertEquals(log, []);
+  scheduler.flush();
+  assertEquals(log, ["tick"]);
+  scheduler.enterTurn();
+  scheduler.add(queue("answer"));
+  scheduler.add(queue("answer to another"));
+  scheduler.leaveTurn();
+  assertEquals(log.slice(1), ["answer", "answer to another"]);
 });

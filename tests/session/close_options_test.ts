@@ -1,10 +1,10 @@
-// Session.close({ detail, lastMessage }): why an application closed, and what the peer is told last.
+// Session.close({ detail, message }): why an application closed, and what the peer is told last.
 
 import test from "node:test";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type CloseEvent, type CloseOptions, simpleBinary } from "@laster/net";
-import { memoryTransport } from "@laster/net/testing";
-import { bytes, startPair, until, within } from "../support.ts";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { bytes, CloseLog, startPair, text, transportsHere, until, within } from "../support.ts";
 
 async function setUp() {
   const events: CloseEvent[] = [];
@@ -20,7 +20,7 @@ test("Session.close() sends the last message behind all that is queued, and tell
   const { pair, far, events, received } = await setUp();
   await using _pair = pair;
   far.send(bytes("before"));
-  const event = await within(far.close({ detail: "banned", lastMessage: bytes("you are banned") }), "the close");
+  const event = await within(far.close({ detail: "banned", message: bytes("you are banned") }), "the close");
   await until(() => events.length === 1 && received.length === 2, "all to come");
   assertEquals(received, [bytes("before"), bytes("you are banned")]);
   assertEquals([event.reason, event.detail, event.unsentFrames], ["local-closing", "banned", 0]);
@@ -31,7 +31,7 @@ test("Session.close() keeps the detail of the first call, and sends nothing once
   const { pair, far, received } = await setUp();
   await using _pair = pair;
   const first = far.close({ detail: "first" });
-  void far.close({ detail: "second", lastMessage: bytes("too late") });
+  void far.close({ detail: "second", message: bytes("too late") });
   assertEquals([(await within(first, "the close")).detail, received], ["first", []]);
 });
 
@@ -46,7 +46,7 @@ test("Session.close() has no detail if none was given, nor has an end by the pee
 test("TcpService.closeSession() passes on what Session.close() takes", async () => {
   const { pair, far, received } = await setUp();
   await using _pair = pair;
-  const event = await pair.server.closeSession(far.id, { detail: "kicked", lastMessage: bytes("bye") });
+  const event = await pair.server.closeSession(far.id, { detail: "kicked", message: bytes("bye") });
   await until(() => received.length === 1, "the last message");
   assertEquals([event?.detail, received], ["kicked", [bytes("bye")]]);
 });
@@ -64,8 +64,71 @@ test("Session has what was wrong with a frame as the detail of a decode-error", 
 test("Session.close() refuses options that are none, and goes on", async () => {
   const { pair, far } = await setUp();
   await using _pair = pair;
-  for (const options of [{ detail: 7 }, { detial: "x" }, { lastMessage: "text" }, null, 7]) {
+  for (
+    const options of [
+      { detail: 7 },
+      { detial: "x" },
+      { message: "text" },
+      { timeoutMs: -1 },
+      { timeoutMs: "5" },
+      null,
+      7,
+    ]
+  ) {
     assertThrows(() => far.close(options as unknown as CloseOptions), TypeError);
   }
+  for (const timeoutMs of [-1, 2 ** 31, "5"]) {
+    assertThrows(() => far.close({ timeoutMs } as CloseOptions), RangeError, "timeoutMs");
+  }
   assertEquals(far.state, "open");
+});
+
+for (const { name, make } of transportsHere()) {
+  test(`Session.close({ timeoutMs }) is rid of a peer that goes on talking, and it has the message, on ${name}`, async () => {
+    const transport = make();
+    await using pair = await startPair(transport, { onMessage: () => {} });
+    const connection = await transport.connect({ kind: "tcp", hostname: "127.0.0.1", port: pair.port });
+    const received: number[] = [];
+    const gone = Promise.withResolvers<void>();
+    let isGone = false;
+    connection.start({
+      onData: (buffer, length) => received.push(...buffer.subarray(0, length)),
+      onEnd: () => {},
+      onDrain: () => talk(),
+      onClose() {
+        isGone = true;
+        gone.resolve();
+      },
+    });
+    const frame = new Uint8Array([4, 0, 0, 0, 116, 97, 108, 107]);
+    const talk = () => void setTimeout(() => !isGone && connection.write(frame, 0, frame.length) && talk(), 5);
+    talk();
+    await until(() => pair.server.stats().receivedFrames > 0, "it talks");
+    const [far] = pair.server.sessions();
+    const startMs = performance.now();
+    const event = await within(far.close({ detail: "kicked", message: bytes("bye"), timeoutMs: 300 }), "the close");
+    const tookMs = performance.now() - startMs;
+    assertEquals([event.reason, event.detail, event.unsentFrames], ["local-closing", "kicked", 0]);
+    assert(tookMs >= 290 && tookMs < 3_000, `${tookMs} ms`);
+    await within(gone.promise, "its own end");
+    assertEquals(text(new Uint8Array(received)).slice(-3), "bye");
+  });
+}
+
+test("Session.close({ timeoutMs }) shortens a close that is under way, and leaves no timer", async () => {
+  const clock = new FakeClock();
+  const transport = memoryTransport();
+  const log = new CloseLog();
+  await using pair = await startPair(transport, { clock, onClose: log.onClose });
+  const connection = await transport.connect({ kind: "tcp", hostname: "127.0.0.1", port: pair.port });
+  connection.start({ onData: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} });
+  await until(() => pair.server.sessionCount === 1, "the session");
+  const [far] = pair.server.sessions();
+  void far.close();
+  void far.close({ timeoutMs: 50 });
+  void far.close({ timeoutMs: 20 });
+  await clock.advance(19);
+  assertEquals(log.events.length, 0);
+  await clock.advance(2);
+  assertEquals([log.events.length, clock.timerCount], [1, 0]);
 });

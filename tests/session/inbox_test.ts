@@ -67,7 +67,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
     {
       pool,
       scheduler: new FlushScheduler(clock, { cursor: new SendCursor(), blocks: new OutboundBlocks(pool) }, {
-        intervalMs: 0,
+        limits: { flush: "turn", flushIntervalMs: 0 },
       }),
       frame: new Frame(),
       limits: { framesPerTurn, handlerTimeoutMs: 0 },

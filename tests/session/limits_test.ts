@@ -23,6 +23,7 @@ test("resolveSessionLimits() fills in the defaults that the docs name", () => {
     idleTimeoutMs: 120_000,
     closeTimeoutMs: 5_000,
     framesPerTurn: 1_024,
+    flush: "turn",
     flushIntervalMs: 0,
     whenFull: "refuse",
   });

@@ -28,7 +28,7 @@ test("Inbox leaves its turn when its owner throws", async () => {
   const clock = new FakeClock();
   const pool = new BufferPool();
   const scheduler = new FlushScheduler(clock, { cursor: new SendCursor(), blocks: new OutboundBlocks(pool) }, {
-    intervalMs: 0,
+    limits: { flush: "turn", flushIntervalMs: 0 },
   });
   const fail = () => {
     throw new Error("an owner may not");
