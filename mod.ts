@@ -63,6 +63,7 @@ export type { AcceptedEvent, DialEvent, FaultEvent, ListenerEvent, ServiceObserv
 export type { DropReason } from "./src/session/pressure_watch.ts";
 export type { RefusedEvent } from "./src/service/refusals.ts";
 export type { SessionSettings } from "./src/service/session_settings.ts";
+export { connect, type ConnectSessionOptions, serve, type ServeOptions } from "./src/service/serve.ts";
 export type { TcpServiceOptions } from "./src/service/service_options.ts";
 export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";

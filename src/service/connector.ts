@@ -48,7 +48,8 @@ export interface ConnectOptions extends AddressOptions, SessionSettings, DialOpt
   readonly token?: unknown;
 }
 
-const NAMES: Record<keyof ConnectOptions, true> = {
+/** Every name there is; a missing or wrong one does not compile. */
+export const CONNECT_NAMES: Record<keyof ConnectOptions, true> = {
   hostname: true,
   port: true,
   path: true,
@@ -97,7 +98,7 @@ export type DialResult =
  * @throws {TypeError | RangeError} if an option is wrong.
  */
 export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): Dial {
-  checkKeys("dial", options, NAMES);
+  checkKeys("dial", options, CONNECT_NAMES);
   checkParts("dial", options);
   checkSocketOptions("dial", options);
   const retries = orDefault(options.retries, 0);

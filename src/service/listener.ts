@@ -25,7 +25,8 @@ export interface ListenerOptions extends AddressOptions, SessionSettings, Listen
   readonly admission?: readonly Admission[];
 }
 
-const NAMES: Record<keyof ListenerOptions, true> = {
+/** Every name there is; a missing or wrong one does not compile. */
+export const LISTENER_NAMES: Record<keyof ListenerOptions, true> = {
   hostname: true,
   port: true,
   path: true,
@@ -130,7 +131,7 @@ export async function openListener(
  * @throws {TypeError | RangeError} if an option is wrong.
  */
 export function checkListenerOptions(options: ListenerOptions): void {
-  checkKeys("listener", options, NAMES);
+  checkKeys("listener", options, LISTENER_NAMES);
   checkParts("listener", options);
   checkSocketOptions("listener", options);
   resolveAddress(options, DEFAULT_HOSTNAME);

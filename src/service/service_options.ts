@@ -136,7 +136,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
 }
 
 /** Every name there is; a missing or wrong one does not compile. */
-const NAMES: Record<keyof TcpServiceOptions, true> = {
+export const SERVICE_NAMES: Record<keyof TcpServiceOptions, true> = {
   onOpen: true,
   onMessage: true,
   onFrame: true,
@@ -226,7 +226,7 @@ export interface ResolvedServiceOptions {
  * @throws {RangeError} if a number is out of range.
  */
 export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): ResolvedServiceOptions {
-  checkKeys("service", options, NAMES);
+  checkKeys("service", options, SERVICE_NAMES);
   checkTypes(options);
   if (options.onMessage !== undefined && options.onFrame !== undefined) {
     throw new TypeError("Cannot create service as it has one message handler: current value is onMessage and onFrame");

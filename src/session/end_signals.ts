@@ -2,31 +2,59 @@
 
 import type { SessionClosedError } from "../errors.ts";
 import type { CloseEvent } from "./close_reason.ts";
+import type { SessionState } from "./session_state.ts";
 
 /** What is known of the end so far. */
 export interface KnownEnd {
   /** Once the connection is gone. */
   readonly event: CloseEvent | undefined;
+  /** Whether `onClose` was called. */
+  readonly isFinished: boolean;
   /** What calls that wait for the session fail with. */
   readonly closedError: SessionClosedError;
 }
 
-/** The promise and the signal of one session. */
+/** The session that ends. */
+export interface SignallingSession {
+  /** Where it is in its life. */
+  readonly state: SessionState;
+  /** Its end, as far as it is known. */
+  readonly ending: KnownEnd | undefined;
+}
+
+/** The promises and the signal of one session. */
 export class EndSignals {
+  readonly #session: SignallingSession;
   #closed: PromiseWithResolvers<CloseEvent> | undefined = undefined;
+  #finished: PromiseWithResolvers<CloseEvent> | undefined = undefined;
   #controller: AbortController | undefined = undefined;
 
+  /** Makes those of a session. */
+  constructor(session: SignallingSession) {
+    this.#session = session;
+  }
+
   /** Resolves once the connection is gone. */
-  closed(end: KnownEnd | undefined): Promise<CloseEvent> {
+  get closed(): Promise<CloseEvent> {
     this.#closed ??= Promise.withResolvers();
-    if (end?.event !== undefined) this.#closed.resolve(end.event);
+    const { ending } = this.#session;
+    if (ending?.event !== undefined) this.#closed.resolve(ending.event);
     return this.#closed.promise;
   }
 
-  /** Aborts once the session is not open any more; `end` is why it is not, if that is so. */
-  signal(end: KnownEnd | undefined): AbortSignal {
+  /** Resolves once `onClose` has run. */
+  get finished(): Promise<CloseEvent> {
+    this.#finished ??= Promise.withResolvers();
+    const { ending } = this.#session;
+    if (ending?.isFinished && ending.event !== undefined) this.#finished.resolve(ending.event);
+    return this.#finished.promise;
+  }
+
+  /** Aborts once the session is not open any more. */
+  get signal(): AbortSignal {
     this.#controller ??= new AbortController();
-    if (end !== undefined) this.#controller.abort(end.closedError);
+    const { ending, state } = this.#session;
+    if (state !== "open" && ending !== undefined) this.#controller.abort(ending.closedError);
     return this.#controller.signal;
   }
 
@@ -38,5 +66,11 @@ export class EndSignals {
   /** The connection is gone. */
   handleClose(event: CloseEvent): void {
     this.#closed?.resolve(event);
+  }
+
+  /** `onClose` was called; `done` resolves once its promise is settled. */
+  handleOver(event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
+    if (done === undefined) this.#finished?.resolve(event);
+    else done.then(() => this.#finished?.resolve(event));
   }
 }

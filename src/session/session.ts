@@ -156,7 +156,15 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /** Resolves once the connection is gone, before `onClose`; never rejects. */
   get closed(): Promise<CloseEvent> {
-    return this.#core.closed;
+    return this.#core.endSignals.closed;
+  }
+
+  /**
+   * Resolves once `onClose` has run, and the promise that it returned has settled; never rejects. For what must not overlap
+   * with it: a player who is back before what he had is saved.
+   */
+  get finished(): Promise<CloseEvent> {
+    return this.#core.endSignals.finished;
   }
 
   /**
@@ -164,7 +172,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * waits for, so that a handler does not outlive its session. Made when it is first asked for.
    */
   get signal(): AbortSignal {
-    return this.#core.signal;
+    return this.#core.endSignals.signal;
   }
 
   /**
@@ -348,7 +356,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     if (message !== undefined) this.send(message);
     this.#core.close("local-closing", undefined, detail);
     if (timeoutMs !== undefined) this.#core.ending?.endWithin(timeoutMs);
-    return this.#core.closed;
+    return this.#core.endSignals.closed;
   }
 
   /**

@@ -90,14 +90,9 @@ export class SessionCore<Data>
     this.inbox = new Inbox(context, this, context.codec.createDecoder());
   }
 
-  /** Resolves once the connection is gone. */
-  get closed(): Promise<CloseEvent> {
-    return (this.#endSignals ??= new EndSignals()).closed(this.ending);
-  }
-
-  /** Aborts once the session is not open any more. */
-  get signal(): AbortSignal {
-    return (this.#endSignals ??= new EndSignals()).signal(this.state === "open" ? undefined : this.ending);
+  /** How the application hears of the end, besides `onClose`. */
+  get endSignals(): EndSignals {
+    return this.#endSignals ??= new EndSignals(this);
   }
 
   /** Wires all up, opens the session and tells the application. */
@@ -342,6 +337,7 @@ export class SessionCore<Data>
 
   handleOver(event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     this.#context.handleSessionOver(this, event, done);
+    this.#endSignals?.handleOver(event, done);
   }
 
   waitForReader(): void {

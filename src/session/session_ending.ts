@@ -90,7 +90,7 @@ export class SessionEnding implements TimeoutOwner {
   /** The timer of `endWithin()`. */
   #deadline: unknown = undefined;
   /** Whether `onClose` was called. */
-  #isFinished = false;
+  isFinished = false;
 
   /** Begins an end. */
   constructor(owner: EndingOwner, context: EndingContext) {
@@ -176,7 +176,7 @@ export class SessionEnding implements TimeoutOwner {
 
   /** It takes so long at the most, whatever the peer does. */
   endWithin(timeoutMs: number): void {
-    if (this.#isFinished) return;
+    if (this.isFinished) return;
     if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
     this.#deadline = this.#context.clock.setTimer(() => this.giveUp(), timeoutMs);
   }
@@ -193,8 +193,8 @@ export class SessionEnding implements TimeoutOwner {
   /** Calls `onClose` and lets the service forget the session, once the connection is gone and no handler runs. */
   finish(): void {
     const { event } = this;
-    if (event === undefined || this.#isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
-    this.#isFinished = true;
+    if (event === undefined || this.isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
+    this.isFinished = true;
     this.#timeout?.queue?.disarm(this.#timeout);
     if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
     this.#owner.handleOver(event, this.#callOnClose(event));

@@ -10,7 +10,9 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ["broadcast", 4],
   ["session", 5],
   ["service", 6],
+  ["client", 7],
   ["config", 7],
+  ["players", 7],
   ["testing", 7],
 ]);
 

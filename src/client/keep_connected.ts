@@ -1,0 +1,255 @@
+// keepConnected(): a client that dials again whenever its session ends. Runtime neutral.
+
+import { DialError, messageOf, toError } from "../errors.ts";
+import { consoleLogger } from "../logger.ts";
+import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import { CONNECT_NAMES, type ConnectOptions, resolveDial } from "../service/connector.ts";
+import type { ConnectSessionOptions } from "../service/serve.ts";
+import { SERVICE_NAMES } from "../service/service_options.ts";
+import { TcpService } from "../service/tcp_service.ts";
+import type { CloseEvent } from "../session/close_reason.ts";
+import { callGuarded } from "../session/handler_result.ts";
+import type { Session } from "../session/session.ts";
+
+const DEFAULT_MIN_DELAY_MS = 100;
+const DEFAULT_MAX_DELAY_MS = 10_000;
+const DEFAULT_STABLE_MS = 5_000;
+
+/** Where a connection that is kept is: dialling, up, between two attempts, or over. */
+export type LinkState = "connecting" | "connected" | "waiting" | "stopped";
+
+/** What a change of state says. */
+export interface LinkEvent<Data> {
+  /** The new state. */
+  readonly state: LinkState;
+  /** The session, in state `"connected"`. */
+  readonly session: Session<Data> | undefined;
+  /** Why the last dial failed, in state `"waiting"` or `"stopped"`. */
+  readonly error: DialError | undefined;
+  /** How the last session ended, in state `"waiting"` or `"stopped"`. */
+  readonly closed: CloseEvent | undefined;
+  /** Attempts in a row that came to nothing; a session that was over before `stableMs` is one. */
+  readonly failures: number;
+  /** Milliseconds until the next attempt, in state `"waiting"`. */
+  readonly delayMs: number | undefined;
+}
+
+/** Options of {@linkcode keepConnected}. */
+export interface KeepConnectedOptions<Data = undefined>
+  extends Omit<ConnectSessionOptions<Data>, "retries" | "minRetryDelayMs" | "maxRetryDelayMs" | "onSend"> {
+  /** A session is there: a new one each time. Send the login here. */
+  readonly onConnected?: (session: Session<Data>) => unknown;
+  /** The state has changed. */
+  readonly onState?: (event: LinkEvent<Data>) => unknown;
+  /**
+   * Milliseconds before the second attempt in a row; doubles with each. Each pause is cut by up to half at random.
+   *
+   * @default {100}
+   */
+  readonly minDelayMs?: number;
+  /**
+   * The longest pause, in milliseconds.
+   *
+   * @default {10000}
+   */
+  readonly maxDelayMs?: number;
+  /**
+   * Milliseconds that a session must have lived for the pauses to start anew: a server that accepts and closes at once is dialled
+   * ever less often, as one that refuses.
+   *
+   * @default {5000}
+   */
+  readonly stableMs?: number;
+  /**
+   * Attempts in a row that may come to nothing, 1 or more; then it stops.
+   *
+   * @default {Infinity}
+   */
+  readonly maxFailures?: number;
+}
+
+const NAMES = {
+  ...SERVICE_NAMES,
+  ...CONNECT_NAMES,
+  onConnected: true,
+  onState: true,
+  minDelayMs: true,
+  maxDelayMs: true,
+  stableMs: true,
+  maxFailures: true,
+};
+
+/** A connection that is kept; made by {@linkcode keepConnected}. */
+export class Link<Data = undefined> implements AsyncDisposable {
+  readonly #options: KeepConnectedOptions<Data>;
+  readonly #service: TcpService<Data>;
+  readonly #random: () => number;
+  readonly #stopped = new AbortController();
+  #state: LinkState = "connecting";
+  #session: Session<Data> | undefined = undefined;
+  #failures = 0;
+  readonly #run: Promise<void>;
+
+  /** Makes it, and begins; `keepConnected()` calls this. */
+  constructor(options: KeepConnectedOptions<Data>) {
+    this.#options = options;
+    this.#random = options.random ?? Math.random;
+    this.#service = new TcpService<Data>(pick(options, SERVICE_NAMES));
+    options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
+    this.#run = this.#keep();
+  }
+
+  /** Where it is. */
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** The session, while there is one. */
+  get session(): Session<Data> | undefined {
+    return this.#session;
+  }
+
+  /** Resolves once it has stopped: by `stop()`, by the signal, or after `maxFailures`. */
+  get stopped(): Promise<void> {
+    return this.#run;
+  }
+
+  /** Closes the session in order, and dials no more. May be called twice. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#session?.close();
+    await this.#run;
+  }
+
+  /** Stops it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopped.signal.aborted;
+  }
+
+  async #keep(): Promise<void> {
+    const { maxFailures = Infinity, stableMs = DEFAULT_STABLE_MS, signal } = this.#options;
+    const { clock } = this.#service;
+    await this.#service.start();
+    if (signal?.aborted) this.#stopped.abort();
+    let last: { readonly error?: DialError; readonly closed?: CloseEvent } = {};
+    while (!this.#isStopped) {
+      this.#enter("connecting", {});
+      const startMs = clock.now();
+      last = await this.#attempt();
+      const isStable = last.closed !== undefined && clock.now() - startMs >= stableMs;
+      this.#failures = isStable ? 0 : this.#failures + 1;
+      if (this.#isStopped || this.#failures >= maxFailures || last.error?.code === "unsupported") break;
+      const delayMs = this.#delayMs();
+      this.#enter("waiting", { ...last, delayMs });
+      await this.#pause(delayMs);
+    }
+    await this.#service.stop();
+    this.#stopped.abort();
+    this.#enter("stopped", last);
+  }
+
+  /** Dials, and lives through the session, if there is one. */
+  async #attempt(): Promise<{ readonly error?: DialError; readonly closed?: CloseEvent }> {
+    let session: Session<Data>;
+    try {
+      const options = pick(this.#options, CONNECT_NAMES) as { readonly port: number };
+      session = await this.#service.connect({ ...options, signal: this.#stopped.signal });
+    } catch (fault) {
+      const error = toError(fault);
+      if (error instanceof DialError) return { error };
+      throw fault;
+    }
+    if (this.#isStopped) return { closed: await session.close() };
+    this.#session = session;
+    this.#enter("connected", {});
+    callGuarded(() => this.#options.onConnected?.(session), (fault) => {
+      this.#report("onConnected", fault);
+      session.abort();
+    });
+    const closed = await session.finished;
+    this.#session = undefined;
+    return { closed };
+  }
+
+  #enter(
+    state: LinkState,
+    { error, closed, delayMs }: { error?: DialError; closed?: CloseEvent; delayMs?: number },
+  ): void {
+    this.#state = state;
+    const event = { state, session: this.#session, error, closed, failures: this.#failures, delayMs };
+    callGuarded(() => this.#options.onState?.(event), (fault) => this.#report("onState", fault));
+  }
+
+  #report(name: string, fault: unknown): void {
+    const error = messageOf(toError(fault));
+    (this.#options.logger ?? consoleLogger()).error("The {name} handler failed: {error}", { name, error });
+  }
+
+  #delayMs(): number {
+    const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = Math.max(DEFAULT_MAX_DELAY_MS, minDelayMs) } =
+      this.#options;
+    const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.max(0, this.#failures - 1));
+    return Math.ceil(doubled * (1 - this.#random() / 2));
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    const { clock } = this.#service;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { signal } = this.#stopped;
+    const timer = clock.setTimer(resolve, delayMs);
+    const onStop = () => {
+      clock.clearTimer(timer);
+      resolve();
+    };
+    signal.addEventListener("abort", onStop, { once: true });
+    return promise.finally(() => signal.removeEventListener("abort", onStop));
+  }
+}
+
+/**
+ * Dials, and again whenever the dial fails or the session ends, with growing pauses, until it is stopped.
+ *
+ * @param options Where to, what a session does, and how long the pauses are.
+ * @returns The link: its state, its session, and its `stop()`.
+ * @throws {TypeError | RangeError} if an option is wrong.
+ *
+ * @example A bot that comes back
+ * ```ts
+ * import { serve } from "@laster/net";
+ * import { keepConnected } from "@laster/net/client";
+ *
+ * await using service = await serve({ hostname: "127.0.0.1", port: 0, onMessage: (session) => void session.close() });
+ * let logins = 0;
+ * const twice = Promise.withResolvers<void>();
+ * await using link = keepConnected({
+ *   port: service.port,
+ *   minDelayMs: 10,
+ *   onConnected(session) {
+ *     session.send(new TextEncoder().encode("hello, it is me"));
+ *     if (++logins === 2) twice.resolve();
+ *   },
+ * });
+ * await twice.promise;
+ * ```
+ */
+export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Data>): Link<Data> {
+  checkKeys("link", options, NAMES);
+  const { maxFailures = Infinity } = options;
+  const minDelayMs = orDefault(options.minDelayMs, DEFAULT_MIN_DELAY_MS);
+  requireInteger("create link", "minDelayMs", minDelayMs, 0, LARGEST_TIMER_MS);
+  const maxDelayMs = orDefault(options.maxDelayMs, Math.max(DEFAULT_MAX_DELAY_MS, minDelayMs));
+  requireInteger("create link", "maxDelayMs", maxDelayMs, minDelayMs, LARGEST_TIMER_MS);
+  requireInteger("create link", "stableMs", orDefault(options.stableMs, DEFAULT_STABLE_MS), 0, LARGEST_TIMER_MS);
+  if (maxFailures !== Infinity) requireInteger("create link", "maxFailures", maxFailures, 1, Number.MAX_SAFE_INTEGER);
+  resolveDial(pick(options, CONNECT_NAMES) as ConnectOptions); // Throws here, and not later.
+  return new Link(options);
+}
+
+/** Those of the options that have one of these names. */
+function pick(options: object, names: object): object {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(names, name)));
+}

@@ -1,0 +1,177 @@
+// keepConnected(): dials again, slower and slower, and stops when it is told to.
+
+import test from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { serve, type Session, silentLogger } from "@laster/net";
+import { keepConnected, type KeepConnectedOptions, type LinkEvent } from "@laster/net/client";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { bytes, text, transportsHere, until, within } from "../support.ts";
+
+const QUIET = { logger: silentLogger() };
+
+for (const { name, make } of transportsHere()) {
+  test(`keepConnected() hands over a new session each time the old one ends, on ${name}`, async () => {
+    const transport = make();
+    const logins: string[] = [];
+    const kicks: Session[] = [];
+    const service = await serve({
+      ...QUIET,
+      transport,
+      hostname: "127.0.0.1",
+      port: 0,
+      onMessage(session, payload) {
+        logins.push(text(payload));
+        session.send(payload);
+        kicks.push(session);
+      },
+    });
+    const heard: string[] = [];
+    const states: string[] = [];
+    const link = keepConnected({
+      ...QUIET,
+      transport,
+      port: service.port,
+      minDelayMs: 1,
+      maxDelayMs: 5,
+      onConnected: (session) => session.send(bytes("ann")),
+      onMessage: (_session, payload) => heard.push(text(payload)),
+      onState: ({ state }) => states.push(state),
+    });
+    for (let count = 1; count <= 3; count++) {
+      await until(() => heard.length === count, "the answer");
+      assertEquals([link.state, link.session?.state], ["connected", "open"]);
+      kicks[count - 1].abort();
+    }
+    await until(() => heard.length === 4, "the fourth");
+    await within(link.stop(), "the stop");
+    assertEquals(logins, ["ann", "ann", "ann", "ann"]);
+    assertEquals(states.slice(0, 5), ["connecting", "connected", "waiting", "connecting", "connected"]);
+    assertEquals([states.at(-1), link.state, link.session], ["stopped", "stopped", undefined]);
+    await service.stop();
+  });
+
+  test(`keepConnected() is there again after the server was away, on ${name}`, async () => {
+    const transport = make();
+    let service = await serve({ ...QUIET, transport, hostname: "127.0.0.1", port: 0 });
+    const { port } = service;
+    let count = 0;
+    const link = keepConnected({
+      ...QUIET,
+      transport,
+      port,
+      minDelayMs: 2,
+      maxDelayMs: 20,
+      onConnected: () => count++,
+    });
+    await until(() => count === 1, "the first session");
+    await service.stop();
+    await until(() => link.state === "waiting", "that it waits");
+    service = await serve({ ...QUIET, transport, hostname: "127.0.0.1", port });
+    await until(() => count === 2, "the second session");
+    await link.stop();
+    await service.stop();
+  });
+}
+
+/** A link over a network on which nobody, or somebody who closes at once, listens. */
+async function setUp(options: Partial<KeepConnectedOptions>, onOpen?: (session: Session) => void) {
+  const clock = new FakeClock();
+  const transport = memoryTransport();
+  const service = onOpen && await serve({ ...QUIET, transport, hostname: "127.0.0.1", port: 1, onOpen });
+  const events: LinkEvent<undefined>[] = [];
+  const link = keepConnected({
+    ...QUIET,
+    clock,
+    transport,
+    port: 1,
+    random: () => 0,
+    idleTimeoutMs: 0,
+    onState: (event) => events.push(event),
+    ...options,
+  });
+  const delays = () => events.filter(({ state }) => state === "waiting").map(({ delayMs }) => delayMs);
+  return { clock, service, events, link, delays };
+}
+
+test("keepConnected() doubles its pauses up to the longest, and stops after maxFailures", async () => {
+  const { clock, events, link, delays } = await setUp({ minDelayMs: 100, maxDelayMs: 500, maxFailures: 6 });
+  await clock.advance(5_000);
+  await within(link.stopped, "the end");
+  assertEquals(delays(), [100, 200, 400, 500, 500]);
+  const { state, error, failures } = events.at(-1) ?? {};
+  assertEquals([state, error?.code, failures, clock.timerCount], ["stopped", "refused", 6, 0]);
+});
+
+test("keepConnected() cuts its pauses by up to half at random", async () => {
+  const { clock, link, delays } = await setUp({ minDelayMs: 100, maxFailures: 3, random: () => 0.999 });
+  await clock.advance(5_000);
+  await link.stopped;
+  assertEquals(delays(), [51, 101]);
+});
+
+test("keepConnected() is slower and slower with a server that accepts and closes, and starts anew after a stable session", async () => {
+  let stableMs = 0;
+  const far: Session[] = [];
+  const { clock, service, link, delays } = await setUp({ minDelayMs: 100, stableMs: 1_000 }, (session) => {
+    if (stableMs === 0) void session.close();
+    else far.push(session);
+  });
+  for (let round = 0; round < 40 && delays().length < 3; round++) await clock.advance(100);
+  assertEquals(delays().slice(0, 3), [100, 200, 400]);
+  stableMs = 1_000;
+  for (let round = 0; round < 40 && far.length === 0; round++) await clock.advance(100);
+  await clock.advance(1_500);
+  far[0].abort();
+  const before = delays().length;
+  for (let round = 0; round < 40 && delays().length === before; round++) await clock.advance(1);
+  assertEquals(delays().at(-1), 100);
+  const stopping = link.stop();
+  await clock.advance(10_000);
+  await stopping;
+  await service?.stop();
+});
+
+test("keepConnected() stops in a pause, by its signal too, and leaves no timer", async () => {
+  const abort = new AbortController();
+  const { clock, link } = await setUp({ minDelayMs: 1_000, signal: abort.signal });
+  for (let round = 0; round < 20 && link.state !== "waiting"; round++) await clock.advance(1);
+  assertEquals(link.state, "waiting");
+  abort.abort();
+  await within(link.stopped, "the end");
+  assertEquals([link.state, clock.timerCount], ["stopped", 0]);
+  await link.stop();
+});
+
+test("keepConnected() survives handlers that throw, and dials again for an onConnected that did", async () => {
+  let count = 0;
+  const { clock, link, service } = await setUp({
+    onConnected() {
+      if (++count === 1) throw new Error("by purpose");
+    },
+    onState() {
+      throw new Error("by purpose");
+    },
+  }, () => {});
+  for (let round = 0; round < 100 && count < 2; round++) await clock.advance(100);
+  assertEquals(count, 2);
+  const stopping = link.stop();
+  await clock.advance(10_000);
+  await within(stopping, "the end");
+  await service?.stop();
+});
+
+test("keepConnected() refuses options that are none when it is called", () => {
+  const wrong: readonly (readonly [object, string])[] = [
+    [{ port: 70_000 }, "70000"],
+    [{}, "port or a path"],
+    [{ port: 1, minDelayMs: -1 }, "minDelayMs"],
+    [{ port: 1, minDelayMs: 5, maxDelayMs: 4 }, "maxDelayMs"],
+    [{ port: 1, stableMs: "x" }, "stableMs"],
+    [{ port: 1, maxFailures: 0 }, "maxFailures"],
+    [{ port: 1, onconnected: () => {} }, '"onconnected"'],
+  ];
+  for (const [options, part] of wrong) {
+    const error = assertThrows(() => keepConnected(options as KeepConnectedOptions));
+    assert(error instanceof Error && error.message.includes(part), `${error}`);
+  }
+});
