@@ -20,10 +20,10 @@
 export { type Clock, systemClock } from "./src/clock.ts";
 export * from "./src/codec/mod.ts";
 export {
+  ConnectError,
+  type ConnectErrorCode,
   ConnectionError,
   type ConnectionErrorCode,
-  DialError,
-  type DialErrorCode,
   FrameError,
   type FrameErrorCode,
   ListenError,
@@ -45,7 +45,7 @@ export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
 export {
   type AcceptedOrigin,
   type CloseOptions,
-  type DialledOrigin,
+  type ConnectedOrigin,
   type SendOptions,
   Session,
   type SessionOrigin,
@@ -57,9 +57,15 @@ export type { SessionTotals } from "./src/session/session_registry.ts";
 export type { ConnectOptions } from "./src/service/connector.ts";
 export { Group } from "./src/broadcast/group.ts";
 export { Listener, type ListenerOptions } from "./src/service/listener.ts";
-export type { ConnectAttemptFailedEvent, ConnectFailedEvent, DialHandlers } from "./src/service/dialler.ts";
+export type { ConnectAttemptFailedEvent, ConnectFailedEvent, ConnectHandlers } from "./src/service/dialler.ts";
 export type { Admission, AdmissionRequest } from "./src/service/admission.ts";
-export type { AcceptedEvent, DialEvent, FaultEvent, ListenerEvent, ServiceObserver } from "./src/service/observers.ts";
+export type {
+  AcceptedEvent,
+  ConnectingEvent,
+  FaultEvent,
+  ListenerEvent,
+  ServiceObserver,
+} from "./src/service/observers.ts";
 export type { DropReason } from "./src/session/pressure_watch.ts";
 export type { RefusedEvent } from "./src/service/refusals.ts";
 export type { SessionSettings } from "./src/service/session_settings.ts";

@@ -19,10 +19,10 @@ const CHUNKS = MESSAGES / MESSAGES_PER_CHUNK;
 /** Enough for every function to be compiled for good. */
 const WARM_UP_CHUNKS = CHUNKS / 2;
 
-type Handlers = Pick<TcpServiceOptions, "onFrame" | "onMessage">;
+type Handlers = Pick<TcpServiceOptions, "onMessageRange" | "onMessage">;
 
 const ON_FRAME: Handlers = {
-  onFrame(session: Session, buffer, offset, length) {
+  onMessageRange(session: Session, buffer, offset, length) {
     session.sendRange(buffer, offset, length);
   },
 };
@@ -101,7 +101,7 @@ async function measureMemory(): Promise<void> {
   const client = new TcpService({
     codec: simpleBinary(),
     transport,
-    onFrame() {
+    onMessageRange() {
       if (++received % MESSAGES_PER_CHUNK === 0) due?.();
     },
   });
@@ -118,7 +118,7 @@ async function measureMemory(): Promise<void> {
   await run(WARM_UP_CHUNKS);
   const before = allocatedBytes();
   await run(CHUNKS);
-  report("client and server over memoryTransport, onFrame", allocatedBytes() - before, MESSAGES, CHUNKS);
+  report("client and server over memoryTransport, onMessageRange", allocatedBytes() - before, MESSAGES, CHUNKS);
   await client.stop();
   await server.stop();
 }
@@ -126,7 +126,7 @@ async function measureMemory(): Promise<void> {
 /** A real socket, with 64 connections of 64 messages from another process. */
 async function measureSocket(path: string, loadgen: string, handlers: Handlers): Promise<void> {
   const chunks = { count: 0 };
-  // Counts in the transport: an `onReceive` handler would be another path.
+  // Counts in the transport: an `onChunk` handler would be another path.
   const service = new TcpService({
     codec: simpleBinary(),
     transport: countingTransport(chunks),
@@ -214,13 +214,13 @@ function countingTransport(chunks: { count: number }) {
 }
 
 measureCounter();
-await measureSession("session, onFrame and sendRange", ON_FRAME);
+await measureSession("session, onMessageRange and sendRange", ON_FRAME);
 await measureSession("session, onMessage and send", ON_MESSAGE);
 await measureMemory();
 const loadgen = process.argv[2];
 if (loadgen !== undefined) {
   await measureAdapter(loadgen);
-  await measureSocket("socket, onFrame and sendRange", loadgen, ON_FRAME);
+  await measureSocket("socket, onMessageRange and sendRange", loadgen, ON_FRAME);
   await measureSocket("socket, onMessage and send", loadgen, ON_MESSAGE);
 }
 process.exit(0);

@@ -2,7 +2,7 @@
 // examples/chat_client.ts --name ann`. Deno needs `--allow-net` for it and nothing else.
 
 import process from "node:process";
-import { type CloseEvent, DialError, formatAddress, type Session, TcpService } from "@laster/net";
+import { type CloseEvent, ConnectError, formatAddress, type Session, TcpService } from "@laster/net";
 import { ChatInput } from "./chat_input.ts";
 import { chatCodec, ChatProtocolError, decodeMessage, encodeMessage, MAX_CHAT_BYTES } from "./chat_protocol.ts";
 import { MAX_ACCOUNT_BYTES, printable, textBytes, toAccount } from "./chat_text.ts";
@@ -46,7 +46,7 @@ async function connect(): Promise<Session> {
   try {
     return await service.connect({ hostname: options.host, port: options.port });
   } catch (error) {
-    exitWith(1, error instanceof DialError ? error.message : String(error));
+    exitWith(1, error instanceof ConnectError ? error.message : String(error));
   }
 }
 

@@ -17,7 +17,7 @@ const options = parseArguments({
 const service = new TcpService({
   codec: simpleBinary(),
   listeners: [{ hostname: "127.0.0.1", port: 0 }],
-  onFrame(session, buffer, offset, length) {
+  onMessageRange(session, buffer, offset, length) {
     if (session.sendRange(buffer, offset, length) === "congested") return session.drained();
   },
 });

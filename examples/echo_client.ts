@@ -1,7 +1,7 @@
 // Many connections to an echo server, each sending and checking messages, with a progress line. `deno task echo:client`.
 
 import process from "node:process";
-import { DialError } from "@laster/net";
+import { ConnectError } from "@laster/net";
 import { exitWith, parseArguments } from "./command_line.ts";
 import { EchoLoad, LEAST_SIZE_BYTES } from "./echo_load.ts";
 import { ProgressLine } from "./progress_line.ts";
@@ -27,7 +27,7 @@ const startMs = performance.now();
 try {
   await load.start();
 } catch (error) {
-  exitWith(1, error instanceof DialError ? error.message : String(error));
+  exitWith(1, error instanceof ConnectError ? error.message : String(error));
 }
 const total = options.connections * options.messages;
 const line = new ProgressLine(() => {

@@ -1,7 +1,7 @@
 // EchoLoad: keeps messages going round between many sessions and an echo server, and checks every byte that comes back.
 // Used by the echo client and the demo.
 
-import { type DialError, type Session, simpleBinary, TcpService } from "@laster/net";
+import { type ConnectError, type Session, simpleBinary, TcpService } from "@laster/net";
 import { ByteReader, ByteWriter } from "@laster/net/buffer";
 import { LatencyHistogram } from "./latency_histogram.ts";
 
@@ -74,14 +74,14 @@ export class EchoLoad {
     return this.sent - this.received;
   }
 
-  /** Opens the sessions and sends the first messages; throws the first `DialError`. */
+  /** Opens the sessions and sends the first messages; throws the first `ConnectError`. */
   async start(): Promise<void> {
     await this.#service.start();
     const { hostname, port, connections } = this.#options;
     const dials = Array.from({ length: connections }, () => this.#service.connect({ hostname, port, retries: 3 }));
     const results = await Promise.allSettled(dials);
     for (const result of results) {
-      if (result.status === "rejected") throw result.reason as DialError;
+      if (result.status === "rejected") throw result.reason as ConnectError;
     }
     for (const session of this.#service.sessions()) this.#sendNext(session);
   }

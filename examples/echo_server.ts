@@ -1,6 +1,6 @@
 // Echoes every message to its sender. `deno task echo`, `bun examples/echo_server.ts`, `node examples/echo_server.ts`.
 
-import { rawCodec, simpleBinary, TcpService } from "@laster/net";
+import { raw, simpleBinary, TcpService } from "@laster/net";
 import { parseArguments, runServer } from "./command_line.ts";
 
 const options = parseArguments({
@@ -10,11 +10,11 @@ const options = parseArguments({
   "max-payload": { value: 65_536, help: "longest message in bytes", least: 1, most: 2 ** 30 },
 });
 
-const codec = options.codec === "raw" ? rawCodec : simpleBinary;
+const codec = options.codec === "raw" ? raw : simpleBinary;
 const service = new TcpService({
   codec: codec({ maxPayloadBytes: options["max-payload"] }),
   listeners: [{ hostname: options.host, port: options.port }],
-  onFrame(session, buffer, offset, length) {
+  onMessageRange(session, buffer, offset, length) {
     // A peer that does not read its echoes is not read from either, until it has caught up.
     if (session.sendRange(buffer, offset, length) === "congested") return session.drained();
   },

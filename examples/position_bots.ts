@@ -82,7 +82,7 @@ export class PositionBots {
       transport: options.transport,
       codec: fixedLength({ frameBytes: POSITION_BYTES }),
       createData: () => this.#makeBot(),
-      onFrame: (session, buffer, offset, length) => this.#handleFrame(session.data, buffer, offset, length),
+      onMessageRange: (session, buffer, offset, length) => this.#handleFrame(session.data, buffer, offset, length),
       onClose: () => {
         if (!this.#isStopping) this.failures++;
       },
@@ -99,7 +99,7 @@ export class PositionBots {
     return this.#bots[id]?.wake !== undefined;
   }
 
-  /** Dials, then begins to walk; throws the first `DialError`. */
+  /** Dials, then begins to walk; throws the first `ConnectError`. */
   async start(): Promise<void> {
     await this.#service.start();
     const { hostname, port, bots, rate } = this.#options;

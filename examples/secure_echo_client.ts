@@ -2,7 +2,7 @@
 
 import { randomBytes, randomInt } from "node:crypto";
 import process from "node:process";
-import { type CloseEvent, DialError, type Session, TcpService } from "@laster/net";
+import { type CloseEvent, ConnectError, type Session, TcpService } from "@laster/net";
 import { exitWith, parseArguments } from "./command_line.ts";
 import {
   Handshake,
@@ -56,7 +56,7 @@ const startMs = performance.now();
 try {
   await service.connect({ hostname: options.host, port: options.port });
 } catch (error) {
-  exitWith(1, error instanceof DialError ? error.message : String(error));
+  exitWith(1, error instanceof ConnectError ? error.message : String(error));
 }
 const { reason, detail } = await closed.promise;
 const seconds = (performance.now() - startMs) / 1_000;

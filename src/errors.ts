@@ -145,8 +145,8 @@ const LISTEN_REASONS: Record<ListenErrorCode, string> = {
   "unknown": "the runtime refused",
 };
 
-/** Why a dial failed: the `code` of a {@linkcode DialError}. */
-export type DialErrorCode =
+/** Why a dial failed: the `code` of a {@linkcode ConnectError}. */
+export type ConnectErrorCode =
   | "refused"
   | "timeout"
   | "aborted"
@@ -164,20 +164,20 @@ export type DialErrorCode =
  *
  * @example Read why
  * ```ts
- * import { DialError, TcpService } from "@laster/net";
+ * import { ConnectError, TcpService } from "@laster/net";
  * import { assertEquals, assertRejects } from "@std/assert";
  *
  * await using service = new TcpService();
  * await service.start();
- * const error = await assertRejects(() => service.connect({ hostname: "127.0.0.1", port: 1 }), DialError);
+ * const error = await assertRejects(() => service.connect({ hostname: "127.0.0.1", port: 1 }), ConnectError);
  * assertEquals(error.code, "refused");
  * ```
  */
-export class DialError extends Error {
+export class ConnectError extends Error {
   /** The class name. */
-  override readonly name = "DialError";
+  override readonly name = "ConnectError";
   /** Why it failed. */
-  readonly code: DialErrorCode;
+  readonly code: ConnectErrorCode;
   /** The address as text, such as `"127.0.0.1:11110"`. */
   readonly address: string;
 
@@ -188,14 +188,14 @@ export class DialError extends Error {
    * @param address The address as text.
    * @param options The runtime's error as `cause`.
    */
-  constructor(code: DialErrorCode, address: string, options?: ErrorOptions) {
+  constructor(code: ConnectErrorCode, address: string, options?: ErrorOptions) {
     super(`Cannot connect to ${address} as ${DIAL_REASONS[code]}${causeText(code, options)}`, options);
     this.code = code;
     this.address = address;
   }
 }
 
-const DIAL_REASONS: Record<DialErrorCode, string> = {
+const DIAL_REASONS: Record<ConnectErrorCode, string> = {
   "refused": "the connection was refused",
   "timeout": "no answer came in time",
   "aborted": "the dial was aborted",

@@ -13,7 +13,7 @@ const WORK_MS = 0.5;
 const service = new TcpService({
   codec: simpleBinary(),
   listeners: [{ hostname: options.host, port: options.port }],
-  onFrame(session, buffer, offset, length) {
+  onMessageRange(session, buffer, offset, length) {
     const endMs = performance.now() + WORK_MS;
     while (performance.now() < endMs);
     if (session.sendRange(buffer, offset, length) === "congested") return session.drained();

@@ -12,7 +12,7 @@ const options = parseArguments({
 const service = new TcpService({
   codec: staged(simpleBinary(), [compression()]),
   listeners: [{ hostname: options.host, port: options.port }],
-  onFrame(session, buffer, offset, length) {
+  onMessageRange(session, buffer, offset, length) {
     if (session.sendRange(buffer, offset, length) === "congested") return session.drained();
   },
 });

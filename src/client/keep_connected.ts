@@ -1,6 +1,6 @@
 // keepConnected(): a client that dials again whenever its session ends. Runtime neutral.
 
-import { DialError, messageOf, toError } from "../errors.ts";
+import { ConnectError, messageOf, toError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import { CONNECT_NAMES, type ConnectOptions, resolveDial } from "../service/connector.ts";
@@ -25,7 +25,7 @@ export interface LinkEvent<Data> {
   /** The session, in state `"connected"`. */
   readonly session: Session<Data> | undefined;
   /** Why the last dial failed, in state `"waiting"` or `"stopped"`. */
-  readonly error: DialError | undefined;
+  readonly error: ConnectError | undefined;
   /** How the last session ended, in state `"waiting"` or `"stopped"`. */
   readonly closed: CloseEvent | undefined;
   /** Attempts in a row that came to nothing; a session that was over before `stableMs` is one. */
@@ -135,7 +135,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     const { clock } = this.#service;
     await this.#service.start();
     if (signal?.aborted) this.#stopped.abort();
-    let last: { readonly error?: DialError; readonly closed?: CloseEvent } = {};
+    let last: { readonly error?: ConnectError; readonly closed?: CloseEvent } = {};
     while (!this.#isStopped) {
       this.#enter("connecting", {});
       const startMs = clock.now();
@@ -153,14 +153,14 @@ export class Link<Data = undefined> implements AsyncDisposable {
   }
 
   /** Dials, and lives through the session, if there is one. */
-  async #attempt(): Promise<{ readonly error?: DialError; readonly closed?: CloseEvent }> {
+  async #attempt(): Promise<{ readonly error?: ConnectError; readonly closed?: CloseEvent }> {
     let session: Session<Data>;
     try {
       const options = pick(this.#options, CONNECT_NAMES) as { readonly port: number };
       session = await this.#service.connect({ ...options, signal: this.#stopped.signal });
     } catch (fault) {
       const error = toError(fault);
-      if (error instanceof DialError) return { error };
+      if (error instanceof ConnectError) return { error };
       throw fault;
     }
     if (this.#isStopped) return { closed: await session.close() };
@@ -177,7 +177,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
 
   #enter(
     state: LinkState,
-    { error, closed, delayMs }: { error?: DialError; closed?: CloseEvent; delayMs?: number },
+    { error, closed, delayMs }: { error?: ConnectError; closed?: CloseEvent; delayMs?: number },
   ): void {
     this.#state = state;
     const event = { state, session: this.#session, error, closed, failures: this.#failures, delayMs };

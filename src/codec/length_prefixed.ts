@@ -5,6 +5,7 @@ import { FrameError } from "../errors.ts";
 import { checkKeys, describeValue, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from "./length_field.ts";
+import { FourByteDecoder, FourByteEncoder } from "./four_byte_length.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
 /** The most bytes that may stand before the length field: headers are short, and each session may keep one. */
@@ -70,7 +71,7 @@ const NAMES: Record<keyof LengthPrefixedOptions, true> = {
 
 /**
  * Makes a codec whose header holds the frame's length, as netty's LengthFieldBasedFrameDecoder and tokio's
- * LengthDelimitedCodec do.
+ * LengthDelimitedCodec do. Without options: four bytes, little-endian, then the payload; the codec of a service that is given none.
  *
  * ```text
  *  0              lengthOffset      + width
@@ -99,13 +100,22 @@ const NAMES: Record<keyof LengthPrefixedOptions, true> = {
  */
 export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec {
   const shape = resolveShape(options);
-  const decoder = new LengthPrefixedDecoder(shape);
-  const encoder = new LengthPrefixedEncoder(shape);
+  const [decoder, encoder] = isPlain(shape)
+    ? [new FourByteDecoder(shape.maxPayloadBytes, false), new FourByteEncoder(shape.maxPayloadBytes)]
+    : [new LengthPrefixedDecoder(shape), new LengthPrefixedEncoder(shape)];
   return { name: "length-prefixed", createDecoder: () => decoder, createEncoder: () => encoder };
+}
+
+/** Whether the header is four bytes, little-endian, and nothing else: that is read in half the time. */
+function isPlain({ width, byteOrder, lengthOffset, adjustment, includesHeader, keepHeader }: Shape): boolean {
+  return width === 4 && byteOrder === "little" && lengthOffset === 0 && adjustment === 0 && !includesHeader &&
+    !keepHeader;
 }
 
 /** The resolved options. */
 interface Shape {
+  readonly width: LengthWidth;
+  readonly byteOrder: ByteOrder;
   readonly field: LengthField;
   readonly lengthOffset: number;
   /** The bytes behind the length field are the length plus this, less the header if `includesHeader`. */
@@ -250,7 +260,7 @@ function resolveShape(options: LengthPrefixedOptions): Shape {
       `Cannot create codec as its length field can say at most ${mostPayloadBytes} bytes: current maxPayloadBytes is ${maxPayloadBytes}`,
     );
   }
-  return { field, lengthOffset, adjustment, includesHeader, keepHeader, maxPayloadBytes };
+  return { width, byteOrder, field, lengthOffset, adjustment, includesHeader, keepHeader, maxPayloadBytes };
 }
 
 function checkInteger(name: string, value: number, least: number, most: number): void {

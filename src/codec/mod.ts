@@ -25,5 +25,5 @@ export { fixedLength, type FixedLengthOptions } from "./fixed_length.ts";
 export { FrameReader } from "./frame_reader.ts";
 export type { ByteOrder, LengthWidth } from "./length_field.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./length_prefixed.ts";
-export { rawCodec, type RawCodecOptions } from "./raw.ts";
+export { raw, type RawOptions } from "./raw.ts";
 export { simpleBinary, type SimpleBinaryOptions } from "./simple_binary.ts";

@@ -1,12 +1,12 @@
-// rawCodec(): no framing. Every chunk is a message, every payload goes out as it is. Runtime neutral.
+// raw(): no framing. Every chunk is a message, every payload goes out as it is. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { checkKeys, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
-/** Options of {@linkcode rawCodec}. */
-export interface RawCodecOptions {
+/** Options of {@linkcode raw}. */
+export interface RawOptions {
   /**
    * The longest message handed out or taken, in bytes, 1 to 2^31 - 1. A longer chunk is handed out in pieces.
    *
@@ -15,7 +15,7 @@ export interface RawCodecOptions {
   readonly maxPayloadBytes?: number;
 }
 
-const NAMES: Record<keyof RawCodecOptions, true> = { maxPayloadBytes: true };
+const NAMES: Record<keyof RawOptions, true> = { maxPayloadBytes: true };
 
 /**
  * Makes the codec without frames: messages are the bytes as they came, cut wherever the network cut them.
@@ -27,15 +27,15 @@ const NAMES: Record<keyof RawCodecOptions, true> = { maxPayloadBytes: true };
  *
  * @example Take bytes as they come
  * ```ts
- * import { Frame, rawCodec } from "@laster/net/codec";
+ * import { Frame, raw } from "@laster/net/codec";
  * import { assertEquals } from "@std/assert";
  *
  * const frame = new Frame();
- * assertEquals(rawCodec().createDecoder().decode(new Uint8Array(5), 0, 5, frame), 5);
+ * assertEquals(raw().createDecoder().decode(new Uint8Array(5), 0, 5, frame), 5);
  * assertEquals(frame.length, 5);
  * ```
  */
-export function rawCodec(options: RawCodecOptions = {}): Codec {
+export function raw(options: RawOptions = {}): Codec {
   checkKeys("codec", options, NAMES);
   const maxPayloadBytes = orDefault(options.maxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES);
   checkMaxPayloadBytes(maxPayloadBytes, 1);

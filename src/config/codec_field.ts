@@ -1,7 +1,7 @@
 // readCodec(): the codec that stands for the original's message factory. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
-import { rawCodec } from "../codec/raw.ts";
+import { raw } from "../codec/raw.ts";
 import { simpleBinary } from "../codec/simple_binary.ts";
 import type { FieldReader } from "./field_reader.ts";
 
@@ -19,7 +19,7 @@ export type CodecSource = Codec | ((settings: CodecSettings) => Codec);
 /** The factories that the original brings, by the last part of their names. */
 const BUILT_IN: Readonly<Record<string, CodecSource>> = {
   SimpleBinaryMessageFactory: ({ maxPayloadBytes }) => simpleBinary({ maxPayloadBytes }),
-  RawMessageFactory: ({ maxPayloadBytes }) => rawCodec({ maxPayloadBytes }),
+  RawMessageFactory: ({ maxPayloadBytes }) => raw({ maxPayloadBytes }),
 };
 
 /**
@@ -39,7 +39,7 @@ export function readCodec(
   notes: string[],
 ): Codec {
   const text = fields.text(FIELD);
-  if (text === undefined || text === "") return rawCodec({ maxPayloadBytes });
+  if (text === undefined || text === "") return raw({ maxPayloadBytes });
   const known = { ...BUILT_IN, ...codecs };
   const typeName = text.split(",", 1)[0].trim(); // Behind a comma stands the assembly.
   const lastPart = typeName.slice(Math.max(typeName.lastIndexOf("."), typeName.lastIndexOf("+")) + 1);

@@ -92,7 +92,7 @@ export interface LasterConfig {
  * | `MaxConnectionCount` | `maxConnections` |
  * | `UpdateSessionIntval` | `flushIntervalMs` for batched sends; those with `flush: "now"` do not wait; 0 is each turn |
  * | `SessionReceiveTimeout` | `idleTimeoutMs`; 0 is never |
- * | `MessageFactoryTypeName` | `codec`, by its last part: `simpleBinary()`, `rawCodec()` (if none) or one of `codecs` |
+ * | `MessageFactoryTypeName` | `codec`, by its last part: `simpleBinary()`, `raw()` (if none) or one of `codecs` |
  * | `MessageFactoryAssemblyName` | none: a note |
  * | `Log` | `logger`: `console` or none is `consoleLogger()`, `file` too, with a note, `null` is `silentLogger()` |
  * | `LogLevel` | what the logger writes: from `Error` (and warnings), `Info` or `Debug` on |

@@ -2,7 +2,7 @@
 // Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { DialError, type DialErrorCode, toError } from "../errors.ts";
+import { ConnectError, type ConnectErrorCode, toError } from "../errors.ts";
 import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
@@ -42,7 +42,7 @@ export interface ConnectOptions extends AddressOptions, SessionSettings, DialOpt
    * @default {10000}
    */
   readonly maxRetryDelayMs?: number;
-  /** Ends the dial, and the pauses between attempts; the promise rejects with `DialError` `"aborted"`. */
+  /** Ends the dial, and the pauses between attempts; the promise rejects with `ConnectError` `"aborted"`. */
   readonly signal?: AbortSignal;
   /** Anything: comes back in `session.origin.token` and in `onConnectFailed`. */
   readonly token?: unknown;
@@ -87,7 +87,7 @@ export interface Dial {
 /** What dialling came to. */
 export type DialResult =
   | { readonly state: "connected"; readonly connection: Connection; readonly attempts: number }
-  | { readonly state: "failed"; readonly error: DialError; readonly attempts: number };
+  | { readonly state: "failed"; readonly error: ConnectError; readonly attempts: number };
 
 /**
  * Checks where to dial and fills in the defaults.
@@ -125,10 +125,10 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
 }
 
 /** No retry mends these. */
-const FINAL_CODES: readonly DialErrorCode[] = ["aborted", "unsupported"];
+const FINAL_CODES: readonly ConnectErrorCode[] = ["aborted", "unsupported"];
 
 /** Told of an attempt that failed and is followed by another. */
-export type AttemptHandler = (error: DialError, attempt: number, retryDelayMs: number) => void;
+export type AttemptHandler = (error: ConnectError, attempt: number, retryDelayMs: number) => void;
 
 /** Dials for a service. */
 export class Connector {
@@ -151,17 +151,17 @@ export class Connector {
         return { state: "connected", connection: await this.#attempt(dial), attempts };
       } catch (cause) {
         const fault = toError(cause);
-        const error = fault instanceof DialError
+        const error = fault instanceof ConnectError
           ? fault
-          : new DialError("unknown", formatAddress(dial.address), { cause: fault });
-        // What is no DialError is a fault of the transport's own, which no retry mends.
+          : new ConnectError("unknown", formatAddress(dial.address), { cause: fault });
+        // What is no ConnectError is a fault of the transport's own, which no retry mends.
         const isOver = error !== fault || FINAL_CODES.includes(error.code) || attempts > dial.retries;
         if (isOver) return { state: "failed", error, attempts };
         delayMs = this.#delayMs(dial, attempts);
         onAttemptFailed(error, attempts, delayMs);
       }
       if (!await this.#pause(dial, delayMs)) {
-        return { state: "failed", error: new DialError("aborted", formatAddress(dial.address)), attempts };
+        return { state: "failed", error: new ConnectError("aborted", formatAddress(dial.address)), attempts };
       }
     }
   }
@@ -170,9 +170,9 @@ export class Connector {
     const { promise, resolve, reject } = Promise.withResolvers<Connection>();
     const controller = new AbortController();
     let isOver = false;
-    const giveUp = (code: DialErrorCode) => {
+    const giveUp = (code: ConnectErrorCode) => {
       isOver = true;
-      reject(new DialError(code, formatAddress(dial.address)));
+      reject(new ConnectError(code, formatAddress(dial.address)));
       controller.abort();
     };
     const stopWaiting = this.#onCancel(dial, dial.timeoutMs === 0 ? undefined : dial.timeoutMs, (isTimeout) => {

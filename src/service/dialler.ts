@@ -1,6 +1,6 @@
 // Dialler: the dials of a service: how many there may be, what is told of those that fail. Runtime neutral.
 
-import { DialError, toError } from "../errors.ts";
+import { ConnectError, toError } from "../errors.ts";
 import type { FaultLog } from "../session/fault_log.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
@@ -13,7 +13,7 @@ export interface ConnectFailedEvent {
   /** Where to. */
   readonly address: Address;
   /** The error of the last attempt. */
-  readonly error: DialError;
+  readonly error: ConnectError;
   /** How many attempts were made. */
   readonly attempts: number;
   /** What the dial was given as `token`. */
@@ -25,7 +25,7 @@ export interface ConnectAttemptFailedEvent {
   /** Where to. */
   readonly address: Address;
   /** Why it failed. */
-  readonly error: DialError;
+  readonly error: ConnectError;
   /** Which attempt it was, from 1 on. */
   readonly attempt: number;
   /** Milliseconds until the next one. */
@@ -35,7 +35,7 @@ export interface ConnectAttemptFailedEvent {
 }
 
 /** What the application wants to hear of dials. */
-export interface DialHandlers {
+export interface ConnectHandlers {
   /** A dial failed for good, one of `dials` or of `connect()`. */
   readonly onConnectFailed?: (event: ConnectFailedEvent) => unknown;
   /** An attempt of a dial failed, and another follows: how a dial that retries for ever tells that nobody answers. */
@@ -47,7 +47,7 @@ export interface DiallerOptions {
   /** Who dials. */
   readonly connector: Connector;
   /** The application. */
-  readonly handlers: DialHandlers;
+  readonly handlers: ConnectHandlers;
   /** Who hears of dials besides. */
   readonly observers: Pick<Observers, "tell"> | undefined;
   /** Where a fault of a handler is reported. */
@@ -75,12 +75,12 @@ export class Dialler {
    * Dials.
    *
    * @returns The connection, not started.
-   * @throws {DialError} if it does not come about; the application was told.
+   * @throws {ConnectError} if it does not come about; the application was told.
    */
   async dial(dial: Dial, token: unknown): Promise<Connection> {
     const { connector, handlers, hasRoom, observers } = this.#options;
     const { address } = dial;
-    observers?.tell("onDialling", { address, token });
+    observers?.tell("onConnecting", { address, token });
     if (!hasRoom(this.count + 1)) return this.fail(dial, "limit", 0, token);
     this.count++;
     let failed = 0;
@@ -102,17 +102,17 @@ export class Dialler {
   }
 
   /** A dial has failed for good. */
-  fail(dial: Dial, cause: DialError | "limit" | "aborted", attempts: number, token: unknown): never {
+  fail(dial: Dial, cause: ConnectError | "limit" | "aborted", attempts: number, token: unknown): never {
     const { address } = dial;
-    const error = cause instanceof DialError ? cause : new DialError(cause, formatAddress(address));
+    const error = cause instanceof ConnectError ? cause : new ConnectError(cause, formatAddress(address));
     this.failed++;
     const event = { address, error, attempts, token };
-    this.#options.observers?.tell("onDialFailed", event);
+    this.#options.observers?.tell("onConnectFailed", event);
     this.#call("onConnectFailed", this.#options.handlers.onConnectFailed, event);
     throw error;
   }
 
-  #call<Event>(name: keyof DialHandlers, handler: ((event: Event) => unknown) | undefined, event: Event): void {
+  #call<Event>(name: keyof ConnectHandlers, handler: ((event: Event) => unknown) | undefined, event: Event): void {
     callGuarded(() => handler?.(event), (fault) => this.#logFault(name, fault));
   }
 

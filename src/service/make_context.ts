@@ -3,7 +3,7 @@
 import { BufferPool, type BufferPoolOptions } from "../buffer/buffer_pool.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { Frame } from "../codec/codec.ts";
-import { rawCodec } from "../codec/raw.ts";
+import { lengthPrefixed } from "../codec/length_prefixed.ts";
 import { messageOf } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { DiscardPacer } from "../session/discard_pacer.ts";
@@ -72,7 +72,7 @@ export function makeSessionContext<Data>(
     ...makeSendQueueContext({ clock, pool, limits, handlers, traits: transport.traits }),
     ...limitParts(clock, limits, sessions),
     clock,
-    codec: options.codec ?? rawCodec(),
+    codec: options.codec ?? lengthPrefixed(),
     frame: new Frame(),
     traffic: { lightChunks: 0 },
     turns: new TurnQueue(clock, limits.turnMs),

@@ -13,7 +13,7 @@ import { anySession, type Observers } from "./observers.ts";
  * @returns The handlers to call.
  */
 export function observeHandlers<Data>(handlers: SessionHandlers<Data>, observers: Observers): SessionHandlers<Data> {
-  const { onMessage, onFrame, onSend } = handlers;
+  const { onMessage, onMessageRange, onSend } = handlers;
   const around = (session: Session<Data>, bytes: number, handle: () => unknown) => {
     const end = () => observers.tell("onMessageEnd", anySession(session));
     observers.tell("onMessageStart", anySession(session), bytes);
@@ -37,8 +37,9 @@ export function observeHandlers<Data>(handlers: SessionHandlers<Data>, observers
       ...observed,
       onMessage: onMessage &&
         ((session, payload) => around(session, payload.length, () => onMessage(session, payload))),
-      onFrame: onFrame &&
-        ((session, buffer, offset, length) => around(session, length, () => onFrame(session, buffer, offset, length))),
+      onMessageRange: onMessageRange &&
+        ((session, buffer, offset, length) =>
+          around(session, length, () => onMessageRange(session, buffer, offset, length))),
     };
   }
   if (observers.wants("onSent")) {

@@ -29,7 +29,7 @@ export interface AcceptedEvent {
 }
 
 /** A dial begins. */
-export interface DialEvent {
+export interface ConnectingEvent {
   /** Where to. */
   readonly address: Address;
   /** What the dial was given as `token`. */
@@ -57,22 +57,22 @@ export interface ServiceObserver {
   /** A connection was let in. */
   onAccepted?(event: AcceptedEvent): unknown;
   /** A connection was refused. */
-  onRefused?(event: RefusedEvent): unknown;
+  onConnectionRefused?(event: RefusedEvent): unknown;
   /** A session begins; it cannot be sent to before the application's `onOpen`, which comes next. */
   onOpened?(session: Session<unknown>): unknown;
   /** A session is over, behind the application's `onClose`. */
   onClosed?(session: Session<unknown>, event: CloseEvent): unknown;
   /** A dial begins. */
-  onDialling?(event: DialEvent): unknown;
+  onConnecting?(event: ConnectingEvent): unknown;
   /** A dial failed for good. */
-  onDialFailed?(event: ConnectFailedEvent): unknown;
+  onConnectFailed?(event: ConnectFailedEvent): unknown;
   /** Something failed. */
   onFault?(event: FaultEvent): unknown;
   /** A session's queue is above a high-water mark, or down at the low-water marks again. */
   onBackpressure?(session: Session<unknown>, isCongested: boolean): unknown;
   /** Messages to a session were refused, or dropped by the policy of `whenFull`: so many. */
   onDropped?(session: Session<unknown>, reason: DropReason, count: number): unknown;
-  /** A message of so many bytes goes to the application's handler, `onMessage` or `onFrame`. */
+  /** A message of so many bytes goes to the application's handler, `onMessage` or `onMessageRange`. */
   onMessageStart?(session: Session<unknown>, bytes: number): unknown;
   /** The handler is done, its promise too; or it has failed. */
   onMessageEnd?(session: Session<unknown>): unknown;

@@ -36,7 +36,7 @@ export interface RefusalsOptions {
   /** Who hears of them besides. */
   readonly observers?: Pick<Observers, "tell"> | undefined;
   /** The application's handler. */
-  readonly onRefused: ((event: RefusedEvent) => unknown) | undefined;
+  readonly onConnectionRefused: ((event: RefusedEvent) => unknown) | undefined;
 }
 
 /** Closes what is refused, counts it, and tells the application and the peer. */
@@ -62,14 +62,14 @@ export class Refusals {
     this.count++;
     const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
     this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
-    const { observers, onRefused } = this.#options;
+    const { observers, onConnectionRefused } = this.#options;
     const { remoteAddress } = connection;
     const isTold = lastWord !== undefined && this.#told.size < MOST_TOLD;
     if (!isTold) connection.close();
     else this.#tell(connection, lastWord);
-    observers?.tell("onRefused", { remoteAddress, reason });
-    if (onRefused === undefined) return;
-    callGuarded(() => onRefused({ remoteAddress, reason }), (fault) => this.#logFault(fault));
+    observers?.tell("onConnectionRefused", { remoteAddress, reason });
+    if (onConnectionRefused === undefined) return;
+    callGuarded(() => onConnectionRefused({ remoteAddress, reason }), (fault) => this.#logFault(fault));
   }
 
   /** Ends those that are still being told. */
@@ -94,7 +94,7 @@ export class Refusals {
   }
 
   #logFault(fault: unknown): void {
-    const message = "The onRefused handler failed: {error}";
+    const message = "The onConnectionRefused handler failed: {error}";
     this.#options.faults.report(message, "error", message, { error: toError(fault) });
   }
 }

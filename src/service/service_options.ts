@@ -12,7 +12,7 @@ import type { Address } from "../transport/address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
 import { type ConnectOptions, resolveDial } from "./connector.ts";
-import type { DialHandlers } from "./dialler.ts";
+import type { ConnectHandlers } from "./dialler.ts";
 import { checkListenerOptions, type ListenerOptions } from "./listener.ts";
 import type { ServiceObserver } from "./observers.ts";
 import type { RefusedEvent } from "./refusals.ts";
@@ -46,11 +46,11 @@ const POOL_MAX_FREE_BYTES = 67_108_864;
 const POOL_MAX_BYTES = 1_073_741_824;
 
 /** Options of a `TcpService`: handlers, limits, where sessions come from, and what everything else is made of. */
-export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Data>, DialHandlers, SessionLimits {
+export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Data>, ConnectHandlers, SessionLimits {
   /**
-   * How frames are cut and made.
+   * How frames are cut and made. `raw()` for bytes as they come.
    *
-   * @default {rawCodec()}
+   * @default {lengthPrefixed()}
    */
   readonly codec?: Codec;
   /** Listeners that `start()` opens. More can be opened by `listen()`. */
@@ -72,7 +72,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    */
   readonly observers?: readonly ServiceObserver[];
   /** A connection came and was refused: there are too many, an admission said so, or the service stops. */
-  readonly onRefused?: (event: RefusedEvent) => unknown;
+  readonly onConnectionRefused?: (event: RefusedEvent) => unknown;
   /**
    * What a refused peer is told before it is closed, as one message of the codec: "server full", say. Up to 256 peers at a time
    * have a second to read it; others are closed at once.
@@ -89,7 +89,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    */
   readonly maxConnections?: number;
   /**
-   * Dials at the same time, 1 to 2^31 - 1. `connect()` over it rejects with a `DialError` `"limit"`.
+   * Dials at the same time, 1 to 2^31 - 1. `connect()` over it rejects with a `ConnectError` `"limit"`.
    *
    * @default {1024}
    */
@@ -139,8 +139,8 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
 export const SERVICE_NAMES: Record<keyof TcpServiceOptions, true> = {
   onOpen: true,
   onMessage: true,
-  onFrame: true,
-  onReceive: true,
+  onMessageRange: true,
+  onChunk: true,
   onSend: true,
   onEnd: true,
   onClose: true,
@@ -148,7 +148,7 @@ export const SERVICE_NAMES: Record<keyof TcpServiceOptions, true> = {
   onConnectAttemptFailed: true,
   admission: true,
   observers: true,
-  onRefused: true,
+  onConnectionRefused: true,
   refusalMessage: true,
   codec: true,
   listeners: true,
@@ -183,14 +183,14 @@ export const SERVICE_NAMES: Record<keyof TcpServiceOptions, true> = {
 const FUNCTIONS = [
   "onOpen",
   "onMessage",
-  "onFrame",
-  "onReceive",
+  "onMessageRange",
+  "onChunk",
   "onSend",
   "onEnd",
   "onClose",
   "onConnectFailed",
   "onConnectAttemptFailed",
-  "onRefused",
+  "onConnectionRefused",
   "createData",
   "random",
 ] as const;
@@ -228,8 +228,10 @@ export interface ResolvedServiceOptions {
 export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): ResolvedServiceOptions {
   checkKeys("service", options, SERVICE_NAMES);
   checkTypes(options);
-  if (options.onMessage !== undefined && options.onFrame !== undefined) {
-    throw new TypeError("Cannot create service as it has one message handler: current value is onMessage and onFrame");
+  if (options.onMessage !== undefined && options.onMessageRange !== undefined) {
+    throw new TypeError(
+      "Cannot create service as it has one message handler: current value is onMessage and onMessageRange",
+    );
   }
   const maxConnections = orDefault(options.maxConnections, DEFAULT_MAX_CONNECTIONS);
   const maxDials = orDefault(options.maxDials, DEFAULT_MAX_DIALS);

@@ -2,7 +2,7 @@
 // src/session/. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { rawCodec } from "../codec/raw.ts";
+import { lengthPrefixed } from "../codec/length_prefixed.ts";
 import { messageOf, ServiceStateError, toError } from "../errors.ts";
 import type { BroadcastResult } from "../broadcast/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
@@ -82,7 +82,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     this.#options = options;
     this.#resolved = resolveServiceOptions(options);
     this.#transport = options.transport ?? defaultTransport({ clock: options.clock });
-    const encoder = (options.codec ?? rawCodec()).createEncoder();
+    const encoder = (options.codec ?? lengthPrefixed()).createEncoder();
     encodeLastWord(encoder, options.refusalMessage);
     this.#context = makeSessionContext(options, {
       pool: this.#resolved.pool,
@@ -102,7 +102,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       clock,
       faults,
       observers,
-      onRefused: options.onRefused,
+      onConnectionRefused: options.onConnectionRefused,
       maxConnections: this.#resolved.maxConnections,
       maxOpenFiles: this.#transport.traits?.maxOpenFiles,
       admission: options.admission ?? [],
@@ -188,7 +188,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @param options Where to, and how often to try.
    * @returns The session.
    * @throws {ServiceStateError} if the service does not run.
-   * @throws {DialError} if it does not come about; `onConnectFailed` is called too.
+   * @throws {ConnectError} if it does not come about; `onConnectFailed` is called too.
    * @throws {TypeError | RangeError} if an option is wrong.
    */
   async connect(options: ConnectOptions): Promise<Session<Data>> {
@@ -199,7 +199,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const connection = await this.#pending.track(this.#dialler.dial(dial, token));
     const isRunning = this.#state === "running";
     if (isRunning && this.#hasRoom(1)) {
-      return this.#keeper.open(connection, { context, origin: { kind: "dialled", address: dial.address, token } });
+      return this.#keeper.open(connection, { context, origin: { kind: "connected", address: dial.address, token } });
     }
     connection.abort();
     return this.#dialler.fail(dial, isRunning ? "limit" : "aborted", 1, token);

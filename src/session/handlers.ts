@@ -17,16 +17,16 @@ import type { Session } from "./session.ts";
 export interface SessionHandlers<Data> {
   /** The session is open. Messages wait until it returns, or its promise settles. */
   readonly onOpen?: (session: Session<Data>) => unknown;
-  /** A message came. Give this or `onFrame`, not both. */
+  /** A message came. Give this or `onMessageRange`, not both. */
   readonly onMessage?: (session: Session<Data>, payload: Uint8Array) => unknown;
   /**
    * A message came, as a range of an array: the form that makes no view, for servers that count nanoseconds. The payload
    * is `buffer[offset]` up to `buffer[offset + length - 1]`. The array may be a Buffer on Node and Bun, whose `slice()` does
    * not copy.
    */
-  readonly onFrame?: (session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown;
+  readonly onMessageRange?: (session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown;
   /** Bytes came, as the socket gave them, before the codec sees them; valid during the call. To watch, not to answer. */
-  readonly onReceive?: (session: Session<Data>, chunk: Uint8Array) => void;
+  readonly onChunk?: (session: Session<Data>, chunk: Uint8Array) => void;
   /** The system took bytes; at most once a turn and session. Does not wait for a message handler that is running. */
   readonly onSend?: (session: Session<Data>, sent: SentEvent) => void;
   /** The peer has ended its side, under `allowHalfOpen`: no message comes any more, and what is sent still goes out. */

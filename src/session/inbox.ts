@@ -278,16 +278,16 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   #dispatch(): void {
     const owner = this.#owner;
     const { frame } = this;
-    let onFrame = owner.directHandler();
+    let onMessageRange = owner.directHandler();
     try {
       while (this.next()) {
         this.frames++;
         this.#isInHandler = true;
         const result = frame.length < 0
           ? this.#takeReply()
-          : onFrame === undefined
+          : onMessageRange === undefined
           ? owner.consume(frame.buffer, frame.offset, frame.length)
-          : onFrame(owner.session, frame.buffer, frame.offset, frame.length);
+          : onMessageRange(owner.session, frame.buffer, frame.offset, frame.length);
         this.#isInHandler = false;
         const hasBudget = this.frames < this.#lookFrame && this.position < this.#lastPosition;
         if (hasBudget && result === undefined && !this.#isInterrupted) continue;
@@ -297,7 +297,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
         if (!owner.isReceiving()) return;
         if (this.hasInput && this.#isTurnOver()) return this.#yieldTurn();
         if (this.position >= this.#lastPosition && this.#mustMakeWay()) return this.#yieldTurn();
-        onFrame = owner.directHandler();
+        onMessageRange = owner.directHandler();
       }
     } catch (fault) {
       const isHandlerFault = this.#isInHandler;

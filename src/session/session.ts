@@ -19,9 +19,9 @@ export interface AcceptedOrigin {
 }
 
 /** A session that a dial made. */
-export interface DialledOrigin {
+export interface ConnectedOrigin {
   /** How it came about. */
-  readonly kind: "dialled";
+  readonly kind: "connected";
   /** Where to. */
   readonly address: Address;
   /** What the dial was given as `token`. */
@@ -29,7 +29,7 @@ export interface DialledOrigin {
 }
 
 /** Where a session comes from. */
-export type SessionOrigin = AcceptedOrigin | DialledOrigin;
+export type SessionOrigin = AcceptedOrigin | ConnectedOrigin;
 
 /** Options of {@linkcode Session.send}. */
 export interface SendOptions {

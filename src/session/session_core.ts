@@ -83,7 +83,7 @@ export class SessionCore<Data>
     this.idleWatch = context.idleWatch;
     this.id = id;
     this.origin = origin;
-    this.hasHandler = context.handlers.onMessage !== undefined || context.handlers.onFrame !== undefined;
+    this.hasHandler = context.handlers.onMessage !== undefined || context.handlers.onMessageRange !== undefined;
     this.session = makeSession(this, context.createData(origin, connection.remoteAddress));
     this.connection = connection;
     this.queue = new SendQueue(context, connection, context.codec.createEncoder(), this);
@@ -207,8 +207,8 @@ export class SessionCore<Data>
     if (this.state !== "open") return;
     this.receivedBytes += length;
     this.lastSignMs = this.idleWatch.nowMs;
-    const { onReceive } = this.#context.handlers;
-    if (onReceive !== undefined) this.#call(() => onReceive(this.session, plainView(buffer, 0, length)));
+    const { onChunk } = this.#context.handlers;
+    if (onChunk !== undefined) this.#call(() => onChunk(this.session, plainView(buffer, 0, length)));
     if (this.state === "open") this.inbox.receive(buffer, length);
   }
 
@@ -248,16 +248,16 @@ export class SessionCore<Data>
 
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
     if (this.#stream !== undefined && this.#stream.isStreaming) return this.#stream.push(buffer, offset, length);
-    const { onFrame, onMessage, onReceive } = this.#context.handlers;
-    if (onFrame !== undefined) return onFrame(this.session, buffer, offset, length);
+    const { onMessageRange, onMessage, onChunk } = this.#context.handlers;
+    if (onMessageRange !== undefined) return onMessageRange(this.session, buffer, offset, length);
     if (onMessage !== undefined) return onMessage(this.session, plainView(buffer, offset, length));
-    if (onReceive !== undefined) return undefined;
+    if (onChunk !== undefined) return undefined;
     this.stream.waitForReader();
     return this.stream.push(buffer, offset, length);
   }
 
   directHandler(): DirectHandler<Session<Data>> | undefined {
-    return this.#stream?.isStreaming ? undefined : this.#context.handlers.onFrame;
+    return this.#stream?.isStreaming ? undefined : this.#context.handlers.onMessageRange;
   }
 
   handOver(payload: Uint8Array): void {

@@ -11,7 +11,7 @@ import { BulkPacer } from "./deno_bulk_pacer.ts";
 import { Delivery } from "./delivery.ts";
 import { ReadGovernor, type ReadQuota, READS_A_TURN } from "./deno_read_governor.ts";
 import type { DenoAddress, DenoListener, DenoRuntime, DenoSocket } from "./deno_runtime.ts";
-import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { toConnectError, toConnectionError, toListenError } from "./error_codes.ts";
 import { OPEN_FILE_LIMIT_PATH, openFileLimit } from "./node.ts";
 import { ReadBuffer, ReadBufferPool } from "./read_buffer.ts";
 import { checkDial, checkListen, type DialOptions, type ListenOptions, type SocketOptions } from "./socket_options.ts";
@@ -126,7 +126,7 @@ async function connectDeno(
     return new DenoConnection(socket, reads, options);
   } catch (cause) {
     const isAborted = signal?.aborted === true;
-    throw toDialError(
+    throw toConnectError(
       isAborted ? new DOMException("The dial was aborted", "AbortError") : cause,
       formatAddress(address),
     );

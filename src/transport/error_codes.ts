@@ -1,10 +1,10 @@
 // Translates what a runtime throws into the error classes of the package. Runtime neutral: knows the names by heart.
 
 import {
+  ConnectError,
+  type ConnectErrorCode,
   ConnectionError,
   type ConnectionErrorCode,
-  DialError,
-  type DialErrorCode,
   ListenError,
   type ListenErrorCode,
 } from "../errors.ts";
@@ -31,7 +31,7 @@ const LISTEN_CODES: Record<string, ListenErrorCode> = {
   ENFILE: "too-many-files",
 };
 
-const DIAL_CODES: Record<string, DialErrorCode> = {
+const DIAL_CODES: Record<string, ConnectErrorCode> = {
   ECONNREFUSED: "refused",
   ConnectionRefused: "refused",
   ENOENT: "refused",
@@ -99,9 +99,9 @@ export function toListenError(cause: unknown, address: string): ListenError {
  * @param address The address as text.
  * @returns Our error, with the runtime's as cause.
  */
-export function toDialError(cause: unknown, address: string): DialError {
+export function toConnectError(cause: unknown, address: string): ConnectError {
   const code = isLookupFailure(cause) ? "host-not-found" : lookUp(DIAL_CODES, cause) ?? "unknown";
-  return new DialError(code, address, { cause });
+  return new ConnectError(code, address, { cause });
 }
 
 /**

@@ -2,7 +2,7 @@
 // told to misbehave. Opens no socket and starts no timer: bytes move in microtasks, and now
 // and then in a turn of the event loop. Runtime neutral.
 
-import { DialError, ListenError } from "../errors.ts";
+import { ConnectError, ListenError } from "../errors.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { MEMORY_CAPABILITIES } from "./capabilities.ts";
@@ -133,11 +133,11 @@ class MemoryNetwork {
 
   async connect(address: Address, { signal }: DialOptions = {}): Promise<Connection> {
     const key = formatAddress(address);
-    if (signal?.aborted) throw new DialError("aborted", key);
+    if (signal?.aborted) throw new ConnectError("aborted", key);
     const host = address.kind === "tcp" ? address.hostname : address.path;
     if (this.#options.silentHosts?.includes(host)) return await neverAnswer(key, signal);
     const listener = this.#find(address);
-    if (listener === undefined) throw new DialError("refused", key);
+    if (listener === undefined) throw new ConnectError("refused", key);
     const here: Address = address.kind === "tcp" ? { ...address, port: this.#takePort() } : { kind: "unix", path: "" };
     const [accepted, dialled] = connectPair(address, here, this.#options.acceptScript, this.#options.dialScript);
     listener.handler.onConnection(accepted);
@@ -175,6 +175,6 @@ function connectPair(
 
 function neverAnswer(address: string, signal: AbortSignal | undefined): Promise<Connection> {
   const { promise, reject } = Promise.withResolvers<Connection>();
-  signal?.addEventListener("abort", () => reject(new DialError("aborted", address)), { once: true });
+  signal?.addEventListener("abort", () => reject(new ConnectError("aborted", address)), { once: true });
   return promise;
 }

@@ -6,7 +6,7 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { connect, createServer, isIP, Socket } from "node:net";
 import { systemClock } from "../clock.ts";
-import { ConnectionError, DialError, ListenError } from "../errors.ts";
+import { ConnectError, ConnectionError, ListenError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
 import { isRuntime } from "../runtime_name.ts";
 import { guardAccepts } from "./accept_guard.ts";
@@ -14,7 +14,7 @@ import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.t
 import { NODE_CAPABILITIES } from "./capabilities.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
-import { toConnectionError, toDialError, toListenError } from "./error_codes.ts";
+import { toConnectError, toConnectionError, toListenError } from "./error_codes.ts";
 import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
 import { mayUseNetwork } from "./node_process.ts";
 import { NodeReads } from "./node_reads.ts";
@@ -132,7 +132,7 @@ async function listenNode(
  * @param options How.
  * @param buffers What to read into, where Node can.
  * @returns The connection, not started.
- * @throws {DialError} if it does not come about.
+ * @throws {ConnectError} if it does not come about.
  */
 export function connectNode(
   address: Address,
@@ -143,11 +143,11 @@ export function connectNode(
   const text = formatAddress(address);
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
   if (signal?.aborted) {
-    reject(toDialError(abortError(), text));
+    reject(toConnectError(abortError(), text));
     return promise;
   }
   if (isCutShort(address)) {
-    reject(new DialError("unreachable", text));
+    reject(new ConnectError("unreachable", text));
     return promise;
   }
   const where = address.kind === "tcp"
@@ -159,11 +159,11 @@ export function connectNode(
     socket = connect({ ...where, allowHalfOpen: true, noDelay, onread: reads?.onread }) as NodeSocket;
   } catch (cause) {
     reads?.close();
-    reject(toDialError(cause, text));
+    reject(toConnectError(cause, text));
     return promise;
   }
   const fail = (cause: Error) => {
-    reject(toDialError(cause, text));
+    reject(toConnectError(cause, text));
     socket.destroy();
   };
   const onAbort = () => fail(abortError());

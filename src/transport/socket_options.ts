@@ -1,6 +1,6 @@
 // The options of listening and dialling, and the refusal of those that a transport lacks. Runtime neutral.
 
-import { DialError, ListenError } from "../errors.ts";
+import { ConnectError, ListenError } from "../errors.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { TransportCapabilities } from "./capabilities.ts";
 import type { Transport } from "./transport.ts";
@@ -52,7 +52,7 @@ export interface ListenOptions extends SocketOptions {
 
 /** Options of {@linkcode Transport.connect}. */
 export interface DialOptions extends SocketOptions {
-  /** Ends the dial; the promise rejects with `DialError` `"aborted"`. */
+  /** Ends the dial; the promise rejects with `ConnectError` `"aborted"`. */
   readonly signal?: AbortSignal;
   /**
    * The IP address to dial from. Through `node:net`, so not by Deno's transport.
@@ -88,13 +88,13 @@ export function checkListen(transport: Described, address: Address, options: Lis
  * @param transport How.
  * @param address Where to.
  * @param options The options.
- * @throws {DialError} `"unsupported"`, with what is missing in its message.
+ * @throws {ConnectError} `"unsupported"`, with what is missing in its message.
  */
 export function checkDial(transport: Described, address: Address, options: DialOptions): void {
   const wishes = wishesOf(options);
   if (options.localAddress !== undefined) wishes.push(["localAddress", "localAddress"]);
   const cause = findMissing(transport, address, wishes);
-  if (cause !== undefined) throw new DialError("unsupported", formatAddress(address), { cause });
+  if (cause !== undefined) throw new ConnectError("unsupported", formatAddress(address), { cause });
 }
 
 /** What of a transport is looked at. */

@@ -152,7 +152,7 @@ export interface Transport {
    * @param address Where to.
    * @param options How. What the transport lacks is refused, not ignored.
    * @returns The connection, not started.
-   * @throws {DialError} if it does not come about; `"unsupported"` if an option cannot be had.
+   * @throws {ConnectError} if it does not come about; `"unsupported"` if an option cannot be had.
    */
   connect(address: Address, options?: DialOptions): Promise<Connection>;
 }

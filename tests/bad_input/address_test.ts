@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { DialError, ListenError, ServiceStateError, TcpService } from "@laster/net";
+import { ConnectError, ListenError, ServiceStateError, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, socketTransportsHere, startPair, within } from "../support.ts";
 
@@ -33,7 +33,7 @@ for (const { name, make } of socketTransportsHere()) {
   test(`TcpService.connect() rejects with host-not-found when the host does not resolve on ${name}`, async () => {
     await using pair = await startPair(make());
     const dial = pair.client.connect({ hostname: "no-such-host.invalid", port: 1 });
-    assertEquals((await within(assertRejects(() => dial, DialError), "the lookup")).code, "host-not-found");
+    assertEquals((await within(assertRejects(() => dial, ConnectError), "the lookup")).code, "host-not-found");
   });
 
   test(`TcpService.connect() rejects with refused when nobody listens on ${name}`, async () => {
@@ -41,7 +41,7 @@ for (const { name, make } of socketTransportsHere()) {
     await pair.server.stop();
     const error = await assertRejects(
       () => pair.client.connect({ port: pair.port, retries: 2, minRetryDelayMs: 1 }),
-      DialError,
+      ConnectError,
     );
     assertEquals([error.code, error.address], ["refused", `127.0.0.1:${pair.port}`]);
     await pair[Symbol.asyncDispose]();
@@ -68,7 +68,7 @@ test("TcpService.connect() rejects with timeout when the dial is never answered,
   const dial = assertRejects(
     () =>
       pair.client.connect({ hostname: "silent", port: 1, timeoutMs: 100, retries: 2, minRetryDelayMs: 50, token: "t" }),
-    DialError,
+    ConnectError,
   );
   await clock.advance(100 + 50 + 100 + 100 + 99);
   assertEquals(failures, []);
@@ -81,11 +81,11 @@ test("TcpService.connect() rejects with aborted by its signal, at once and in a 
   const clock = new FakeClock();
   await using pair = await startPair(memoryTransport({ silentHosts: ["silent"] }), {}, { clock });
   const early = pair.client.connect({ port: pair.port, signal: AbortSignal.abort() });
-  assertEquals((await assertRejects(() => early, DialError)).code, "aborted");
+  assertEquals((await assertRejects(() => early, ConnectError)).code, "aborted");
   const abort = new AbortController();
   const dial = assertRejects(
     () => pair.client.connect({ port: 1, retries: Infinity, minRetryDelayMs: 1_000, signal: abort.signal }),
-    DialError,
+    ConnectError,
   );
   await clock.advance(5_000);
   abort.abort();
@@ -96,7 +96,7 @@ test("TcpService.connect() rejects with aborted by its signal, at once and in a 
 for (const fail of [() => Promise.reject(new Error("on purpose")), () => JSON.parse("no JSON")]) {
   test("TcpService goes on when onConnectFailed fails", async () => {
     await using pair = await startPair(memoryTransport(), {}, { onConnectFailed: fail });
-    const error = await assertRejects(() => pair.client.connect({ port: 1 }), DialError);
+    const error = await assertRejects(() => pair.client.connect({ port: 1 }), ConnectError);
     assertEquals(error.code, "refused");
     await pair.connect();
   });
@@ -104,7 +104,7 @@ for (const fail of [() => Promise.reject(new Error("on purpose")), () => JSON.pa
 
 test("TcpService.stop() ends the dials under way", async () => {
   const pair = await startPair(memoryTransport({ silentHosts: ["silent"] }));
-  const dial = assertRejects(() => pair.client.connect({ hostname: "silent", port: 1 }), DialError);
+  const dial = assertRejects(() => pair.client.connect({ hostname: "silent", port: 1 }), ConnectError);
   await pair[Symbol.asyncDispose]();
   assertEquals((await dial).code, "aborted");
 });

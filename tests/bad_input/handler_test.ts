@@ -96,12 +96,12 @@ for (const { name: transportName, make } of transportsHere()) {
   const others: readonly (readonly [string, TcpServiceOptions, CloseReason])[] = [
     ["onOpen throws", { onOpen: fail }, "handler-error"],
     ["onOpen rejects", { onOpen: () => Promise.reject(new Error("on purpose")) }, "handler-error"],
-    ["onReceive rejects", { onReceive: () => Promise.reject(new Error("on purpose")) }, "handler-error"],
+    ["onChunk rejects", { onChunk: () => Promise.reject(new Error("on purpose")) }, "handler-error"],
     ["onSend rejects", {
       onOpen: (session) => session.send(bytes("hi")),
       onSend: () => Promise.reject(new Error("on purpose")),
     }, "handler-error"],
-    ["onReceive throws", { onReceive: fail }, "handler-error"],
+    ["onChunk throws", { onChunk: fail }, "handler-error"],
     ["onSend throws", { onOpen: (session) => session.send(bytes("hi")), onSend: fail }, "handler-error"],
     ["onClose throws", { onOpen: (session) => session.close(), onClose: fail }, "local-closing"],
     [

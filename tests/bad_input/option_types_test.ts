@@ -9,7 +9,7 @@ import {
   fixedLength,
   lengthPrefixed,
   type ListenerOptions,
-  rawCodec,
+  raw,
   simpleBinary,
   TcpService,
   type TcpServiceOptions,
@@ -24,8 +24,8 @@ import { assertNothingLeft } from "../support.ts";
 const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   onOpen: [1, {}, null, "f"],
   onMessage: [1, {}, null, "f"],
-  onFrame: [1, {}, null, "f"],
-  onReceive: [1, {}, null, "f"],
+  onMessageRange: [1, {}, null, "f"],
+  onChunk: [1, {}, null, "f"],
   onSend: [1, {}, null, "f"],
   onEnd: [1, {}, null, "f"],
   onClose: [1, {}, null, "f"],
@@ -50,7 +50,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   onConnectAttemptFailed: [1, {}, null, "f"],
   admission: [1, {}, null, [1], [null], [{}]],
   observers: [1, {}, null, [5], [null], "metrics"],
-  onRefused: [1, {}, null, "f"],
+  onConnectionRefused: [1, {}, null, "f"],
   refusalMessage: ["full", {}, null, 5],
   highWaterMarkFrames: ["x", {}, "5"],
   lowWaterMarkFrames: ["x", {}, "5"],
@@ -105,7 +105,7 @@ test("TcpService refuses a symbol, an object without a prototype and null for ea
 
 test("codecs and stages refuse them likewise", () => {
   const made: Readonly<Record<string, (value: never) => unknown>> = {
-    "rawCodec maxPayloadBytes": (maxPayloadBytes) => rawCodec({ maxPayloadBytes }),
+    "raw maxPayloadBytes": (maxPayloadBytes) => raw({ maxPayloadBytes }),
     "simpleBinary maxPayloadBytes": (maxPayloadBytes) => simpleBinary({ maxPayloadBytes }),
     "lengthPrefixed width": (width) => lengthPrefixed({ width }),
     "lengthPrefixed byteOrder": (byteOrder) => lengthPrefixed({ byteOrder }),

@@ -30,7 +30,7 @@ for (const [name, values] of Object.entries(INTEGERS)) {
 const WRONG: readonly (readonly [string, unknown, string])[] = [
   ["an unknown name", { onMesage: () => {} }, '"onMesage"'],
   ["a handler that is no function", { onMessage: "hello" }, "onMessage must be a function: current value is hello"],
-  ["both message handlers", { onMessage: () => {}, onFrame: () => {} }, "onMessage and onFrame"],
+  ["both message handlers", { onMessage: () => {}, onMessageRange: () => {} }, "onMessage and onMessageRange"],
   ["no object", null, "null"],
   ["a listener with an unknown name", { listeners: [{ prot: 1 }] }, '"prot"'],
   ["a listener without a port", { listeners: [{ hostname: "127.0.0.1" }] }, "port"],

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { type CloseReason, rawCodec, type Session, type TcpServiceOptions } from "@laster/net";
+import { type CloseReason, raw, type Session, type TcpServiceOptions } from "@laster/net";
 import { bytes, type Pair, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 /** The first bytes of a frame of 65,536 bytes, the limit. */
@@ -92,7 +92,7 @@ for (const { name: transportName, make } of transportsHere()) {
           events.push({ id: session.id, reason, code: (error as { code?: unknown } | undefined)?.code });
         },
       }, {
-        codec: rawCodec({ maxPayloadBytes: 100_000 }),
+        codec: raw({ maxPayloadBytes: 100_000 }),
         closeTimeoutMs: 300,
         onMessage: collect,
         createData: () => [] as string[],
@@ -115,7 +115,7 @@ for (const { name: transportName, make } of transportsHere()) {
 
   test(`Session answers the good frames before a bad one on ${transportName}`, async () => {
     await using pair = await startPair(make(), { onMessage: (session, payload) => session.send(payload) }, {
-      codec: rawCodec(),
+      codec: raw(),
       onMessage: collect,
       createData: () => [] as string[],
     });
@@ -128,12 +128,12 @@ for (const { name: transportName, make } of transportsHere()) {
   test(`Session flushes its answers to a peer that half-closed on ${transportName}`, async () => {
     const answer = new Uint8Array(1_000_000).fill(7);
     await using pair = await startPair(make(), {
-      codec: rawCodec({ maxPayloadBytes: answer.length }),
+      codec: raw({ maxPayloadBytes: answer.length }),
       async onMessage(session) {
         await turn();
         session.send(answer);
       },
-    }, { codec: rawCodec() });
+    }, { codec: raw() });
     const { near } = await pair.connect();
     near.send(bytes("give"));
     const loop = near[Symbol.asyncIterator]();

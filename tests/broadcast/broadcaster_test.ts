@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Codec, FrameError, lengthPrefixed, rawCodec, type Session, simpleBinary } from "@laster/net";
+import { type Codec, FrameError, lengthPrefixed, raw, type Session, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, pattern, startPair, transportsHere, turn, until } from "../support.ts";
 
@@ -137,7 +137,7 @@ test("TcpService.broadcast() counts who came and went since the last one, turns 
 
 test("TcpService.broadcast() throws when the codec cannot make a frame of the payload, and closes nobody", async () => {
   await using pair = await startPair(memoryTransport(), { codec: lengthPrefixed({ keepHeader: true }) }, {
-    codec: rawCodec(),
+    codec: raw(),
     onMessage: () => {},
   });
   const { far } = await pair.connect();

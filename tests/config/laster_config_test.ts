@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { lengthPrefixed, rawCodec, TcpService } from "@laster/net";
+import { lengthPrefixed, raw, TcpService } from "@laster/net";
 import { parseLasterConfig } from "@laster/net/config";
 import { assertRefused, configOf, field, readData } from "./config_text.ts";
 
@@ -168,7 +168,7 @@ test("parseLasterConfig() takes codecs of the application, ready or made with Se
   assertEquals(made.options.codec.createEncoder().maxPayloadBytes, 5_000);
   assertEquals(made.notes, []);
 
-  const ready = rawCodec();
+  const ready = raw();
   const { options, notes } = parseLasterConfig(xml, { codecs: { "Game.Net+PacketFactory": ready } });
   assertEquals(options.codec === ready, true);
   assertEquals(notes, ["SendBuffer is not used: the codec given for Game.Net+PacketFactory has a limit of its own"]);
@@ -334,6 +334,6 @@ test("parseLasterConfig() refuses a field twice, text between fields, and fields
 
 test("parseLasterConfig() refuses options of another name", () => {
   // deno-lint-ignore no-explicit-any -- it is what a mistyped name is in JavaScript.
-  const error = assertThrows(() => parseLasterConfig(configOf(""), { codec: rawCodec() } as any), TypeError);
+  const error = assertThrows(() => parseLasterConfig(configOf(""), { codec: raw() } as any), TypeError);
   assertStringIncludes(error.message, "codec");
 });

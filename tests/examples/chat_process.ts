@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { rawCodec, type Session, silentLogger, TcpService } from "@laster/net";
+import { raw, type Session, silentLogger, TcpService } from "@laster/net";
 import { Waiting } from "../transport/conformance/waiting.ts";
 import { assertNothingLeft, within } from "../support.ts";
 
@@ -95,7 +95,7 @@ export class RawPeer implements AsyncDisposable {
 
   /** Dials a server. */
   static async dial(port: string): Promise<RawPeer> {
-    const service = new TcpService({ codec: rawCodec(), logger: silentLogger() });
+    const service = new TcpService({ codec: raw(), logger: silentLogger() });
     await service.start();
     return new RawPeer(service, await service.connect({ hostname: "127.0.0.1", port: Number(port) }));
   }

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { rawCodec, silentLogger, TcpService } from "@laster/net";
+import { raw, silentLogger, TcpService } from "@laster/net";
 import { type ChatMessage, decodeMessage, encodeMessage } from "../../examples/chat_protocol.ts";
 import { until } from "../support.ts";
 import { ChatProcess, fromHex, RawPeer, toHex } from "./chat_process.ts";
@@ -67,7 +67,7 @@ test("chat_client sends the original client's frames and understands the origina
   for (const { name, text, hello, chat } of chats) {
     let heard = "";
     await using server = new TcpService({
-      codec: rawCodec(),
+      codec: raw(),
       logger: silentLogger(),
       onMessage(session, chunk) {
         heard += toHex(chunk);

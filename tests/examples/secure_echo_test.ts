@@ -5,7 +5,7 @@ import test from "node:test";
 import process from "node:process";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { type Session, silentLogger, TcpService } from "@laster/net";
-import { rawCodec } from "@laster/net/codec";
+import { raw } from "@laster/net/codec";
 import { defaultTransport } from "@laster/net/transport";
 import { Handshake, HANDSHAKE_CODEC } from "../../examples/secure_session.ts";
 import { assertNothingLeft, bytes, pattern, until, within } from "../support.ts";
@@ -111,7 +111,7 @@ test("secure_echo_client counts an echo of which one bit is another, and exits 1
 async function startProxy(port: string, look: (chunk: Uint8Array, before: number) => void) {
   const partners = new Map<Session, Session>();
   let passedBytes = 0;
-  const options = { codec: rawCodec(), logger: silentLogger(), closeTimeoutMs: 1_000, maxQueuedBytes: 100_000_000 };
+  const options = { codec: raw(), logger: silentLogger(), closeTimeoutMs: 1_000, maxQueuedBytes: 100_000_000 };
   const onClose = (session: Session) => void partners.get(session)?.close();
   const toServer: TcpService = new TcpService({
     ...options,

@@ -1,7 +1,7 @@
 // What the tests of queues share: a connection that takes bytes or keeps them on loan as it is told, and a queue on it.
 
 import { BufferPool } from "@laster/net/buffer";
-import { type Codec, rawCodec, type SessionLimits } from "@laster/net";
+import { type Codec, raw, type SessionLimits } from "@laster/net";
 import type { Connection } from "@laster/net/transport";
 import { FakeClock } from "@laster/net/testing";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
@@ -70,7 +70,7 @@ export class FakeConnection implements Connection {
 }
 
 /** A queue with all that it stands on. */
-export function makeQueue(limits: SessionLimits = {}, codec: Codec = rawCodec({ maxPayloadBytes: 1_000_000 })) {
+export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPayloadBytes: 1_000_000 })) {
   const clock = new FakeClock();
   const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
   const encoder = codec.createEncoder();

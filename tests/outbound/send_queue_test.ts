@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { lengthPrefixed, rawCodec } from "@laster/net";
+import { lengthPrefixed, raw } from "@laster/net";
 import { pattern } from "../support.ts";
 import { printedRandom } from "../random.ts";
 import type { OutboundBlocks, OutboundSegment } from "../../src/outbound/outbound_blocks.ts";
@@ -13,7 +13,7 @@ import { makeQueue, makeShared } from "./queue_fixture.ts";
 const MARKS = { highWaterMarkBytes: 200, lowWaterMarkBytes: 100, maxQueuedBytes: 300, maxQueuedFrames: 8 };
 
 function smallQueue(limits = {}) {
-  return makeQueue({ ...MARKS, ...limits }, rawCodec({ maxPayloadBytes: 100 }));
+  return makeQueue({ ...MARKS, ...limits }, raw({ maxPayloadBytes: 100 }));
 }
 
 /** What a shared frame was made of does not matter to queues that drop nothing. */
@@ -126,7 +126,7 @@ test("SendQueue.push() grows its block up to 520 KiB and then begins another", (
 });
 
 test("SendQueue writes a frame beyond 520 KiB in pieces, and counts it with the last", () => {
-  const { push, connection, queue, drain, pool } = makeQueue({}, rawCodec({ maxPayloadBytes: 1_200_000 }));
+  const { push, connection, queue, drain, pool } = makeQueue({}, raw({ maxPayloadBytes: 1_200_000 }));
   connection.isTaking = false;
   push(pattern(1_200_000));
   const counts: unknown[] = [];
@@ -180,7 +180,7 @@ test("SendQueue.push() comes behind a broadcast that is still to be taken, and l
 
 test("SendQueue keeps what has gathered for it when another queue is sent to, or the connection is disposed of in a write", async () => {
   const first = makeQueue();
-  const second = new SendQueue(first.context, first.connection, rawCodec().createEncoder(), {
+  const second = new SendQueue(first.context, first.connection, raw().createEncoder(), {
     handleProgress: () => {},
     handleOverflow: () => {},
     handleEncodeFault: () => {},

@@ -4,7 +4,7 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
-import { rawCodec } from "@laster/net";
+import { raw } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import fc from "fast-check";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
@@ -18,7 +18,7 @@ const MOST_TURN_BYTES = 8_192;
 
 function setUp(sessions: number, handlers: { onSend?: unknown } = {}) {
   const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
-  const encoder = rawCodec({ maxPayloadBytes: 1_000_000 }).createEncoder();
+  const encoder = raw({ maxPayloadBytes: 1_000_000 }).createEncoder();
   const due: (() => void)[] = [];
   const context = makeSendQueueContext({
     clock: new FakeClock(),

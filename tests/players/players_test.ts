@@ -104,6 +104,7 @@ test("Players.claim() is closed for a session that ends before its turn, and for
   const [first, second] = [await open(), await open()];
   await players.claim("ann", first);
   const claim = players.claim("ann", second);
+  await until(() => first.state !== "open", "that the first is displaced");
   second.abort();
   await until(() => saving.length === 2, "both ends");
   for (const each of saving) each.resolve();

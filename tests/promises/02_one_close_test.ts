@@ -83,7 +83,7 @@ for (const { name: transportName, make } of transportsHere()) {
         await using pair = await startPair(make(), {
           ...options,
           onOpen: () => calls.push("open"),
-          onReceive: () => calls.push("receive"),
+          onChunk: () => calls.push("receive"),
           onSend: () => calls.push("send"),
           onClose: (session, event) => {
             calls.push("close");

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DialError, rawCodec } from "@laster/net";
+import { ConnectError, raw } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, startPair, transportsHere, until, within } from "../support.ts";
 
@@ -17,7 +17,7 @@ for (const { name, make } of transportsHere()) {
   for (const length of [-1, -(2 ** 31), 65_537, 2 ** 31 - 1]) {
     test(`Session refuses a frame of ${length} bytes before it makes room for it on ${name}`, async () => {
       const log = new CloseLog();
-      await using pair = await startPair(make(), { onClose: log.onClose }, { codec: rawCodec(), onMessage: () => {} });
+      await using pair = await startPair(make(), { onClose: log.onClose }, { codec: raw(), onMessage: () => {} });
       const { near } = await pair.connect();
       const before = pair.server.stats().pool;
       near.send(header(length));
@@ -69,10 +69,10 @@ test("TcpService.connect() rejects with limit when maxDials are under way", asyn
   await using pair = await startPair(transport, {}, { maxDials: 1, clock: new FakeClock() });
   const abort = new AbortController();
   const first = pair.client.connect({ hostname: "nowhere", port: 1, signal: abort.signal });
-  const error = await assertRejects(() => pair.client.connect({ port: pair.port }), DialError);
+  const error = await assertRejects(() => pair.client.connect({ port: pair.port }), ConnectError);
   assertEquals(error.code, "limit");
   abort.abort();
-  assertEquals((await assertRejects(() => first, DialError)).code, "aborted");
+  assertEquals((await assertRejects(() => first, ConnectError)).code, "aborted");
   await pair.connect();
 });
 

@@ -4,7 +4,7 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { type CloseEvent, rawCodec } from "@laster/net";
+import { type CloseEvent, raw } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
 
@@ -21,7 +21,7 @@ test("Session.close() waits for a peer that reads slowly, far beyond closeTimeou
   let received = 0;
   const transport = memoryTransport({ dialScript: { capacityBytes: 4_096, chunkBytes: () => 4_096 } });
   await using pair = await startPair(transport, { clock, closeTimeoutMs: 5_000 }, {
-    codec: rawCodec(),
+    codec: raw(),
     idleTimeoutMs: 0,
     async onMessage(_session, chunk) {
       await gate.promise;
@@ -49,7 +49,7 @@ test("Session.close() waits no longer for a peer that only talks", async () => {
   const clock = new FakeClock();
   const transport = memoryTransport({ dialScript: { capacityBytes: 4_096 } });
   await using pair = await startPair(transport, { clock, closeTimeoutMs: 5_000 }, {
-    codec: rawCodec(),
+    codec: raw(),
     idleTimeoutMs: 0,
     onMessage: () => new Promise<void>(() => {}),
     closeTimeoutMs: 1,
@@ -73,7 +73,7 @@ for (const { name, make } of transportsHere()) {
     const reply = pattern(REPLY_BYTES);
     const events: CloseEvent[] = [];
     await using pair = await startPair(make(), {
-      codec: rawCodec({ maxPayloadBytes: REPLY_BYTES }),
+      codec: raw({ maxPayloadBytes: REPLY_BYTES }),
       closeTimeoutMs: 20_000,
       onMessage(session) {
         session.send(reply);
@@ -82,7 +82,7 @@ for (const { name, make } of transportsHere()) {
       onClose: (_session, event) => {
         events.push(event);
       },
-    }, { codec: rawCodec() });
+    }, { codec: raw() });
 
     const runRound = async () => {
       const session = await pair.client.connect({ port: pair.port });
@@ -116,10 +116,10 @@ for (const { name, make } of transportsHere()) {
     const log = new CloseLog();
     const held = Promise.withResolvers<void>();
     await using pair = await startPair(make(), {
-      codec: rawCodec({ maxPayloadBytes: 4 * REPLY_BYTES }),
+      codec: raw({ maxPayloadBytes: 4 * REPLY_BYTES }),
       closeTimeoutMs: 50,
       onClose: log.onClose,
-    }, { codec: rawCodec(), closeTimeoutMs: 50, onMessage: () => held.promise });
+    }, { codec: raw(), closeTimeoutMs: 50, onMessage: () => held.promise });
     const { far } = await pair.connect();
     far.send(pattern(4 * REPLY_BYTES));
     const event = await within(far.close(), "the deadline");

@@ -9,7 +9,7 @@ import { setImmediate } from "node:timers";
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import {
   type Codec,
-  DialError,
+  ConnectError,
   type FrameDecoder,
   type FrameEncoder,
   type Session,
@@ -152,12 +152,12 @@ const CLOCK = "The clock failed {count} times: {error}";
 
 /** What an observer hears of while the test is armed. */
 const OBSERVED = [
-  "onRefused",
+  "onConnectionRefused",
   "onAccepted",
   "onOpened",
   "onClosed",
-  "onDialling",
-  "onDialFailed",
+  "onConnecting",
+  "onConnectFailed",
   "onMessageStart",
   "onMessageEnd",
   "onSent",
@@ -170,25 +170,25 @@ const PLACES: Readonly<Record<string, Place>> = {
     returns: "promise",
     options: (odd) => ({ onMessage: (session, payload) => odd(() => echo(session, payload)) }),
   },
-  onFrame: {
+  onMessageRange: {
     says: "handler-error",
     returns: "promise",
     options: (odd) => ({
       onMessage: undefined,
-      onFrame: (session, buffer, offset, length) => odd(() => void session.sendRange(buffer, offset, length)),
+      onMessageRange: (session, buffer, offset, length) => odd(() => void session.sendRange(buffer, offset, length)),
     }),
   },
-  onReceive: { says: "handler-error", returns: "promise", options: (odd) => ({ onReceive: () => odd(() => {}) }) },
+  onChunk: { says: "handler-error", returns: "promise", options: (odd) => ({ onChunk: () => odd(() => {}) }) },
   onSend: { says: "handler-error", returns: "promise", options: (odd) => ({ onSend: () => odd(() => {}) }) },
   onClose: {
     says: "The onClose handler of session {id} failed: {error}",
     returns: "promise",
     options: (odd) => ({ onClose: () => odd(() => {}) }),
   },
-  onRefused: {
-    says: "The onRefused handler failed: {error}",
+  onConnectionRefused: {
+    says: "The onConnectionRefused handler failed: {error}",
     returns: "promise",
-    options: (odd) => ({ maxConnections: 3, onRefused: () => odd(() => {}) }),
+    options: (odd) => ({ maxConnections: 3, onConnectionRefused: () => odd(() => {}) }),
   },
   "admission admit": {
     says: "An admission failed: {error}",
@@ -206,7 +206,7 @@ const PLACES: Readonly<Record<string, Place>> = {
       says: `The ${name} method of an observer failed: {error}`,
       returns: "promise",
       options: (odd) => ({
-        ...(name === "onRefused" ? { maxConnections: 3 } : {}),
+        ...(name === "onConnectionRefused" ? { maxConnections: 3 } : {}),
         observers: [{ [name]: () => odd(() => {}) }, {}],
       }),
     } satisfies Place,
@@ -303,7 +303,7 @@ async function provoke(place: Place, act: () => unknown): Promise<readonly strin
   during.abort();
   await settle();
   callOff.abort();
-  assertInstanceOf(await within(dial, "the dial to fail"), DialError);
+  assertInstanceOf(await within(dial, "the dial to fail"), ConnectError);
   isArmed = false;
 
   assertEquals(acts > 0, true, "the place was asked");

@@ -50,7 +50,7 @@ for (const { name, make } of transportsHere()) {
     let isHolding = true;
     let received = 0;
     await using pair = await startPair(make(), {
-      onReceive: (_session, chunk) => {
+      onChunk: (_session, chunk) => {
         received += chunk.length;
       },
       onMessage: () => isHolding ? gate.promise : undefined,

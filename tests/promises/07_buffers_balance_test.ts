@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { PoolError, rawCodec, type Session } from "@laster/net";
+import { PoolError, raw, type Session } from "@laster/net";
 import { BufferPool } from "@laster/net/buffer";
 import { assertNothingLeft, pattern, startPair, transportsHere, turn, until } from "../support.ts";
 import { printedRandom } from "../random.ts";
@@ -22,7 +22,7 @@ for (const { name, make } of transportsHere()) {
         if (payload[0] === 3) return turn();
       },
     }, {
-      codec: rawCodec(),
+      codec: raw(),
       closeTimeoutMs: 200,
       onMessage: (_session, payload) => payload.length % 7 === 0 ? turn() : undefined,
     });
@@ -54,7 +54,7 @@ for (const { name, make } of transportsHere()) {
 
   test(`TcpService has every buffer back when stopped in the middle of large frames on ${name}`, async () => {
     await using pair = await startPair(make(), { closeTimeoutMs: 100, onMessage: () => new Promise<void>(() => {}) }, {
-      codec: rawCodec({ maxPayloadBytes: 100_000 }),
+      codec: raw({ maxPayloadBytes: 100_000 }),
       closeTimeoutMs: 100,
     });
     for (let count = 0; count < 8; count++) {

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { rawCodec } from "@laster/net";
+import { raw } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { CloseLog, pattern, startPair, transportsHere, turn, within } from "../support.ts";
 
@@ -30,7 +30,7 @@ test("Session stays open while the peer sends, a single byte of a frame too", as
     idleTimeoutMs: 1_000,
     onMessage: () => {},
     onClose: log.onClose,
-  }, { codec: rawCodec() });
+  }, { codec: raw() });
   const { near } = await pair.connect();
   for (let elapsedMs = 0; elapsedMs < 10_000; elapsedMs += 999) {
     near.send(new Uint8Array(1));
@@ -56,7 +56,7 @@ test("Session is not idle while its own handler keeps it from reading, as long a
       return gate.promise;
     },
     onClose: log.onClose,
-  }, { codec: rawCodec(), closeTimeoutMs: 100, onMessage: () => step.promise });
+  }, { codec: raw(), closeTimeoutMs: 100, onMessage: () => step.promise });
   const { near } = await pair.connect();
   near.send(new Uint8Array([1, 0, 0, 0, 7]));
   for (let elapsedMs = 0; elapsedMs < 10_000; elapsedMs += 900) {

@@ -15,7 +15,7 @@ for (const { name, make } of transportsHere()) {
     const total = 120_000;
     await using pair = await startPair(make(), {
       framesPerTurn: FRAMES_PER_TURN,
-      onFrame(session, _buffer, _offset, length) {
+      onMessageRange(session, _buffer, _offset, length) {
         if (length === 0) flooded++;
         else {
           floodedAtPing = flooded;

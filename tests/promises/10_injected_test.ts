@@ -3,7 +3,7 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { DialError, silentLogger, TcpService } from "@laster/net";
+import { ConnectError, silentLogger, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { nodeTransport } from "@laster/net/transport";
 import { bytes, startPair, text, until } from "../support.ts";
@@ -29,7 +29,7 @@ async function run(): Promise<readonly string[]> {
   }, { clock, random, idleTimeoutMs: 0, onMessage: (_session, payload) => note(`echo ${text(payload)}`) });
   const silent = assertRejects(
     () => pair.client.connect({ hostname: "silent", port: 1, timeoutMs: 700, retries: 2 }),
-    DialError,
+    ConnectError,
   );
   await clock.advance(10_000);
   note(`${(await silent).code}`);
@@ -76,7 +76,7 @@ async function runQuietly(): Promise<void> {
   await server.start();
   await client.start();
   await server.listen({ port: 1 });
-  const refused = assertRejects(() => client.connect({ port: 2, retries: 1 }), DialError);
+  const refused = assertRejects(() => client.connect({ port: 2, retries: 1 }), ConnectError);
   await clock.advance(1_000);
   await refused;
   const session = await client.connect({ hostname: "0.0.0.0", port: 1 });

@@ -57,7 +57,7 @@ function setUp({ lastWord, open, ...options }: Partial<AcceptorOptions & Accepti
     admission: [],
     countSessions: () => counts.sessions,
     isAccepting: () => true,
-    onRefused: ({ reason }) => refused.push(reason),
+    onConnectionRefused: ({ reason }) => refused.push(reason),
     ...options,
   });
   const listener = acceptor.forListener({

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DialError, type DialErrorCode } from "@laster/net";
+import { ConnectError, type ConnectErrorCode } from "@laster/net";
 import { FakeClock, memoryPair } from "@laster/net/testing";
 import type { Connection, DialOptions, Transport } from "@laster/net/transport";
 import { type ConnectOptions, Connector, resolveDial } from "../../src/service/connector.ts";
@@ -33,8 +33,8 @@ function setUp(random: () => number = () => 0) {
     dials,
     dial: (options: Partial<ConnectOptions> = {}) => connector.dial(resolveDial({ port: 1, ...options })),
     /** Fails the last attempt. */
-    async refuse(code: DialErrorCode = "refused") {
-      dials.at(-1)?.answer.reject(new DialError(code, "127.0.0.1:1"));
+    async refuse(code: ConnectErrorCode = "refused") {
+      dials.at(-1)?.answer.reject(new ConnectError(code, "127.0.0.1:1"));
       await clock.advance(0);
     },
   };
@@ -178,12 +178,12 @@ test("Connector.dial() fails at once by a signal that is aborted, and in the pau
   assertEquals([state, attempts, clock.timerCount, dials.length], ["failed", 1, 0, 2]);
 });
 
-test("Connector.dial() makes a DialError of whatever else a transport fails with, and does not try again", async () => {
+test("Connector.dial() makes a ConnectError of whatever else a transport fails with, and does not try again", async () => {
   const { dials, dial, clock } = setUp();
   const result = dial({ retries: 5 });
   const bug = new RangeError("a bug");
   dials[0].answer.reject(bug);
-  const { state, error, attempts } = await result as { state: string; error: DialError; attempts: number };
+  const { state, error, attempts } = await result as { state: string; error: ConnectError; attempts: number };
   assertEquals([state, error.code, error.cause, attempts], ["failed", "unknown", bug, 1]);
   assertEquals(clock.timerCount, 0);
 });

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DialError, ListenError, silentLogger, TcpService } from "@laster/net";
+import { ConnectError, ListenError, silentLogger, TcpService } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import type { Transport } from "@laster/net/transport";
 import { assertNothingLeft, bytes, type Pair, startPair, transportsHere, turn, until, within } from "../support.ts";
@@ -25,7 +25,7 @@ for (const { name, make } of transportsHere()) {
       await within(Promise.all(stops), "stop()");
       for (const result of await within(settled, "the dials")) {
         if (result.status === "fulfilled") continue;
-        assert(result.reason instanceof DialError, `${result.reason}`);
+        assert(result.reason instanceof ConnectError, `${result.reason}`);
         assert(["aborted", "refused", "reset"].includes(result.reason.code), result.reason.code);
       }
       await pair[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { DialError, silentLogger, TcpService, type TcpServiceOptions } from "@laster/net";
+import { ConnectError, silentLogger, TcpService, type TcpServiceOptions } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { startPair, transportsHere, turn, until, within } from "../support.ts";
 
@@ -41,7 +41,7 @@ test("TcpService.connect() that retries tells of each attempt that failed, and o
   await clock.advance(MIN_RETRY_DELAY_MS);
   assertEquals([log[1], counts()], ["attempt 2 refused 200 t tcp", [1, 0, 2]]);
   await clock.advance(2 * MIN_RETRY_DELAY_MS);
-  await assertRejects(() => dial, DialError);
+  await assertRejects(() => dial, ConnectError);
   assertEquals([log.slice(2), counts()], [["failed 3 refused t"], [0, 1, 3]]);
   await client.stop();
 });
@@ -77,7 +77,7 @@ test("TcpService.connect() goes on whatever onConnectAttemptFailed does, and rep
     const dial = client.connect({ port: 1, retries: 1 });
     dial.catch(() => {});
     await clock.advance(MIN_RETRY_DELAY_MS);
-    await assertRejects(() => dial, DialError, "refused");
+    await assertRejects(() => dial, ConnectError, "refused");
     assertEquals(log, ["failed 2 refused undefined"]);
     await client.stop();
   }
@@ -90,7 +90,7 @@ test("TcpService.stop() ends a dial that retries for ever", async () => {
   dial.catch(() => {});
   await clock.advance(250);
   await client.stop();
-  await assertRejects(() => dial, DialError);
+  await assertRejects(() => dial, ConnectError);
   assertEquals([log.at(-1), counts()], ["failed 2 aborted undefined", [0, 1, 2]], "two attempts were made");
   assertEquals(clock.timerCount, 0);
 });

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { rawCodec, simpleBinary } from "@laster/net";
+import { raw, simpleBinary } from "@laster/net";
 import { compression, staged } from "@laster/net/stages";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { framesOf, RawPeer } from "../raw_peer.ts";
@@ -113,7 +113,7 @@ test("Session does not count frames that do not expand", async () => {
 async function encode(makeCodec: () => ReturnType<typeof simpleBinary>, payload: Uint8Array, count: number) {
   const chunks: Uint8Array[] = [];
   await using pair = await startPair(memoryTransport(), {
-    codec: rawCodec(),
+    codec: raw(),
     onMessage: (_, chunk) => {
       chunks.push(chunk.slice());
     },

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { DialError, ListenError, ServiceStateError, silentLogger, TcpService } from "@laster/net";
+import { ConnectError, ListenError, ServiceStateError, silentLogger, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import type { Transport } from "@laster/net/transport";
 import { assertNothingLeft, bytes, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
@@ -151,7 +151,7 @@ test("TcpService does not pass maxConnections when a dial and a connection arriv
   });
   await using client = new TcpService({ transport });
   await Promise.all([target.start(), service.start(), client.start()]);
-  const dial = assertRejects(() => service.connect({ port: 7 }), DialError);
+  const dial = assertRejects(() => service.connect({ port: 7 }), ConnectError);
   await client.connect({ port: 8 });
   assertEquals((await dial).code, "limit");
   assertEquals([service.sessionCount, events], [1, [["limit", 1]]]);
@@ -296,7 +296,7 @@ for (const { name, make } of transportsHere()) {
     for (let count = 0; count < 3; count++) await turn();
     await within(listener.close(), "the listener to close");
     const results = await within(Promise.allSettled(dials), "the dials");
-    for (const result of results) if (result.status === "rejected") assert(result.reason instanceof DialError);
+    for (const result of results) if (result.status === "rejected") assert(result.reason instanceof ConnectError);
     // What the system had taken and the listener had not is reset or ended.
     await until(() => pair.client.sessionCount === pair.server.sessionCount, "both ends to agree");
     await pair.connect();

@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DialError, type ServiceObserver, silentLogger, simpleBinary, TcpService } from "@laster/net";
+import { ConnectError, type ServiceObserver, silentLogger, simpleBinary, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { FaultLog } from "../../src/session/fault_log.ts";
 import { observeHandlers } from "../../src/service/observed_handlers.ts";
@@ -16,11 +16,11 @@ for (const { name, make } of transportsHere()) {
     const observer: ServiceObserver = {
       onListening: (event) => note(`listening ${event.name} ${event.address.kind}`),
       onAccepted: ({ listener, remoteAddress }) => note(`accepted ${listener.kind} ${remoteAddress.kind}`),
-      onRefused: ({ reason }) => note(`refused ${reason}`),
+      onConnectionRefused: ({ reason }) => note(`refused ${reason}`),
       onOpened: ({ state }) => note(`opened ${state}`),
       onClosed: ({ state }, { reason }) => note(`closed ${state} ${reason}`),
-      onDialling: ({ address, token }) => note(`dialling ${address.kind} ${token}`),
-      onDialFailed: ({ error, token }) => note(`dial failed ${error.code} ${token}`),
+      onConnecting: ({ address, token }) => note(`dialling ${address.kind} ${token}`),
+      onConnectFailed: ({ error, token }) => note(`dial failed ${error.code} ${token}`),
       onFault: ({ level, message }) => note(`fault ${level} ${message}`),
       onMessageStart: (_session, length) => note(`message of ${length}`),
       onMessageEnd: () => note("message done"),
@@ -90,9 +90,9 @@ test("an observer hears of dials, and of those that fail", async () => {
     transport: memoryTransport(),
     logger: silentLogger(),
     observers: [{
-      onDialling: ({ token }) => void log.push(`dialling ${token}`),
-      onDialFailed: ({ error, token, attempts }) =>
-        void log.push(`failed ${token} ${attempts} ${error instanceof DialError}`),
+      onConnecting: ({ token }) => void log.push(`dialling ${token}`),
+      onConnectFailed: ({ error, token, attempts }) =>
+        void log.push(`failed ${token} ${attempts} ${error instanceof ConnectError}`),
     }],
   });
   await service.start();

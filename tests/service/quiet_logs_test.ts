@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { consoleLogger, type Logger, rawCodec, simpleBinary, TcpService, type TcpServiceOptions } from "@laster/net";
+import { consoleLogger, type Logger, raw, simpleBinary, TcpService, type TcpServiceOptions } from "@laster/net";
 import { checksum, compression, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { frameOf, RawPeer } from "../raw_peer.ts";
@@ -101,7 +101,7 @@ test("TcpService logs one session's fault once, however many of its messages are
   const transport = memoryTransport();
   await using pair = await startPair(transport, {
     logger,
-    codec: rawCodec(),
+    codec: raw(),
     onMessage() {
       throw new Error("mine");
     },

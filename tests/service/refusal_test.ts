@@ -15,7 +15,7 @@ for (const { name, make } of transportsHere()) {
     await using pair = await startPair(make(), {
       maxConnections: 1,
       refusalMessage: FULL,
-      onRefused: (event) => refused.push(event),
+      onConnectionRefused: (event) => refused.push(event),
     });
     await pair.connect();
     const heard: string[] = [];
@@ -60,12 +60,12 @@ for (const { name, make } of transportsHere()) {
     await pair[Symbol.asyncDispose]();
   });
 
-  test(`TcpService goes on whatever onRefused does, on ${name}`, async () => {
+  test(`TcpService goes on whatever onConnectionRefused does, on ${name}`, async () => {
     const faults: string[] = [];
     let calls = 0;
     await using pair = await startPair(make(), {
       maxConnections: 1,
-      onRefused() {
+      onConnectionRefused() {
         if (calls++ === 0) throw Object.create(null);
         return Promise.reject(new Error("later"));
       },
@@ -79,7 +79,7 @@ for (const { name, make } of transportsHere()) {
     }
     near.send(bytes("hi"));
     assertEquals(text(await within(near.receive(), "the answer") ?? bytes("none")), "hi");
-    assertEquals([calls, faults[0]], [2, "The onRefused handler failed: {error}"]);
+    assertEquals([calls, faults[0]], [2, "The onConnectionRefused handler failed: {error}"]);
   });
 }
 
@@ -88,7 +88,7 @@ test("TcpService refuses with open-files, and says so at its start, where the pr
   const refused: string[] = [];
   const transport = { ...memoryTransport(), traits: { maxOpenFiles: 100 } };
   await using pair = await startPair(transport, {
-    onRefused: ({ reason }) => refused.push(reason),
+    onConnectionRefused: ({ reason }) => refused.push(reason),
     logger: { ...silentLogger(), warn: (_message, properties) => warnings.push(properties) },
   });
   assertEquals(warnings, [{ sessions: 36, maxConnections: 10_000, maxOpenFiles: 100 }]);

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { connect, type ConnectSessionOptions, DialError, ListenError, serve, silentLogger } from "@laster/net";
+import { connect, ConnectError, type ConnectSessionOptions, ListenError, serve, silentLogger } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, text, transportsHere, until, within } from "../support.ts";
 
@@ -42,7 +42,7 @@ test("connect() leaves nothing once its session is over, nor if it does not come
   await within(session.finished, "the end");
   await clock.advance(0);
   assertEquals([closes, clock.timerCount], [1, 0]);
-  const error = await assertRejects(() => connect({ transport, clock, port: 1, logger: silentLogger() }), DialError);
+  const error = await assertRejects(() => connect({ transport, clock, port: 1, logger: silentLogger() }), ConnectError);
   assertEquals([error.code, clock.timerCount], ["refused", 0]);
 });
 

@@ -3,7 +3,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { lengthPrefixed, type Session, simpleBinary, TcpService } from "@laster/net";
-import { rawCodec } from "@laster/net/codec";
+import { raw } from "@laster/net/codec";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, socketTransportsHere, text, until } from "../support.ts";
 
@@ -32,7 +32,7 @@ for (const { name, make } of socketTransportsHere()) {
     await client.start();
     const player = await client.connect({ port: ports[0] });
     const admin = await client.connect({ port: ports[1], codec: lengthPrefixed({ width: 2 }) });
-    const refused = await client.connect({ port: ports[2], codec: rawCodec() });
+    const refused = await client.connect({ port: ports[2], codec: raw() });
     player.send(bytes("hello"));
     admin.send(bytes("hello"));
     assertEquals(text(await player.receive() ?? bytes("")), "players: hello");
@@ -131,7 +131,7 @@ test("TcpService refuses settings that make no sense when it is made, and when i
   await service.start();
   await assertRejects(() => service.listen({ port: 1, ...wrong }), RangeError, "highWaterMarkBytes");
   await assertRejects(() => service.connect({ port: 1, ...wrong }), RangeError, "highWaterMarkBytes");
-  const codec = {} as unknown as ReturnType<typeof rawCodec>;
+  const codec = {} as unknown as ReturnType<typeof raw>;
   await assertRejects(() => service.connect({ port: 1, codec }), TypeError, "Cannot create dial as codec must be");
   await assertRejects(() => service.listen({ port: 1, codec }), TypeError, "Cannot create listener as codec must be");
 });

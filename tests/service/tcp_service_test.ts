@@ -111,7 +111,7 @@ for (const { name, make } of transportsHere()) {
     await until(() => pair.server.sessionCount === 1, "the session");
     const [far] = pair.server.sessions();
     const address = { kind: "tcp", hostname: "127.0.0.1", port: pair.port } as const;
-    assertEquals([far.data.score, near.origin], [2, { kind: "dialled", address, token: "mine" }]);
+    assertEquals([far.data.score, near.origin], [2, { kind: "connected", address, token: "mine" }]);
     assertEquals(far.origin, { kind: "accepted", listener: { name: undefined, address } });
     assertEquals(near.remoteAddress, { kind: "tcp", hostname: "127.0.0.1", port: pair.port });
     assertEquals(far.remoteAddress, near.localAddress);
@@ -156,7 +156,7 @@ test("TcpService begins the dials of its options, and tells when they fail", asy
     clock,
     logger: silentLogger(),
     dials: [{ port: 1, token: "good", retries: 5 }, { port: 2, token: "bad" }],
-    onOpen: (session) => opened.push(session.origin.kind === "dialled" && session.origin.token),
+    onOpen: (session) => opened.push(session.origin.kind === "connected" && session.origin.token),
     onConnectFailed: ({ token, error, attempts }) => failures.push([token, error.code, attempts]),
   });
   await client.start();

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { rawCodec } from "@laster/net";
+import { raw } from "@laster/net";
 import { pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
 
 const TURNS = 10;
@@ -18,7 +18,7 @@ for (const { name, make } of transportsHere()) {
           assertEquals(payload, copy);
           checked++;
         },
-      }, { codec: rawCodec({ maxPayloadBytes: 100_000 }) });
+      }, { codec: raw({ maxPayloadBytes: 100_000 }) });
       const { near } = await pair.connect();
       for (let index = 0; index < 5; index++) {
         const frame = new Uint8Array(4 + size);

@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { rawCodec } from "@laster/net/codec";
+import { raw } from "@laster/net/codec";
 import { checksum, staged } from "@laster/net/stages";
 import { heartbeat, PING_FRAME } from "../../examples/heartbeat_codec.ts";
 import { bytes, startPair, text, transportsHere, until } from "../support.ts";
@@ -47,7 +47,7 @@ for (const { name, make } of transportsHere()) {
     };
     const gate = Promise.withResolvers<void>();
     await using pair = await startPair(make(), { codec: server, onMessage: () => {} }, {
-      codec: rawCodec(),
+      codec: raw(),
       onMessage: () => gate.promise,
     });
     const { near, far } = await pair.connect();

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type CloseEvent, rawCodec, type Session } from "@laster/net";
+import { type CloseEvent, raw, type Session } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import {
   bytes,
@@ -47,7 +47,7 @@ for (const { name, make } of transportsHere()) {
         session.abort();
       },
       onMessage: () => calls.push("message"),
-      onReceive: () => calls.push("receive"),
+      onChunk: () => calls.push("receive"),
       onClose: (_session, { reason }) => calls.push(reason),
     }, { onMessage: () => {} });
     // The reset may overtake the dial.
@@ -134,10 +134,10 @@ for (const { name, make } of transportsHere()) {
   test(`Session tells the unsent of a peer that never reads, after closeTimeoutMs, on ${name}`, async () => {
     const log = new CloseLog();
     await using pair = await startPair(make(), {
-      codec: rawCodec({ maxPayloadBytes: 32_000_000 }),
+      codec: raw({ maxPayloadBytes: 32_000_000 }),
       closeTimeoutMs: 100,
       onClose: log.onClose,
-    }, { closeTimeoutMs: 40, codec: rawCodec(), onMessage: () => new Promise<void>(() => {}) });
+    }, { closeTimeoutMs: 40, codec: raw(), onMessage: () => new Promise<void>(() => {}) });
     const { far } = await pair.connect();
     far.send(pattern(32), { flush: "now" });
     await until(() => pair.client.stats().receivedFrames === 1, "the client to hang");
@@ -249,13 +249,13 @@ for (const [what, payloads] of [["many messages", 40], ["one large message", 1]]
     const payload = pattern(2_400_000 / payloads);
     await using pair = await startPair(memoryTransport({ dialScript: { capacityBytes: 65_536 } }), {
       clock,
-      codec: rawCodec({ maxPayloadBytes: payload.length }),
+      codec: raw({ maxPayloadBytes: payload.length }),
       closeTimeoutMs: CLOSE_TIMEOUT_MS,
       maxQueuedBytes: 10_000_000,
       onClose: log.onClose,
     }, {
       closeTimeoutMs: 50,
-      codec: rawCodec(),
+      codec: raw(),
       onMessage: () => new Promise<void>((resolve) => isReading && clock.setTimer(resolve, 600)),
     });
     const { far } = await pair.connect();
@@ -299,8 +299,8 @@ test("Session.close() in order after a payload of no bytes on a raw codec that i
   const clock = new FakeClock();
   await using pair = await startPair(memoryTransport({ acceptScript: { writeBytes: () => 100 } }), {
     clock,
-    codec: rawCodec(),
-  }, { codec: rawCodec(), onMessage: () => {} });
+    codec: raw(),
+  }, { codec: raw(), onMessage: () => {} });
   const { far } = await pair.connect();
   far.send(pattern(256), { flush: "now" });
   far.send(new Uint8Array(0));

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { type Codec, rawCodec, type SendResult, type Session, type SessionLimits, simpleBinary } from "@laster/net";
+import { type Codec, raw, type SendResult, type Session, type SessionLimits, simpleBinary } from "@laster/net";
 import { type MemoryConnection, memoryTransport } from "@laster/net/transport";
 import { checkLater } from "../property.ts";
 import { frameOf, RawPeer } from "../raw_peer.ts";
@@ -79,7 +79,7 @@ const LIMITS = fc.record({
 });
 
 const CODECS: Record<string, (maxPayloadBytes: number) => Codec> = {
-  rawCodec: (maxPayloadBytes) => rawCodec({ maxPayloadBytes }),
+  raw: (maxPayloadBytes) => raw({ maxPayloadBytes }),
   simpleBinary: (maxPayloadBytes) => simpleBinary({ maxPayloadBytes }),
 };
 
@@ -112,9 +112,9 @@ for (const [codecName, makeCodec] of Object.entries(CODECS)) {
             if (step.peer === "unstall") connection.unstall();
             if (step.isInHandler) {
               asked.push(step);
-              await peer.write(codecName === "rawCodec" ? bytes("?") : frameOf(bytes("?")));
+              await peer.write(codecName === "raw" ? bytes("?") : frameOf(bytes("?")));
               // Of a raw codec two in one chunk would be one message.
-              if (codecName === "rawCodec") {
+              if (codecName === "raw") {
                 connection.unstall();
                 await until(() => handled === asked.length, "the answer");
               }
@@ -127,7 +127,7 @@ for (const [codecName, makeCodec] of Object.entries(CODECS)) {
           assertEquals(sender.isRefused, false, sender.answers.join());
           await Promise.all(outside);
           await until(isSent, "all are sent");
-          const expected = sender.sent.flatMap((payload) => [...codecName === "rawCodec" ? payload : frameOf(payload)]);
+          const expected = sender.sent.flatMap((payload) => [...codecName === "raw" ? payload : frameOf(payload)]);
           await until(() => peer.receivedBytes === expected.length, "the peer has all");
           assertEquals(peer.received, expected);
           connection.abort();

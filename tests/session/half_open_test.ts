@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { rawCodec, type Session } from "@laster/net";
+import { raw, type Session } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, startPair, text, transportsHere, until, within } from "../support.ts";
 
@@ -96,7 +96,7 @@ test("A half-open session whose peer ended inside a frame is truncated", async (
   let ends = 0;
   const log = new CloseLog();
   await using pair = await startPair(transport, { allowHalfOpen: true, onEnd: () => ends++, onClose: log.onClose }, {
-    codec: rawCodec(),
+    codec: raw(),
   });
   const near = await pair.client.connect({ port: pair.port });
   near.send(new Uint8Array([9, 0]));

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { rawCodec, simpleBinary } from "@laster/net";
+import { raw, simpleBinary } from "@laster/net";
 import { checkRange, resolveSessionLimits } from "../../src/session/limits.ts";
 
 const ENCODER = simpleBinary().createEncoder();
@@ -30,7 +30,7 @@ test("resolveSessionLimits() fills in the defaults that the docs name", () => {
 });
 
 test("resolveSessionLimits() makes room for one longest frame above the mark", () => {
-  const encoder = rawCodec({ maxPayloadBytes: 10_000_000 }).createEncoder();
+  const encoder = raw({ maxPayloadBytes: 10_000_000 }).createEncoder();
   assertEquals(resolveSessionLimits({}, encoder).maxQueuedBytes, 532_480 + 10_000_000);
   const low = resolveSessionLimits({ highWaterMarkBytes: 0 }, ENCODER);
   assertEquals([low.lowWaterMarkBytes, low.maxQueuedBytes], [0, LONGEST_FRAME_BYTES]);

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { rawCodec, type Session, SessionClosedError, simpleBinary } from "@laster/net";
+import { raw, type Session, SessionClosedError, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
@@ -117,7 +117,7 @@ for (const { name, make } of transportsHere()) {
   });
 
   test(`Session loop throws what ended the session, with the error behind it, on ${name}`, async () => {
-    await using pair = await startPair(make(), {}, { codec: rawCodec() });
+    await using pair = await startPair(make(), {}, { codec: raw() });
     const { near, far } = await pair.connect();
     near.send(new Uint8Array([2, 0, 0, 0, 104, 105, 255, 255, 255, 255]));
     const heard: string[] = [];
@@ -220,12 +220,12 @@ test("Session loop ends the session's wait when its service stops", async () => 
   assertEquals(await within(ended, "the loop's end"), "ended");
 });
 
-test("Session gives the rest of a chunk to the loop when onFrame starts one, and does not wait for it", async () => {
+test("Session gives the rest of a chunk to the loop when onMessageRange starts one, and does not wait for it", async () => {
   const handled: string[] = [];
   const looped: string[] = [];
   await using pair = await startPair(memoryTransport(), {
     codec: simpleBinary(),
-    onFrame(session, buffer, offset, length) {
+    onMessageRange(session, buffer, offset, length) {
       handled.push(text(buffer.subarray(offset, offset + length)));
       if (handled.length > 1) return;
       (async () => {

@@ -105,14 +105,14 @@ for (const { name, make } of transportsHere()) {
   test(`Session hands out plain arrays, whose slice() copies, on ${name}`, async () => {
     const seen: Uint8Array[] = [];
     const kept: Uint8Array[] = [];
-    const onReceive = (_session: unknown, chunk: Uint8Array) => void seen.push(chunk);
+    const onChunk = (_session: unknown, chunk: Uint8Array) => void seen.push(chunk);
     const onMessage = (_session: unknown, payload: Uint8Array) => {
       seen.push(payload);
       const copy = payload.slice();
       payload.fill(0);
       kept.push(copy);
     };
-    await using pair = await startPair(make(), { onReceive, onMessage }, { onReceive, onMessage });
+    await using pair = await startPair(make(), { onChunk, onMessage }, { onChunk, onMessage });
     const near = await pair.client.connect({ port: pair.port });
     near.send(bytes("from the client"));
     await until(() => kept.length === 1, "it is there");

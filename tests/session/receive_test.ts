@@ -2,14 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  fixedLength,
-  rawCodec,
-  ReceiveTimeoutError,
-  type Session,
-  SessionClosedError,
-  simpleBinary,
-} from "@laster/net";
+import { fixedLength, raw, ReceiveTimeoutError, type Session, SessionClosedError, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
@@ -100,7 +93,7 @@ for (const { name, make } of transportsHere()) {
   });
 
   test(`Session.switchCodec() between two receives has the next message cut by the other codec on ${name}`, async () => {
-    await using pair = await startPair(make(), { codec: rawCodec() });
+    await using pair = await startPair(make(), { codec: raw() });
     const { near, far } = await pair.connect();
     // A frame of `simpleBinary()`, two of four bytes, and one of `simpleBinary()` again.
     far.send(new Uint8Array([2, 0, 0, 0, 104, 105, ...bytes("abcdefgh"), 1, 0, 0, 0, 33]));
@@ -112,7 +105,7 @@ for (const { name, make } of transportsHere()) {
   });
 
   test(`Session.receive() throws what ended the session by a fault, each time, on ${name}`, async () => {
-    await using pair = await startPair(make(), { codec: rawCodec() });
+    await using pair = await startPair(make(), { codec: raw() });
     const { near, far } = await pair.connect();
     far.send(new Uint8Array([1, 0, 0, 0, 33, 255, 255, 255, 255]));
     assertEquals(await take(near), "!");

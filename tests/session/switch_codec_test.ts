@@ -4,7 +4,7 @@
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
-import { type Codec, type FrameEncoder, FrameReader, lengthPrefixed, rawCodec, simpleBinary } from "@laster/net/codec";
+import { type Codec, type FrameEncoder, FrameReader, lengthPrefixed, raw, simpleBinary } from "@laster/net/codec";
 import { encryption, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import type { Connection, Transport } from "@laster/net/transport";
@@ -355,7 +355,7 @@ test("Session.switchCodec() gives the memory of the frame back that had begun", 
   peer.write(Uint8Array.of(0, 100, 0, 0, 1, 2, 3));
   await until(() => far.stats.receivedBytes === 7, "the bytes");
   assertEquals(pair.server.stats().pool.outstanding, 1);
-  far.switchCodec(rawCodec());
+  far.switchCodec(raw());
   await until(() => far.stats.receivedFrames === 1, "the bytes as a message");
   await until(() => pair.server.stats().pool.outstanding === 0, "the memory");
 });
@@ -391,7 +391,7 @@ async function hearInPieces(
     maxQueuedBytes: 2 ** 31,
     ...options,
     onMessage: (_session, payload) => heard.push(text(payload)),
-  }, { codec: rawCodec() });
+  }, { codec: raw() });
   const { near, far } = await pair.connect();
   const whole = frame(BIG.createEncoder(), bytes(LINE));
   near.send(whole.subarray(0, 10), { flush: "now" });
@@ -405,12 +405,12 @@ async function hearInPieces(
 }
 
 for (const { name, make } of transportsHere()) {
-  test(`Session.switchCodec() in onReceive keeps the frame that has begun on ${name}`, async () => {
+  test(`Session.switchCodec() in onChunk keeps the frame that has begun on ${name}`, async () => {
     let chunks = 0;
-    const onReceive = (session: Session) => {
+    const onChunk = (session: Session) => {
       if (++chunks === 2) session.switchCodec(BIG);
     };
-    assertEquals(await hearInPieces(make(), { onReceive }, () => {}), [LINE]);
+    assertEquals(await hearInPieces(make(), { onChunk }, () => {}), [LINE]);
   });
 
   test(`Session.switchCodec() in onSend keeps the frame that has begun on ${name}`, async () => {
@@ -426,7 +426,7 @@ test("Session.switchCodec() in onSend cuts a frame that is whole in the new code
     maxQueuedBytes: 2 ** 31,
     onSend: (session) => session.switchCodec(BIG),
     onMessage: (_session, payload) => heard.push(text(payload)),
-  }, { codec: rawCodec() });
+  }, { codec: raw() });
   const { near, far } = await pair.connect();
   near.send(frame(BIG.createEncoder(), bytes(LINE)));
   await until(() => far.stats.receivedBytes > 0, "the frame");
@@ -441,7 +441,7 @@ for (const whenFull of ["drop-oldest", "latest-per-key"] as const) {
     let heard = new Uint8Array(0);
     const gate = Promise.withResolvers<void>();
     await using pair = await startPair(transport, { whenFull, maxQueuedBytes: 20_000_000, onMessage: () => {} }, {
-      codec: rawCodec(),
+      codec: raw(),
       onMessage(_session, payload) {
         heard = join([heard, payload]) as Uint8Array<ArrayBuffer>;
         return gate.promise;

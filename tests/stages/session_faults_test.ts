@@ -198,7 +198,7 @@ test("Session hands out views of the chunk when payloads are summed, or compress
     const payloads: ArrayBufferLike[] = [];
     await using pair = await startPair(memoryTransport(), {
       codec: staged(simpleBinary(), stages),
-      onReceive: (_session, received) => chunk = received.buffer,
+      onChunk: (_session, received) => chunk = received.buffer,
       onMessage: (_session, payload) => payloads.push(payload.buffer),
     }, { codec: staged(simpleBinary(), stages) });
     const { near } = await pair.connect();

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { toConnectionError, toDialError, toListenError } from "../../src/transport/error_codes.ts";
+import { toConnectError, toConnectionError, toListenError } from "../../src/transport/error_codes.ts";
 
 /** An error as Node and Bun make them. */
 function withCode(code: string): Error {
@@ -20,15 +20,15 @@ test("toListenError() knows the codes of Node and Bun and the names of Deno", ()
   assertEquals(toListenError(withName("NotCapable"), "a").code, "permission-denied");
 });
 
-test("toDialError() prefers the code to the name", () => {
+test("toConnectError() prefers the code to the name", () => {
   const cause = Object.assign(withCode("ECONNREFUSED"), { name: "TimedOut" });
-  const error = toDialError(cause, "127.0.0.1:9");
+  const error = toConnectError(cause, "127.0.0.1:9");
   assertEquals([error.code, error.address], ["refused", "127.0.0.1:9"]);
   assertStrictEquals(error.cause, cause);
 });
 
-test("toDialError() knows an abort", () => {
-  assertEquals(toDialError(new DOMException("x", "AbortError"), "a").code, "aborted");
+test("toConnectError() knows an abort", () => {
+  assertEquals(toConnectError(new DOMException("x", "AbortError"), "a").code, "aborted");
 });
 
 test("toConnectionError() knows resets and timeouts", () => {
@@ -40,7 +40,7 @@ test("toConnectionError() knows resets and timeouts", () => {
 test("the translations take anything for a cause", () => {
   for (const cause of [undefined, null, "text", 5, {}, withCode("EWHAT"), withCode("constructor")]) {
     assertEquals(toListenError(cause, "a").code, "unknown");
-    assertEquals(toDialError(cause, "a").code, "unknown");
+    assertEquals(toConnectError(cause, "a").code, "unknown");
     assertEquals(toConnectionError(cause).code, "unknown");
   }
 });

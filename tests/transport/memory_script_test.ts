@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DialError } from "../../src/errors.ts";
+import { ConnectError } from "../../src/errors.ts";
 import { memoryPair, memoryTransport } from "../../src/transport/memory.ts";
 import type { MemoryConnection, MemoryScript } from "../../src/transport/memory_connection.ts";
 import { turn } from "../support.ts";
@@ -138,7 +138,7 @@ test("memoryTransport() never answers a dial to silentHosts, until it is aborted
     await turn();
     assertEquals(isAnswered, false);
     controller.abort();
-    assertEquals((await assertRejects(() => dialling, DialError)).code, "aborted");
+    assertEquals((await assertRejects(() => dialling, ConnectError)).code, "aborted");
   }
 });
 
@@ -167,6 +167,6 @@ test("memoryTransport() gives its scripts to accepted and dialled ends", async (
 test("memoryTransport() keeps its address space to itself", async () => {
   const address = { kind: "tcp", hostname: "127.0.0.1", port: 7 } as const;
   const listener = await memoryTransport().listen(address, { onConnection: () => {}, onAcceptError: () => {} });
-  assertEquals((await assertRejects(() => memoryTransport().connect(address), DialError)).code, "refused");
+  assertEquals((await assertRejects(() => memoryTransport().connect(address), ConnectError)).code, "refused");
   await listener.close();
 });

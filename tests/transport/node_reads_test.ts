@@ -2,7 +2,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DialError } from "../../src/errors.ts";
+import { ConnectError } from "../../src/errors.ts";
 import { Delivery } from "../../src/transport/delivery.ts";
 import { connectNode } from "../../src/transport/node.ts";
 import { NodeReads } from "../../src/transport/node_reads.ts";
@@ -62,6 +62,6 @@ test("connectNode() gives the memory of a dial that failed back", async () => {
   const buffer = pool.take(0);
   pool.give(buffer); // The dial is lent it.
   const address = { kind: "unix", path: "/nowhere/at-all.sock" } as const;
-  await assertRejects(() => connectNode(address, {}, pool), DialError);
+  await assertRejects(() => connectNode(address, {}, pool), ConnectError);
   await until(() => pool.take(0) === buffer, "the memory is back");
 });

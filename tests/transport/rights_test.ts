@@ -18,7 +18,7 @@ test("Transport refuses to dial and to listen without the right to", { skip }, a
   const child = new Child("rights_child.ts", { arguments: [], openFiles: 256, runtimeArguments });
   try {
     await child.line("end");
-    assertEquals(child.count("dial DialError permission-denied"), 3, `${child.lines}`);
+    assertEquals(child.count("dial ConnectError permission-denied"), 3, `${child.lines}`);
     assertEquals(child.count("listen ListenError permission-denied"), 3, `${child.lines}`);
   } finally {
     await child.kill();

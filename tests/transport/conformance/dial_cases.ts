@@ -1,7 +1,7 @@
 // Conformance: dials that do not come about. Runtime neutral.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { DialError } from "../../../src/errors.ts";
+import { ConnectError } from "../../../src/errors.ts";
 import type { Address } from "../../../src/transport/address.ts";
 import { benchCase, type Suite } from "./suite.ts";
 
@@ -11,14 +11,14 @@ export function dialCases(suite: Suite): void {
     benchCase(suite, `refuses where nobody listens (${network})`, async (bench) => {
       const { listener } = await bench.listen(await bench.address(network));
       await listener.close();
-      const error = await assertRejects(() => bench.dial(listener.address), DialError);
+      const error = await assertRejects(() => bench.dial(listener.address), ConnectError);
       assertEquals(error.code, "refused");
     });
 
     benchCase(suite, `aborts by a signal that was set before (${network})`, async (bench) => {
       const listening = await bench.listen(await bench.address(network));
       const dialling = () => bench.dial(listening.listener.address, { signal: AbortSignal.abort() });
-      assertEquals((await assertRejects(dialling, DialError)).code, "aborted");
+      assertEquals((await assertRejects(dialling, ConnectError)).code, "aborted");
       await bench.settle();
       assertEquals(listening.accepted.length, 0);
     });
@@ -38,7 +38,7 @@ export function dialCases(suite: Suite): void {
     const { listener } = await bench.listen();
     await listener.close();
     const { port } = listener.address as { port: number };
-    const error = await assertRejects(() => bench.dial(listener.address), DialError);
+    const error = await assertRejects(() => bench.dial(listener.address), ConnectError);
     assertEquals(error.address, `127.0.0.1:${port}`);
     assertEquals(error.cause instanceof Error, bench.capabilities.isSystem);
   });
@@ -49,12 +49,12 @@ export function dialCases(suite: Suite): void {
     const { listener } = await bench.listen();
     await listener.close();
     const address: Address = { kind: "tcp", hostname: "localhost", port: (listener.address as { port: number }).port };
-    assertEquals((await assertRejects(() => bench.dial(address), DialError)).code, "refused");
+    assertEquals((await assertRejects(() => bench.dial(address), ConnectError)).code, "refused");
   });
 
   benchCase(suite, "fails for a host name that does not resolve", async (bench) => {
     const address: Address = { kind: "tcp", hostname: "no host has this name", port: 9 };
-    assertEquals((await assertRejects(() => bench.dial(address), DialError)).code, "host-not-found");
+    assertEquals((await assertRejects(() => bench.dial(address), ConnectError)).code, "host-not-found");
   });
 
   benchCase(suite, "dials a host name", async (bench) => {

@@ -2,7 +2,7 @@
 // case by itself. Runtime neutral.
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { DialError, ListenError } from "../../../src/errors.ts";
+import { ConnectError, ListenError } from "../../../src/errors.ts";
 import { nodeTransport } from "../../../src/transport/node.ts";
 import { type Address, formatAddress } from "../../../src/transport/address.ts";
 import { patternBytes, Probe } from "./probe.ts";
@@ -55,7 +55,7 @@ export function faultCases(suite: Suite): void {
 
     benchCase(suite, `has a reason not to dial ${name}`, async (bench) => {
       const dialling = () => withTimeout(bench.transport.connect(address), "the dial");
-      assertReason((await assertRejects(dialling, DialError)).code, address);
+      assertReason((await assertRejects(dialling, ConnectError)).code, address);
     });
 
     benchCase(suite, `has a reason not to listen on ${name}`, async (bench) => {

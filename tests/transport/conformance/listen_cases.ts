@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DialError, ListenError } from "../../../src/errors.ts";
+import { ConnectError, ListenError } from "../../../src/errors.ts";
 import type { Address, TcpAddress } from "../../../src/transport/address.ts";
 import { ANY_PORT, type Bench, type Network } from "./bench.ts";
 import { patternBytes } from "./probe.ts";
@@ -147,7 +147,7 @@ function listenCasesOf(suite: Suite, network: Network): void {
     await listening.listener.close();
     await listening.listener.close();
     const dialling = bench.dial(listening.listener.address);
-    assertEquals((await assertRejects(() => dialling, DialError)).code, "refused");
+    assertEquals((await assertRejects(() => dialling, ConnectError)).code, "refused");
     await dialled.send(patternBytes(10));
     await accepted.received(10);
     await accepted.send(patternBytes(10));

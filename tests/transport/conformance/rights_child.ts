@@ -1,7 +1,7 @@
 // A process that dials and listens, and says how that went. Runtime neutral.
 
 import { writeSync } from "node:fs";
-import type { DialError, ListenError } from "../../../src/errors.ts";
+import type { ConnectError, ListenError } from "../../../src/errors.ts";
 import { type Address, defaultTransport } from "../../../src/transport/mod.ts";
 
 const say = (line: string) => writeSync(1, `${line}\n`);
@@ -24,7 +24,7 @@ async function tell(what: string, outcome: Promise<unknown>): Promise<void> {
     await outcome;
     say(`${what} done`);
   } catch (error) {
-    const { name, code } = error as DialError | ListenError;
+    const { name, code } = error as ConnectError | ListenError;
     say(`${what} ${name} ${code}`);
   }
 }

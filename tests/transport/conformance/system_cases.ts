@@ -2,7 +2,7 @@
 // processes are started once a case. Runtime neutral.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { DialError } from "../../../src/errors.ts";
+import { ConnectError } from "../../../src/errors.ts";
 import { nodeTransport } from "../../../src/transport/node.ts";
 import type { Address } from "../../../src/transport/address.ts";
 import type { Bench } from "./bench.ts";
@@ -120,7 +120,7 @@ async function abortPendingDials(bench: Bench, address: Address): Promise<void> 
   const outcomes = [...pending];
   controller.abort();
   for (const dialling of outcomes) {
-    const error = await assertRejects(() => withTimeout(dialling, "an aborted dial"), DialError);
+    const error = await assertRejects(() => withTimeout(dialling, "an aborted dial"), ConnectError);
     assertEquals(error.code, "aborted");
   }
 }
