@@ -12,9 +12,10 @@ const LONGEST_DELIMITER_BYTES = 255;
 /** Options of {@linkcode delimited}. */
 export interface DelimitedOptions {
   /**
-   * What ends a frame: a text, sent as UTF-8, or any 1 to 255 bytes. Copied.
+   * What ends a frame: a text, sent as UTF-8, or any 1 to 255 bytes. Copied. Without one frames are lines as people send them:
+   * ended by `"\n"`, or by `"\r\n"`, whose `"\r"` is no part of the payload, nor of its length. `"\n"` is sent.
    *
-   * @default {"\n"}
+   * @default {a line's end}
    */
   readonly delimiter?: string | Uint8Array;
   /**
@@ -43,8 +44,8 @@ const NAMES: Record<keyof DelimitedOptions, true> = { delimiter: true, keepDelim
  * +------------------+-----------+------------------+-----------+-- - -
  * ```
  *
- * A payload with a delimiter inside would arrive as two: `send` closes the session with `"encode-error"` and sends nothing of
- * it. A frame that is longer than the limit closes with `"decode-error"`, as soon as that many bytes came without a delimiter.
+ * A payload with a delimiter inside would arrive as two: `send` answers `"unencodable"` and sends nothing of it. Nor can a line
+ * end with `"\r"`, which would not arrive. A frame that is longer than the limit closes with `"decode-error"`, as soon as that many bytes came without a delimiter.
  * What came before is looked at once, however many chunks the frame comes in.
  *
  * @param options The delimiter and the limit.
@@ -72,14 +73,27 @@ export function delimited(options: DelimitedOptions = {}): Codec {
     );
   }
   checkMaxPayloadBytes(maxPayloadBytes, 0);
+  const isLine = options.delimiter === undefined;
   const delimiter = toBytes(options.delimiter === undefined ? "\n" : options.delimiter);
-  const encoder = new DelimitedEncoder(delimiter, keepDelimiter, maxPayloadBytes);
+  const shape = { delimiter, isLine, keepDelimiter, maxPayloadBytes };
+  const encoder = new DelimitedEncoder(shape);
   return {
     name: "delimited",
-    createDecoder: () => new DelimitedDecoder(delimiter, keepDelimiter, maxPayloadBytes),
+    createDecoder: () => new DelimitedDecoder(shape),
     createEncoder: () => encoder,
   };
 }
+
+/** The resolved options. */
+interface Shape {
+  readonly delimiter: Uint8Array;
+  /** Whether a carriage return before the delimiter belongs to it. */
+  readonly isLine: boolean;
+  readonly keepDelimiter: boolean;
+  readonly maxPayloadBytes: number;
+}
+
+const CARRIAGE_RETURN = 13;
 
 /**
  * Invariant: the first `#lookedBytes` bytes of the frame that has begun hold no whole delimiter, and no begun one either but
@@ -87,34 +101,42 @@ export function delimited(options: DelimitedOptions = {}): Codec {
  */
 class DelimitedDecoder implements FrameDecoder {
   readonly maxFrameBytes: number;
-  readonly #delimiter: Uint8Array;
-  readonly #keptBytes: number;
-  readonly #maxPayloadBytes: number;
+  readonly #shape: Shape;
   #lookedBytes = 0;
 
-  constructor(delimiter: Uint8Array, keepDelimiter: boolean, maxPayloadBytes: number) {
-    this.#delimiter = delimiter;
-    this.#keptBytes = keepDelimiter ? delimiter.length : 0;
-    this.#maxPayloadBytes = maxPayloadBytes;
-    this.maxFrameBytes = maxPayloadBytes + delimiter.length;
+  constructor(shape: Shape) {
+    this.#shape = shape;
+    this.maxFrameBytes = shape.maxPayloadBytes + shape.delimiter.length + (shape.isLine ? 1 : 0);
   }
 
   decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
+    const { delimiter, isLine, keepDelimiter, maxPayloadBytes } = this.#shape;
     const limit = Math.min(end, start + this.maxFrameBytes);
-    const at = findBytes(input, start + this.#lookedBytes, limit, this.#delimiter);
+    const at = findBytes(input, start + this.#lookedBytes, limit, delimiter);
+    const isTooLong = at < 0 && this.#isTooLong(input, start, end);
+    const payloadEnd = isLine && at > start && input[at - 1] === CARRIAGE_RETURN ? at - 1 : at;
+    if (isTooLong || payloadEnd - start > maxPayloadBytes) {
+      throw new FrameError(
+        "too-large",
+        `Cannot decode frame as it must end within ${maxPayloadBytes} bytes: current value is more`,
+      );
+    }
     if (at < 0) {
-      if (end - start >= this.maxFrameBytes) {
-        throw new FrameError(
-          "too-large",
-          `Cannot decode frame as it must end within ${this.#maxPayloadBytes} bytes: current value is more`,
-        );
-      }
-      this.#lookedBytes = Math.max(0, end - start - this.#delimiter.length + 1);
+      this.#lookedBytes = Math.max(0, end - start - delimiter.length + 1);
       return 0;
     }
     this.#lookedBytes = 0;
-    frame.set(input, start, at - start + this.#keptBytes);
-    return at - start + this.#delimiter.length;
+    const frameBytes = at - start + delimiter.length;
+    frame.set(input, start, keepDelimiter ? frameBytes : payloadEnd - start);
+    return frameBytes;
+  }
+
+  /** Whether what came, without a delimiter, is more than a payload and what may stand before its delimiter. */
+  #isTooLong(input: Uint8Array, start: number, end: number): boolean {
+    const { delimiter, isLine, maxPayloadBytes } = this.#shape;
+    if (end - start >= this.maxFrameBytes) return true;
+    return isLine && end - start >= maxPayloadBytes + delimiter.length &&
+      input[start + maxPayloadBytes] !== CARRIAGE_RETURN;
   }
 }
 
@@ -122,10 +144,12 @@ class DelimitedEncoder implements FrameEncoder {
   readonly maxPayloadBytes: number;
   readonly #delimiter: Uint8Array;
   readonly #isKept: boolean;
+  readonly #isLine: boolean;
 
-  constructor(delimiter: Uint8Array, keepDelimiter: boolean, maxPayloadBytes: number) {
+  constructor({ delimiter, isLine, keepDelimiter, maxPayloadBytes }: Shape) {
     this.#delimiter = delimiter;
     this.#isKept = keepDelimiter;
+    this.#isLine = isLine;
     this.maxPayloadBytes = maxPayloadBytes + (keepDelimiter ? delimiter.length : 0);
   }
 
@@ -135,6 +159,9 @@ class DelimitedEncoder implements FrameEncoder {
 
   encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number {
     const delimiter = this.#delimiter;
+    if (this.#isLine && !this.#isKept && length > 0 && payload[offset + length - 1] === CARRIAGE_RETURN) {
+      throw new FrameError("malformed", "Cannot encode payload as a line must not end with a carriage return: it does");
+    }
     const frameBytes = this.frameBytes(length);
     copyBytes(payload, offset, output, outputOffset, length);
     const end = outputOffset + frameBytes;

@@ -27,3 +27,4 @@ export type { ByteOrder, LengthWidth } from "./length_field.ts";
 export { lengthPrefixed, type LengthPrefixedOptions } from "./length_prefixed.ts";
 export { raw, type RawOptions } from "./raw.ts";
 export { simpleBinary, type SimpleBinaryOptions } from "./simple_binary.ts";
+export { tagged, type TaggedOptions, type TaggedSize } from "./tagged.ts";

@@ -123,3 +123,28 @@ function isSendable(payload: Uint8Array, delimiter: Uint8Array): boolean {
   const text = String.fromCharCode(...payload, ...delimiter);
   return text.indexOf(String.fromCharCode(...delimiter)) === payload.length;
 }
+
+test("delimited() takes lines as people send them: the carriage return is no part of the payload, nor of its length", () => {
+  const codec = delimited({ maxPayloadBytes: 5 });
+  const sent = "one\r\ntwo\n\r\n\nhello\r\nhello\na\rb\n";
+  forEveryCut(utf8(sent), (chunks) => {
+    const { messages, refusal } = readStream(codec.createDecoder(), chunks);
+    assertEquals([messages.map((each) => new TextDecoder().decode(each)), refusal], [
+      ["one", "two", "", "", "hello", "hello", "a\rb"],
+      undefined,
+    ]);
+  });
+  for (const line of ["hello!\n", "hello!\r\n", "hello\r\r\n", "hello! "]) {
+    forEveryCut(utf8(line), (chunks) => {
+      assertEquals(readStream(codec.createDecoder(), chunks).refusal?.code, "too-large", JSON.stringify(line));
+    });
+  }
+});
+
+test("delimited() refuses a line that would arrive without its last character, and takes it with another delimiter", () => {
+  assertThrows(() => encodeFrame(delimited(), utf8("a\r")), FrameError, "carriage return");
+  assertEquals(encodeFrame(delimited(), utf8("a\rb")), utf8("a\rb\n"));
+  assertEquals(encodeFrame(delimited({ delimiter: "\n" }), utf8("a\r")), utf8("a\r\n"));
+  assertMessages(delimited({ delimiter: "\n" }), utf8("a\r\n"), [utf8("a\r")]);
+  assertMessages(delimited({ keepDelimiter: true }), utf8("a\r\nb\n"), [utf8("a\r\n"), utf8("b\n")]);
+});
