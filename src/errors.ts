@@ -8,6 +8,7 @@ export type FrameErrorCode =
   | "negative-length"
   | "too-large"
   | "malformed"
+  | "unencodable"
   | "codec-fault"
   | "incomplete"
   | "checksum-mismatch"

@@ -6,6 +6,9 @@ import type { Audience, BroadcastBatch } from "../outbound/broadcast_batch.ts";
 import { FanOut } from "../outbound/fan_out.ts";
 import type { Flushable } from "../outbound/flush_scheduler.ts";
 import { checkWritten, type OutboundBlock } from "../outbound/outbound_blocks.ts";
+import { mayDrop } from "../outbound/backlog.ts";
+import type { FullPolicy } from "../outbound/queue_limits.ts";
+import { isUnencodable } from "../outbound/send_cursor.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
 import type { Receiver } from "./receiver.ts";
@@ -35,15 +38,37 @@ export interface BroadcastDetails {
   readonly excepted?: ReadonlySet<Receiver>;
   /** See `SendOptions.key`. */
   readonly key?: unknown;
+  /** See `SendOptions.whenFull`. */
+  readonly whenFull?: FullPolicy | undefined;
+  /** Told who refused it, while it is sent; must do nothing but note it. */
+  readonly onRefused?: (core: Receiver, result: SendResult) => void;
 }
 
 /** The counts of a broadcast, as they are found. */
-type Tally = { -readonly [Count in keyof BroadcastResult]: number };
+class Tally {
+  accepted = 0;
+  congested = 0;
+  refused = 0;
+  readonly #onRefused: BroadcastDetails["onRefused"];
 
-function count(tally: Tally, { isStalled }: Receiver, result: SendResult): void {
-  if (result === "congested" && !isStalled) tally.congested++;
-  if (result === "congested" || result === "queued" || result === "sent") tally.accepted++;
-  else tally.refused++;
+  constructor(onRefused: BroadcastDetails["onRefused"]) {
+    this.#onRefused = onRefused;
+  }
+
+  count(core: Receiver, result: SendResult): void {
+    if (result === "congested" && !core.isStalled) this.congested++;
+    if (result === "congested" || result === "queued" || result === "sent") {
+      this.accepted++;
+      return;
+    }
+    this.refused++;
+    this.#onRefused?.(core, result);
+  }
+
+  get result(): BroadcastResult {
+    const { accepted, congested, refused } = this;
+    return { accepted, congested, refused };
+  }
 }
 
 /**
@@ -71,31 +96,34 @@ export class Broadcaster implements Flushable {
   }
 
   /** Queues a message for all of `receivers` but those in `excepted`. */
-  broadcast(
-    payload: Uint8Array,
-    receivers: Receivers,
-    { excepted, key }: BroadcastDetails = {},
-  ): BroadcastResult {
+  broadcast(payload: Uint8Array, receivers: Receivers, details: BroadcastDetails = {}): BroadcastResult {
     checkPayload(payload);
-    const tally: Tally = { accepted: 0, congested: 0, refused: 0 };
+    const { excepted, key, whenFull } = details;
+    const tally = new Tally(details.onRefused);
     const encoder = this.#encoder;
     const isTooLarge = payload.length > encoder.maxPayloadBytes;
     const roomBytes = isTooLarge ? 0 : encoder.frameBytes(payload.length);
-    if (isTooLarge || roomBytes > this.#batch.limits.bytes || !this.#hasSubscribers(roomBytes, receivers)) {
-      this.#sendSingly(payload, roomBytes, receivers.values(), { excepted, key }, tally);
-      return tally;
+    if (
+      isTooLarge || this.#isDroppedByItself(whenFull) || roomBytes > this.#batch.limits.bytes ||
+      !this.#hasSubscribers(roomBytes, receivers)
+    ) {
+      this.#sendSingly(payload, roomBytes, receivers.values(), details, tally);
+      return tally.result;
     }
-    if (!this.#context.blocks.canTake(this.#batch.limits.bytes)) { // The budget of the service is used up.
-      for (const core of receivers.values()) if (!excepted?.has(core)) count(tally, core, core.tally("full"));
-      return tally;
-    }
+    // The budget of the service is used up.
+    if (!this.#context.blocks.canTake(this.#batch.limits.bytes)) return refuseAll(receivers, details, "full");
     this.#makeRoom(roomBytes);
     this.#passBy(excepted, tally);
     const { block } = this.#batch;
     const start = block.end;
-    const written = encoder.encode(payload, 0, payload.length, block.bytes, start);
-    checkWritten(written, roomBytes);
-    block.end += written;
+    try {
+      const written = encoder.encode(payload, 0, payload.length, block.bytes, start);
+      checkWritten(written, roomBytes);
+      block.end += written;
+    } catch (error) {
+      if (!isUnencodable(error)) throw error;
+      return refuseAll(receivers, details, "unencodable");
+    }
     this.#batch.add(start);
     if (excepted !== undefined) { for (const core of excepted) core.queue.skipBroadcasts(); }
     // All of them first: one that is cut for its full queue has the batch handed over.
@@ -104,13 +132,17 @@ export class Broadcaster implements Flushable {
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
-      count(
-        tally,
-        core,
-        isShared ? core.sendShared(block, start, block.end, payload, key) : core.send(payload, 0, payload.length, key),
-      );
+      const result = isShared
+        ? core.sendShared(block, start, block.end, payload, key, whenFull)
+        : core.send(payload, 0, payload.length, key, whenFull);
+      tally.count(core, result);
     }
-    return tally;
+    return tally.result;
+  }
+
+  /** Whether it may be dropped where the others of the batch may not: then each session is asked. */
+  #isDroppedByItself(whenFull: FullPolicy | undefined): boolean {
+    return whenFull !== undefined && mayDrop(whenFull) && !mayDrop(this.#context.limits.whenFull);
   }
 
   handleFlush(): void {
@@ -194,25 +226,26 @@ export class Broadcaster implements Flushable {
     payload: Uint8Array,
     roomBytes: number,
     cores: Iterable<Receiver>,
-    { excepted, key }: BroadcastDetails,
+    { excepted, key, whenFull }: BroadcastDetails,
     tally: Tally,
   ): void {
     const { blocks } = this.#context;
-    let block: OutboundBlock | undefined;
+    let block: OutboundBlock | "unencodable" | undefined;
     for (const core of cores) {
       if (excepted?.has(core)) continue;
       if (roomBytes === 0 || core.queue.encoder !== this.#encoder) {
-        count(tally, core, core.send(payload, 0, payload.length, key));
-      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core, core.tally("full"));
+        tally.count(core, core.send(payload, 0, payload.length, key, whenFull));
+      } else if (block === undefined && !blocks.canTake(roomBytes)) tally.count(core, core.tally("full"));
       else {
         block ??= this.#encodeSingly(payload, roomBytes);
-        count(tally, core, core.sendShared(block, 0, block.end, payload, key));
+        if (block === "unencodable") tally.count(core, core.tally(block));
+        else tally.count(core, core.sendShared(block, 0, block.end, payload, key, whenFull));
       }
     }
-    if (block !== undefined) blocks.dropBlock(block);
+    if (typeof block === "object") blocks.dropBlock(block);
   }
 
-  #encodeSingly(payload: Uint8Array, roomBytes: number): OutboundBlock {
+  #encodeSingly(payload: Uint8Array, roomBytes: number): OutboundBlock | "unencodable" {
     const block = this.#context.blocks.takeBlock(roomBytes);
     block.holders = 1;
     try {
@@ -221,7 +254,19 @@ export class Broadcaster implements Flushable {
       return block;
     } catch (error) {
       this.#context.blocks.dropBlock(block);
+      if (isUnencodable(error)) return "unencodable";
       throw error;
     }
   }
+}
+
+/** Nobody gets it. */
+function refuseAll(
+  receivers: Receivers,
+  { excepted, onRefused }: BroadcastDetails,
+  result: SendResult,
+): BroadcastResult {
+  const tally = new Tally(onRefused);
+  for (const core of receivers.values()) if (!excepted?.has(core)) tally.count(core, core.tally(result));
+  return tally.result;
 }

@@ -1,7 +1,6 @@
 // Group: sessions under a name, for messages to all of them. The table of who is in it is the service's. Runtime neutral.
 
-import type { BroadcastResult } from "./broadcaster.ts";
-import type { BroadcastOptions } from "./messaging.ts";
+import type { BroadcastOptions, BroadcastReport } from "./messaging.ts";
 
 /** What a group needs of its service. */
 export interface GroupOwner<Member> {
@@ -16,7 +15,7 @@ export interface GroupOwner<Member> {
   /** The sessions of a group. */
   members(name: string): Iterable<Member>;
   /** Sends to a group. */
-  broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastResult;
+  broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastReport<Member>;
   /** Waits until the members of a group that read have caught up. */
   groupDrained(name: string, signal: AbortSignal | undefined): Promise<void>;
 }
@@ -113,7 +112,7 @@ export class Group<Member> {
    * @throws {TypeError} if the payload is not a `Uint8Array`.
    * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
    */
-  broadcast(payload: Uint8Array, options: BroadcastOptions<Member> = {}): BroadcastResult {
+  broadcast(payload: Uint8Array, options: BroadcastOptions<Member> = {}): BroadcastReport<Member> {
     return this.#owner.broadcast(this.name, payload, options);
   }
 

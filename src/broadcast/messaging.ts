@@ -5,7 +5,9 @@ import type { FrameEncoder } from "../codec/codec.ts";
 import { type BroadcastDetails, Broadcaster, type BroadcastResult, type Receivers } from "./broadcaster.ts";
 import { CrowdDrain } from "./crowd_drain.ts";
 import { GroupTable } from "./group_table.ts";
+import { checkPolicy, type FullPolicy } from "../outbound/queue_limits.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
+import type { SendResult } from "../outbound/send_result.ts";
 import type { Receiver } from "./receiver.ts";
 import type { GroupOwner } from "./group.ts";
 
@@ -15,6 +17,20 @@ export interface BroadcastOptions<Member> {
   readonly except?: Member | readonly Member[];
   /** See `SendOptions.key`. */
   readonly key?: unknown;
+  /** See `SendOptions.whenFull`. */
+  readonly whenFull?: FullPolicy;
+  /**
+   * Whether the result lists who refused it.
+   *
+   * @default {false}
+   */
+  readonly listRefused?: boolean;
+}
+
+/** What became of a broadcast, and who refused it. */
+export interface BroadcastReport<Member> extends BroadcastResult {
+  /** Who refused it, and why, if `listRefused` asked for it. */
+  readonly refusedBy?: readonly { readonly session: Member; readonly result: SendResult }[];
 }
 
 /** All sessions of a service. */
@@ -25,6 +41,14 @@ export interface Crowd<Member, Core extends Receiver> extends Receivers {
   coreOf(session: Member): Core | undefined;
 }
 
+/** What a service says of its messaging. */
+export interface MessagingOptions<Member> {
+  /** Groups at the same time. */
+  readonly maxGroups: number;
+  /** Told of each session that did not take a broadcast; must not throw. */
+  readonly onRefused: ((session: Member, payload: Uint8Array, result: SendResult) => void) | undefined;
+}
+
 /** What a service sends to many of its sessions at once. */
 export class Messaging<Member, Core extends Receiver & { readonly session: Member }> implements GroupOwner<Member> {
   /** Which sessions are in which group. */
@@ -32,14 +56,16 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
   readonly #crowd: Crowd<Member, Core>;
   readonly #broadcaster: Broadcaster;
   readonly #crowdDrain: CrowdDrain;
+  readonly #onRefused: MessagingOptions<Member>["onRefused"];
 
   /** Makes the messaging of a service without groups; broadcasts are encoded with `encoder`. */
   constructor(
     crowd: Crowd<Member, Core>,
     context: SendQueueContext & { readonly clock: Clock },
     encoder: FrameEncoder,
-    maxGroups: number,
+    { maxGroups, onRefused }: MessagingOptions<Member>,
   ) {
+    this.#onRefused = onRefused;
     this.#crowd = crowd;
     this.#crowdDrain = new CrowdDrain(context.clock);
     this.#broadcaster = new Broadcaster(context, encoder);
@@ -47,8 +73,8 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
   }
 
   /** Sends to all sessions. */
-  broadcastToAll(payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastResult {
-    return this.#broadcaster.broadcast(payload, this.#crowd, this.#detailsOf(options));
+  broadcastToAll(payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastReport<Member> {
+    return this.#broadcast(payload, this.#crowd, options);
   }
 
   /** Waits until all sessions that read have caught up. */
@@ -89,18 +115,35 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     return Array.from(this.groups.members(name)?.values() ?? [], (core) => core.session);
   }
 
-  broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastResult {
-    const members: Receivers = this.groups.members(name) ?? { has: () => false, values: () => [] };
-    return this.#broadcaster.broadcast(payload, members, this.#detailsOf(options));
+  broadcast(name: string, payload: Uint8Array, options: BroadcastOptions<Member>): BroadcastReport<Member> {
+    return this.#broadcast(payload, this.groups.members(name) ?? { has: () => false, values: () => [] }, options);
   }
 
-  #detailsOf({ except, key }: BroadcastOptions<Member>): BroadcastDetails {
-    if (except === undefined) return { key };
+  #broadcast(
+    payload: Uint8Array,
+    receivers: Receivers,
+    options: BroadcastOptions<Member>,
+  ): BroadcastReport<Member> {
+    const { listRefused = false } = options;
+    const details = this.#detailsOf(options);
+    if (!listRefused && this.#onRefused === undefined) return this.#broadcaster.broadcast(payload, receivers, details);
+    const refusals: [Core, SendResult][] = [];
+    const note = (core: Receiver, result: SendResult) => refusals.push([core as Core, result]);
+    const counts = this.#broadcaster.broadcast(payload, receivers, { ...details, onRefused: note });
+    // Behind the broadcast: it may send, or close sessions.
+    for (const [{ session }, result] of refusals) this.#onRefused?.(session, payload, result);
+    if (!listRefused) return counts;
+    return { ...counts, refusedBy: refusals.map(([{ session }, result]) => ({ session, result })) };
+  }
+
+  #detailsOf({ except, key, whenFull }: BroadcastOptions<Member>): BroadcastDetails {
+    checkPolicy(whenFull);
+    if (except === undefined) return { key, whenFull };
     const excepted = new Set<Core>();
     for (const session of Array.isArray(except) ? except as readonly Member[] : [except as Member]) {
       const core = this.#crowd.coreOf(session);
       if (core !== undefined) excepted.add(core);
     }
-    return { excepted, key };
+    return { excepted, key, whenFull };
   }
 }

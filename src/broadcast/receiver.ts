@@ -1,6 +1,7 @@
 // Receiver: a session, as broadcasts see it. Types only. Runtime neutral.
 
-import type { OutboundBlock } from "../outbound/outbound_blocks.ts";
+import type { SharedFrame } from "../outbound/outbound_blocks.ts";
+import type { FullPolicy } from "../outbound/queue_limits.ts";
 import type { SendQueue } from "../outbound/send_queue.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 
@@ -17,9 +18,9 @@ export interface Receiver {
   /** The names of its groups; undefined before the first. */
   groups: Set<string> | undefined;
   /** Encodes and queues a message of its own. */
-  send(buffer: Uint8Array, offset: number, length: number, key?: unknown): SendResult;
+  send(buffer: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult;
   /** Queues a frame that stands encoded in a shared block, made of `payload`. */
-  sendShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key: unknown): SendResult;
+  sendShared(...frame: SharedFrame): SendResult;
   /** Counts what became of a message, if it was refused. */
   tally(result: SendResult): SendResult;
 }

@@ -123,6 +123,8 @@ export interface FrameEncoder {
    * @param output Where to write; has at least `frameBytes(length)` bytes of room behind `outputOffset`.
    * @param outputOffset Where to start writing.
    * @returns The bytes written.
+   * @throws {FrameError} `"unencodable"` if no frame can be made of the payload, before anything of it is counted: `send` then
+   * answers so, and all goes on. Whatever else it throws ends the session with `"encode-error"`.
    */
   encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number;
 }

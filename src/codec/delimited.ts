@@ -160,7 +160,10 @@ class DelimitedEncoder implements FrameEncoder {
   encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number {
     const delimiter = this.#delimiter;
     if (this.#isLine && !this.#isKept && length > 0 && payload[offset + length - 1] === CARRIAGE_RETURN) {
-      throw new FrameError("malformed", "Cannot encode payload as a line must not end with a carriage return: it does");
+      throw new FrameError(
+        "unencodable",
+        "Cannot encode payload as a line must not end with a carriage return: it does",
+      );
     }
     const frameBytes = this.frameBytes(length);
     copyBytes(payload, offset, output, outputOffset, length);
@@ -170,7 +173,7 @@ class DelimitedEncoder implements FrameEncoder {
     const first = findBytes(output, outputOffset, end, delimiter);
     if (first === end - delimiter.length) return frameBytes;
     throw new FrameError(
-      "malformed",
+      "unencodable",
       first < 0
         ? "Cannot encode payload as it must end with the delimiter: it does not"
         : `Cannot encode payload as it must have no delimiter before its end: there is one at ${first - outputOffset}`,

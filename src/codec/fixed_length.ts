@@ -70,7 +70,7 @@ export function fixedLength(options: FixedLengthOptions): Codec {
       if (length < frameBytes) {
         if (fill === undefined) {
           throw new FrameError(
-            "malformed",
+            "unencodable",
             `Cannot encode payload as it must have ${frameBytes} bytes: current value is ${length}`,
           );
         }

@@ -184,7 +184,7 @@ class LengthPrefixedEncoder implements FrameEncoder {
       const headerBytes = lengthOffset + field.mostBytes;
       if (length < headerBytes) {
         throw new FrameError(
-          "malformed",
+          "unencodable",
           `Cannot encode frame as it must hold its header of ${headerBytes} bytes: current value is ${length}`,
         );
       }
@@ -213,7 +213,7 @@ function lengthValue(shape: Shape, bodyBytes: number): number {
   }
   if (value >= 0) return value;
   throw new FrameError(
-    "negative-length",
+    "unencodable",
     `Cannot encode frame as its length must not be negative: current value is ${describeValue(value)}`,
   );
 }

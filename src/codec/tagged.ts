@@ -121,7 +121,7 @@ class TaggedDecoder implements FrameDecoder {
   decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
     const tagBytes = this.#tag.measure(input, start, end);
     if (tagBytes === 0) return 0;
-    const { bytes, field } = findKind(this.#kinds, this.#tag.read(input, start), "decode frame");
+    const { bytes, field } = findKind(this.#kinds, this.#tag.read(input, start), "malformed");
     const fieldBytes = field === undefined ? 0 : field.measure(input, start + tagBytes, end);
     if (field !== undefined && fieldBytes === 0) return 0;
     const bodyBytes = bytes ?? field?.read(input, start + tagBytes) ?? 0;
@@ -169,21 +169,21 @@ class TaggedEncoder implements FrameEncoder {
     const tagBytes = this.#tag.mostBytes;
     if (length < tagBytes) {
       throw new FrameError(
-        "malformed",
+        "unencodable",
         `Cannot encode payload as it must have its tag: current value has ${length} bytes`,
       );
     }
-    const { bytes, field } = findKind(this.#kinds, this.#tag.read(payload, offset), "encode payload");
+    const { bytes, field } = findKind(this.#kinds, this.#tag.read(payload, offset), "unencodable");
     const bodyBytes = length - tagBytes;
     if (bytes !== undefined && bytes !== bodyBytes) {
       throw new FrameError(
-        "malformed",
+        "unencodable",
         `Cannot encode payload as there must be ${bytes} bytes behind its tag: current value has ${bodyBytes}`,
       );
     }
     if (field !== undefined && bodyBytes > field.largestValue) {
       throw new FrameError(
-        "malformed",
+        "unencodable",
         `Cannot encode payload as its length field can say ${field.largestValue} bytes: current value has ${bodyBytes}`,
       );
     }
@@ -195,10 +195,11 @@ class TaggedEncoder implements FrameEncoder {
   }
 }
 
-function findKind(kinds: ReadonlyMap<number, Kind>, tag: number, action: string): Kind {
+function findKind(kinds: ReadonlyMap<number, Kind>, tag: number, code: "malformed" | "unencodable"): Kind {
   const kind = kinds.get(tag);
   if (kind !== undefined) return kind;
-  throw new FrameError("malformed", `Cannot ${action} as its tag must be in the table: current value is ${tag}`);
+  const action = code === "malformed" ? "decode frame" : "encode payload";
+  throw new FrameError(code, `Cannot ${action} as its tag must be in the table: current value is ${tag}`);
 }
 
 function readTable(sizes: TaggedOptions["sizes"], tagBytes: 1 | 2, byteOrder: ByteOrder, maxPayloadBytes: number) {

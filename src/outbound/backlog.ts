@@ -4,7 +4,7 @@
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
-import type { QueueLimits } from "./queue_limits.ts";
+import type { FullPolicy, QueueLimits } from "./queue_limits.ts";
 import type { SendResult } from "./send_result.ts";
 
 /** The store grows by doubling from here. */
@@ -14,11 +14,35 @@ const MOST_WASTE = 0.2;
 
 /** Where one payload lies; absent ones were dropped. */
 interface Entry {
+  /** Under which a newer one takes its place; undefined for none. */
   readonly key: unknown;
+  /** Whether it makes way for a newer one once there is no room. */
+  readonly mayDrop: boolean;
   readonly start: number;
   readonly length: number;
   /** What its frame may take. */
   readonly frameBytes: number;
+}
+
+/** A message that has to wait. */
+export interface WaitingMessage {
+  /** The array that holds its payload. */
+  readonly payload: Uint8Array;
+  /** Where that starts. */
+  readonly offset: number;
+  /** How long it is. */
+  readonly length: number;
+  /** What its frame may take. */
+  readonly frameBytes: number;
+  /** Which one it may take the place of. */
+  readonly key: unknown;
+  /** What becomes of it, and of others for it, while there is no room. */
+  readonly whenFull: FullPolicy;
+}
+
+/** Whether a policy may drop messages that were accepted. */
+export function mayDrop(whenFull: FullPolicy): boolean {
+  return whenFull === "drop-oldest" || whenFull === "latest-per-key";
 }
 
 /** What was dropped, and why. */
@@ -49,14 +73,10 @@ export class Backlog {
   #liveBytes = 0;
   #entries: (Entry | undefined)[] = [];
   #head = 0;
+  /** None before this one may be dropped. */
+  #droppable = 0;
   /** Where the last payload of each key stands in `#entries`. */
   readonly #latest = new Map<unknown, number>();
-
-  /** Makes a backlog if the policy for full queues is one that drops. */
-  static for({ pool, limits }: { readonly pool: BufferPool; readonly limits: QueueLimits }): Backlog | undefined {
-    const { whenFull } = limits;
-    return whenFull === "drop-oldest" || whenFull === "latest-per-key" ? new Backlog(pool, limits) : undefined;
-  }
 
   /** Makes an empty backlog whose store is no larger than it takes for `maxQueuedBytes` of payloads, and a quarter more. */
   constructor(pool: BufferPool, limits: QueueLimits) {
@@ -65,33 +85,31 @@ export class Backlog {
   }
 
   /**
-   * Adds a copy of a payload, and drops others for it as the policy says.
+   * Adds a copy of a payload, and drops others for it as its policy says.
    *
-   * @param frameBytes What its frame may take.
+   * @param message The payload, and its policy.
    * @param before What is queued before the backlog.
    */
   add(
-    payload: Uint8Array,
-    offset: number,
-    length: number,
-    frameBytes: number,
-    key: unknown,
+    { payload, offset, length, frameBytes, key, whenFull }: WaitingMessage,
     before: { readonly queuedBytes: number; readonly queuedFrames: number },
   ): SendResult {
-    const { whenFull, maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes, highWaterMarkFrames } = this.#limits;
-    if (whenFull === "latest-per-key" && this.#supersede(key)) this.drops.superseded++;
+    const { maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes, highWaterMarkFrames } = this.#limits;
+    const ownKey = whenFull === "latest-per-key" ? key : undefined;
+    if (this.#supersede(ownKey)) this.drops.superseded++;
     while (
       before.queuedBytes + this.bytes + frameBytes > maxQueuedBytes ||
       before.queuedFrames + this.frames >= maxQueuedFrames
     ) {
-      if (whenFull !== "drop-oldest" || this.#skip() === undefined) return "full";
-      this.#remove(this.#head);
+      const oldest = whenFull === "drop-oldest" ? this.#findDroppable() : -1;
+      if (oldest < 0) return "full";
+      this.#remove(oldest);
       this.drops.oldest++;
     }
     const bytes = this.#reserve(length);
     copyBytes(payload, offset, bytes, this.#end, length);
-    if (key !== undefined) this.#latest.set(key, this.#entries.length);
-    this.#entries.push({ key, start: this.#end, length, frameBytes });
+    if (ownKey !== undefined) this.#latest.set(ownKey, this.#entries.length);
+    this.#entries.push({ key: ownKey, mayDrop: whenFull === "drop-oldest", start: this.#end, length, frameBytes });
     this.#end += length;
     this.#liveBytes += length;
     this.bytes += frameBytes;
@@ -99,6 +117,16 @@ export class Backlog {
     const isCongested = before.queuedBytes + this.bytes > highWaterMarkBytes ||
       before.queuedFrames + this.frames > highWaterMarkFrames;
     return isCongested ? "congested" : "queued";
+  }
+
+  /** Where the oldest stands that may make way for a newer one; -1 if there is none. */
+  #findDroppable(): number {
+    for (let index = Math.max(this.#head, this.#droppable); index < this.#entries.length; index++) {
+      this.#droppable = index;
+      if (this.#entries[index]?.mayDrop) return index;
+    }
+    this.#droppable = this.#entries.length;
+    return -1;
   }
 
   /** Drops the payload with this key; says whether there was one. */
@@ -127,6 +155,7 @@ export class Backlog {
     this.#entries = [];
     this.#latest.clear();
     this.#head =
+      this.#droppable =
       this.#end =
       this.#liveBytes =
       this.bytes =
@@ -180,7 +209,7 @@ export class Backlog {
     if (source !== undefined && source !== target) source.release();
     this.#store = target;
     this.#entries = entries;
-    this.#head = 0;
+    this.#head = this.#droppable = 0;
     return target.bytes;
   }
 }

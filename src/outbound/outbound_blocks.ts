@@ -6,6 +6,7 @@ import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
 import { FrameError } from "../errors.ts";
 import { describeValue } from "../options.ts";
+import type { FullPolicy } from "./queue_limits.ts";
 
 /** A block grows up to this and is then followed by another: eight 64 KiB frames with their headers fit. */
 export const LARGEST_BLOCK_BYTES = 532_480;
@@ -30,6 +31,16 @@ export class OutboundBlock {
   /** The handle to give back; undefined for the service's own block. */
   rented: RentedBuffer | undefined = undefined;
 }
+
+/** A frame that stands in a block, with the payload that it was made of, and what becomes of it where the peer does not read. */
+export type SharedFrame = readonly [
+  block: OutboundBlock,
+  start: number,
+  end: number,
+  payload?: Uint8Array,
+  key?: unknown,
+  whenFull?: FullPolicy | undefined,
+];
 
 /** What a segment on the free list has for a block. */
 const NO_BLOCK = new OutboundBlock();

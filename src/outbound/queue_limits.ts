@@ -1,7 +1,22 @@
-// The limits of what a session may have to send. Types only. Runtime neutral.
+// The limits of what a session may have to send. Runtime neutral.
+
+import { describeValue } from "../options.ts";
 
 /** What happens to a message that is sent when the queue is full. See `SessionLimits.whenFull`. */
 export type FullPolicy = "refuse" | "drop-oldest" | "latest-per-key" | "close";
+
+/** All of them. */
+export const FULL_POLICIES: readonly FullPolicy[] = ["refuse", "drop-oldest", "latest-per-key", "close"];
+
+/** Refuses what is no policy; undefined is that of the session. */
+export function checkPolicy(whenFull: FullPolicy | undefined): FullPolicy | undefined {
+  if (whenFull === undefined || FULL_POLICIES.includes(whenFull)) return whenFull;
+  throw new TypeError(
+    `Cannot send payload as whenFull must be one of ${FULL_POLICIES.join(", ")}: current value is ${
+      describeValue(whenFull)
+    }`,
+  );
+}
 
 /** The limits with every default filled in; see `SessionLimits`. */
 export interface QueueLimits {

@@ -15,8 +15,17 @@ export interface CursorOwner {
   hasCursor: boolean;
   /** Counts what was written at the cursor, and closes it. */
   settle(): void;
-  /** The encoder threw, or broke its contract: nothing of the frame was written. */
+  /** The encoder is at fault: it threw, or broke its contract; nothing of the frame was written. */
   handleEncodeError(error: unknown): void;
+}
+
+/** Whether an error says that a payload cannot be sent, and nothing else is wrong; whatever the error is made of. */
+export function isUnencodable(error: unknown): boolean {
+  try {
+    return error instanceof FrameError && error.code === "unencodable";
+  } catch {
+    return false; // A code that refuses to be read.
+  }
 }
 
 /**
@@ -35,6 +44,8 @@ export class SendCursor {
   end = 0;
   /** Where the room ends; -1 once it takes no more frames. */
   limit = -1;
+  /** Whether the last payload that was not taken is none that the encoder can make a frame of. */
+  isRefused = false;
   /** Frames that it still takes. */
   framesLeft = 0;
   #frames = 0;
@@ -66,9 +77,15 @@ export class SendCursor {
       if (--this.framesLeft <= 0) this.limit = -1;
       return true;
     } catch (error) {
-      owner.handleEncodeError(error);
+      this.handleFault(owner, error);
       return false;
     }
+  }
+
+  /** The encoder threw: it refuses the payload, or is at fault. */
+  handleFault(owner: CursorOwner, error: unknown): void {
+    this.isRefused = isUnencodable(error);
+    if (!this.isRefused) owner.handleEncodeError(error);
   }
 
   /** What an encoder may not do would spoil all that follows. */

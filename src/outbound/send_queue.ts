@@ -3,13 +3,14 @@
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
-import { Backlog, type DropCounts } from "./backlog.ts";
+import { Backlog, type DropCounts, mayDrop } from "./backlog.ts";
 import { BroadcastReader } from "./broadcast_reader.ts";
 import type { FanOut, Subscriber } from "./fan_out.ts";
 import type { Flushable } from "./flush_scheduler.ts";
-import type { OutboundBlock } from "./outbound_blocks.ts";
+import type { OutboundBlock, SharedFrame } from "./outbound_blocks.ts";
 import { SegmentList } from "./segment_list.ts";
 import type { CursorOwner } from "./send_cursor.ts";
+import type { FullPolicy } from "./queue_limits.ts";
 import type { SendQueueContext, SendQueueOwner } from "./send_queue_context.ts";
 import type { SendResult, SentEvent } from "./send_result.ts";
 
@@ -35,7 +36,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   nextDue: Flushable | undefined = undefined;
   readonly #broadcasts: BroadcastReader;
   /** What waits behind the write under way; undefined but under a policy that may drop some of it. */
-  readonly #backlog: Backlog | undefined;
+  #backlog: Backlog | undefined = undefined;
 
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
@@ -43,7 +44,6 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#segments = new SegmentList(context.blocks);
     this.#broadcasts = new BroadcastReader(context.broadcasts, owner);
     context.broadcasts.invalidate();
-    this.#backlog = Backlog.for(context);
     this.#connection = connection;
     this.encoder = encoder;
     this.#owner = owner;
@@ -84,8 +84,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   /** Whether it has shrunk to the low-water marks. */
   get isDrained(): boolean {
-    const { lowWaterMarkBytes, lowWaterMarkFrames } = this.#context.limits;
-    return this.queuedBytes <= lowWaterMarkBytes && this.queuedFrames <= lowWaterMarkFrames;
+    const { limits } = this.#context;
+    return this.queuedBytes <= limits.lowWaterMarkBytes && this.queuedFrames <= limits.lowWaterMarkFrames;
   }
 
   /** Whether it is above a high-water mark. */
@@ -102,40 +102,32 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#context.broadcasts.invalidate();
   }
 
-  /**
-   * Encodes a payload that the cursor did not take, and queues its frame.
-   *
-   * @param key Which one it may take the place of, if the policy is that.
-   * @throws {PoolError} if the budget of the service is used up.
-   */
-  push(payload: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
+  /** Encodes a payload that the cursor did not take, and queues its frame. Throws a `PoolError` if the budget is used up. */
+  push(payload: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult {
     const { encoder } = this;
     if (length > encoder.maxPayloadBytes) return "too-large";
     const roomBytes = encoder.frameBytes(length);
     this.takeBroadcasts();
     if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that was found.
-    const diverted = this.#divert(payload, offset, length, roomBytes, key);
+    const diverted = this.#divert(roomBytes, whenFull, payload, offset, length, key);
     if (diverted !== undefined) return diverted;
     const { cursor, limits, uncongestedBytes } = this.#context;
     const block = this.#segments.openBlock(roomBytes, cursor.owner === undefined);
     const freeBytes = uncongestedBytes - this.#segments.queuedBytes;
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
-    if (!cursor.take(this, payload, offset, length)) return "closed";
-    const isFar = roomBytes <= freeBytes && freeFrames > 0 && (this.#backlog === undefined || !this.isWriting);
+    if (!cursor.take(this, payload, offset, length)) return cursor.isRefused ? "unencodable" : "closed";
+    const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
+      (!this.isWriting || (this.#backlog === undefined && !mayDrop(limits.whenFull)));
     if (isFar) return this.#schedule();
     this.settle();
     return this.#accept();
   }
 
-  /**
-   * Queues a frame that stands encoded in a shared block.
-   *
-   * @param payload What it was made of, for a queue that may have to drop it; undefined if it must not wait.
-   */
-  pushShared(block: OutboundBlock, start: number, end: number, payload?: Uint8Array, key?: unknown): SendResult {
+  /** Queues a frame that stands encoded in a shared block; without its payload it must not wait. */
+  pushShared(...[block, start, end, payload, key, whenFull]: SharedFrame): SendResult {
     this.takeBroadcasts();
-    const diverted = this.#divert(payload, 0, payload?.length ?? 0, end - start, key);
+    const diverted = this.#divert(end - start, whenFull, payload, 0, payload?.length ?? 0, key);
     if (diverted !== undefined) return diverted;
     this.#segments.addShared(block, start, end, 1);
     return this.#accept();
@@ -146,7 +138,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.settle();
     this.#broadcasts.leaveFanOut(this.#segments);
     const { broadcasts: { limits: { bytes, frames } }, limits, uncongestedBytes } = this.#context;
-    return this.isSubscribed = encoder === this.encoder && this.#waitingPlace === undefined &&
+    return this.isSubscribed = encoder === this.encoder && !this.#mustWait(limits.whenFull) &&
       this.#segments.queuedBytes + bytes <= uncongestedBytes &&
       this.#segments.queuedFrames + frames <= limits.highWaterMarkFrames;
   }
@@ -238,23 +230,32 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (!isSound) throw new Error("SendQueue: it has the cursor, or is written to, without being ready for it");
   }
 
-  /** Where what comes now has to wait, and may be dropped: the peer has not taken what was written before. */
-  get #waitingPlace(): Backlog | undefined {
-    const backlog = this.#backlog;
-    if (backlog === undefined || !this.isWriting) return undefined;
+  /** Whether what comes now has to wait: it may be dropped, and the peer has not taken what was written before, or others wait. */
+  #mustWait(whenFull: FullPolicy): boolean {
+    if (!this.isWriting) return false;
+    if (this.#backlog !== undefined && this.#backlog.frames > 0) return true;
     const behindBytes = this.#segments.queuedBytes - this.#segments.writingBytes;
-    return backlog.frames > 0 || behindBytes > this.#context.inFlightBytes ? backlog : undefined;
+    return mayDrop(whenFull) && behindBytes > this.#context.inFlightBytes;
   }
 
   /** A payload that has to wait, or for which there is no room, goes no further: gives what became of it. */
-  #divert(payload: Uint8Array | undefined, offset: number, length: number, bytes: number, key: unknown) {
-    const isFull = this.#isFullFor(bytes);
-    const backlog = this.#waitingPlace;
-    if (backlog !== undefined && payload !== undefined) {
-      return backlog.add(payload, offset, length, bytes, key, this.#segments);
+  #divert(
+    frameBytes: number,
+    own: FullPolicy | undefined,
+    payload: Uint8Array | undefined,
+    offset: number,
+    length: number,
+    key: unknown,
+  ): SendResult | undefined {
+    const { limits, pool } = this.#context;
+    const whenFull = own ?? limits.whenFull;
+    let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
+    if (payload !== undefined && this.#mustWait(whenFull)) {
+      this.#backlog ??= new Backlog(pool, limits);
+      result = this.#backlog.add({ payload, offset, length, frameBytes, key, whenFull }, this.#segments);
     }
-    if (isFull && this.#context.limits.whenFull === "close") this.#owner.handleOverflow();
-    return isFull ? "full" : undefined;
+    if (result === "full" && whenFull === "close") this.#owner.handleOverflow();
+    return result;
   }
 
   /** Encodes what has waited, up to `mostBytes`; says whether there was anything. */

@@ -3,7 +3,7 @@
 import { describeValue } from "../options.ts";
 
 /** What became of a payload given to `send`. See `Session.send`. */
-export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "full";
+export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "unencodable" | "full";
 
 /** What went out. */
 export interface SentEvent {

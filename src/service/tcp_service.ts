@@ -4,11 +4,10 @@
 import type { Clock } from "../clock.ts";
 import { lengthPrefixed } from "../codec/length_prefixed.ts";
 import { messageOf, ServiceStateError, toError } from "../errors.ts";
-import type { BroadcastResult } from "../broadcast/broadcaster.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
-import type { CloseOptions, Session } from "../session/session.ts";
+import type { CloseOptions, SendOptions, Session } from "../session/session.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import type { SessionCore } from "../session/session_core.ts";
 import { defaultTransport } from "../transport/default.ts";
@@ -19,11 +18,12 @@ import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
 import { checkListenerOptions, type Listener, type ListenerOptions, openListener } from "./listener.ts";
 import { deriveSessionContext, makeSessionContext, type ServiceContext } from "./make_context.ts";
-import { type BroadcastOptions, Messaging } from "../broadcast/messaging.ts";
+import { type BroadcastOptions, type BroadcastReport, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork } from "./pending_work.ts";
 import { encodeLastWord } from "./refusals.ts";
 import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats, takeServiceStats } from "./service_stats.ts";
+import { guardRefused } from "./refused_messages.ts";
 import { SessionKeeper } from "./session_keeper.ts";
 import type { SessionSettings } from "./session_settings.ts";
 import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from "./start_stop.ts";
@@ -109,7 +109,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       countSessions: () => this.#registry.count,
       isAccepting: () => this.#isAccepting(),
     });
-    this.#messaging = new Messaging(this.#registry, this.#context, encoder, this.#resolved.maxGroups);
+    this.#messaging = new Messaging(this.#registry, this.#context, encoder, {
+      maxGroups: this.#resolved.maxGroups,
+      onRefused: guardRefused(options.onRefused, faults),
+    });
     for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#contextFor(part); // Checks its limits.
   }
 
@@ -225,10 +228,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    *
    * @param id The session's number.
    * @param payload The message; copied.
+   * @param options Its policy, its key.
    * @returns What became of it, as `Session.send` says; `"closed"` if there is no such session.
    */
-  sendTo(id: number, payload: Uint8Array): SendResult {
-    return this.#registry.get(id)?.session.send(payload) ?? "closed";
+  sendTo(id: number, payload: Uint8Array, options?: SendOptions): SendResult {
+    return this.#registry.get(id)?.session.send(payload, options) ?? "closed";
   }
 
   /**
@@ -246,12 +250,14 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * Sends a message to all sessions. It is encoded once. A session that cannot take it delays no other.
    *
    * @param payload The message; copied once.
-   * @param options Who does not get it.
-   * @returns How many took it and how many refused.
-   * @throws {TypeError} if the payload is not a `Uint8Array`.
-   * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
+   * @param options Who does not get it, and what becomes of it where the peer does not read.
+   * @returns How many took it and how many refused; and who, if asked for.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option is wrong.
    */
-  broadcast(payload: Uint8Array, options: BroadcastOptions<Session<Data>> = {}): BroadcastResult {
+  broadcast(
+    payload: Uint8Array,
+    options: BroadcastOptions<Session<Data>> = {},
+  ): BroadcastReport<Session<Data>> {
     return this.#messaging.broadcastToAll(payload, options);
   }
 

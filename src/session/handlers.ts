@@ -1,6 +1,6 @@
 // The handlers of a service: what an application does when something happens. Types only. Runtime neutral.
 
-import type { SentEvent } from "../outbound/send_result.ts";
+import type { SendResult, SentEvent } from "../outbound/send_result.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { Session } from "./session.ts";
 
@@ -29,6 +29,11 @@ export interface SessionHandlers<Data> {
   readonly onChunk?: (session: Session<Data>, chunk: Uint8Array) => void;
   /** The system took bytes; at most once a turn and session. Does not wait for a message handler that is running. */
   readonly onSend?: (session: Session<Data>, sent: SentEvent) => void;
+  /**
+   * A session did not take a broadcast; called behind it, with what `send` would have answered. The payload is valid during the
+   * call.
+   */
+  readonly onRefused?: (session: Session<Data>, payload: Uint8Array, result: SendResult) => unknown;
   /** The peer has ended its side, under `allowHalfOpen`: no message comes any more, and what is sent still goes out. */
   readonly onEnd?: (session: Session<Data>) => unknown;
   /** The session is over: comes exactly once for every `onOpen`, and nothing after it. */

@@ -1,6 +1,6 @@
 // The limits of a session: options, defaults, checks. Runtime neutral.
 
-import type { FullPolicy } from "../outbound/queue_limits.ts";
+import { FULL_POLICIES, type FullPolicy } from "../outbound/queue_limits.ts";
 import { describeValue, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { LARGEST_BLOCK_BYTES } from "../outbound/outbound_blocks.ts";
@@ -18,8 +18,6 @@ const DEFAULT_FRAMES_PER_TURN = 1_024;
 /** A handful of sessions with slow handlers keep the others waiting for less than a frame of a game. */
 const DEFAULT_TURN_MS = 4;
 const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
-
-const FULL_POLICIES: readonly FullPolicy[] = ["refuse", "drop-oldest", "latest-per-key", "close"];
 
 /** When what is sent goes out; see `SessionLimits.flush`. */
 export type FlushMode = "turn" | "manual" | "interval";

@@ -3,9 +3,10 @@
 import type { DropCounts } from "../outbound/backlog.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { Session } from "./session.ts";
+import type { Refusal } from "./session_stats.ts";
 
 /** Why a message did not reach its peer. */
-export type DropReason = "full" | "closed" | "too-large" | "oldest" | "superseded";
+export type DropReason = Refusal | "oldest" | "superseded";
 
 /** What is known of a session. */
 interface Known {

@@ -5,6 +5,7 @@ import { checkKeys, describeValue, LARGEST_TIMER_MS, requireInteger } from "../o
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { ReceiveOptions } from "./message_stream.ts";
+import { checkPolicy, type FullPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, refuseRange, type SendResult } from "../outbound/send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
@@ -42,7 +43,14 @@ export interface SendOptions {
    */
   readonly flush?: "batch" | "now";
   /**
-   * What the message is about, under `whenFull: "latest-per-key"`: it takes the place of a message with the same key (as of a
+   * What happens to this message while the peer does not read: see `SessionLimits.whenFull`. A message under a policy that does
+   * not drop is never dropped for another: a chat line does not fall to positions.
+   *
+   * @default {that of the session}
+   */
+  readonly whenFull?: FullPolicy;
+  /**
+   * What the message is about, under `"latest-per-key"`: it takes the place of a message with the same key (as of a
    * `Map`) that still waits for the peer. Ignored under other policies.
    *
    * @default {undefined, which is no key}
@@ -188,6 +196,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`, or the service's pool at its budget. See also
    *   `pauseWhenFull`.
    * - `"too-large"`: refused, the payload is longer than the codec takes.
+   * - `"unencodable"`: refused, the codec can make no frame of it: a line with a line's end inside. One that has to wait under a
+   *   policy that may drop is encoded later, and then ends the session by `"encode-error"`.
    * - `"closed"`: refused, the session is not open.
    * @throws {TypeError} if the payload is not a `Uint8Array`.
    */
@@ -195,8 +205,9 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     checkPayload(payload);
     const core = this.#core;
     const { length } = payload;
-    const isDown = core.queue.hasCursor && core.cursor.take(core.queue, payload, 0, length);
-    const result = isDown ? "queued" : core.send(payload, 0, length, options?.key);
+    const isDown = options?.whenFull === undefined && core.queue.hasCursor &&
+      core.cursor.take(core.queue, payload, 0, length);
+    const result = isDown ? "queued" : core.send(payload, 0, length, options?.key, checkPolicy(options?.whenFull));
     if (options?.flush !== "now") return result;
     core.queue.flush();
     return result === "queued" && core.queue.queuedBytes === 0 ? "sent" : result;

@@ -7,6 +7,7 @@ import { PoolError, SessionClosedError, toError } from "../errors.ts";
 import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
 import { type CloseEvent, type CloseReason, detailOf } from "./close_reason.ts";
+import type { SharedFrame } from "../outbound/outbound_blocks.ts";
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import { EndSignals } from "./end_signals.ts";
@@ -16,7 +17,7 @@ import { InputPause } from "./input_pause.ts";
 import type { InputWatched } from "./input_watch.ts";
 import { checkQueueTakes } from "./limits.ts";
 import type { Holder } from "./memory_guard.ts";
-import type { OutboundBlock } from "../outbound/outbound_blocks.ts";
+import type { FullPolicy } from "../outbound/queue_limits.ts";
 import { SendQueue } from "../outbound/send_queue.ts";
 import type { SendQueueOwner } from "../outbound/send_queue_context.ts";
 import type { SendCursor } from "../outbound/send_cursor.ts";
@@ -135,11 +136,11 @@ export class SessionCore<Data>
   }
 
   /** Encodes and queues a message that the cursor did not take; see `SendQueue.push`. */
-  send(buffer: Uint8Array, offset: number, length: number, key?: unknown): SendResult {
+  send(buffer: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult {
     let result: SendResult = "closed";
     if (this.state === "open") {
       try {
-        result = this.queue.push(buffer, offset, length, key);
+        result = this.queue.push(buffer, offset, length, key, whenFull);
       } catch (fault) {
         const error = toError(fault);
         if (error instanceof PoolError) result = "full"; // The budget of the service is used up.
@@ -153,8 +154,8 @@ export class SessionCore<Data>
   }
 
   /** Queues a frame that a broadcast has encoded. */
-  sendShared(block: OutboundBlock, start: number, end: number, payload: Uint8Array, key: unknown): SendResult {
-    return this.tally(this.state === "open" ? this.queue.pushShared(block, start, end, payload, key) : "closed");
+  sendShared(...frame: SharedFrame): SendResult {
+    return this.tally(this.state === "open" ? this.queue.pushShared(...frame) : "closed");
   }
 
   sendEncoded(frame: Uint8Array): SendResult {

@@ -20,15 +20,20 @@ export interface SessionStats {
   /** Messages that were accepted and then dropped, by the policy of `whenFull`. */
   readonly dropped: DropCounts;
   /** Sends refused, by their answer. */
-  readonly refused: { readonly "closed": number; readonly "too-large": number; readonly "full": number };
+  readonly refused: Readonly<Record<Refusal, number>>;
 }
 
 /** An answer that means that a payload was not taken. */
-export type Refusal = "closed" | "too-large" | "full";
+export type Refusal = Exclude<SendResult, "sent" | "queued" | "congested">;
 
 /** Counts the sends that were refused. */
 export class RefusalCounters {
-  readonly #counts: Record<Refusal, number> = { "closed": 0, "too-large": 0, "full": 0 };
+  readonly #counts: Record<Refusal, number> = {
+    "closed": 0,
+    "too-large": 0,
+    "unencodable": 0,
+    "full": 0,
+  };
 
   /** Counts one. */
   count(refusal: Refusal): void {
@@ -49,7 +54,7 @@ const NO_DROPS: DropCounts = { oldest: 0, superseded: 0 };
 
 /** Whether an answer means that a payload was not taken. */
 export function isRefusal(result: SendResult): result is Refusal {
-  return result === "full" || result === "closed" || result === "too-large";
+  return result !== "queued" && result !== "sent" && result !== "congested";
 }
 
 /** Who counts what was refused. */

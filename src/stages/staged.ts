@@ -1,5 +1,6 @@
 // staged(): a codec with stages around its payloads. Knows no stage of its own. Runtime neutral.
 
+import { FrameError, messageOf } from "../errors.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "../codec/codec.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
@@ -143,6 +144,18 @@ class StagedEncoder implements FrameEncoder {
       from = to;
       at = 0;
     }
-    return this.#inner.encode(from, at, bytes, output, outputOffset);
+    try {
+      return this.#inner.encode(from, at, bytes, output, outputOffset);
+    } catch (cause) {
+      // A stage may have counted the frame: it cannot be left out any more.
+      if (this.#stages.length === 0 || !(cause instanceof FrameError)) throw cause;
+      throw new FrameError(
+        "codec-fault",
+        `Cannot encode frame as the codec behind the stages refused: ${messageOf(cause)}`,
+        {
+          cause,
+        },
+      );
+    }
   }
 }

@@ -28,6 +28,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   onChunk: [1, {}, null, "f"],
   onSend: [1, {}, null, "f"],
   onEnd: [1, {}, null, "f"],
+  onRefused: [1, {}, null, "f"],
   onClose: [1, {}, null, "f"],
   onConnectFailed: [1, {}, null, "f"],
   createData: [1, {}, null, "f"],

@@ -69,7 +69,7 @@ test("TcpService.broadcast() answers refused for all when the payload is one pas
   await pair.connect();
   assertEquals(pair.server.broadcast(pattern(65_536)).accepted, 2);
   assertEquals(pair.server.broadcast(pattern(65_537)), { accepted: 0, congested: 0, refused: 2 });
-  assertEquals(far.stats.refused, { "closed": 0, "too-large": 1, "full": 0 });
+  assertEquals(far.stats.refused, { "closed": 0, "too-large": 1, "unencodable": 0, "full": 0 });
   assertEquals(pair.server.stats().refusedSends, 2);
 });
 

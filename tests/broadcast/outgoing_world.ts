@@ -189,7 +189,7 @@ export class OutgoingWorld {
       leaveGroups: (core) => this.messaging.groups.leaveAll(core),
       handleSessionOver: (core, event) => this.#registry.remove(core, event),
     });
-    this.messaging = new Messaging(this.#registry, this.context, encoder, 100);
+    this.messaging = new Messaging(this.#registry, this.context, encoder, { maxGroups: 100, onRefused: undefined });
   }
 
   open(): Life {

@@ -60,7 +60,7 @@ for (const { name, make } of transportsHere()) {
     assertEquals(far.send(new Uint8Array(1)), "closed");
     await within(event, "close()");
     assertEquals(far.send(new Uint8Array(1)), "closed");
-    assertEquals(far.stats.refused, { "closed": 2, "too-large": 1, "full": 0 });
+    assertEquals(far.stats.refused, { "closed": 2, "too-large": 1, "unencodable": 0, "full": 0 });
   });
 }
 

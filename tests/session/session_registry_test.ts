@@ -51,5 +51,5 @@ test("RefusalCounters.count() counts refusals by kind; isRefusal() tells them fr
   }
   const snapshot = counters.snapshot();
   counters.count("closed");
-  assertEquals(snapshot, { "closed": 1, "too-large": 1, "full": 2 });
+  assertEquals(snapshot, { "closed": 1, "too-large": 1, "unencodable": 0, "full": 2 });
 });

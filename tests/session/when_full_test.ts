@@ -197,3 +197,88 @@ test("Session refuses when the service's budget is used up, and another's peer i
   assert(["queued", "sent"].includes(fast.far.send(bytes("fine"))));
   await until(() => fast.near.stats.receivedFrames === 1, "the message");
 });
+
+function pushUnder(fixture: ReturnType<typeof makeQueue>, whenFull: FullPolicy, payload: string, key?: unknown) {
+  const encoded = utf8(payload);
+  return fixture.queue.push(encoded, 0, encoded.length, key, whenFull);
+}
+
+test("SendQueue keeps each message's own policy: what is not to be dropped is not, and all stay in order", () => {
+  const fixture = stalled("refuse", 5);
+  pushUnder(fixture, "latest-per-key", "p1 ", "p");
+  assertEquals(fixture.push(utf8("chat ")), "queued");
+  pushUnder(fixture, "latest-per-key", "p2 ", "p");
+  pushUnder(fixture, "drop-oldest", "old1 ");
+  assertEquals(fixture.queue.queuedFrames, 4);
+  assertEquals(pushUnder(fixture, "drop-oldest", "old2 "), "congested");
+  assertEquals(pushUnder(fixture, "drop-oldest", "old3 "), "congested", "the oldest that may be dropped makes way");
+  assertEquals(fixture.push(utf8("chat2 ")), "full");
+  assertEquals(fixture.queue.drops, { oldest: 1, superseded: 1 });
+  fixture.connection.isTaking = true;
+  fixture.drain();
+  assertEquals(received(fixture), "first chat p2 old2 old3 ");
+  assertEquals([fixture.queue.queuedFrames, fixture.queue.queuedBytes, fixture.pool.outstanding], [0, 0, 0]);
+});
+
+test("SendQueue drops nothing of others for a message that is to be dropped itself", () => {
+  const fixture = stalled("drop-oldest", 3);
+  pushUnder(fixture, "refuse", "chat1 ");
+  pushUnder(fixture, "refuse", "chat2 ");
+  assertEquals(fixture.push(utf8("position ")), "full");
+  assertEquals(pushUnder(fixture, "latest-per-key", "keyed ", 1), "full");
+  fixture.connection.isTaking = true;
+  fixture.drain();
+  assertEquals(received(fixture), "first chat1 chat2 ");
+});
+
+test("SendQueue does not take a key of another policy for the same", () => {
+  const fixture = stalled("latest-per-key", 9);
+  pushUnder(fixture, "latest-per-key", "a ", "k");
+  pushUnder(fixture, "drop-oldest", "b ", "k");
+  pushUnder(fixture, "latest-per-key", "c ", "k");
+  assertEquals(fixture.queue.drops, { oldest: 0, superseded: 1 });
+  fixture.connection.isTaking = true;
+  fixture.drain();
+  assertEquals(received(fixture), "first b c ");
+});
+
+test("SendQueue ends the session for a message under close, whatever the policy of the others", () => {
+  const fixture = stalled("refuse", 1);
+  assertEquals([fixture.push(utf8("x")), fixture.overflows], ["full", 0]);
+  assertEquals([pushUnder(fixture, "close", "x"), fixture.overflows], ["full", 1]);
+});
+
+for (const { name, make } of socketTransportsHere()) {
+  test(`broadcast() under latest-per-key reaches a sleeper once a key, and all that is said, on ${name}`, async () => {
+    const heard: string[] = [];
+    let gate = Promise.withResolvers<void>();
+    await using pair = await startPair(make(), { maxQueuedBytes: 64_000_000 }, {
+      async onMessage(_session, payload) {
+        await gate.promise;
+        heard.push(text(payload.subarray(0, 6)).trim());
+      },
+    });
+    const { far } = await pair.connect();
+    // What the system takes for a peer that sleeps.
+    const filler = new Uint8Array(60_000).fill(0x2e);
+    for (let round = 0; round < 2_000 && far.queuedBytes < 1_000_000; round++) {
+      far.send(filler, { flush: "now" });
+      if (round % 16 === 0) await turn();
+    }
+    const position = new Uint8Array(1_000);
+    for (let round = 0; round < 50; round++) {
+      for (const key of ["p1", "p2"]) {
+        position.set(utf8(`${key}-${round} `.padEnd(6)));
+        pair.server.broadcast(position, { whenFull: "latest-per-key", key });
+      }
+      if (round % 10 === 0) pair.server.broadcast(utf8(`say${round}  `), { whenFull: "refuse" });
+    }
+    assertEquals(far.stats.dropped.superseded, 98);
+    gate.resolve();
+    gate = Promise.withResolvers();
+    gate.resolve();
+    await until(() => heard.includes("p2-49"), "the latest");
+    const told = heard.filter((word) => !word.startsWith("."));
+    assertEquals(told, ["say0", "say10", "say20", "say30", "say40", "p1-49", "p2-49"]);
+  });
+}

@@ -1,0 +1,67 @@
+// Who did not get a broadcast: the list of the result, and onRefused.
+
+import test from "node:test";
+import { assertEquals, assertThrows } from "@std/assert";
+import { delimited, type SendResult, type Session } from "@laster/net";
+import { memoryTransport } from "@laster/net/testing";
+import { bytes, startPair, text, until } from "../support.ts";
+
+test("broadcast() lists who refused it if asked, and tells onRefused", async () => {
+  const told: [number, string, SendResult][] = [];
+  await using pair = await startPair(memoryTransport(), {
+    onRefused: (session, payload, result) => told.push([session.id, text(payload), result]),
+  }, { onMessage: () => {} });
+  const [one, two] = [(await pair.connect()).far, (await pair.connect()).far];
+  pair.server.group("all").join(one);
+  void two.close();
+  const result = pair.server.broadcast(bytes("hello"), { listRefused: true });
+  assertEquals([result.accepted, result.refused], [1, 1]);
+  assertEquals(result.refusedBy?.map(({ session, result }) => [session.id, result]), [[two.id, "closed"]]);
+  assertEquals(pair.server.broadcast(bytes("again")).refusedBy, undefined);
+  assertEquals(told, [[two.id, "hello", "closed"], [two.id, "again", "closed"]]);
+  assertEquals(pair.server.group("all").broadcast(bytes("room"), { listRefused: true }).refusedBy, []);
+});
+
+test("send() and broadcast() answer unencodable for what the codec cannot make a frame of, and close nobody", async () => {
+  const heard: string[] = [];
+  const told: SendResult[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    codec: delimited(),
+    onRefused: (_session, _payload, result) => told.push(result),
+  }, { codec: delimited(), onMessage: (_session, payload) => heard.push(text(payload)) });
+  const { far } = await pair.connect();
+  for (let round = 0; round < 2; round++) {
+    assertEquals(far.send(bytes("two\nlines")), "unencodable");
+    assertEquals(far.send(bytes(`fine ${round}`)), "queued");
+    assertEquals(far.send(bytes("two\nlines")), "unencodable", "at the cursor");
+    assertEquals(pair.server.broadcast(bytes("two\nlines")), { accepted: 0, congested: 0, refused: 1 });
+    assertEquals(pair.server.broadcast(bytes(`all ${round}`)).accepted, 1);
+  }
+  await until(() => heard.length === 4, "what is fine");
+  assertEquals(heard, ["fine 0", "all 0", "fine 1", "all 1"]);
+  assertEquals([far.state, far.stats.refused.unencodable, told], ["open", 6, ["unencodable", "unencodable"]]);
+});
+
+test("onRefused that throws, sends and closes does no harm to the broadcast", async () => {
+  let far: Session | undefined = undefined as Session | undefined;
+  await using pair = await startPair(memoryTransport(), {
+    onRefused(session) {
+      pair.server.broadcast(bytes("inner"), { except: session });
+      void far?.close();
+      throw new Error("by purpose");
+    },
+  }, { onMessage: () => {} });
+  far = (await pair.connect()).far;
+  const gone = (await pair.connect()).far;
+  void gone.close();
+  assertEquals(pair.server.broadcast(bytes("outer")), { accepted: 1, congested: 0, refused: 1 });
+  assertEquals(far?.state, "closing");
+});
+
+test("broadcast() and send() refuse a policy that is none", async () => {
+  await using pair = await startPair(memoryTransport(), {}, { onMessage: () => {} });
+  const { far } = await pair.connect();
+  const options = { whenFull: "drop" as "refuse" };
+  assertThrows(() => far.send(bytes("x"), options), TypeError, "drop-oldest");
+  assertThrows(() => pair.server.broadcast(bytes("x"), options), TypeError, "drop-oldest");
+});
