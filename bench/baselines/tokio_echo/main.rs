@@ -19,10 +19,10 @@ const MOST_PAYLOAD_BYTES: usize = 16 << 20;
 type Frames = Framed<TcpStream, LengthDelimitedCodec>;
 
 fn main() -> io::Result<()> {
-    let Some(port) = read_port(&env::args().collect::<Vec<_>>()) else {
+    let port = read_port(&env::args().collect::<Vec<_>>()).unwrap_or_else(|| {
         eprintln!("usage: tokio_echo --port N");
-        process::exit(2);
-    };
+        process::exit(2)
+    });
     runtime::Builder::new_current_thread().enable_io().build()?.block_on(serve(port))
 }
 
