@@ -128,11 +128,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#accept();
   }
 
-  /**
-   * Queues a frame that stands encoded in a shared block.
-   *
-   * @param payload What it was made of, for a queue that may have to drop it; undefined if it must not wait.
-   */
+  /** Queues a frame that stands encoded in a shared block; without its payload it must not wait. */
   pushShared(block: OutboundBlock, start: number, end: number, payload?: Uint8Array, key?: unknown): SendResult {
     this.takeBroadcasts();
     const diverted = this.#divert(payload, 0, payload?.length ?? 0, end - start, key);
@@ -251,6 +247,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     const isFull = this.#isFullFor(bytes);
     const backlog = this.#waitingPlace;
     if (backlog !== undefined && payload !== undefined) {
+      this.#context.broadcasts.invalidate(); // Those that come now wait behind it.
       return backlog.add(payload, offset, length, bytes, key, this.#segments);
     }
     if (isFull && this.#context.limits.whenFull === "close") this.#owner.handleOverflow();
