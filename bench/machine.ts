@@ -4,6 +4,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { ROOT, run } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
+import { buildNettyEcho, buildTokioEcho, type CommandWords } from "./debian_baselines.ts";
 
 /** What README says to start a server with, under V8. */
 export const V8_FLAG = "--max-semi-space-size=8";
@@ -19,13 +20,17 @@ export interface Programs {
   readonly loadgen: string | undefined;
   /** The C server; undefined where there is no C compiler, or no epoll. */
   readonly epollEcho: string | undefined;
+  /** The server on tokio-util; undefined where it cannot be built. */
+  readonly tokioEcho: CommandWords | undefined;
+  /** The server on Netty; undefined where it cannot be built. */
+  readonly nettyEcho: CommandWords | undefined;
   /** Whether bench/micro has what package-lock.json says. */
   readonly hasPackages: boolean;
   /** Whether `taskset` can pin a process to a CPU. */
   readonly canPin: boolean;
 }
 
-/** Builds the programs in C and installs the npm packages, as far as the machine can. */
+/** Builds the programs in other languages and installs the npm packages, as far as the machine can. */
 export async function prepareMachine(): Promise<Programs> {
   await Deno.mkdir(BUILD, { recursive: true });
   const loadgen = await compile("bench/loadgen.c", "loadgen");
@@ -33,12 +38,14 @@ export async function prepareMachine(): Promise<Programs> {
   if (loadgen === undefined) {
     console.log("no C compiler that builds bench/loadgen.c: the client is bench/load_client.ts, and is the bottleneck");
   }
+  const tokioEcho = await buildTokioEcho(ROOT, BUILD);
+  const nettyEcho = await buildNettyEcho(BUILD);
   const hasPackages = await installPackages();
   if (!hasPackages) {
     console.log("npm cannot install bench/micro: the baselines on ws and the micro benchmarks are left out");
   }
   const { code } = await run("taskset", ["-c", "1", "true"]);
-  return { loadgen, epollEcho, hasPackages, canPin: code === 0 };
+  return { loadgen, epollEcho, tokioEcho, nettyEcho, hasPackages, canPin: code === 0 };
 }
 
 async function compile(source: string, name: string): Promise<string | undefined> {

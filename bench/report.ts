@@ -2,7 +2,7 @@
 
 import { cpuPerMessage, type Figure, messagesPerSecond, type Results } from "./results.ts";
 import type { Sample } from "./sampling.ts";
-import type { ServerKind } from "./servers.ts";
+import { LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
 import { formatSpread, spreadOf } from "./statistics.ts";
 import { judge } from "./targets.ts";
 import { type Workload, WORKLOADS } from "./workloads.ts";
@@ -23,6 +23,8 @@ const KIND_TITLES: Record<ServerKind, string> = {
   ours: "**ours**",
   before: "before",
   hand: "by hand",
+  tokio: "tokio-util",
+  netty: "Netty",
   raw: "raw bytes",
   naive: "naive",
   ws: "`ws`",
@@ -137,6 +139,12 @@ function row(
   const ratio = kind === "ours" || kind === "c" || NOT_COMPARED.includes(workload)
     ? undefined
     : results.ratio(workload, runtime, kind, runtime, cpuPerMessage, true);
-  const name = kind === "c" ? KIND_TITLES.c : `${KIND_TITLES[kind]}, ${RUNTIME_TITLES[runtime]}`;
-  return [`| ${name} | ${cells.join(" | ")} | ${ratio === undefined ? "" : `${formatSpread(ratio)} ×`} |`];
+  return [
+    `| ${nameOf(kind, runtime)} | ${cells.join(" | ")} | ${ratio === undefined ? "" : `${formatSpread(ratio)} ×`} |`,
+  ];
+}
+
+function nameOf(kind: ServerKind, runtime: string): string {
+  if (kind === "c") return KIND_TITLES.c;
+  return `${KIND_TITLES[kind]}, ${LIBRARY_KINDS.includes(kind) ? "beside " : ""}${RUNTIME_TITLES[runtime]}`;
 }

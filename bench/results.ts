@@ -1,7 +1,7 @@
 // The samples of a run, and the figures that are made of them: medians, and ratios of pairs of one round. Runtime neutral.
 
 import type { Sample } from "./sampling.ts";
-import type { ServerKind } from "./servers.ts";
+import type { ServerKind } from "./server_kinds.ts";
 import { type Spread, spreadOf } from "./statistics.ts";
 
 /** A figure of a sample; undefined if it has none. */

@@ -18,21 +18,24 @@ import { BUILD, describeMachine, prepareMachine, type Programs } from "./machine
 import { microSection } from "./micro_report.ts";
 import { writeReport } from "./report.ts";
 import { Results } from "./results.ts";
-import { type Sample, takePair, takeSample, type Timing } from "./sampling.ts";
+import { type Sample, takeSample, takeTurns, type Timing } from "./sampling.ts";
+import { KINDS_IN_TURNS, LIBRARY_KINDS } from "./server_kinds.ts";
 import { findServer, type Server } from "./servers.ts";
 import { format } from "./statistics.ts";
 import { judge } from "./targets.ts";
 import { beforeWorkloads, CHART_WORKLOADS, pairWorkloads, type Workload, WORKLOADS } from "./workloads.ts";
 
 const DEFAULT_ROUNDS = 5;
-/** In each round the two servers of a pair with a target are up together, and have the load in turns so many times. */
+/** In each round the servers that run in turns are up together, and each has the load so many times. */
 const DEFAULT_WINDOWS = 5;
 const DEFAULT_SECS = 1.2;
 /** Compilers take their time: what is measured is the steady state. After 0.3 s B on Bun stood at 0.68, after 2 s at 0.89. */
 const WARM_UP_SECS = 1.5;
 /** In C, F and D the compilers of Bun and Node are at work for 2.5 s, and take 1 to 7 % of the CPU meanwhile. */
 const PAIR_WARM_UP_SECS = 3;
-const QUICK: Timing = { secs: 0.4, warmup: 0.2, pairWarmup: 0.2, windows: 1 };
+/** After 3 s B costs four times as much on Netty as it does from 6 s on. */
+const JVM_WARM_UP_SECS = 8;
+const QUICK: Timing = { secs: 0.4, warmup: 0.2, pairWarmup: 0.2, jvmWarmup: 0.2, windows: 1 };
 
 /** What is measured, and how often. */
 interface Plan {
@@ -85,9 +88,13 @@ async function main(): Promise<void> {
       ...(has(values.charts) ? CHART_WORKLOADS : []),
     ],
     rounds: readNumber("--rounds", values.rounds) ?? (values.quick ? 1 : DEFAULT_ROUNDS),
-    timing: values.quick
-      ? QUICK
-      : { secs, warmup: WARM_UP_SECS, pairWarmup: PAIR_WARM_UP_SECS, windows: DEFAULT_WINDOWS },
+    timing: values.quick ? QUICK : {
+      secs,
+      warmup: WARM_UP_SECS,
+      pairWarmup: PAIR_WARM_UP_SECS,
+      jvmWarmup: JVM_WARM_UP_SECS,
+      windows: DEFAULT_WINDOWS,
+    },
     runtimes,
     programs,
   };
@@ -98,9 +105,9 @@ async function main(): Promise<void> {
     }${plan.rounds} rounds of ${plan.timing.secs} s after ` +
     `${
       format(plan.timing.warmup)
-    } s of warm-up, servers started anew for each; ours and by hand in A, B, C, D and F: both up, in turns, ` +
-    `${plan.timing.windows} windows of 0.5 s each a round, after ${format(plan.timing.pairWarmup)} s; median of the ` +
-    "rounds (least-most)",
+    } s of warm-up, servers started anew for each; ours, by hand and, beside Bun, libraries in A, B, C, D and F: all up, ` +
+    `in turns, ${plan.timing.windows} windows of 0.5 s each a round, after ${format(plan.timing.pairWarmup)} s ` +
+    `(${format(plan.timing.jvmWarmup)} s for a JVM); median of the rounds (least-most)`,
   ];
   const results = await measure(plan);
   const charts = has(values.charts) ? await chartSection(results, runtimes.map(({ name }) => name)) : "";
@@ -132,7 +139,7 @@ async function measure(plan: Plan): Promise<Results> {
     const { workload, servers, round } = step;
     const samples = servers.length === 1
       ? [await takeSample(workload, servers[0], round, plan.programs, plan.timing)]
-      : await takePair(workload, servers, round, plan.programs, plan.timing);
+      : await takeTurns(workload, servers, round, plan.programs, plan.timing);
     results.samples.push(...samples);
     for (const sample of samples) console.log(progressLine(index + 1, steps.length, sample));
   }
@@ -148,14 +155,18 @@ function stepsOf({ isQuick, runtimes, programs }: Plan, workload: Workload, roun
   return [...runtimes, undefined].flatMap((runtime) => {
     const found = kinds.filter((kind) => (kind === "c") === (runtime === undefined))
       .flatMap((kind) => findServer(kind, workload, runtime, programs) ?? []);
-    const together = workload.hasPairTarget && runtime !== undefined ? [found.splice(0, 2)] : [];
-    return [...together, ...found.map((server) => [server])].map((servers) => ({ workload: timed, servers, round }));
+    const isInTurns = ({ kind }: Server) => workload.hasPairTarget && KINDS_IN_TURNS.includes(kind);
+    const together = found.filter(isInTurns);
+    const alone = found.filter((server) => !isInTurns(server));
+    return [...(together.length > 0 ? [together] : []), ...alone.map((server) => [server])]
+      .map((servers) => ({ workload: timed, servers, round }));
   });
 }
 
 function progressLine(index: number, total: number, { workload, kind, runtime, round, load, failure }: Sample): string {
+  const place = LIBRARY_KINDS.includes(kind) ? "beside" : "on";
   const head = `[${index}/${total}] round ${round + 1} ${workload} ${
-    kind === "c" ? "C epoll" : `${kind} on ${runtime}`
+    kind === "c" ? "C epoll" : `${kind} ${place} ${runtime}`
   }`;
   if (failure !== undefined) return `${head}: FAILED ${failure}`;
   const memory = load?.end_bytes_per_conn;

@@ -1,4 +1,4 @@
-// Takes samples: starts a server, or two in turns, puts load on it, stops it, and says what came out. Deno only.
+// Takes samples: starts a server, or several in turns, puts load on it, stops it, and says what came out. Deno only.
 
 import { ROOT } from "../tools/run.ts";
 import { RunningServer, type Server } from "./servers.ts";
@@ -29,10 +29,10 @@ export interface Load {
 export interface Sample {
   readonly workload: string;
   readonly kind: Server["kind"];
-  /** `deno`, `bun`, `node`, or `c`. */
+  /** `deno`, `bun`, `node`, or `c`; of a library's server the runtime whose servers it has its turns with. */
   readonly runtime: string;
   readonly round: number;
-  /** Which of the windows of a pair of servers that ran in turns. */
+  /** Which of the windows of servers that ran in turns. */
   readonly window?: number;
   readonly load?: Load;
   readonly heavyLoad?: Load;
@@ -44,9 +44,11 @@ export interface Sample {
 export interface Timing {
   readonly secs: number;
   readonly warmup: number;
-  /** The same for the two servers of a pair in turns. */
+  /** The same for servers that run in turns. */
   readonly pairWarmup: number;
-  /** In how many windows two servers of a pair run in turns. */
+  /** The same for a server on a JVM, whose compilers take longer. */
+  readonly jvmWarmup: number;
+  /** In how many windows each of them has the load. */
   readonly windows: number;
 }
 
@@ -82,10 +84,10 @@ export async function takeSample(
 }
 
 /**
- * Takes the samples of two servers that are up together and have the load in turns, a window each: what a machine does to
- * both cancels out, which it does not between runs of seconds.
+ * Takes the samples of servers that are up together and have the load in turns, a window each: what a machine does to
+ * all of them cancels out, which it does not between runs of seconds.
  */
-export async function takePair(
+export async function takeTurns(
   workload: Workload,
   servers: readonly Server[],
   round: number,
@@ -94,12 +96,19 @@ export async function takePair(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   const targets: LoadTarget[] = [];
-  try {
-    for (const server of servers) {
+  for (const server of servers) {
+    try {
       targets.push({ workload, server, ...await RunningServer.start(server, programs.canPin) });
+    } catch (error) {
+      samples.push({ ...headOf(workload, server, round), failure: messageOf(error) });
     }
-    const warmup = timing.pairWarmup;
-    for (const target of targets) await putLoad(target, programs, timeArgs({ secs: UNCOUNTED_SECS, warmup }));
+  }
+  try {
+    // The last goes first: a JVM that has been warmed up may compile on for a while, which is not to fall into a window.
+    for (const target of targets.toReversed()) {
+      const warmup = target.server.kind === "netty" ? timing.jvmWarmup : timing.pairWarmup;
+      await putLoad(target, programs, timeArgs({ secs: UNCOUNTED_SECS, warmup }));
+    }
     for (let window = 0; window < timing.windows; window++) {
       // Now one is first and now the other.
       for (const target of window % 2 === 0 ? targets : targets.toReversed()) {
@@ -109,7 +118,7 @@ export async function takePair(
       }
     }
   } catch (error) {
-    samples.push(...servers.map((server) => ({ ...headOf(workload, server, round), failure: messageOf(error) })));
+    samples.push(...targets.map(({ server }) => ({ ...headOf(workload, server, round), failure: messageOf(error) })));
   }
   const ends = await Promise.all(
     targets.map(async ({ server, running }) => [server.kind, await running.stop()] as const),

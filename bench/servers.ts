@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { collect, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import { type Programs, V8_FLAG } from "./machine.ts";
+import { LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
 import type { Workload } from "./workloads.ts";
-
-/** What kind of server: ours, ours in another checkout, by hand, naive, bytes without frames, the package ws, the runtime's own WebSocket, in C. */
-export type ServerKind = "ours" | "before" | "hand" | "naive" | "raw" | "ws" | "websocket" | "c";
 
 /** What a server does with a message. */
 export type Service = "echo" | "fanout";
@@ -18,24 +16,12 @@ export type Protocol = "frames" | "bytes" | "websocket";
 /** A server that can be started. */
 export interface Server {
   readonly kind: ServerKind;
-  /** Undefined for the one in C. */
+  /** What it runs on, or whose servers it has its turns with; undefined for the one in C. */
   readonly runtime: Runtime | undefined;
-  readonly title: string;
   readonly protocol: Protocol;
   readonly command: string;
   readonly args: readonly string[];
 }
-
-const TITLES: Record<ServerKind, string> = {
-  ours: "**@laster/net**",
-  before: "before",
-  hand: "by hand",
-  naive: "naive",
-  raw: "raw bytes",
-  ws: "`ws`",
-  websocket: "own WebSocket",
-  c: "C epoll",
-};
 
 /** Of all servers of a runtime, ours and others. */
 const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
@@ -43,6 +29,9 @@ const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
   bun: ["run"],
   node: [V8_FLAG],
 };
+
+/** Ours costs least on Bun, and a JVM's warm-up beside each runtime would make a run a third longer. */
+const LIBRARY_NEIGHBOUR: Runtime["name"] = "bun";
 
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 10_000;
@@ -55,16 +44,20 @@ export function findServer(
   programs: Programs,
 ): Server | undefined {
   const { service } = workload;
-  const title = `${TITLES[kind]}${runtime === undefined ? "" : `, ${runtime.title.split(" ")[0]}`}`;
   if (kind === "c") {
     if (programs.epollEcho === undefined) return undefined;
     const args = ["--kind", service === "echo" ? "framed" : "fanout"];
-    return { kind, runtime, title, protocol: "frames", command: programs.epollEcho, args };
+    return { kind, runtime, protocol: "frames", command: programs.epollEcho, args };
+  }
+  if (LIBRARY_KINDS.includes(kind)) {
+    const words = kind === "tokio" ? programs.tokioEcho : programs.nettyEcho;
+    if (service !== "echo" || runtime?.name !== LIBRARY_NEIGHBOUR || words === undefined) return undefined;
+    return { kind, runtime, protocol: "frames", command: words[0], args: words.slice(1) };
   }
   const file = runtime === undefined ? undefined : fileOf(kind, workload, runtime.name, programs);
   if (runtime === undefined || file === undefined) return undefined;
   const protocol = kind === "raw" ? "bytes" : kind === "ws" || kind === "websocket" ? "websocket" : "frames";
-  return { kind, runtime, title, protocol, command: runtime.command, args: [...RUN_FLAGS[runtime.name], ...file] };
+  return { kind, runtime, protocol, command: runtime.command, args: [...RUN_FLAGS[runtime.name], ...file] };
 }
 
 function fileOf(

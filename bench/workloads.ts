@@ -1,6 +1,7 @@
 // The workloads of the benchmark: what the load generator does, and which servers are compared. Runtime neutral.
 
-import type { ServerKind, Service } from "./servers.ts";
+import { LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
+import type { Service } from "./servers.ts";
 
 /** One workload. */
 export interface Workload {
@@ -33,7 +34,7 @@ export interface Workload {
 }
 
 const PAIR: readonly ServerKind[] = ["ours", "hand"];
-const WITH_RAW: readonly ServerKind[] = ["ours", "hand", "raw", "c"];
+const WITH_RAW: readonly ServerKind[] = ["ours", "hand", ...LIBRARY_KINDS, "raw", "c"];
 const WITH_C: readonly ServerKind[] = ["ours", "hand", "c"];
 
 function echo(id: string, title: string, load: string, kinds: readonly ServerKind[] = WITH_RAW): Workload {
@@ -49,8 +50,8 @@ export const WORKLOADS: readonly Workload[] = [
   {
     ...echo("B", "64 connections × 64 B, 64 outstanding", "--conns 64 --size 64 --depth 64"),
     hasPairTarget: true,
-    kinds: ["ours", "hand", "raw", "naive", "ws", "websocket", "c"],
-    quickKinds: ["ours", "hand", "naive", "ws", "websocket"],
+    kinds: ["ours", "hand", ...LIBRARY_KINDS, "raw", "naive", "ws", "websocket", "c"],
+    quickKinds: ["ours", "hand", ...LIBRARY_KINDS, "naive", "ws", "websocket"],
   },
   {
     ...echo("C", "one connection × 64 KiB, 8 outstanding", "--conns 1 --size 65536 --depth 8"),

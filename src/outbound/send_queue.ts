@@ -104,9 +104,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   /** Encodes a payload that the cursor did not take, and queues its frame. Throws a `PoolError` if the budget is used up. */
   push(payload: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult {
-    const { encoder } = this;
-    if (length > encoder.maxPayloadBytes) return "too-large";
-    const roomBytes = encoder.frameBytes(length);
+    if (length > this.encoder.maxPayloadBytes) return "too-large";
+    const roomBytes = this.encoder.frameBytes(length);
     this.takeBroadcasts();
     if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that was found.
     const diverted = this.#divert(roomBytes, whenFull, payload, offset, length, key);
@@ -247,11 +246,11 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     length: number,
     key: unknown,
   ): SendResult | undefined {
-    const { limits, pool } = this.#context;
-    const whenFull = own ?? limits.whenFull;
+    const whenFull = own ?? this.#context.limits.whenFull;
     let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
     if (payload !== undefined && this.#mustWait(whenFull)) {
-      this.#backlog ??= new Backlog(pool, limits);
+      this.#backlog ??= new Backlog(this.#context.pool, this.#context.limits);
+      this.#context.broadcasts.invalidate(); // Those that come now wait behind it.
       result = this.#backlog.add({ payload, offset, length, frameBytes, key, whenFull }, this.#segments);
     }
     if (result === "full" && whenFull === "close") this.#owner.handleOverflow();

@@ -120,3 +120,18 @@ for (const setting of SETTINGS) {
     for (const run of plays) await run();
   });
 }
+
+test("A broadcast waits behind one that was too large for the batch, for a peer that has not taken the one before", async () => {
+  const heard: number[] = [];
+  const transport = memoryTransport({ dialScript: { capacityBytes: 4_096 } });
+  await using pair = await startPair(transport, { maxQueuedBytes: 100_000_000, whenFull: "drop-oldest" }, {
+    onMessage: (_session, payload) => heard.push(payload.length),
+  });
+  const { far } = await pair.connect();
+  for (const length of [10_000, 65_536, 7]) {
+    pair.server.broadcast(new Uint8Array(length));
+    far.flush();
+  }
+  await until(() => heard.length === 3, "all three");
+  assertEquals(heard, [10_000, 65_536, 7]);
+});

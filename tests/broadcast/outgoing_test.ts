@@ -10,6 +10,8 @@ import { printedRandom } from "../random.ts";
 import { type Life, OutgoingWorld } from "./outgoing_world.ts";
 
 const STEPS = process.env.LASTER_LONG === "1" ? 150_000 : 8_000;
+/** Both codecs take it, and a batch of broadcasts does not. */
+const LONGEST_BYTES = 65_535;
 const MOST_SESSIONS = 8;
 const GROUPS = ["red", "blue"] as const;
 const KEYS = ["x", "y", "z"] as const;
@@ -42,8 +44,8 @@ async function play(random: () => number, form: keyof typeof FORMS, steps: numbe
   const pickKey = () => isKeyed && random() < 0.5 ? pick(KEYS) : undefined;
 
   const message = () => {
-    const size = random() < 0.98 ? random() * 60 : pick([3_000, 8_193, 20_000, 49_150, 60_000]);
-    const payload = new Uint8Array(Math.floor(size) + (isKeyed ? 4 : 0));
+    const size = random() < 0.98 ? random() * 60 : pick([3_000, 8_193, 20_000, 49_150, LONGEST_BYTES]);
+    const payload = new Uint8Array(Math.min(LONGEST_BYTES, Math.floor(size) + (isKeyed ? 4 : 0)));
     if (isKeyed) new DataView(payload.buffer).setUint32(0, number); // The frames of a key are told apart.
     for (let index = isKeyed ? 4 : 0; index < payload.length; index++) payload[index] = (number * 7 + index * 13) & 255;
     number++;

@@ -155,7 +155,7 @@ test("startFromXml() tries again for ever, as retry 0 says", async () => {
   assert(dials > 100);
   const server = await startFromXml(SERVER_FILE, {}, { transport });
   await clock.advance(10_000);
-  assertEquals(await within(opened.promise, "the dial that is tried again"), "dialled");
+  assertEquals(await within(opened.promise, "the dial that is tried again"), "connected");
   await stopAll(server, client);
 });
 
