@@ -1,8 +1,8 @@
 // Broadcaster: encodes once, shares, counts; and what happens at the edges of a block.
 
 import test from "node:test";
-import { assert, assertEquals, type assertThrows } from "@std/assert";
-import { type Codec, type FrameError, lengthPrefixed, raw, type Session, simpleBinary } from "@laster/net";
+import { assert, assertEquals } from "@std/assert";
+import { type Codec, lengthPrefixed, raw, type Session, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, pattern, startPair, transportsHere, turn, until } from "../support.ts";
 

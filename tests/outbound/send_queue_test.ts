@@ -1,7 +1,7 @@
 // SendQueue: order, answers, blocks and writes, over a connection that takes bytes or keeps them on loan.
 
 import test from "node:test";
-import { assert, assertEquals, type assertThrows } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { lengthPrefixed, raw } from "@laster/net";
 import { pattern } from "../support.ts";
 import { printedRandom } from "../random.ts";
