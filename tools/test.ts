@@ -2,15 +2,19 @@
 //
 //   deno task test [--only deno,bun,node] [--config FILE] [PART OF A PATH]...
 //
+// The files run in groups, several groups at a time; the groups that need a quiet machine come last, one by one.
 // `--config` is for Deno alone. The last line has the totals of all runtimes.
 
 import { parseArgs } from "node:util";
-import { countCases, formatTotals, type Totals } from "./junit.ts";
-import { formatSeconds, ROOT, run } from "./run.ts";
+import { formatTotals, type Totals } from "./junit.ts";
+import { Progress } from "./progress.ts";
+import { formatSeconds } from "./run.ts";
 import { parseRuntimeNames, prepareRuntimes, type Runtime, type RuntimeName } from "./runtimes.ts";
+import { findTests, makeGroups, type TestGroup } from "./test_groups.ts";
+import { runGroup } from "./test_runner.ts";
 
-/** A line of a runner's output about a test that passed: of a run that failed, the rest is shown. */
-const PASSED_LINE = /^\s*(?:✔|\(pass\)) |\.\.\. ok \(/;
+/** Groups at a time: one more than there are processors, as tests wait a lot. */
+const LANES = navigator.hardwareConcurrency + 1;
 
 interface Arguments {
   readonly names: readonly RuntimeName[];
@@ -32,66 +36,73 @@ function readArguments(): Arguments {
 }
 
 async function main({ names, config, parts }: Arguments): Promise<number> {
-  const files = findTests("tests").filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
+  const files = findTests(parts);
   if (files.length === 0) throw new Error(`no test file has ${parts.join(" or ")} in its path`);
-  const sum: Totals = { passed: 0, failed: 0, skipped: 0 };
   const runtimes = await prepareRuntimes(names);
+  const folder = await Deno.makeTempDir({ prefix: "laster-" });
+  try {
+    const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder });
+    console.log(formatTotals(sum));
+    return sum.failed === 0 ? 0 : 1;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What all groups are run with. */
+interface SuiteOptions {
+  readonly runtimes: readonly Runtime[];
+  readonly config: string | undefined;
+  readonly folder: string;
+}
+
+/** Runs the groups side by side as far as they allow, says how each went, and adds up. */
+async function runGroups(groups: readonly TestGroup[], { runtimes, config, folder }: SuiteOptions): Promise<Totals> {
+  const startMs = performance.now();
+  const sums = new Map(runtimes.map((runtime) => [runtime, noTotals()]));
+  const running = new Set<TestGroup>();
+  using progress = new Progress(() => `running ${[...running].map(({ title }) => title).join("; ")}`);
   // The tests of examples run a client of their own runtime against a server of each.
   const env = { NO_COLOR: "1", LASTER_RUNTIMES: JSON.stringify(runtimes) };
-  for (const runtime of runtimes) {
-    const totals = await runSuite(runtime, files, { config, env });
-    sum.passed += totals.passed;
-    sum.failed += totals.failed;
-    sum.skipped += totals.skipped;
+
+  const runOne = async (group: TestGroup) => {
+    running.add(group);
+    const own = `${folder}/${groups.indexOf(group)}`;
+    await Deno.mkdir(own);
+    const { totals, complaint, seconds } = await runGroup(group, { folder: own, config, env });
+    running.delete(group);
+    if (complaint !== "") progress.say(complaint);
+    progress.say(`${group.title}: ${formatTotals(totals)} (${formatSeconds(seconds)})`);
+    const sum = sums.get(group.runtime);
+    if (sum !== undefined) add(sum, totals);
+  };
+  await inLanes(groups.filter(({ isAlone }) => !isAlone), LANES, runOne);
+  await inLanes(groups.filter(({ isAlone }) => isAlone), 1, runOne);
+
+  const all = noTotals();
+  for (const [{ title }, sum] of sums) {
+    add(all, sum);
+    progress.say(`${title}: ${formatTotals(sum)}`);
   }
-  console.log(formatTotals(sum));
-  return sum.failed === 0 ? 0 : 1;
+  progress.say(`all of it took ${formatSeconds((performance.now() - startMs) / 1000)}`);
+  return all;
 }
 
-/** What a suite is run with. */
-interface SuiteOptions {
-  readonly config: string | undefined;
-  readonly env: Record<string, string>;
+/** Calls `work` for each item, for so many at a time. */
+async function inLanes<Item>(items: readonly Item[], lanes: number, work: (item: Item) => Promise<void>) {
+  const rest = items.values();
+  const runLane = async () => {
+    for (const item of rest) await work(item);
+  };
+  await Promise.all(Array.from({ length: lanes }, runLane));
 }
 
-/** Runs `files` on `runtime`; shows what its runner said only if something is wrong. */
-async function runSuite(runtime: Runtime, files: readonly string[], { config, env }: SuiteOptions): Promise<Totals> {
-  const folder = await Deno.makeTempDir();
-  const report = `${folder}/report.xml`;
-  const args = [...runnerArguments(runtime.name, report, config), ...files.map((file) => `./${file}`)];
-  const { code, output, seconds } = await run(runtime.command, args, { env });
-  const totals = countCases(await Deno.readTextFile(report).catch(() => ""));
-  await Deno.remove(folder, { recursive: true });
-
-  // A runner that crashed, stopped early or ran nothing is a failure too, though no test says so.
-  const ranNothing = totals.passed + totals.failed + totals.skipped === 0;
-  if (totals.failed === 0 && (code !== 0 || ranNothing)) totals.failed = 1;
-  if (totals.failed > 0) console.log(output.split("\n").filter((line) => !PASSED_LINE.test(line)).join("\n"));
-  console.log(`${runtime.title}: ${formatTotals(totals)} (${formatSeconds(seconds)})`);
-  if (totals.failed > 0 && ranNothing) console.log(`${runtime.title} ran no test: exit code ${code}`);
-  return totals;
+function noTotals(): Totals {
+  return { passed: 0, failed: 0, skipped: 0 };
 }
 
-function runnerArguments(name: RuntimeName, report: string, config: string | undefined): string[] {
-  if (name === "deno") {
-    return ["test", "-A", `--junit-path=${report}`, ...(config === undefined ? [] : [`--config=${config}`])];
-  }
-  // Bun alone has a time limit for each test, of 5 s: a minute, so that the same tests pass on a slow machine.
-  if (name === "bun") return ["test", "--timeout=60000", "--reporter=junit", `--reporter-outfile=${report}`];
-  const reporters = [["spec", "stdout"], ["junit", report]];
-  return [
-    "--test",
-    "--test-concurrency=2", // By itself it leaves one processor idle, which of two is half.
-    ...reporters.flatMap(([kind, to]) => [`--test-reporter=${kind}`, `--test-reporter-destination=${to}`]),
-  ];
-}
-
-function findTests(folder: string): string[] {
-  const files: string[] = [];
-  for (const entry of Deno.readDirSync(`${ROOT}/${folder}`)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) files.push(...findTests(path));
-    else if (entry.name.endsWith("_test.ts")) files.push(path);
-  }
-  return files.sort();
+function add(sum: Totals, { passed, failed, skipped }: Totals): void {
+  sum.passed += passed;
+  sum.failed += failed;
+  sum.skipped += skipped;
 }

@@ -1,6 +1,7 @@
 // Probe: a handler that records what its connection does, and checks at every call what the contract in
 // src/transport/transport.ts promises. Tests drive the connection through it. Runtime neutral.
 
+import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "@std/assert";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../src/transport/transport.ts";
 import { Waiting } from "./waiting.ts";
@@ -30,9 +31,9 @@ export function fillPattern(bytes: Uint8Array, position: number): void {
   }
 }
 
-/** Compares without a picture of the difference, which takes minutes for megabytes. */
+/** Compares at the speed of memory, without a picture of the difference. */
 export function hasSameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+  return Buffer.compare(one, other) === 0;
 }
 
 /** What a case does inside a handler call, after the probe has recorded it. */
@@ -238,11 +239,15 @@ export class Probe implements ConnectionHandler {
 
   /** Compares what came with the pattern, of which the peer sends. */
   #compare(chunk: Uint8Array): void {
-    for (let index = 0; index < chunk.length; index++) {
+    for (let index = 0; index < chunk.length;) {
       const position = this.receivedBytes + index;
-      if (chunk[index] === PATTERN[position % PATTERN_BYTES]) continue;
-      this.#blame(`byte ${position} is wrong`);
-      return;
+      const start = position % PATTERN_BYTES;
+      const length = Math.min(PATTERN_BYTES - start, chunk.length - index);
+      if (!hasSameBytes(chunk.subarray(index, index + length), PATTERN.subarray(start, start + length))) {
+        this.#blame(`of the bytes ${position} to ${position + length - 1} some are wrong`);
+        return;
+      }
+      index += length;
     }
   }
 
