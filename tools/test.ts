@@ -62,8 +62,13 @@ async function runGroups(groups: readonly TestGroup[], { runtimes, config, folde
   const sums = new Map(runtimes.map((runtime) => [runtime, noTotals()]));
   const running = new Set<TestGroup>();
   using progress = new Progress(() => `running ${[...running].map(({ title }) => title).join("; ")}`);
-  // The tests of examples run a client of their own runtime against a server of each.
-  const env = { NO_COLOR: "1", LASTER_RUNTIMES: JSON.stringify(runtimes) };
+  const env = {
+    NO_COLOR: "1",
+    // The tests of examples run a client of their own runtime against a server of each.
+    LASTER_RUNTIMES: JSON.stringify(runtimes),
+    // So that not every Node that an example is run with takes the types out of the same files again.
+    NODE_COMPILE_CACHE: `${folder}/node`,
+  };
 
   const runOne = async (group: TestGroup) => {
     running.add(group);

@@ -70,7 +70,7 @@ export class Bench {
   }
 
   /** Makes an address to listen on. */
-  async address(network: Network): Promise<Address> {
+  address(network: Network): Address {
     if (network === "tcp") return ANY_PORT;
     this.#folder ??= new TemporaryFolder();
     return { kind: "unix", path: this.#folder.file(`${this.#pathCount++}.sock`) };
@@ -99,7 +99,7 @@ export class Bench {
   /** Makes two connected ends, not started. */
   async pair(network: Network, options: PairOptions = {}): Promise<readonly [accepted: Probe, dialled: Probe]> {
     const { listener = this.transport, dialler = this.transport } = options;
-    const listening = await this.listen(await this.address(network), {}, listener);
+    const listening = await this.listen(this.address(network), {}, listener);
     const dialled = await this.dial(listening.listener.address, {}, dialler);
     return [await listening.accept(), dialled];
   }
