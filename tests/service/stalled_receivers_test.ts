@@ -9,8 +9,8 @@ import { socketTransportsHere, startPair, turn, until } from "../support.ts";
 
 const RECEIVERS = 500;
 const STALLED = 5;
-/** Three times what a queue holds of them. */
-const MESSAGES = 100;
+/** Half as many again as a queue holds. */
+const MESSAGES = 48;
 const PAYLOAD_BYTES = 16_000;
 const QUEUE_BYTES = 524_288;
 /** What a message has for its number that only fills the system's buffers. */
