@@ -2,7 +2,7 @@
 //
 //   deno task test [--only deno,bun,node] [--config FILE] [PART OF A PATH]...
 //
-// The files run in groups, several groups at a time; the groups that need a quiet machine come last, one by one.
+// The files run in groups, several groups at a time; those that would disturb each other one by one.
 // `--config` is for Deno alone. The last line has the totals of all runtimes.
 
 import { parseArgs } from "node:util";
@@ -81,8 +81,14 @@ async function runGroups(groups: readonly TestGroup[], { runtimes, config, folde
     const sum = sums.get(group.runtime);
     if (sum !== undefined) add(sum, totals);
   };
-  await inLanes(groups.filter(({ isAlone }) => !isAlone), LANES, runOne);
-  await inLanes(groups.filter(({ isAlone }) => isAlone), 1, runOne);
+  // One lane takes those that go one at a time, and then helps the others.
+  const singles = groups.filter(({ isSingle }) => isSingle);
+  const shared = groups.filter(({ isSingle }) => !isSingle).values();
+  const runLane = async (first: readonly TestGroup[]) => {
+    for (const group of first) await runOne(group);
+    for (const group of shared) await runOne(group);
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane === 0 ? singles : [])));
 
   const all = noTotals();
   for (const [{ title }, sum] of sums) {
@@ -91,15 +97,6 @@ async function runGroups(groups: readonly TestGroup[], { runtimes, config, folde
   }
   progress.say(`all of it took ${formatSeconds((performance.now() - startMs) / 1000)}`);
   return all;
-}
-
-/** Calls `work` for each item, for so many at a time. */
-async function inLanes<Item>(items: readonly Item[], lanes: number, work: (item: Item) => Promise<void>) {
-  const rest = items.values();
-  const runLane = async () => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: lanes }, runLane));
 }
 
 function noTotals(): Totals {

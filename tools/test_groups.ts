@@ -1,4 +1,4 @@
-// Which test files one process of a runtime runs together, and which groups of files have the machine to themselves.
+// Which test files one process of a runtime runs together, and which groups run one at a time.
 // Deno only.
 
 import { ROOT } from "./run.ts";
@@ -8,10 +8,10 @@ import type { Runtime } from "./runtimes.ts";
 const FILES_PER_GROUP = 24;
 
 /**
- * How a test file says among its first comments that nothing may run beside it: what it measures (time, memory, shares of
- * the processor) or uses up (connections, descriptors) would be wrong, or missing elsewhere.
+ * How a test file says among its first comments that no other such file may run beside it, on no runtime: it uses up what
+ * the machine has once (ports, processors), or measures times.
  */
-const ALONE = /^\/\/ Runs alone: /m;
+const SINGLE = /^\/\/ One at a time: /m;
 
 /** Files for one process of a runtime. */
 export interface TestGroup {
@@ -19,8 +19,8 @@ export interface TestGroup {
   readonly files: readonly string[];
   /** For people: which of the runtime's groups it is. */
   readonly title: string;
-  /** Whether nothing may run beside it. */
-  readonly isAlone: boolean;
+  /** Whether no other group that says so may run beside it. */
+  readonly isSingle: boolean;
 }
 
 /** Finds the test files whose path has one of `parts`, if there are any. */
@@ -35,19 +35,21 @@ export function findTests(parts: readonly string[], folder: string = "tests"): s
   return files.sort();
 }
 
-/** Puts `files` into groups for each runtime: first those that may run side by side, in turns; then those that may not. */
+/** Puts `files` into groups for each runtime, the runtimes taking turns. */
 export function makeGroups(runtimes: readonly Runtime[], files: readonly string[]): TestGroup[] {
-  const alone = files.filter((file) => ALONE.test(readComments(file)));
-  const others = files.filter((file) => !alone.includes(file));
+  const singles = files.filter((file) => SINGLE.test(readComments(file)));
+  const others = files.filter((file) => !singles.includes(file));
   const count = Math.ceil(others.length / FILES_PER_GROUP);
   // Neighbours go to different groups: files of one folder take about equally long.
   const shared = Array.from({ length: count }, (_, index) => others.filter((_, place) => place % count === index));
-  const all = [
-    ...shared.map((files) => ({ files, isAlone: false })),
-    ...(alone.length > 0 ? [{ files: alone, isAlone: true }] : []),
-  ];
-  return all.flatMap(({ files, isAlone }, index) =>
-    runtimes.map((runtime) => ({ runtime, files, isAlone, title: `${runtime.title}, ${index + 1} of ${all.length}` }))
+  const all = singles.length > 0 ? [singles, ...shared] : shared;
+  return all.flatMap((files, index) =>
+    runtimes.map((runtime) => ({
+      runtime,
+      files,
+      title: `${runtime.title}, ${index + 1} of ${all.length}`,
+      isSingle: files === singles,
+    }))
   );
 }
 
