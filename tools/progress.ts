@@ -8,13 +8,13 @@ const SILENCE_MS = 10_000;
 /** Prints lines, and what is under way when none came for a while. Dispose of it at the end. */
 export class Progress implements Disposable {
   readonly #startMs = performance.now();
-  readonly #underway: () => string;
+  /** What is being done, in a few words. */
+  underway: string;
   readonly #timer: ReturnType<typeof setInterval>;
   #lastMs = this.#startMs;
 
-  /** Begins; `underway` says in a few words what is being done. */
-  constructor(underway: () => string) {
-    this.#underway = underway;
+  constructor(underway: string) {
+    this.underway = underway;
     this.#timer = setInterval(() => this.#look(), SILENCE_MS / 10);
   }
 
@@ -31,6 +31,6 @@ export class Progress implements Disposable {
   #look(): void {
     const nowMs = performance.now();
     if (nowMs - this.#lastMs < SILENCE_MS) return;
-    this.say(`${this.#underway()} (after ${formatSeconds((nowMs - this.#startMs) / 1000)})`);
+    this.say(`${this.underway} (after ${formatSeconds((nowMs - this.#startMs) / 1000)})`);
   }
 }

@@ -38,11 +38,12 @@ function readArguments(): Arguments {
 async function main({ names, config, parts }: Arguments): Promise<number> {
   const files = findTests(parts);
   if (files.length === 0) throw new Error(`no test file has ${parts.join(" or ")} in its path`);
+  using progress = new Progress("looking for the runtimes, and installing them if need be");
   const runtimes = await prepareRuntimes(names);
   const folder = await Deno.makeTempDir({ prefix: "laster-" });
   try {
-    const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder });
-    console.log(formatTotals(sum));
+    const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder, progress });
+    progress.say(formatTotals(sum));
     return sum.failed === 0 ? 0 : 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -54,14 +55,18 @@ interface SuiteOptions {
   readonly runtimes: readonly Runtime[];
   readonly config: string | undefined;
   readonly folder: string;
+  readonly progress: Progress;
 }
 
 /** Runs the groups side by side as far as they allow, says how each went, and adds up. */
-async function runGroups(groups: readonly TestGroup[], { runtimes, config, folder }: SuiteOptions): Promise<Totals> {
+async function runGroups(groups: readonly TestGroup[], options: SuiteOptions): Promise<Totals> {
+  const { runtimes, config, folder, progress } = options;
   const startMs = performance.now();
   const sums = new Map(runtimes.map((runtime) => [runtime, noTotals()]));
   const running = new Set<TestGroup>();
-  using progress = new Progress(() => `running ${[...running].map(({ title }) => title).join("; ")}`);
+  const sayRunning = () => {
+    progress.underway = `running ${[...running].map(({ title }) => title).join("; ")}`;
+  };
   const env = {
     NO_COLOR: "1",
     // The tests of examples run a client of their own runtime against a server of each.
@@ -72,10 +77,12 @@ async function runGroups(groups: readonly TestGroup[], { runtimes, config, folde
 
   const runOne = async (group: TestGroup) => {
     running.add(group);
+    sayRunning();
     const own = `${folder}/${groups.indexOf(group)}`;
     await Deno.mkdir(own);
     const { totals, complaint, seconds } = await runGroup(group, { folder: own, config, env });
     running.delete(group);
+    sayRunning();
     if (complaint !== "") progress.say(complaint);
     progress.say(`${group.title}: ${formatTotals(totals)} (${formatSeconds(seconds)})`);
     const sum = sums.get(group.runtime);
