@@ -41,6 +41,11 @@ async function main({ names, config, parts }: Arguments): Promise<number> {
   using progress = new Progress("looking for the runtimes, and installing them if need be");
   const runtimes = await prepareRuntimes(names);
   const folder = await Deno.makeTempDir({ prefix: "laster-" });
+  // Ctrl-C, which the runners get as well: nothing is left behind then, either.
+  Deno.addSignalListener("SIGINT", () => {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.exit(130);
+  });
   try {
     const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder, progress });
     progress.say(formatTotals(sum));
