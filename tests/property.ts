@@ -9,6 +9,19 @@ const SEED = givenSeed() ?? Date.now() & 0x7fff_ffff;
 console.log(`seed ${SEED} (LASTER_SEED=${SEED} repeats it)`);
 
 /**
+ * Makes well-formed texts of any code points. As fast-check's unit "binary", which takes seconds to get ready.
+ *
+ * @param maxLength Most code points.
+ */
+export function anyText(maxLength: number): fc.Arbitrary<string> {
+  const codePoint = fc.oneof(fc.nat(0x10_f7ff), fc.nat(0x2ff), fc.nat(0x7f));
+  return fc.array(codePoint, { maxLength, size: "max" }).map((codePoints) =>
+    // Halves of surrogates are left out: no text of its own is well-formed with one.
+    String.fromCodePoint(...codePoints.map((codePoint) => codePoint < 0xd800 ? codePoint : codePoint + 0x800))
+  );
+}
+
+/**
  * Checks a property with the run's seed.
  *
  * @param property What must hold.

@@ -1,6 +1,7 @@
 // A peer that speaks bytes and not sessions, and does what no session would: floods, does not read, never ends.
 
 import type { Connection, ConnectionEnd, Transport } from "@laster/net/transport";
+import { ByteLog } from "./byte_log.ts";
 import { turn } from "./support.ts";
 
 /** A frame of `simpleBinary()`. */
@@ -29,14 +30,13 @@ const MOST_KEPT_BYTES = 1_000_000;
 /** One end of a connection, by hand. */
 export class RawPeer {
   readonly connection: Connection;
-  /** The first megabyte that came. */
-  readonly received: number[] = [];
   /** How much came. */
   receivedBytes = 0;
   /** Whether the other side has ended. */
   hasEnded = false;
   /** How the connection ended; undefined while it has not. */
   end: ConnectionEnd | undefined = undefined;
+  readonly #kept = new ByteLog();
   #onDrain: () => void = () => {};
 
   /** Takes a connection that is not started. */
@@ -45,8 +45,7 @@ export class RawPeer {
     connection.start({
       onData: (buffer, length) => {
         this.receivedBytes += length;
-        if (this.received.length >= MOST_KEPT_BYTES) return;
-        for (const byte of buffer.subarray(0, length)) this.received.push(byte);
+        if (this.#kept.length < MOST_KEPT_BYTES) this.#kept.add(buffer.subarray(0, length));
       },
       onEnd: () => this.hasEnded = true,
       onDrain: () => this.#onDrain(),
@@ -60,6 +59,16 @@ export class RawPeer {
   /** Dials a port of this machine. */
   static async dial(transport: Transport, port: number): Promise<RawPeer> {
     return new RawPeer(await transport.connect({ kind: "tcp", hostname: "127.0.0.1", port }));
+  }
+
+  /** The first megabyte that came. */
+  get received(): number[] {
+    return [...this.#kept.bytes];
+  }
+
+  /** The same, to be compared in great number; valid until more comes. */
+  get receivedView(): Uint8Array {
+    return this.#kept.bytes;
   }
 
   /** Sends; resolves once the system has taken all, or the connection is gone. */

@@ -2,15 +2,19 @@
 //
 //   deno task test [--only deno,bun,node] [--config FILE] [PART OF A PATH]...
 //
+// The files run in groups, several groups at a time; those that would disturb each other one by one.
 // `--config` is for Deno alone. The last line has the totals of all runtimes.
 
 import { parseArgs } from "node:util";
-import { countCases, formatTotals, type Totals } from "./junit.ts";
-import { formatSeconds, ROOT, run } from "./run.ts";
+import { formatTotals, type Totals } from "./junit.ts";
+import { Progress } from "./progress.ts";
+import { formatSeconds } from "./run.ts";
 import { parseRuntimeNames, prepareRuntimes, type Runtime, type RuntimeName } from "./runtimes.ts";
+import { findTests, makeGroups, type TestGroup } from "./test_groups.ts";
+import { runGroup } from "./test_runner.ts";
 
-/** A line of a runner's output about a test that passed: of a run that failed, the rest is shown. */
-const PASSED_LINE = /^\s*(?:✔|\(pass\)) |\.\.\. ok \(/;
+/** Groups at a time: one more than there are processors, as tests wait a lot. */
+const LANES = navigator.hardwareConcurrency + 1;
 
 interface Arguments {
   readonly names: readonly RuntimeName[];
@@ -32,66 +36,87 @@ function readArguments(): Arguments {
 }
 
 async function main({ names, config, parts }: Arguments): Promise<number> {
-  const files = findTests("tests").filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)));
+  const files = findTests(parts);
   if (files.length === 0) throw new Error(`no test file has ${parts.join(" or ")} in its path`);
-  const sum: Totals = { passed: 0, failed: 0, skipped: 0 };
+  using progress = new Progress("looking for the runtimes, and installing them if need be");
   const runtimes = await prepareRuntimes(names);
-  // The tests of examples run a client of their own runtime against a server of each.
-  const env = { NO_COLOR: "1", LASTER_RUNTIMES: JSON.stringify(runtimes) };
-  for (const runtime of runtimes) {
-    const totals = await runSuite(runtime, files, { config, env });
-    sum.passed += totals.passed;
-    sum.failed += totals.failed;
-    sum.skipped += totals.skipped;
+  const folder = await Deno.makeTempDir({ prefix: "laster-" });
+  // Ctrl-C, which the runners get as well: nothing is left behind then, either.
+  Deno.addSignalListener("SIGINT", () => {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.exit(130);
+  });
+  try {
+    const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder, progress });
+    progress.say(formatTotals(sum));
+    return sum.failed === 0 ? 0 : 1;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
-  console.log(formatTotals(sum));
-  return sum.failed === 0 ? 0 : 1;
 }
 
-/** What a suite is run with. */
+/** What all groups are run with. */
 interface SuiteOptions {
+  readonly runtimes: readonly Runtime[];
   readonly config: string | undefined;
-  readonly env: Record<string, string>;
+  readonly folder: string;
+  readonly progress: Progress;
 }
 
-/** Runs `files` on `runtime`; shows what its runner said only if something is wrong. */
-async function runSuite(runtime: Runtime, files: readonly string[], { config, env }: SuiteOptions): Promise<Totals> {
-  const folder = await Deno.makeTempDir();
-  const report = `${folder}/report.xml`;
-  const args = [...runnerArguments(runtime.name, report, config), ...files.map((file) => `./${file}`)];
-  const { code, output, seconds } = await run(runtime.command, args, { env });
-  const totals = countCases(await Deno.readTextFile(report).catch(() => ""));
-  await Deno.remove(folder, { recursive: true });
+/** Runs the groups side by side as far as they allow, says how each went, and adds up. */
+async function runGroups(groups: readonly TestGroup[], options: SuiteOptions): Promise<Totals> {
+  const { runtimes, config, folder, progress } = options;
+  const startMs = performance.now();
+  const sums = new Map(runtimes.map((runtime) => [runtime, noTotals()]));
+  const running = new Set<TestGroup>();
+  const sayRunning = () => {
+    progress.underway = `running ${[...running].map(({ title }) => title).join("; ")}`;
+  };
+  const env = {
+    NO_COLOR: "1",
+    // The tests of examples run a client of their own runtime against a server of each.
+    LASTER_RUNTIMES: JSON.stringify(runtimes),
+    // So that not every Node that an example is run with takes the types out of the same files again.
+    NODE_COMPILE_CACHE: `${folder}/node`,
+  };
 
-  // A runner that crashed, stopped early or ran nothing is a failure too, though no test says so.
-  const ranNothing = totals.passed + totals.failed + totals.skipped === 0;
-  if (totals.failed === 0 && (code !== 0 || ranNothing)) totals.failed = 1;
-  if (totals.failed > 0) console.log(output.split("\n").filter((line) => !PASSED_LINE.test(line)).join("\n"));
-  console.log(`${runtime.title}: ${formatTotals(totals)} (${formatSeconds(seconds)})`);
-  if (totals.failed > 0 && ranNothing) console.log(`${runtime.title} ran no test: exit code ${code}`);
-  return totals;
-}
+  const runOne = async (group: TestGroup) => {
+    running.add(group);
+    sayRunning();
+    const own = `${folder}/${groups.indexOf(group)}`;
+    await Deno.mkdir(own);
+    const { totals, complaint, seconds } = await runGroup(group, { folder: own, config, env });
+    running.delete(group);
+    sayRunning();
+    if (complaint !== "") progress.say(complaint);
+    progress.say(`${group.title}: ${formatTotals(totals)} (${formatSeconds(seconds)})`);
+    const sum = sums.get(group.runtime);
+    if (sum !== undefined) add(sum, totals);
+  };
+  // One lane takes those that go one at a time, and then helps the others.
+  const singles = groups.filter(({ isSingle }) => isSingle);
+  const shared = groups.filter(({ isSingle }) => !isSingle).values();
+  const runLane = async (first: readonly TestGroup[]) => {
+    for (const group of first) await runOne(group);
+    for (const group of shared) await runOne(group);
+  };
+  await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane === 0 ? singles : [])));
 
-function runnerArguments(name: RuntimeName, report: string, config: string | undefined): string[] {
-  if (name === "deno") {
-    return ["test", "-A", `--junit-path=${report}`, ...(config === undefined ? [] : [`--config=${config}`])];
+  const all = noTotals();
+  for (const [{ title }, sum] of sums) {
+    add(all, sum);
+    progress.say(`${title}: ${formatTotals(sum)}`);
   }
-  // Bun alone has a time limit for each test, of 5 s: a minute, so that the same tests pass on a slow machine.
-  if (name === "bun") return ["test", "--timeout=60000", "--reporter=junit", `--reporter-outfile=${report}`];
-  const reporters = [["spec", "stdout"], ["junit", report]];
-  return [
-    "--test",
-    "--test-concurrency=2", // By itself it leaves one processor idle, which of two is half.
-    ...reporters.flatMap(([kind, to]) => [`--test-reporter=${kind}`, `--test-reporter-destination=${to}`]),
-  ];
+  progress.say(`all of it took ${formatSeconds((performance.now() - startMs) / 1000)}`);
+  return all;
 }
 
-function findTests(folder: string): string[] {
-  const files: string[] = [];
-  for (const entry of Deno.readDirSync(`${ROOT}/${folder}`)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) files.push(...findTests(path));
-    else if (entry.name.endsWith("_test.ts")) files.push(path);
-  }
-  return files.sort();
+function noTotals(): Totals {
+  return { passed: 0, failed: 0, skipped: 0 };
+}
+
+function add(sum: Totals, { passed, failed, skipped }: Totals): void {
+  sum.passed += passed;
+  sum.failed += failed;
+  sum.skipped += skipped;
 }

@@ -1,4 +1,5 @@
 // That the honest clients of the attack table find what is wrong with a server. Each fault begins after a good start.
+// One at a time: it measures how long clients wait.
 
 import { after, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";

@@ -2,13 +2,12 @@
 
 import type { Buffer } from "node:buffer";
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type HonestFigures, parseHonest } from "../../attack/figures.ts";
 import { until, within } from "../support.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
 
 const ATTACK = join(dirname(fileURLToPath(import.meta.url)), "../../attack");
 
@@ -20,9 +19,9 @@ export interface Built {
 
 /** Builds a program of attack/. */
 export function build(name: "honest" | "attacker"): Built | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "attack-"));
-  const path = join(folder, name);
-  const remove = () => rmSync(folder, { recursive: true });
+  const folder = new TemporaryFolder();
+  const path = folder.file(name);
+  const remove = () => folder[Symbol.dispose]();
   try {
     execFileSync("cc", ["-O2", "-o", path, join(ATTACK, `${name}.c`)], { stdio: "ignore" });
     return { path, remove };

@@ -5,6 +5,7 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { CloseEvent, TcpServiceOptions } from "@laster/net";
 import type { Connection, ConnectionEnd, Transport } from "@laster/net/transport";
+import { ByteLog } from "../byte_log.ts";
 import { frameOf } from "../raw_peer.ts";
 import { bytes, pattern, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
@@ -14,7 +15,7 @@ const ANSWERS = 16;
 /** One end of a connection, by hand. */
 class RawPeer {
   readonly connection: Connection;
-  readonly received: number[] = [];
+  readonly #log = new ByteLog();
   hasEnded = false;
   end: ConnectionEnd | undefined = undefined;
   #onDrain: () => void = () => {};
@@ -23,12 +24,16 @@ class RawPeer {
     this.connection = connection;
     connection.start({
       onData: (buffer, length) => {
-        for (const byte of buffer.subarray(0, length)) this.received.push(byte);
+        this.#log.add(buffer.subarray(0, length));
       },
       onEnd: () => this.hasEnded = true,
       onDrain: () => this.#onDrain(),
       onClose: (end) => this.end = end,
     });
+  }
+
+  get received(): Uint8Array {
+    return this.#log.bytes;
   }
 
   async write(...pieces: readonly Uint8Array[]): Promise<void> {
@@ -97,14 +102,14 @@ for (const { name, make } of transportsHere()) {
     await peer.write(frameOf(bytes("hello")), new Uint8Array([9, 0, 0, 0, 1]));
     peer.connection.shutdown();
     await until(() => peer.hasEnded && events.length === 1, "the end");
-    assertEquals(peer.received, [...frameOf(bytes("hello"))]);
+    assertEquals(peer.received, frameOf(bytes("hello")));
     assertEquals(events[0].reason, "truncated");
   });
 
   test(`Session takes a frame of any size whose header is cut at any byte on ${name}`, async () => {
     await using fixture = await setUp(make());
     const { peer, pair, events } = fixture;
-    const expected: number[] = [];
+    const expected = new ByteLog();
     for (const length of [0, 1, 300, 65_536]) {
       for (let cut = 0; cut <= 4; cut++) {
         const frame = frameOf(pattern(length, cut));
@@ -112,11 +117,11 @@ for (const { name, make } of transportsHere()) {
         await peer.write(frame.subarray(0, cut));
         await until(() => pair.server.stats().receivedBytes === before + cut, "the first piece");
         await peer.write(frame.subarray(cut));
-        for (const byte of frame) expected.push(byte);
+        expected.add(frame);
         await until(() => peer.received.length === expected.length, "the echo");
       }
     }
-    assert(peer.received.every((byte, index) => byte === expected[index]));
+    assertEquals(peer.received, expected.bytes);
     assertEquals(events, []);
   });
 

@@ -1,26 +1,21 @@
 // loadLasterConfig(): the file behind a config, from none to too large.
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ConfigError, loadLasterConfig } from "@laster/net/config";
+import { TemporaryFolder } from "../temporary_folder.ts";
 import { configOf, dataFile, field } from "./config_text.ts";
 
 const MAX_CONFIG_BYTES = 262_144;
 
 /** Runs `use` with the path of a file of this content, and removes the file. */
 async function withFile<Result>(content: string | Uint8Array, use: (path: string) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), "laster-"));
-  try {
-    const path = join(folder, "config.xml");
-    await writeFile(path, content);
-    return await use(path);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  using folder = new TemporaryFolder();
+  const path = folder.file("config.xml");
+  await writeFile(path, content);
+  return await use(path);
 }
 
 async function loadError(content: string | Uint8Array): Promise<ConfigError> {
@@ -48,7 +43,8 @@ test("loadLasterConfig() takes codecs", async () => {
 });
 
 test("loadLasterConfig() says that a file cannot be read, and why", async () => {
-  const path = join(tmpdir(), "laster-no-such-folder", "config.xml");
+  using folder = new TemporaryFolder();
+  const path = folder.file("no-such-folder/config.xml");
   const error = await assertRejects(() => loadLasterConfig(path), ConfigError);
   assertStringIncludes(error.message, "Cannot read config as its file must be readable: current value is ");
   assertEquals(error.value, path);

@@ -1,15 +1,14 @@
 // startFromXml(): the original's two files as working services, in one call each.
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ListenError, type Session, silentLogger, TcpService, type Transport } from "@laster/net";
 import { ConfigError, startFromXml } from "@laster/net/config";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, CloseLog, text, until, within } from "../support.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
 import { dataFile, readData } from "./config_text.ts";
 
 const SERVER_FILE = fileURLToPath(dataFile("SimpleEchoServer.xml"));
@@ -33,13 +32,10 @@ async function stopAll(...services: readonly TcpService[]): Promise<void> {
 
 /** Runs `use` with the path of a file of this text, and removes the file. */
 async function withFile(xml: string, use: (path: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "laster-"));
-  try {
-    await writeFile(join(folder, "config.xml"), xml);
-    await use(join(folder, "config.xml"));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  using folder = new TemporaryFolder();
+  const path = folder.file("config.xml");
+  await writeFile(path, xml);
+  await use(path);
 }
 
 test("startFromXml() starts SimpleEchoServer.xml and SimpleClient.xml, and they exchange messages", async () => {

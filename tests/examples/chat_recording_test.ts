@@ -7,7 +7,7 @@ import { type ChatMessage, decodeMessage, encodeMessage } from "../../examples/c
 import { until } from "../support.ts";
 import { ChatProcess, fromHex, RawPeer, toHex } from "./chat_process.ts";
 import { countBytes, ORIGINAL, RECORDED, TEXT_OF_ANN, TEXT_OF_MINSU } from "./chat_recording.ts";
-import { ownRuntime, Program, runtimesHere } from "./program.ts";
+import { ownRuntime, Program } from "./program.ts";
 
 const own = ownRuntime();
 
@@ -42,22 +42,20 @@ test("encodeMessage() and decodeMessage() agree with every frame that was record
   }
 });
 
-for (const runtime of runtimesHere()) {
-  test(`chat_server on ${runtime.name} answers the original client's frames with the original server's`, async () => {
-    await using server = new Program(runtime, "chat_server.ts", ["--port", "0"]);
-    const port = await server.port();
-    await using ann = await RawPeer.dial(port);
-    await using minsu = await RawPeer.dial(port);
-    const welcomeBytes = countBytes(ORIGINAL.welcome);
-    assertEquals(await ann.ask(ORIGINAL.helloOfAnn, welcomeBytes), ORIGINAL.welcome);
-    assertEquals(await minsu.ask(ORIGINAL.helloOfMinsu, welcomeBytes), ORIGINAL.welcome);
-    assertEquals(await ann.ask(ORIGINAL.chatOfAnn, countBytes(ORIGINAL.lineOfAnn)), ORIGINAL.lineOfAnn);
-    const both = ORIGINAL.lineOfAnn + ORIGINAL.lineOfMinsu;
-    assertEquals(await minsu.ask(ORIGINAL.chatOfMinsu, countBytes(both)), both);
-    assertEquals(await ann.ask("", countBytes(ORIGINAL.lineOfMinsu)), ORIGINAL.lineOfMinsu);
-    assertEquals(await ann.provoke(ORIGINAL.bye), [ORIGINAL.byeAnswer, "remote-closing"]);
-  });
-}
+test(`chat_server on ${own.name} answers the original client's frames with the original server's`, async () => {
+  await using server = new Program(own, "chat_server.ts", ["--port", "0"]);
+  const port = await server.port();
+  await using ann = await RawPeer.dial(port);
+  await using minsu = await RawPeer.dial(port);
+  const welcomeBytes = countBytes(ORIGINAL.welcome);
+  assertEquals(await ann.ask(ORIGINAL.helloOfAnn, welcomeBytes), ORIGINAL.welcome);
+  assertEquals(await minsu.ask(ORIGINAL.helloOfMinsu, welcomeBytes), ORIGINAL.welcome);
+  assertEquals(await ann.ask(ORIGINAL.chatOfAnn, countBytes(ORIGINAL.lineOfAnn)), ORIGINAL.lineOfAnn);
+  const both = ORIGINAL.lineOfAnn + ORIGINAL.lineOfMinsu;
+  assertEquals(await minsu.ask(ORIGINAL.chatOfMinsu, countBytes(both)), both);
+  assertEquals(await ann.ask("", countBytes(ORIGINAL.lineOfMinsu)), ORIGINAL.lineOfMinsu);
+  assertEquals(await ann.provoke(ORIGINAL.bye), [ORIGINAL.byeAnswer, "remote-closing"]);
+});
 
 test("chat_client sends the original client's frames and understands the original server's", async () => {
   const chats = [

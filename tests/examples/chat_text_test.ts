@@ -11,7 +11,7 @@ import {
   toAccount,
   withoutCommands,
 } from "../../examples/chat_text.ts";
-import { check } from "../property.ts";
+import { anyText, check } from "../property.ts";
 
 test("toAccount() takes names of any script, with inner spaces, marks and emoji", () => {
   for (
@@ -55,7 +55,7 @@ test("toAccount() refuses empty and long names, loose spaces, and marks without 
 
 test("toAccount() of its own answer is the same again, and stays within its limits", () => {
   check(
-    fc.property(fc.string({ unit: "binary", maxLength: 12 }), (text) => {
+    fc.property(anyText(12), (text) => {
       const account = toAccount(text);
       if (account === undefined) return;
       assertEquals(toAccount(account), account);

@@ -1,10 +1,12 @@
 // What the tests of queues share: a connection that takes bytes or keeps them on loan as it is told, and a queue on it.
 
+import { Buffer } from "node:buffer";
 import { BufferPool } from "@laster/net/buffer";
 import { type Codec, raw, type SessionLimits } from "@laster/net";
 import type { Connection } from "@laster/net/transport";
 import { FakeClock } from "@laster/net/testing";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
+import { ByteLog } from "../byte_log.ts";
 import type { OutboundBlock, OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 import { SendQueue } from "../../src/outbound/send_queue.ts";
 import { makeSendQueueContext } from "../../src/outbound/send_queue_context.ts";
@@ -17,7 +19,7 @@ export class FakeConnection implements Connection {
   readonly remoteAddress = ADDRESS;
   readonly pendingBytes: number = 0;
   readonly heldBytes: number = 0;
-  readonly received: number[] = [];
+  readonly log = new ByteLog();
   readonly writes: number[] = [];
   isTaking = true;
   /** What happens within a write. */
@@ -25,6 +27,11 @@ export class FakeConnection implements Connection {
   #loan: Uint8Array | undefined = undefined;
   /** The bytes as they were when they were lent. */
   #lent: Uint8Array | undefined = undefined;
+
+  /** What it took. */
+  get received(): number[] {
+    return [...this.log.bytes];
+  }
 
   get hasLoan(): boolean {
     return this.#loan !== undefined;
@@ -37,7 +44,7 @@ export class FakeConnection implements Connection {
     this.onWrite?.();
     const view = bytes.subarray(offset, offset + length);
     if (this.isTaking) {
-      this.#receive(view);
+      this.log.add(view);
       return true;
     }
     this.#loan = view;
@@ -48,8 +55,8 @@ export class FakeConnection implements Connection {
   /** Takes what is on loan; say so to the queue by `handleDrain()`. */
   release(): void {
     const loan = this.#loan ?? new Uint8Array(0);
-    if (loan.some((byte, index) => byte !== this.#lent?.[index])) throw new Error("bytes on loan were changed");
-    this.#receive(loan);
+    if (Buffer.compare(loan, this.#lent ?? loan) !== 0) throw new Error("bytes on loan were changed");
+    this.log.add(loan);
     this.#loan = undefined;
   }
 
@@ -63,10 +70,6 @@ export class FakeConnection implements Connection {
   shutdown(): void {}
   close(): void {}
   abort(): void {}
-
-  #receive(view: Uint8Array): void {
-    for (const byte of view) this.received.push(byte);
-  }
 }
 
 /** A queue with all that it stands on. */

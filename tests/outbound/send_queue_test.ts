@@ -3,6 +3,7 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { lengthPrefixed, raw } from "@laster/net";
+import { ByteLog } from "../byte_log.ts";
 import { pattern } from "../support.ts";
 import { printedRandom } from "../random.ts";
 import type { OutboundBlocks, OutboundSegment } from "../../src/outbound/outbound_blocks.ts";
@@ -393,7 +394,7 @@ test("SendQueue delivers every byte in order, and counts them, whatever the conn
       maxQueuedFrames: 100,
       highWaterMarkFrames: 99,
     });
-    const expected: number[] = [];
+    const expected = new ByteLog();
     let frames = 0;
     let shared = makeShared(context.blocks, []);
     for (let step = 0; step < 200; step++) {
@@ -416,7 +417,7 @@ test("SendQueue delivers every byte in order, and counts them, whatever the conn
         }
         if (answer === "full") continue;
         frames++;
-        for (const byte of payload) expected.push(byte);
+        expected.add(payload);
       } else if (action === 5) queue.flush();
       else if (connection.hasLoan) drain();
       const { queuedBytes, queuedFrames, sentBytes, sentFrames } = queue;
@@ -426,8 +427,8 @@ test("SendQueue delivers every byte in order, and counts them, whatever the conn
     queue.flush();
     while (connection.hasLoan) drain();
     context.blocks.dropBlock(shared.block);
-    assert(connection.received.every((byte, index) => byte === expected[index]), "the bytes in order");
-    assertEquals([connection.received.length, queue.queuedBytes, queue.queuedFrames], [expected.length, 0, 0]);
+    assertEquals(connection.log.bytes, expected.bytes, "the bytes in order");
+    assertEquals([connection.log.length, queue.queuedBytes, queue.queuedFrames], [expected.length, 0, 0]);
     assertEquals([queue.sentFrames, pool.outstanding], [frames, 0]);
   }
 });

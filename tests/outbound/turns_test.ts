@@ -10,6 +10,7 @@ import fc from "fast-check";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
 import { SendQueue } from "../../src/outbound/send_queue.ts";
 import { makeSendQueueContext } from "../../src/outbound/send_queue_context.ts";
+import { ByteLog } from "../byte_log.ts";
 import { check } from "../property.ts";
 import { FakeConnection, makeShared } from "./queue_fixture.ts";
 
@@ -247,11 +248,11 @@ test("FlushScheduler loses nothing and keeps each session's order, whatever come
   check(
     fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       const { afterPoll, context, ends, pool, send, turn } = setUp(5);
-      const expected: number[][] = ends.map(() => []);
+      const expected = ends.map(() => new ByteLog());
       let number = 0;
       const message = (index: number, bytes: number) => {
         const payload = new Uint8Array(bytes).fill(++number & 0xff);
-        for (const byte of payload) expected[index].push(byte);
+        expected[index].add(payload);
         return payload;
       };
       const release = (index: number) => {
@@ -278,7 +279,7 @@ test("FlushScheduler loses nothing and keeps each session's order, whatever come
       }
       context.scheduler.flush();
       for (let index = 0; index < ends.length; index++) release(index);
-      assertEquals(ends.map(({ connection }) => connection.received), expected);
+      for (const [index, { connection }] of ends.entries()) assertEquals(connection.log.bytes, expected[index].bytes);
       assertEquals(ends.map(({ queue }) => queue.queuedBytes), expected.map(() => 0));
       assertEquals(pool.outstanding, 0);
     }),

@@ -58,7 +58,8 @@ for (const { name, make } of transportsHere()) {
     );
     const { far } = await pair.connect();
     // The queue's limit first lets what is queued go, so the transport must refuse to take it at once to be full.
-    const answers = Array.from({ length: 20_000 }, () => far.send(new Uint8Array(60_000)));
+    const payload = new Uint8Array(60_000);
+    const answers = Array.from({ length: 20_000 }, () => far.send(payload));
     assert(answers.includes("full"));
     assert(far.stats.queuedFrames <= 3);
   });

@@ -9,9 +9,11 @@ import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
 
 const REPLY_BYTES = 8 * 1_024 * 1_024;
-const ROUNDS = 100;
 /** Rounds at the same time: their bytes are in memory together. */
 const LANES = 4;
+/** Sockets differ from round to round, memory does not. */
+const ROUNDS = 24;
+const MEMORY_ROUNDS = LANES;
 /** The slow peer talks and rests after this many bytes. */
 const REST_BYTES = 1_024 * 1_024;
 
@@ -69,7 +71,8 @@ test("Session.close() waits no longer for a peer that only talks", async () => {
 });
 
 for (const { name, make } of transportsHere()) {
-  test(`Session.close() delivers 8 MB to a slow peer that keeps talking, ${ROUNDS} times of ${ROUNDS}, on ${name}`, async () => {
+  const rounds = name === "memory" ? MEMORY_ROUNDS : ROUNDS;
+  test(`Session.close() delivers 8 MB to a slow peer that keeps talking, ${rounds} times of ${rounds}, on ${name}`, async () => {
     const reply = pattern(REPLY_BYTES);
     const events: CloseEvent[] = [];
     await using pair = await startPair(make(), {
@@ -102,14 +105,14 @@ for (const { name, make } of transportsHere()) {
       assertEquals({ received, isRight }, { received: REPLY_BYTES, isRight: true });
     };
     const runLane = async () => {
-      for (let round = 0; round < ROUNDS / LANES; round++) await within(runRound(), "8 MB");
+      for (let round = 0; round < rounds / LANES; round++) await within(runRound(), "8 MB");
     };
     await Promise.all(Array.from({ length: LANES }, runLane));
     await pair.server.stop();
     const wrong = events.filter((event) =>
       event.reason !== "local-closing" || event.unsentBytes > 0 || !event.isConfirmed
     );
-    assertEquals({ rounds: events.length, wrong }, { rounds: ROUNDS, wrong: [] });
+    assertEquals({ rounds: events.length, wrong }, { rounds, wrong: [] });
   });
 
   test(`Session.close() says what stayed unsent when the peer reads nothing on ${name}`, async () => {

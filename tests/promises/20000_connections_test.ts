@@ -1,4 +1,5 @@
 // 20,000 connections opened and closed in turn leave no session, timer or rented buffer behind.
+// One at a time: it uses up most of the ports that the system gives out.
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";

@@ -1,14 +1,17 @@
 // 500 receivers of which 5 stop reading: the others get every frame in order, and the service keeps within its budget, under
 // each policy. On real sockets.
+// One at a time: its thousand connections keep the processors busy.
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { FullPolicy, Session } from "@laster/net";
+import { defaultTransport } from "@laster/net/transport";
 import { socketTransportsHere, startPair, turn, until } from "../support.ts";
 
 const RECEIVERS = 500;
 const STALLED = 5;
-const MESSAGES = 300;
+/** Half as many again as a queue holds. */
+const MESSAGES = 48;
 const PAYLOAD_BYTES = 16_000;
 const QUEUE_BYTES = 524_288;
 /** What a message has for its number that only fills the system's buffers. */
@@ -29,7 +32,11 @@ interface Stalled {
 }
 
 for (const { name, make } of socketTransportsHere()) {
-  for (const whenFull of ["refuse", "drop-oldest", "latest-per-key", "close"] as const) {
+  // What a policy does is no matter of the sockets: all of them on the runtime's own, and one on the others.
+  const policies = name === defaultTransport().name
+    ? ["refuse", "drop-oldest", "latest-per-key", "close"] as const
+    : ["refuse"] as const;
+  for (const whenFull of policies) {
     test(`Group.broadcast() to 500 of whom 5 read nothing delays nobody, under ${whenFull} on ${name}`, async () => {
       await broadcastToMany(make, whenFull);
     });

@@ -2,9 +2,6 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
 import { silentLogger, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
@@ -19,6 +16,7 @@ import {
   until,
   within,
 } from "../support.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
 
 for (const { name, make } of transportsHere()) {
   test(`TcpService starts and stops again and again on the same port on ${name}`, async () => {
@@ -121,7 +119,8 @@ for (const { name, make } of transportsHere()) {
 for (const { name, make } of socketTransportsHere()) {
   const skip = process.platform === "win32" ? "Windows has no Unix sockets in these runtimes" : false;
   test(`TcpService listens and dials on a Unix socket on ${name}`, { skip }, async () => {
-    const path = join(mkdtempSync(join(tmpdir(), "laster-")), "game.sock");
+    using folder = new TemporaryFolder();
+    const path = folder.file("game.sock");
     const service = new TcpService({
       transport: make(),
       listeners: [{ path }],

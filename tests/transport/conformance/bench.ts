@@ -1,9 +1,6 @@
 // Bench: what one case works on. Opens listeners and pairs of probes on a transport, and at the end closes all of it and
 // checks that nothing is left and that no probe saw the contract broken. Runtime neutral.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { assertEquals } from "@std/assert";
 import type { ListenError } from "../../../src/errors.ts";
@@ -12,6 +9,7 @@ import type { DialOptions, ListenOptions } from "../../../src/transport/socket_o
 import type { Connection, Transport, TransportListener } from "../../../src/transport/transport.ts";
 import type { Capabilities } from "./capabilities.ts";
 import { patternBytes, Probe } from "./probe.ts";
+import { TemporaryFolder } from "../../temporary_folder.ts";
 import { Waiting } from "./waiting.ts";
 
 /** The kinds of socket that a case runs over. */
@@ -62,7 +60,7 @@ export class Bench {
   readonly capabilities: Capabilities;
   readonly #probes: Probe[] = [];
   readonly #listeners: BenchListener[] = [];
-  #directory: string | undefined = undefined;
+  #folder: TemporaryFolder | undefined = undefined;
   #pathCount = 0;
   #control: readonly [Probe, Probe] | undefined = undefined;
 
@@ -72,10 +70,10 @@ export class Bench {
   }
 
   /** Makes an address to listen on. */
-  async address(network: Network): Promise<Address> {
+  address(network: Network): Address {
     if (network === "tcp") return ANY_PORT;
-    this.#directory ??= await mkdtemp(join(tmpdir(), "laster-"));
-    return { kind: "unix", path: join(this.#directory, `${this.#pathCount++}.sock`) };
+    this.#folder ??= new TemporaryFolder();
+    return { kind: "unix", path: this.#folder.file(`${this.#pathCount++}.sock`) };
   }
 
   /** Listens. */
@@ -101,7 +99,7 @@ export class Bench {
   /** Makes two connected ends, not started. */
   async pair(network: Network, options: PairOptions = {}): Promise<readonly [accepted: Probe, dialled: Probe]> {
     const { listener = this.transport, dialler = this.transport } = options;
-    const listening = await this.listen(await this.address(network), {}, listener);
+    const listening = await this.listen(this.address(network), {}, listener);
     const dialled = await this.dial(listening.listener.address, {}, dialler);
     return [await listening.accept(), dialled];
   }
@@ -136,13 +134,13 @@ export class Bench {
 
   /** Ends everything, and checks that it did. */
   async end(): Promise<void> {
+    using _folder = this.#folder;
     for (const probe of this.#probes) {
       if (!probe.isStarted) probe.start();
       if (probe.closes === 0) probe.abort();
     }
     for (const probe of this.#probes) await probe.closed();
     for (const { listener } of this.#listeners) await listener.close();
-    if (this.#directory !== undefined) await rm(this.#directory, { recursive: true });
     await setImmediate();
     assertEquals(this.#probes.flatMap((probe) => probe.violations), [], "violations of the contract");
     assertEquals(this.#probes.filter((probe) => probe.closes !== 1).length, 0, "connections not closed exactly once");

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { UNREAD_BYTES } from "./bench.ts";
-import { patternBytes } from "./probe.ts";
+import { patternBytes, sharedPattern } from "./probe.ts";
 import { breakCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -26,7 +26,7 @@ export function breakCases(suite: Suite): void {
   breakCase(suite, "reports a reset in the middle of reading", async ({ bench, subject, peer }) => {
     subject.hooks.onData = () => subject.pause();
     subject.start();
-    peer.write(patternBytes(16 * MIB));
+    peer.write(sharedPattern(16 * MIB));
     await subject.until("a chunk", () => subject.receivedBytes > 0);
     await bench.reset(peer, subject);
     await bench.settle();
@@ -38,7 +38,7 @@ export function breakCases(suite: Suite): void {
 
   breakCase(suite, "reports a reset in the middle of writing", async ({ bench, subject, peer }) => {
     subject.start();
-    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
     await bench.settle();
     peer.abort();
     assertEquals((await subject.closed()).error?.code, "reset");
@@ -50,7 +50,7 @@ export function breakCases(suite: Suite): void {
     subject.start();
     peer.shutdown();
     await subject.ended();
-    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
     await bench.settle();
     peer.abort();
     assertEquals((await subject.closed()).error?.code, "reset");
@@ -103,7 +103,7 @@ export function breakCases(suite: Suite): void {
 
   breakCase(suite, "aborts though a write is under way", async ({ bench, subject, peer }) => {
     subject.start();
-    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
     subject.abort();
     assertEquals(await subject.closed(), {});
     await bench.settle();

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import type { Bench, Network } from "./bench.ts";
-import { patternBytes, type Probe } from "./probe.ts";
+import { patternBytes, type Probe, sharedPattern } from "./probe.ts";
 import { endCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -176,7 +176,7 @@ export function closeCases(suite: Suite): void {
 
   endCase(suite, "closes though a write is under way", async ({ subject, peer }) => {
     subject.start();
-    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
     subject.close();
     assertEquals(await subject.closed(), {});
     assertEquals(subject.drains, 0);

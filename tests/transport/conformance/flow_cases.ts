@@ -3,7 +3,7 @@
 import { setImmediate } from "node:timers/promises";
 import { assert, assertEquals } from "@std/assert";
 import { UNREAD_BYTES } from "./bench.ts";
-import { hasSameBytes, patternBytes, type Probe } from "./probe.ts";
+import { hasSameBytes, patternBytes, type Probe, sharedPattern } from "./probe.ts";
 import { endCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -105,7 +105,7 @@ export function flowCases(suite: Suite): void {
     subject.start();
     peer.start();
     subject.pause();
-    assertEquals(peer.write(patternBytes(16 * MIB)), false);
+    assertEquals(peer.write(sharedPattern(16 * MIB)), false);
     await bench.settle();
     assertEquals(peer.drains, 0);
     subject.resume();
@@ -117,7 +117,7 @@ export function flowCases(suite: Suite): void {
     subject.start();
     peer.start();
     subject.pause();
-    await subject.send(patternBytes(16 * MIB));
+    await subject.send(sharedPattern(16 * MIB));
     await peer.received(16 * MIB);
     assert(subject.closes === 0);
   });
@@ -128,7 +128,7 @@ export function flowCases(suite: Suite): void {
     await peer.send(patternBytes(10));
     await subject.received(10);
     subject.discardInput();
-    await peer.send(patternBytes(16 * MIB, 10));
+    await peer.send(sharedPattern(16 * MIB, 10));
     peer.shutdown();
     await subject.ended();
     await subject.send(patternBytes(10));
@@ -178,7 +178,7 @@ export function flowCases(suite: Suite): void {
         subject.pause();
       };
       subject.discardInput();
-      assertEquals(peer.write(patternBytes(16 * MIB)), false);
+      assertEquals(peer.write(sharedPattern(16 * MIB)), false);
       for (let pauses = 0; pauses < 4; pauses++) {
         await subject.until("a piece", () => pieces > pauses);
         await bench.settle();

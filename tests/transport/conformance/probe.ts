@@ -1,6 +1,7 @@
 // Probe: a handler that records what its connection does, and checks at every call what the contract in
 // src/transport/transport.ts promises. Tests drive the connection through it. Runtime neutral.
 
+import { Buffer } from "node:buffer";
 import { assert, assertEquals } from "@std/assert";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../src/transport/transport.ts";
 import { Waiting } from "./waiting.ts";
@@ -12,6 +13,19 @@ const PATTERN_BYTES = 65_521;
 const MOST_LOOKS = 20;
 
 const PATTERN = Uint8Array.from({ length: PATTERN_BYTES }, (_, index) => (index * 31 + (index >>> 8) * 7) & 255);
+
+/** The longest array that `sharedPattern()` gives. */
+const SHARED_BYTES = 16_777_216;
+
+let shared: Uint8Array | undefined = undefined;
+
+/** As `patternBytes()`, of an array that all cases share, and nobody may write to: many megabytes take long to fill. */
+export function sharedPattern(length: number, position: number = 0): Uint8Array {
+  shared ??= patternBytes(SHARED_BYTES + PATTERN_BYTES);
+  const start = position % PATTERN_BYTES;
+  assert(start + length <= shared.length, `${length} bytes are more than there are`);
+  return shared.subarray(start, start + length);
+}
 
 /** Makes bytes that a probe with `checksPattern` knows, from a place in the stream on. */
 export function patternBytes(length: number, position: number = 0): Uint8Array {
@@ -30,9 +44,22 @@ export function fillPattern(bytes: Uint8Array, position: number): void {
   }
 }
 
-/** Compares without a picture of the difference, which takes minutes for megabytes. */
+/** Finds the first place that is wrong, to 64 KiB; undefined if all are the stream's bytes from that position on. */
+export function findWrong(bytes: Uint8Array, position: number): number | undefined {
+  for (let index = 0; index < bytes.length;) {
+    const start = (position + index) % PATTERN_BYTES;
+    const length = Math.min(PATTERN_BYTES - start, bytes.length - index);
+    if (!hasSameBytes(bytes.subarray(index, index + length), PATTERN.subarray(start, start + length))) {
+      return position + index;
+    }
+    index += length;
+  }
+  return undefined;
+}
+
+/** Compares at the speed of memory, without a picture of the difference. */
 export function hasSameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+  return Buffer.compare(one, other) === 0;
 }
 
 /** What a case does inside a handler call, after the probe has recorded it. */
@@ -238,12 +265,8 @@ export class Probe implements ConnectionHandler {
 
   /** Compares what came with the pattern, of which the peer sends. */
   #compare(chunk: Uint8Array): void {
-    for (let index = 0; index < chunk.length; index++) {
-      const position = this.receivedBytes + index;
-      if (chunk[index] === PATTERN[position % PATTERN_BYTES]) continue;
-      this.#blame(`byte ${position} is wrong`);
-      return;
-    }
+    const place = findWrong(chunk, this.receivedBytes);
+    if (place !== undefined) this.#blame(`a byte is wrong from ${place} on`);
   }
 
   #blame(violation: string): void {

@@ -2,7 +2,7 @@
 // onClose once, the probe and the bench check. Runtime neutral.
 
 import { assertEquals } from "@std/assert";
-import { patternBytes, type Probe } from "./probe.ts";
+import { patternBytes, type Probe, sharedPattern } from "./probe.ts";
 import { benchCase, endCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -36,7 +36,7 @@ export function reentrancyCases(suite: Suite): void {
       subject.hooks.onDrain = () => subject[ending]();
       subject.start();
       peer.start();
-      assertEquals(subject.write(patternBytes(16 * MIB)), false);
+      assertEquals(subject.write(sharedPattern(16 * MIB)), false);
       assertEquals(await subject.closed(), {});
       await bench.settle();
       assertEquals(subject.drains, 1);

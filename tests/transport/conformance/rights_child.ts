@@ -1,6 +1,8 @@
 // A process that dials and listens, and says how that went. Runtime neutral.
 
 import { writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ConnectError, ListenError } from "../../../src/errors.ts";
 import { type Address, defaultTransport } from "../../../src/transport/mod.ts";
 
@@ -8,7 +10,7 @@ const say = (line: string) => writeSync(1, `${line}\n`);
 const addresses: readonly Address[] = [
   { kind: "tcp", hostname: "127.0.0.1", port: 9 },
   { kind: "tcp", hostname: "localhost", port: 9 },
-  { kind: "unix", path: "/tmp/laster-no-rights.sock" },
+  { kind: "unix", path: join(tmpdir(), "laster-no-rights.sock") },
 ];
 const transport = defaultTransport();
 

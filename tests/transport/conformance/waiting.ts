@@ -1,7 +1,7 @@
 // Waiting for a state with a time limit, looked at again whenever something happened. Runtime neutral.
 
 /** Far above what any case takes on a busy machine: only a failure waits so long. */
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 30_000;
 
 /** Waits until something is true. */
 export class Waiting {

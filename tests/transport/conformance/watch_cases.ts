@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { UNREAD_BYTES } from "./bench.ts";
 import { Child } from "./child.ts";
-import { hasSameBytes, patternBytes, type Probe } from "./probe.ts";
+import { hasSameBytes, patternBytes, type Probe, sharedPattern } from "./probe.ts";
 import { benchCase, breakCase, endCase, type Suite } from "./suite.ts";
 
 const MIB = 1_048_576;
@@ -27,7 +27,7 @@ export function watchCases(suite: Suite): void {
 
   breakCase(suite, "finds a reset while paused behind a write that waits", async ({ bench, subject, peer }) => {
     const isIntact = await pauseWithLoan(subject, peer);
-    assertEquals(subject.write(patternBytes(16 * MIB)), false);
+    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
     await bench.settle();
     peer.abort();
     await subject.probeUntil(() => subject.closes > 0, false, () => bench.settle());
