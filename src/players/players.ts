@@ -71,7 +71,7 @@ interface Claim<Member> {
  * assertEquals(players.sendTo("ann", new Uint8Array(1)), "queued");
  * ```
  */
-export class Players<Key = string, Data = unknown> {
+export class Players<Key = string, Data = undefined> {
   readonly #options: PlayersOptions;
   readonly #claims = new Map<Key, Claim<Session<Data>>>();
   readonly #keys = new Map<Session<Data>, Key>();
