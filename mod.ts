@@ -52,7 +52,7 @@ export {
 } from "./src/session/session.ts";
 export type { SessionState } from "./src/session/session_state.ts";
 export type { DropCounts } from "./src/outbound/backlog.ts";
-export type { SessionStats } from "./src/session/session_stats.ts";
+export type { Refusal, SessionStats } from "./src/session/session_stats.ts";
 export type { SessionTotals } from "./src/session/session_registry.ts";
 export type { ConnectOptions } from "./src/service/connector.ts";
 export { Group } from "./src/broadcast/group.ts";
@@ -73,7 +73,7 @@ export { connect, type ConnectSessionOptions, serve, type ServeOptions } from ".
 export type { TcpServiceOptions } from "./src/service/service_options.ts";
 export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
-export type { BroadcastOptions } from "./src/broadcast/messaging.ts";
+export type { BroadcastOptions, BroadcastReport } from "./src/broadcast/messaging.ts";
 export { TcpService } from "./src/service/tcp_service.ts";
 export { Tick, tick, type Ticked, type TickOptions, type TickStats, type TickStep } from "./src/service/tick.ts";
 export {
