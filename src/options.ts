@@ -2,13 +2,16 @@
 // neutral.
 
 /**
- * Writes any value as text, for a message: symbols, objects without a prototype and revoked proxies too. Never throws.
+ * Writes any value as text, for a message: texts in quotes, functions by their names; symbols, objects without a prototype and
+ * revoked proxies too. Never throws.
  *
  * @param value The value.
  * @returns The text, or `an object` for what has none.
  */
 export function describeValue(value: unknown): string {
   try {
+    if (typeof value === "string") return JSON.stringify(value);
+    if (typeof value === "function") return `the function ${value.name === "" ? "without a name" : `${value.name}()`}`;
     return String(value);
   } catch {
     return typeof value === "function" ? "a function" : "an object";
@@ -42,11 +45,42 @@ export function checkKeys(what: string, options: object, known: Readonly<Record<
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue;
-    throw new TypeError(
-      `Cannot create ${what} as it has no option of that name: current value is "${name}", ` +
-        `known are ${Object.keys(known).join(", ")}`,
-    );
+    const similar = findSimilar(name, Object.keys(known));
+    const hint = similar === undefined ? `known are ${Object.keys(known).join(", ")}` : `did you mean ${similar}?`;
+    throw new TypeError(`Cannot create ${what} as it has no option of that name: current value is "${name}", ${hint}`);
   }
+}
+
+/** A name that differs by two letters at the most, or in their case only: the nearest one. */
+function findSimilar(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let least = 3;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least && distance < candidate.length / 2) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Letters to change, add, leave out, or swap with the next one, to make one text of the other (optimal string alignment). */
+function editDistance(one: string, other: string): number {
+  const rows: number[][] = Array.from({ length: one.length + 1 }, (_, row) => [row]);
+  for (let column = 0; column <= other.length; column++) rows[0][column] = column;
+  for (let row = 1; row <= one.length; row++) {
+    for (let column = 1; column <= other.length; column++) {
+      const isSame = one[row - 1] === other[column - 1];
+      let distance = Math.min(
+        rows[row - 1][column] + 1,
+        rows[row][column - 1] + 1,
+        rows[row - 1][column - 1] + (isSame ? 0 : 1),
+      );
+      const isSwapped = row > 1 && column > 1 && one[row - 1] === other[column - 2] &&
+        one[row - 2] === other[column - 1];
+      if (isSwapped) distance = Math.min(distance, rows[row - 2][column - 2] + 1);
+      rows[row][column] = distance;
+    }
+  }
+  return rows[one.length][other.length];
 }
 
 /** What a timer of the runtimes takes: 2^31 - 1 ms, 24 days. */
