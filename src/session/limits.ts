@@ -7,6 +7,8 @@ import { LARGEST_BLOCK_BYTES } from "../outbound/outbound_blocks.ts";
 
 /** Past the answers to the largest chunk that a runtime hands over (Bun: 512 KiB): what is above leaves in the middle of a turn. */
 const DEFAULT_HIGH_WATER_MARK_BYTES = LARGEST_BLOCK_BYTES;
+/** So many of the codec's longest frames are below the default mark, so that a few of them are no congestion. */
+const LONGEST_FRAMES_BELOW = 8;
 /** The default of `maxQueuedBytes`, in high-water marks. */
 const QUEUE_MARKS = 2;
 const DEFAULT_MAX_QUEUED_FRAMES = 65_536;
@@ -29,7 +31,7 @@ export interface SessionLimits {
   /**
    * Queued bytes above which `send` answers `"congested"`, 0 to 2^31 - 1.
    *
-   * @default {532480}
+   * @default {532480, or eight of the codec's longest frames}
    */
   readonly highWaterMarkBytes?: number;
   /**
@@ -166,7 +168,13 @@ export type ResolvedSessionLimits = Required<SessionLimits>;
  */
 export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncoder): ResolvedSessionLimits {
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
-  const highWaterMarkBytes = orDefault(limits.highWaterMarkBytes, DEFAULT_HIGH_WATER_MARK_BYTES);
+  const highWaterMarkBytes = orDefault(
+    limits.highWaterMarkBytes,
+    Math.min(
+      LARGEST_QUEUE_BYTES,
+      Math.max(DEFAULT_HIGH_WATER_MARK_BYTES, LONGEST_FRAMES_BELOW * longestFrameBytes),
+    ),
+  );
   checkRange("highWaterMarkBytes", highWaterMarkBytes, 0, LARGEST_QUEUE_BYTES);
   const maxQueuedFrames = orDefault(limits.maxQueuedFrames, DEFAULT_MAX_QUEUED_FRAMES);
   checkRange("maxQueuedFrames", maxQueuedFrames, 1, LARGEST_QUEUE_BYTES);

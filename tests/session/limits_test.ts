@@ -29,9 +29,13 @@ test("resolveSessionLimits() fills in the defaults that the docs name", () => {
   });
 });
 
-test("resolveSessionLimits() makes room for one longest frame above the mark", () => {
+test("resolveSessionLimits() makes room for eight longest frames below the mark, and for one above it", () => {
   const encoder = raw({ maxPayloadBytes: 10_000_000 }).createEncoder();
-  assertEquals(resolveSessionLimits({}, encoder).maxQueuedBytes, 532_480 + 10_000_000);
+  const { highWaterMarkBytes, maxQueuedBytes } = resolveSessionLimits({}, encoder);
+  assertEquals([highWaterMarkBytes, maxQueuedBytes], [80_000_000, 160_000_000]);
+  assertEquals(resolveSessionLimits({ highWaterMarkBytes: 5 }, encoder).maxQueuedBytes, 10_000_005);
+  const longest = raw({ maxPayloadBytes: 2 ** 31 - 1 }).createEncoder();
+  assertEquals(resolveSessionLimits({}, longest).highWaterMarkBytes, 2 ** 31 - 1);
   const low = resolveSessionLimits({ highWaterMarkBytes: 0 }, ENCODER);
   assertEquals([low.lowWaterMarkBytes, low.maxQueuedBytes], [0, LONGEST_FRAME_BYTES]);
   assertEquals(resolveSessionLimits({ highWaterMarkBytes: 5 }, ENCODER).lowWaterMarkBytes, 2);
