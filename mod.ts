@@ -44,6 +44,7 @@ export type { FlushMode, SessionLimits } from "./src/session/limits.ts";
 export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
 export {
   type AcceptedOrigin,
+  type AnySession,
   type CloseOptions,
   type ConnectedOrigin,
   type SendOptions,

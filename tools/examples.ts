@@ -25,6 +25,7 @@ const EXAMPLES: readonly Example[] = [
   { file: "secure_echo_server.ts", kind: "server", client: ["secure_echo_client.ts", "--messages", "50"] },
   { file: "broadcast_server.ts", kind: "server" },
   { file: "chat_server.ts", kind: "server", client: ["chat_client.ts", "--name", "ann"] },
+  { file: "room_server.ts", kind: "server", client: ["room_bot.ts", "--seconds", "1"] },
   { file: "position_sync.ts", kind: "program", args: ["--seconds", "1", "--bots", "20"] },
 ];
 

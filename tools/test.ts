@@ -42,8 +42,8 @@ async function main({ names, config, parts }: Arguments): Promise<number> {
   const runtimes = await prepareRuntimes(names);
   const folder = await Deno.makeTempDir({ prefix: "laster-" });
   // Ctrl-C, which the runners get as well: nothing is left behind then, either.
-  Deno.addSignalListener("SIGINT", () => {
-    Deno.removeSync(folder, { recursive: true });
+  Deno.addSignalListener("SIGINT", async () => {
+    await removeSoon(folder);
     Deno.exit(130);
   });
   try {
@@ -52,6 +52,17 @@ async function main({ names, config, parts }: Arguments): Promise<number> {
     return sum.failed === 0 ? 0 : 1;
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Removes a folder that runners which are ending may still write to. */
+async function removeSoon(folder: string): Promise<void> {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    try {
+      return await Deno.remove(folder, { recursive: true });
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 }
 

@@ -26,7 +26,7 @@ export interface ReceiveOptions {
 const RECEIVE_NAMES: Record<keyof ReceiveOptions, true> = { timeoutMs: true, signal: true };
 
 /** Who waits for a message; `undefined` is the end. */
-type Taker = PromiseWithResolvers<Uint8Array | undefined>;
+type Taker = PromiseWithResolvers<Uint8Array<ArrayBuffer> | undefined>;
 
 /**
  * What stands behind `for await (const payload of session)` and `session.receive()`.
@@ -40,7 +40,7 @@ export class MessageStream {
   /** Who waits for a message, the longest first; two or more only if a loop is asked again before it has answered. */
   #takers: Taker[] = [];
   /** A message that waits for a reader. */
-  #waiting: Uint8Array | undefined = undefined;
+  #waiting: Uint8Array<ArrayBuffer> | undefined = undefined;
   /** Who waits for the reader to ask for the next message: until then the last one may switch the codec. */
   #asked: PromiseWithResolvers<void> | undefined = undefined;
   #isReading = false;
@@ -60,7 +60,7 @@ export class MessageStream {
   }
 
   /** Gives a message of the stream's own; the promise resolves once somebody asks for the next. */
-  push(payload: Uint8Array): Promise<void> {
+  push(payload: Uint8Array<ArrayBuffer>): Promise<void> {
     const taker = this.#takers.shift();
     if (taker === undefined) this.#waiting = payload;
     else taker.resolve(payload);
@@ -71,7 +71,7 @@ export class MessageStream {
   }
 
   /** Takes the message that waits, for others than a reader. */
-  takeWaiting(): Uint8Array | undefined {
+  takeWaiting(): Uint8Array<ArrayBuffer> | undefined {
     const payload = this.#waiting;
     this.#waiting = undefined;
     this.#askForNext();
@@ -89,7 +89,7 @@ export class MessageStream {
   }
 
   /** Waits for one message; undefined is the end in order. */
-  async receive(options: ReceiveOptions): Promise<Uint8Array | undefined> {
+  async receive(options: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | undefined> {
     checkKeys("receive", options, RECEIVE_NAMES);
     const { signal, timeoutMs = 0 } = options;
     requireInteger("receive message", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
@@ -116,7 +116,7 @@ export class MessageStream {
   }
 
   /** The messages as a loop, which begins when it is first asked. */
-  loop(): AsyncGenerator<Uint8Array, void, undefined> {
+  loop(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     return new MessageLoop(this);
   }
 
@@ -169,7 +169,7 @@ export class MessageStream {
 }
 
 /** One loop over the messages. Unlike that of a generator, its `return()` does not wait for the message that was asked for. */
-class MessageLoop implements AsyncGenerator<Uint8Array, void, undefined> {
+class MessageLoop implements AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   readonly #stream: MessageStream;
   #state: "new" | "reading" | "over" = "new";
 
@@ -177,7 +177,7 @@ class MessageLoop implements AsyncGenerator<Uint8Array, void, undefined> {
     this.#stream = stream;
   }
 
-  async next(): Promise<IteratorResult<Uint8Array, void>> {
+  async next(): Promise<IteratorResult<Uint8Array<ArrayBuffer>, void>> {
     if (this.#state === "new") {
       this.#stream.enter("iterate session");
       this.#state = "reading";
@@ -194,12 +194,12 @@ class MessageLoop implements AsyncGenerator<Uint8Array, void, undefined> {
     return { done: true, value: undefined };
   }
 
-  return(): Promise<IteratorResult<Uint8Array, void>> {
+  return(): Promise<IteratorResult<Uint8Array<ArrayBuffer>, void>> {
     this.#finish();
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  throw(error: unknown): Promise<IteratorResult<Uint8Array, void>> {
+  throw(error: unknown): Promise<IteratorResult<Uint8Array<ArrayBuffer>, void>> {
     this.#finish();
     return Promise.reject(error);
   }

@@ -113,7 +113,7 @@ let construct: <Data>(core: SessionCore<Data>, data: Data) => Session<Data>;
  * assertEquals((await session.closed).reason, "remote-closing");
  * ```
  */
-export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable<Uint8Array> {
+export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable<Uint8Array<ArrayBuffer>> {
   /** What the application keeps with the session; made by the service's `createData`. */
   data: Data;
   readonly #core: SessionCore<Data>;
@@ -288,7 +288,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @returns The loop.
    * @throws {SessionClosedError} from the loop, if the session ends by a fault.
    */
-  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     return this.#core.stream.loop();
   }
 
@@ -329,7 +329,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * assertEquals(new TextDecoder().decode(await session.receive()), "welcome, ann");
    * ```
    */
-  receive(options: ReceiveOptions = {}): Promise<Uint8Array | undefined> {
+  receive(options: ReceiveOptions = {}): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#core.stream.receive(options);
   }
 
@@ -383,6 +383,21 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     await this.close();
   }
 }
+
+/**
+ * A session of any service, whatever it keeps as `data`: for helpers that send, close or ask, and leave the data alone.
+ *
+ * @example A helper
+ * ```ts
+ * import type { AnySession } from "@laster/net";
+ *
+ * const kick = (session: AnySession, why: string) =>
+ *   void session.close({ detail: why, message: new TextEncoder().encode(why), timeoutMs: 1_000 });
+ * console.log(kick.name);
+ * ```
+ */
+// deno-lint-ignore no-explicit-any -- `unknown` fits no session, as `data` can be written.
+export type AnySession = Session<any>;
 
 /**
  * Makes the face of a session.

@@ -40,12 +40,12 @@ export class SessionStream implements MessageStreamOwner {
   }
 
   /** The messages as a loop. */
-  loop(): AsyncGenerator<Uint8Array, void, undefined> {
+  loop(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     return this.#messages.loop();
   }
 
   /** The next message. */
-  receive(options: ReceiveOptions): Promise<Uint8Array | undefined> {
+  receive(options: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | undefined> {
     return this.#messages.receive(options);
   }
 
