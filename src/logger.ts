@@ -1,7 +1,7 @@
 // Logger: the few methods the package calls on one. Structural, so that a LogTape logger or `console` fits as it is.
 // Runtime neutral.
 
-import { describeValue } from "./options.ts";
+import { toText } from "./options.ts";
 
 /**
  * Where the package reports what no caller can be told: a handler that threw, an accept that failed.
@@ -76,5 +76,5 @@ function textOf(value: unknown): string {
   } catch {
     // A proxy, or a getter that throws.
   }
-  return describeValue(value);
+  return toText(value);
 }

@@ -2,6 +2,20 @@
 // neutral.
 
 /**
+ * Writes any value as text: symbols, objects without a prototype and revoked proxies too. Never throws.
+ *
+ * @param value The value.
+ * @returns The text, or `an object` for what has none.
+ */
+export function toText(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return typeof value === "function" ? "a function" : "an object";
+  }
+}
+
+/**
  * Writes any value as text, for a message: texts in quotes, functions by their names; symbols, objects without a prototype and
  * revoked proxies too. Never throws.
  *
@@ -9,12 +23,12 @@
  * @returns The text, or `an object` for what has none.
  */
 export function describeValue(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value !== "function") return toText(value);
   try {
-    if (typeof value === "string") return JSON.stringify(value);
-    if (typeof value === "function") return `the function ${value.name === "" ? "without a name" : `${value.name}()`}`;
-    return String(value);
+    return `the function ${value.name === "" ? "without a name" : `${value.name}()`}`;
   } catch {
-    return typeof value === "function" ? "a function" : "an object";
+    return "a function"; // A revoked proxy.
   }
 }
 

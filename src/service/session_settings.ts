@@ -61,7 +61,8 @@ export function checkParts(what: string, options: { readonly [Name in keyof type
     const missing = methods.find((method) => typeof (value as Record<string, unknown> | null)?.[method] !== "function");
     if (value === undefined || missing === undefined) continue;
     throw new TypeError(
-      `Cannot create ${what} as ${name} must be an object with ${missing}(): current value is ${describeValue(value)}`,
+      `Cannot create ${what} as ${name} must be an object with ${missing}(): current value is ${describeValue(value)}` +
+        (typeof value === "function" ? ", which is to be called" : ""),
     );
   }
 }

@@ -89,7 +89,8 @@ for (const [name, values] of Object.entries(SERVICE)) {
       }
     }
     const last = values.at(-1);
-    assert(refusal(() => new TcpService({ [name]: last })).message.includes(`current value is ${last}`));
+    const shown = typeof last === "string" ? JSON.stringify(last) : last;
+    assert(refusal(() => new TcpService({ [name]: last })).message.includes(`current value is ${shown}`));
   });
 }
 
@@ -187,13 +188,13 @@ test("TcpService.connect() and listen() refuse options of the wrong type, and no
   const dials: readonly (readonly [unknown, string])[] = [
     [undefined, "current value is undefined"],
     [null, "current value is null"],
-    ["127.0.0.1:80", "current value is 127.0.0.1:80"],
-    [{ port: "80" }, "current value is 80"],
+    ["127.0.0.1:80", 'current value is "127.0.0.1:80"'],
+    [{ port: "80" }, 'current value is "80"'],
     [{ port: 1, hostname: null }, "current value is null"],
-    [{ port: 1, timeoutMs: "5" }, "current value is 5"],
-    [{ port: 1, retries: "5" }, "current value is 5"],
-    [{ port: 1, minRetryDelayMs: "5" }, "current value is 5"],
-    [{ port: 1, maxRetryDelayMs: "500" }, "current value is 500"],
+    [{ port: 1, timeoutMs: "5" }, 'current value is "5"'],
+    [{ port: 1, retries: "5" }, 'current value is "5"'],
+    [{ port: 1, minRetryDelayMs: "5" }, 'current value is "5"'],
+    [{ port: 1, maxRetryDelayMs: "500" }, 'current value is "500"'],
     [{ port: 1, signal: {} }, "signal"],
     [{ port: 1, signal: null }, "signal"],
     [{ port: 1, signal: 5 }, "current value is 5"],

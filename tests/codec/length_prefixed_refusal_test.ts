@@ -114,8 +114,8 @@ test("lengthPrefixed() refuses to encode when a kept header is not whole", () =>
 test("lengthPrefixed() throws a RangeError when an option is out of range", () => {
   assertRefusesOptions(lengthPrefixed, RangeError, [
     ...[0, 5, 7, 9, -1, 2.5, NaN].map((width) => [{ width }, `current value is ${width}`] as const),
-    [{ width: "4" }, 'width must be 1, 2, 3, 4, 8 or "varint": current value is 4'],
-    [{ byteOrder: "middle" }, 'byteOrder must be "little" or "big": current value is middle'],
+    [{ width: "4" }, 'width must be 1, 2, 3, 4, 8 or "varint": current value is "4"'],
+    [{ byteOrder: "middle" }, 'byteOrder must be "little" or "big": current value is "middle"'],
     [{ byteOrder: true }, "current value is true"],
     ...[-1, 1025, 0.5, NaN, "3"].map((value) => [{ lengthOffset: value }, `current value is ${value}`] as const),
     [{ lengthOffset: -1 }, "lengthOffset must be an integer from 0 to 1024"],
@@ -155,7 +155,7 @@ test("lengthPrefixed() throws a TypeError when an option is of the wrong kind or
   assertRefusesOptions(lengthPrefixed, TypeError, [
     [{ keepHeader: true, width: "varint" }, 'keepHeader needs a fixed width: current value is "varint"'],
     [{ keepHeader: 1 }, "keepHeader must be true or false: current value is 1"],
-    [{ lengthIncludesHeader: "no" }, "lengthIncludesHeader must be true or false: current value is no"],
+    [{ lengthIncludesHeader: "no" }, 'lengthIncludesHeader must be true or false: current value is "no"'],
     [{ maxPayload: 5 }, 'current value is "maxPayload"'],
     [{ width: 4, endian: "big" }, 'current value is "endian"'],
     [null as unknown as object, "current value is null"],

@@ -68,7 +68,7 @@ test("raw() throws a RangeError when maxPayloadBytes is out of range", () => {
     [{ maxPayloadBytes: 2 ** 31 }, "current value is 2147483648"],
     [{ maxPayloadBytes: 1.5 }, "current value is 1.5"],
     [{ maxPayloadBytes: NaN }, "current value is NaN"],
-    [{ maxPayloadBytes: "64" }, "current value is 64"],
+    [{ maxPayloadBytes: "64" }, 'current value is "64"'],
   ]);
 });
 

@@ -109,7 +109,7 @@ test("simpleBinary() throws a RangeError when maxPayloadBytes is out of range", 
     [{ maxPayloadBytes: Infinity }, "current value is Infinity"],
     [{ maxPayloadBytes: 0.5 }, "current value is 0.5"],
     [{ maxPayloadBytes: NaN }, "current value is NaN"],
-    [{ maxPayloadBytes: "64" }, "current value is 64"],
+    [{ maxPayloadBytes: "64" }, 'current value is "64"'],
     [{ maxPayloadBytes: true }, "current value is true"],
   ]);
 });

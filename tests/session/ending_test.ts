@@ -283,7 +283,7 @@ test("Session.send() refuses what is no Uint8Array, and goes on", async () => {
     assertThrows(() => pair.server.sendTo(far.id, payload), TypeError);
     assertThrows(() => pair.server.broadcast(payload), TypeError);
   }
-  assertThrows(() => far.send("hello" as unknown as Uint8Array), TypeError, "current value is hello");
+  assertThrows(() => far.send("hello" as unknown as Uint8Array), TypeError, 'current value is "hello"');
   for (const [offset, length] of [[0.5, 1], [0, 1.5], [0, Infinity], [NaN, 0]]) {
     assertThrows(() => far.sendRange(new Uint8Array(10), offset, length), RangeError, `${offset} + ${length}`);
   }

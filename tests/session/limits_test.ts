@@ -77,6 +77,7 @@ test("checkRange() names the rule and the value", () => {
   const error = assertThrows(() => checkRange("count", 7, 1, 3), RangeError);
   assertEquals(error.message, "Cannot create service as count must be an integer from 1 to 3: current value is 7");
   for (const value of [NaN, Infinity, -Infinity, "2" as unknown as number, 1.5]) {
-    assertThrows(() => checkRange("count", value, 1, 3), RangeError, `current value is ${value}`);
+    const shown = typeof value === "string" ? `"${value}"` : value;
+    assertThrows(() => checkRange("count", value, 1, 3), RangeError, `current value is ${shown}`);
   }
 });
