@@ -45,12 +45,11 @@ export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
 export {
   type AcceptedOrigin,
   type AnySession,
-  type CloseOptions,
   type ConnectedOrigin,
-  type SendOptions,
   Session,
   type SessionOrigin,
 } from "./src/session/session.ts";
+export type { CloseOptions, SendOptions } from "./src/session/session_options.ts";
 export type { SessionState } from "./src/session/session_state.ts";
 export type { DropCounts } from "./src/outbound/backlog.ts";
 export type { Refusal, SessionStats } from "./src/session/session_stats.ts";

@@ -33,7 +33,10 @@ const link = keepConnected({
 const startMs = performance.now();
 const walk = setInterval(() => {
   const angle = (performance.now() - startMs) / 1_000;
-  link.session?.send(write({ type: "move", x: Math.cos(angle), y: Math.sin(angle) }), { whenFull: "latest-per-key", key: 0 });
+  link.session?.send(write({ type: "move", x: Math.cos(angle), y: Math.sin(angle) }), {
+    whenFull: "latest-per-key",
+    key: 0,
+  });
   if (Math.random() < 0.1) link.session?.send(write({ type: "say", text: "hello" }));
 }, 50);
 const end = setTimeout(() => void link.stop(), options.seconds * 1_000);

@@ -25,7 +25,11 @@ const KICK_MS = 1_000;
 
 const known = new Map<string, Player>();
 const players = new Players<string, Player | undefined>({
-  close: { detail: "displaced", message: write({ type: "kick", why: "you are here from elsewhere" }), timeoutMs: KICK_MS },
+  close: {
+    detail: "displaced",
+    message: write({ type: "kick", why: "you are here from elsewhere" }),
+    timeoutMs: KICK_MS,
+  },
 });
 
 const service = new TcpService<Player | undefined>({
@@ -91,7 +95,9 @@ function play(session: Session<Player | undefined>, player: Player, message: Fro
 function obey(session: AnySession, [word, ...rest]: string[]): void {
   const answer = (text: string) => void session.send(new TextEncoder().encode(text));
   if (word === "who") return answer([...players.entries()].map(([name]) => name).join(" "));
-  if (word === "say") return answer(`${room.broadcast(write({ type: "said", name: "admin", text: rest.join(" ") })).accepted}`);
+  if (word === "say") {
+    return answer(`${room.broadcast(write({ type: "said", name: "admin", text: rest.join(" ") })).accepted}`);
+  }
   const [name = "", ...why] = rest;
   const target = word === "kick" ? players.get(name) : undefined;
   if (target !== undefined) kick(target, why.join(" "));

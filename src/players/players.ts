@@ -2,7 +2,8 @@
 
 import { checkKeys, describeValue } from "../options.ts";
 import type { SendResult } from "../outbound/send_result.ts";
-import type { CloseOptions, SendOptions, Session } from "../session/session.ts";
+import type { Session } from "../session/session.ts";
+import type { CloseOptions, SendOptions } from "../session/session_options.ts";
 
 /** Options of {@linkcode Players}. */
 export interface PlayersOptions {
@@ -117,7 +118,7 @@ export class Players<Key = string, Data = undefined> {
     this.#claims.set(key, claim);
     claim.count++;
     const result = claim.last.then(() => this.#claimNext(key, claim, session));
-    claim.last = result;
+    claim.last = result.catch(() => {}); // Whoever claims is told; the next one is not.
     try {
       return await result;
     } finally {

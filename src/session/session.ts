@@ -1,14 +1,14 @@
 // Session: what applications see of a session. Its life is in session_core.ts. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
-import { checkKeys, describeValue, LARGEST_TIMER_MS, requireInteger } from "../options.ts";
 import type { Address } from "../transport/address.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { ReceiveOptions } from "./message_stream.ts";
-import { checkPolicy, type FullPolicy } from "../outbound/queue_limits.ts";
+import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, refuseRange, type SendResult } from "../outbound/send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
+import { checkCloseOptions, type CloseOptions, type SendOptions } from "./session_options.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 
 /** A session that a listener accepted. */
@@ -31,57 +31,6 @@ export interface ConnectedOrigin {
 
 /** Where a session comes from. */
 export type SessionOrigin = AcceptedOrigin | ConnectedOrigin;
-
-/** Options of {@linkcode Session.send}. */
-export interface SendOptions {
-  /**
-   * `"batch"` sends at the end of the turn (or at the flush interval), with all else that is sent in it; on Bun and Node, a
-   * small message waits for the handlers of up to eleven other sessions whose messages came at the same time. `"now"` sends
-   * at once.
-   *
-   * @default {"batch"}
-   */
-  readonly flush?: "batch" | "now";
-  /**
-   * What happens to this message while the peer does not read: see `SessionLimits.whenFull`. A message under a policy that does
-   * not drop is never dropped for another: a chat line does not fall to positions.
-   *
-   * @default {that of the session}
-   */
-  readonly whenFull?: FullPolicy;
-  /**
-   * What the message is about, under `"latest-per-key"`: it takes the place of a message with the same key (as of a
-   * `Map`) that still waits for the peer. Ignored under other policies.
-   *
-   * @default {undefined, which is no key}
-   */
-  readonly key?: unknown;
-}
-
-/** Options of {@linkcode Session.close}. */
-export interface CloseOptions {
-  /** Why, in a word: `"kicked"`. Comes back in the close event, and is not sent. */
-  readonly detail?: string;
-  /** Sent before the end, behind all that is queued: a kick with its reason. */
-  readonly message?: Uint8Array;
-  /**
-   * Milliseconds after which the session is gone, however much the peer talks, or does not read; 0 to 2^31 - 1.
-   *
-   * @default {undefined: `closeTimeoutMs` counts, from the last byte that the peer took}
-   */
-  readonly timeoutMs?: number;
-}
-
-const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, message: true, timeoutMs: true };
-
-function checkCloseOptions(options: CloseOptions): CloseOptions {
-  checkKeys("close event", options, CLOSE_NAMES);
-  const { detail, message, timeoutMs } = options;
-  if (message !== undefined) checkPayload(message);
-  if (timeoutMs !== undefined) requireInteger("close session", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
-  if (detail === undefined || typeof detail === "string") return options;
-  throw new TypeError(`Cannot close session as detail must be a text: current value is ${describeValue(detail)}`);
-}
 
 /** Set by the class, for its constructor is nobody else's business. */
 let construct: <Data>(core: SessionCore<Data>, data: Data) => Session<Data>;

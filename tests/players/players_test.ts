@@ -127,3 +127,18 @@ test("Players refuses a second key of a session, and options that are none", asy
   saving[0].resolve();
   await ended;
 });
+
+test("Players.claim() rejects if the options of the close are none, and the next claim is not held up", async () => {
+  const { players, saving, pair, open } = await setUp({ close: { message: "text" as unknown as Uint8Array } });
+  const [first, second] = [await open(), await open()];
+  await players.claim("ann", first);
+  await assertRejects(() => players.claim("ann", second), TypeError, "Uint8Array");
+  first.abort();
+  await until(() => saving.length === 1, "the end of the first");
+  saving[0].resolve();
+  assertEquals(await within(players.claim("ann", second), "the claim"), "claimed");
+  const ended = pair[Symbol.asyncDispose]();
+  await until(() => saving.length === 2, "the end");
+  saving[1].resolve();
+  await ended;
+});

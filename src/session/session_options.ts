@@ -1,0 +1,57 @@
+// The options of what is done with a session, and their checks. Runtime neutral.
+
+import { checkKeys, describeValue, LARGEST_TIMER_MS, requireInteger } from "../options.ts";
+import type { FullPolicy } from "../outbound/queue_limits.ts";
+import { checkPayload } from "../outbound/send_result.ts";
+
+/** Options of {@linkcode Session.send}. */
+export interface SendOptions {
+  /**
+   * `"batch"` sends at the end of the turn (or at the flush interval), with all else that is sent in it; on Bun and Node, a
+   * small message waits for the handlers of up to eleven other sessions whose messages came at the same time. `"now"` sends
+   * at once.
+   *
+   * @default {"batch"}
+   */
+  readonly flush?: "batch" | "now";
+  /**
+   * What happens to this message while the peer does not read: see `SessionLimits.whenFull`. A message under a policy that does
+   * not drop is never dropped for another: a chat line does not fall to positions.
+   *
+   * @default {that of the session}
+   */
+  readonly whenFull?: FullPolicy;
+  /**
+   * What the message is about, under `"latest-per-key"`: it takes the place of a message with the same key (as of a
+   * `Map`) that still waits for the peer. Ignored under other policies.
+   *
+   * @default {undefined, which is no key}
+   */
+  readonly key?: unknown;
+}
+
+/** Options of {@linkcode Session.close}. */
+export interface CloseOptions {
+  /** Why, in a word: `"kicked"`. Comes back in the close event, and is not sent. */
+  readonly detail?: string;
+  /** Sent before the end, behind all that is queued: a kick with its reason. */
+  readonly message?: Uint8Array;
+  /**
+   * Milliseconds after which the session is gone, however much the peer talks, or does not read; 0 to 2^31 - 1.
+   *
+   * @default {undefined: `closeTimeoutMs` counts, from the last byte that the peer took}
+   */
+  readonly timeoutMs?: number;
+}
+
+const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, message: true, timeoutMs: true };
+
+/** Refuses options that are none. */
+export function checkCloseOptions(options: CloseOptions): CloseOptions {
+  checkKeys("close event", options, CLOSE_NAMES);
+  const { detail, message, timeoutMs } = options;
+  if (message !== undefined) checkPayload(message);
+  if (timeoutMs !== undefined) requireInteger("close session", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
+  if (detail === undefined || typeof detail === "string") return options;
+  throw new TypeError(`Cannot close session as detail must be a text: current value is ${describeValue(detail)}`);
+}
