@@ -1,7 +1,7 @@
 // The error classes of the package: everything a caller may want to catch. Wrong arguments are a TypeError or a
 // RangeError instead. Runtime neutral.
 
-import { describeValue } from "./options.ts";
+import { toText } from "./options.ts";
 
 /** What was wrong with a frame: the `code` of a {@linkcode FrameError}. */
 export type FrameErrorCode =
@@ -358,7 +358,7 @@ export function toError(fault: unknown): Error {
   } catch {
     // A proxy that refuses to be looked at.
   }
-  return new Error(describeValue(fault), { cause: fault });
+  return new Error(toText(fault), { cause: fault });
 }
 
 /**
@@ -369,7 +369,7 @@ export function toError(fault: unknown): Error {
  */
 export function messageOf(error: Error): string {
   try {
-    return describeValue(error.message);
+    return toText(error.message);
   } catch {
     return "an error whose message cannot be read";
   }

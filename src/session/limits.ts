@@ -168,11 +168,16 @@ export type ResolvedSessionLimits = Required<SessionLimits>;
  */
 export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncoder): ResolvedSessionLimits {
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
+  // A bound that is given leaves less room for it.
+  const { maxQueuedBytes } = limits;
+  const mostMarkBytes = Number.isInteger(maxQueuedBytes)
+    ? Number(maxQueuedBytes) - longestFrameBytes
+    : LARGEST_QUEUE_BYTES;
   const highWaterMarkBytes = orDefault(
     limits.highWaterMarkBytes,
-    Math.min(
-      LARGEST_QUEUE_BYTES,
-      Math.max(DEFAULT_HIGH_WATER_MARK_BYTES, LONGEST_FRAMES_BELOW * longestFrameBytes),
+    Math.max(
+      DEFAULT_HIGH_WATER_MARK_BYTES,
+      Math.min(mostMarkBytes, LARGEST_QUEUE_BYTES, LONGEST_FRAMES_BELOW * longestFrameBytes),
     ),
   );
   checkRange("highWaterMarkBytes", highWaterMarkBytes, 0, LARGEST_QUEUE_BYTES);

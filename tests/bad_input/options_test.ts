@@ -2,7 +2,13 @@
 
 import test from "node:test";
 import { assertRejects, assertThrows } from "@std/assert";
-import { type ConnectOptions, type ListenerOptions, simpleBinary, TcpService, type TcpServiceOptions } from "@laster/net";
+import {
+  type ConnectOptions,
+  type ListenerOptions,
+  simpleBinary,
+  TcpService,
+  type TcpServiceOptions,
+} from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 
 const INTEGERS: Readonly<Record<string, readonly number[]>> = {
@@ -29,7 +35,11 @@ for (const [name, values] of Object.entries(INTEGERS)) {
 
 const WRONG: readonly (readonly [string, unknown, string])[] = [
   ["an unknown name", { onMesage: () => {} }, '"onMesage"'],
-  ["a codec that was not called", { codec: simpleBinary }, "current value is the function simpleBinary(), which is to be called"],
+  [
+    "a codec that was not called",
+    { codec: simpleBinary },
+    "current value is the function simpleBinary(), which is to be called",
+  ],
   ["a name that is nearly right", { onMesage: () => {} }, 'current value is "onMesage", did you mean onMessage?'],
   ["a name in another case", { Onmessage: () => {} }, "did you mean onMessage?"],
   ["a name that is nothing like any", { whatever: 1 }, "known are"],

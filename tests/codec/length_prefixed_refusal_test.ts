@@ -117,11 +117,17 @@ test("lengthPrefixed() throws a RangeError when an option is out of range", () =
     [{ width: "4" }, 'width must be 1, 2, 3, 4, 8 or "varint": current value is "4"'],
     [{ byteOrder: "middle" }, 'byteOrder must be "little" or "big": current value is "middle"'],
     [{ byteOrder: true }, "current value is true"],
-    ...[-1, 1025, 0.5, NaN, "3"].map((value) => [{ lengthOffset: value }, `current value is ${value}`] as const),
+    ...[-1, 1025, 0.5, NaN, "3"].map((value) =>
+      [{ lengthOffset: value }, `current value is ${typeof value === "string" ? `"${value}"` : value}`] as const
+    ),
     [{ lengthOffset: -1 }, "lengthOffset must be an integer from 0 to 1024"],
-    ...[-1025, 1025, 0.5, NaN, "3"].map((value) => [{ lengthAdjustment: value }, `current value is ${value}`] as const),
+    ...[-1025, 1025, 0.5, NaN, "3"].map((value) =>
+      [{ lengthAdjustment: value }, `current value is ${typeof value === "string" ? `"${value}"` : value}`] as const
+    ),
     [{ lengthAdjustment: -1025 }, "lengthAdjustment must be an integer from -1024 to 1024"],
-    ...[-1, 2 ** 31, 0.5, NaN, "3"].map((value) => [{ maxPayloadBytes: value }, `current value is ${value}`] as const),
+    ...[-1, 2 ** 31, 0.5, NaN, "3"].map((value) =>
+      [{ maxPayloadBytes: value }, `current value is ${typeof value === "string" ? `"${value}"` : value}`] as const
+    ),
   ]);
 });
 

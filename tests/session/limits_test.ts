@@ -34,6 +34,8 @@ test("resolveSessionLimits() makes room for eight longest frames below the mark,
   const { highWaterMarkBytes, maxQueuedBytes } = resolveSessionLimits({}, encoder);
   assertEquals([highWaterMarkBytes, maxQueuedBytes], [80_000_000, 160_000_000]);
   assertEquals(resolveSessionLimits({ highWaterMarkBytes: 5 }, encoder).maxQueuedBytes, 10_000_005);
+  assertEquals(resolveSessionLimits({ maxQueuedBytes: 30_000_000 }, encoder).highWaterMarkBytes, 20_000_000);
+  assertEquals(resolveSessionLimits({ maxQueuedBytes: 10_532_480 }, encoder).highWaterMarkBytes, 532_480);
   const longest = raw({ maxPayloadBytes: 2 ** 31 - 1 }).createEncoder();
   assertEquals(resolveSessionLimits({}, longest).highWaterMarkBytes, 2 ** 31 - 1);
   const low = resolveSessionLimits({ highWaterMarkBytes: 0 }, ENCODER);
