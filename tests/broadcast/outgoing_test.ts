@@ -140,6 +140,7 @@ async function play(random: () => number, form: keyof typeof FORMS, steps: numbe
     await world.clock.advance(10);
     world.sweep();
   }
+  await world.clock.advance(10); // What was sent last may still wait for its interval.
   assertEquals(world.lives.length, 0, "all are over, and got everything before");
   assertEquals(world.context.pool.outstanding, 0);
 }
