@@ -127,7 +127,10 @@ test("SendQueue.push() grows its block up to 520 KiB and then begins another", (
 });
 
 test("SendQueue writes a frame beyond 520 KiB in pieces, and counts it with the last", () => {
-  const { push, connection, queue, drain, pool } = makeQueue({ highWaterMarkBytes: 532_480 }, raw({ maxPayloadBytes: 1_200_000 }));
+  const { push, connection, queue, drain, pool } = makeQueue(
+    { highWaterMarkBytes: 532_480 },
+    raw({ maxPayloadBytes: 1_200_000 }),
+  );
   connection.isTaking = false;
   push(pattern(1_200_000));
   const counts: unknown[] = [];
