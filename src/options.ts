@@ -97,6 +97,12 @@ function editDistance(one: string, other: string): number {
   return rows[one.length][other.length];
 }
 
+/** Those of the options that have a name of `names`, and none of `others`. */
+export function pick(options: object, names: object, others: object = {}): object {
+  const isPicked = ([name]: [string, unknown]) => Object.hasOwn(names, name) && !Object.hasOwn(others, name);
+  return Object.fromEntries(Object.entries(options).filter(isPicked));
+}
+
 /** What a timer of the runtimes takes: 2^31 - 1 ms, 24 days. */
 export const LARGEST_TIMER_MS = 2_147_483_647;
 

@@ -2,7 +2,7 @@
 
 import { ConnectError, messageOf, toError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
-import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireInteger } from "../options.ts";
 import { CONNECT_NAMES, type ConnectOptions, resolveDial } from "../service/connector.ts";
 import type { ConnectSessionOptions } from "../service/serve.ts";
 import { SERVICE_NAMES } from "../service/service_options.ts";
@@ -247,9 +247,4 @@ export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Da
   if (maxFailures !== Infinity) requireInteger("create link", "maxFailures", maxFailures, 1, Number.MAX_SAFE_INTEGER);
   resolveDial(pick(options, CONNECT_NAMES) as ConnectOptions); // Throws here, and not later.
   return new Link(options);
-}
-
-/** Those of the options that have one of these names. */
-function pick(options: object, names: object): object {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(names, name)));
 }

@@ -1,6 +1,6 @@
 // serve() and connect(): a service, or one session of a client, in one call. Runtime neutral.
 
-import { checkKeys } from "../options.ts";
+import { checkKeys, pick } from "../options.ts";
 import type { Session } from "../session/session.ts";
 import { CONNECT_NAMES, type ConnectOptions } from "./connector.ts";
 import { LISTENER_NAMES, type ListenerOptions } from "./listener.ts";
@@ -47,7 +47,7 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
   checkKeys("service", options, { ...SERVICE_NAMES, ...LISTENER_NAMES });
   // What both have is the service's: its only listener is told the same.
   const listener = pick(options, LISTENER_NAMES, SERVICE_NAMES) as ListenerOptions;
-  const service = new TcpService<Data>({ ...pick(options, SERVICE_NAMES, {}), listeners: [listener] });
+  const service = new TcpService<Data>({ ...pick(options, SERVICE_NAMES), listeners: [listener] });
   await service.start();
   return service;
 }
@@ -74,7 +74,7 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
  */
 export async function connect<Data = undefined>(options: ConnectSessionOptions<Data>): Promise<Session<Data>> {
   checkKeys("session", options, SESSION_NAMES);
-  const service = new TcpService<Data>(pick(options, SERVICE_NAMES, {}));
+  const service = new TcpService<Data>(pick(options, SERVICE_NAMES));
   await service.start();
   try {
     const session = await service.connect(pick(options, CONNECT_NAMES, SETTING_NAMES) as ConnectOptions);
@@ -84,12 +84,4 @@ export async function connect<Data = undefined>(options: ConnectSessionOptions<D
     await service.stop();
     throw error;
   }
-}
-
-/** Those of the options that have a name of `names`, and none of `others`. */
-function pick(options: object, names: object, others: object): object {
-  const entries = Object.entries(options).filter(([name]) =>
-    Object.hasOwn(names, name) && !Object.hasOwn(others, name)
-  );
-  return Object.fromEntries(entries);
 }
