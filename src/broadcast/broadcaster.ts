@@ -45,29 +45,14 @@ export interface BroadcastDetails {
 }
 
 /** The counts of a broadcast, as they are found. */
-class Tally {
-  accepted = 0;
-  congested = 0;
-  refused = 0;
-  readonly #onRefused: BroadcastDetails["onRefused"];
+type Tally = { -readonly [Name in keyof BroadcastResult]: BroadcastResult[Name] };
 
-  constructor(onRefused: BroadcastDetails["onRefused"]) {
-    this.#onRefused = onRefused;
-  }
-
-  count(core: Receiver, result: SendResult): void {
-    if (result === "congested" && !core.isStalled) this.congested++;
-    if (result === "congested" || result === "queued" || result === "sent") {
-      this.accepted++;
-      return;
-    }
-    this.refused++;
-    this.#onRefused?.(core, result);
-  }
-
-  get result(): BroadcastResult {
-    const { accepted, congested, refused } = this;
-    return { accepted, congested, refused };
+function count(tally: Tally, core: Receiver, result: SendResult, { onRefused }: BroadcastDetails): void {
+  if (result === "congested" && !core.isStalled) tally.congested++;
+  if (result === "congested" || result === "queued" || result === "sent") tally.accepted++;
+  else {
+    tally.refused++;
+    onRefused?.(core, result);
   }
 }
 
@@ -99,7 +84,7 @@ export class Broadcaster implements Flushable {
   broadcast(payload: Uint8Array, receivers: Receivers, details: BroadcastDetails = {}): BroadcastResult {
     checkPayload(payload);
     const { excepted, key, whenFull } = details;
-    const tally = new Tally(details.onRefused);
+    const tally = { accepted: 0, congested: 0, refused: 0 };
     const encoder = this.#encoder;
     const isTooLarge = payload.length > encoder.maxPayloadBytes;
     const roomBytes = isTooLarge ? 0 : encoder.frameBytes(payload.length);
@@ -108,7 +93,7 @@ export class Broadcaster implements Flushable {
       !this.#hasSubscribers(roomBytes, receivers)
     ) {
       this.#sendSingly(payload, roomBytes, receivers.values(), details, tally);
-      return tally.result;
+      return tally;
     }
     // The budget of the service is used up.
     if (!this.#context.blocks.canTake(this.#batch.limits.bytes)) return refuseAll(receivers, details, "full");
@@ -135,9 +120,9 @@ export class Broadcaster implements Flushable {
       const result = isShared
         ? core.sendShared(block, start, block.end, payload, key, whenFull)
         : core.send(payload, 0, payload.length, key, whenFull);
-      tally.count(core, result);
+      count(tally, core, result, details);
     }
-    return tally.result;
+    return tally;
   }
 
   /** Whether it may be dropped where the others of the batch may not: then each session is asked. */
@@ -226,20 +211,23 @@ export class Broadcaster implements Flushable {
     payload: Uint8Array,
     roomBytes: number,
     cores: Iterable<Receiver>,
-    { excepted, key, whenFull }: BroadcastDetails,
+    details: BroadcastDetails,
     tally: Tally,
   ): void {
+    const { excepted, key, whenFull } = details;
     const { blocks } = this.#context;
     let block: OutboundBlock | "unencodable" | undefined;
     for (const core of cores) {
       if (excepted?.has(core)) continue;
       if (roomBytes === 0 || core.queue.encoder !== this.#encoder) {
-        tally.count(core, core.send(payload, 0, payload.length, key, whenFull));
-      } else if (block === undefined && !blocks.canTake(roomBytes)) tally.count(core, core.tally("full"));
+        count(tally, core, core.send(payload, 0, payload.length, key, whenFull), details);
+      } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core, core.tally("full"), details);
       else {
         block ??= this.#encodeSingly(payload, roomBytes);
-        if (block === "unencodable") tally.count(core, core.tally(block));
-        else tally.count(core, core.sendShared(block, 0, block.end, payload, key, whenFull));
+        const result = block === "unencodable"
+          ? core.tally(block)
+          : core.sendShared(block, 0, block.end, payload, key, whenFull);
+        count(tally, core, result, details);
       }
     }
     if (typeof block === "object") blocks.dropBlock(block);
@@ -261,12 +249,10 @@ export class Broadcaster implements Flushable {
 }
 
 /** Nobody gets it. */
-function refuseAll(
-  receivers: Receivers,
-  { excepted, onRefused }: BroadcastDetails,
-  result: SendResult,
-): BroadcastResult {
-  const tally = new Tally(onRefused);
-  for (const core of receivers.values()) if (!excepted?.has(core)) tally.count(core, core.tally(result));
-  return tally.result;
+function refuseAll(receivers: Receivers, details: BroadcastDetails, result: SendResult): BroadcastResult {
+  const tally = { accepted: 0, congested: 0, refused: 0 };
+  for (const core of receivers.values()) {
+    if (!details.excepted?.has(core)) count(tally, core, core.tally(result), details);
+  }
+  return tally;
 }

@@ -35,6 +35,8 @@ export class Frame {
 
   /** What the peer is answered with; see `consume`. Whoever reads the record takes it out. */
   reply: Uint8Array | undefined = undefined;
+  /** Whether the frame answers a ping; see `acknowledge`. Whoever reads the record takes it out. */
+  isAnswer = false;
 
   /** Whether the frame was for the codec itself, and has no payload. */
   get isConsumed(): boolean {
@@ -51,6 +53,12 @@ export class Frame {
   consume(reply?: Uint8Array): void {
     this.length = -1;
     this.reply = reply;
+  }
+
+  /** Says that the frame is the peer's answer to the `ping` of the codec: it has read all that was sent before that. */
+  acknowledge(): void {
+    this.consume();
+    this.isAnswer = true;
   }
 
   /**
@@ -136,6 +144,11 @@ export interface FrameEncoder {
 export interface Codec {
   /** A short name for logs and errors. */
   readonly name: string;
+  /**
+   * A whole frame that asks the peer for a sign of life, if the codec has one: its decoder answers it (`Frame.consume`), and this
+   * side's decoder says when the answer has come (`Frame.acknowledge`). See `SessionLimits.heartbeat`.
+   */
+  readonly ping?: Uint8Array;
   /** Makes the decoder of one session. */
   createDecoder(): FrameDecoder;
   /** Makes the encoder of one session. */

@@ -5,25 +5,42 @@ import { FrameError } from "../errors.ts";
 import type { Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 
 const HEADER_BYTES = 4;
+/** What stands in the place of a length in a control frame: a byte follows that says which. */
+const CONTROL = -1;
+const PING = 1;
+const PONG = 2;
+const CONTROL_BYTES = HEADER_BYTES + 1;
+const PONG_FRAME = new Uint8Array([255, 255, 255, 255, PONG]);
+
+/** The frame that asks the peer for a sign of life. */
+export const PING_FRAME: Uint8Array = new Uint8Array([255, 255, 255, 255, PING]);
+
+/** What is special about headers that say no length of a payload. */
+export interface SpecialLengths {
+  /** Whether the length is signed: decides what is said of one from 2^31 on. */
+  readonly isSigned?: boolean;
+  /** Whether there are control frames. */
+  readonly hasControlFrames?: boolean;
+}
 
 /** Cuts frames whose header is their payload's length, in four bytes. */
 export class FourByteDecoder implements FrameDecoder {
   readonly maxFrameBytes: number;
   readonly #maxPayloadBytes: number;
 
-  readonly #isSigned: boolean;
+  readonly #special: SpecialLengths;
 
-  /** Makes one; whether the length is signed decides what is said of one from 2^31 on. */
-  constructor(maxPayloadBytes: number, isSigned: boolean) {
-    this.#isSigned = isSigned;
+  /** Makes one. */
+  constructor(maxPayloadBytes: number, special: SpecialLengths) {
+    this.#special = special;
     this.#maxPayloadBytes = maxPayloadBytes;
-    this.maxFrameBytes = HEADER_BYTES + maxPayloadBytes;
+    this.maxFrameBytes = Math.max(HEADER_BYTES + maxPayloadBytes, special.hasControlFrames ? CONTROL_BYTES : 0);
   }
 
   decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
     if (end - start < HEADER_BYTES) return 0;
     const length = input[start] | (input[start + 1] << 8) | (input[start + 2] << 16) | (input[start + 3] << 24);
-    if (length < 0 || length > this.#maxPayloadBytes) this.#refuse(length);
+    if (length < 0 || length > this.#maxPayloadBytes) return this.#decodeSpecial(length, input, start, end, frame);
     const frameBytes = HEADER_BYTES + length;
     if (end - start < frameBytes) {
       frame.needBytes = frameBytes;
@@ -33,8 +50,24 @@ export class FourByteDecoder implements FrameDecoder {
     return frameBytes;
   }
 
+  #decodeSpecial(length: number, input: Uint8Array, start: number, end: number, frame: Frame): number {
+    if (length !== CONTROL || this.#special.hasControlFrames !== true) this.#refuse(length);
+    if (end - start < CONTROL_BYTES) {
+      frame.needBytes = CONTROL_BYTES;
+      return 0;
+    }
+    const kind = input[start + HEADER_BYTES];
+    if (kind === PING) frame.consume(PONG_FRAME);
+    else if (kind === PONG) frame.acknowledge();
+    else {throw new FrameError(
+        "malformed",
+        `Cannot decode frame as its kind is ${PING} or ${PONG}: current value is ${kind}`,
+      );}
+    return CONTROL_BYTES;
+  }
+
   #refuse(length: number): never {
-    if (length < 0 && this.#isSigned) {
+    if (length < 0 && this.#special.isSigned === true) {
       throw new FrameError(
         "negative-length",
         `Cannot decode frame as its length is negative: current value is ${length}`,

@@ -81,6 +81,7 @@ export class FrameReader {
       if (!frame.isConsumed) return true;
       const { reply } = frame;
       frame.reply = undefined;
+      frame.isAnswer = false;
       if (reply !== undefined) this.#onReply?.(reply);
     }
     return false;

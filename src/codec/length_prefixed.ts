@@ -5,7 +5,7 @@ import { FrameError } from "../errors.ts";
 import { checkKeys, describeValue, orDefault } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from "./length_field.ts";
-import { FourByteDecoder, FourByteEncoder } from "./four_byte_length.ts";
+import { FourByteDecoder, FourByteEncoder, PING_FRAME } from "./four_byte_length.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
 /** The most bytes that may stand before the length field: headers are short, and each session may keep one. */
@@ -57,6 +57,15 @@ export interface LengthPrefixedOptions {
    * @default {65536, or the largest that the length field can say}
    */
   readonly maxPayloadBytes?: number;
+  /**
+   * Whether there are control frames beside the messages, by which the two ends ask each other for signs of life: for
+   * `heartbeat`, `maxInFlightBytes` and `maxInFlightMs`. Both ends must have them. A control frame has four bytes of 255 in the
+   * place of its length, and a byte that says which it is: 1 for a ping, which a 2 is to answer. For the header of four bytes,
+   * little-endian, with nothing else in it.
+   *
+   * @default {false}
+   */
+  readonly controlFrames?: boolean;
 }
 
 const NAMES: Record<keyof LengthPrefixedOptions, true> = {
@@ -67,6 +76,7 @@ const NAMES: Record<keyof LengthPrefixedOptions, true> = {
   lengthAdjustment: true,
   keepHeader: true,
   maxPayloadBytes: true,
+  controlFrames: true,
 };
 
 /**
@@ -100,14 +110,27 @@ const NAMES: Record<keyof LengthPrefixedOptions, true> = {
  */
 export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec {
   const shape = resolveShape(options);
-  const [decoder, encoder] = isPlain(shape)
-    ? [new FourByteDecoder(shape.maxPayloadBytes, false), new FourByteEncoder(shape.maxPayloadBytes)]
+  const hasControlFrames = orDefault(options.controlFrames, false);
+  checkBoolean("controlFrames", hasControlFrames);
+  const isPlain = isPlainShape(shape);
+  if (hasControlFrames && !isPlain) {
+    throw new TypeError(
+      "Cannot create codec as controlFrames needs a header of four bytes, little-endian: current value is true",
+    );
+  }
+  const [decoder, encoder] = isPlain
+    ? [new FourByteDecoder(shape.maxPayloadBytes, { hasControlFrames }), new FourByteEncoder(shape.maxPayloadBytes)]
     : [new LengthPrefixedDecoder(shape), new LengthPrefixedEncoder(shape)];
-  return { name: "length-prefixed", createDecoder: () => decoder, createEncoder: () => encoder };
+  return {
+    name: "length-prefixed",
+    ...(hasControlFrames ? { ping: PING_FRAME } : {}),
+    createDecoder: () => decoder,
+    createEncoder: () => encoder,
+  };
 }
 
 /** Whether the header is four bytes, little-endian, and nothing else: that is read in half the time. */
-function isPlain({ width, byteOrder, lengthOffset, adjustment, includesHeader, keepHeader }: Shape): boolean {
+function isPlainShape({ width, byteOrder, lengthOffset, adjustment, includesHeader, keepHeader }: Shape): boolean {
   return width === 4 && byteOrder === "little" && lengthOffset === 0 && adjustment === 0 && !includesHeader &&
     !keepHeader;
 }

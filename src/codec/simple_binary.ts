@@ -50,7 +50,7 @@ export function simpleBinary(options: SimpleBinaryOptions = {}): Codec {
   checkKeys("codec", options, NAMES);
   const maxPayloadBytes = orDefault(options.maxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES);
   checkMaxPayloadBytes(maxPayloadBytes, 0);
-  const decoder = new FourByteDecoder(maxPayloadBytes, true);
+  const decoder = new FourByteDecoder(maxPayloadBytes, { isSigned: true });
   const encoder = new FourByteEncoder(maxPayloadBytes);
   return { name: "simple-binary", createDecoder: () => decoder, createEncoder: () => encoder };
 }

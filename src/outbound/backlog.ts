@@ -137,6 +137,11 @@ export class Backlog {
     return true;
   }
 
+  /** What the frame of the oldest payload may take; 0 if there is none. */
+  get nextFrameBytes(): number {
+    return this.#skip()?.frameBytes ?? 0;
+  }
+
   /** Hands the oldest payload to `take`, then drops it. Gives false if there is none. */
   shift(take: (payload: Uint8Array, offset: number, length: number) => void): boolean {
     const entry = this.#skip();

@@ -1,6 +1,7 @@
 // The limits of what a session may have to send. Runtime neutral.
 
 import { describeValue } from "../options.ts";
+import type { InFlightLimits } from "./in_flight.ts";
 
 /** What happens to a message that is sent when the queue is full. See `SessionLimits.whenFull`. */
 export type FullPolicy = "refuse" | "drop-oldest" | "latest-per-key" | "close";
@@ -19,7 +20,7 @@ export function checkPolicy(whenFull: FullPolicy | undefined): FullPolicy | unde
 }
 
 /** The limits with every default filled in; see `SessionLimits`. */
-export interface QueueLimits {
+export interface QueueLimits extends InFlightLimits {
   /** Queued bytes above which a send is congested. */
   readonly highWaterMarkBytes: number;
   /** Queued bytes down to which the queue must shrink. */

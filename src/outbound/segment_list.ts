@@ -77,6 +77,14 @@ export class SegmentList {
     return this.#openOwn(roomBytes).block;
   }
 
+  /** Adds a copy of a frame behind all that is queued. */
+  addFrame(frame: Uint8Array): void {
+    const segment = this.#openOwn(frame.length);
+    const { block } = segment;
+    copyBytes(frame, 0, block.bytes, block.end, frame.length);
+    this.#extend(segment, block.end + frame.length, 1);
+  }
+
   /** Encodes a payload behind all that is queued, into a block of the session's own. */
   addEncoded(encoder: FrameEncoder, payload: Uint8Array, offset: number, length: number, roomBytes: number): void {
     const segment = this.#openOwn(roomBytes);

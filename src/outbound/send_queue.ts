@@ -3,19 +3,17 @@
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
-import { Backlog, type DropCounts, mayDrop } from "./backlog.ts";
+import { mayDrop } from "./backlog.ts";
 import { BroadcastReader } from "./broadcast_reader.ts";
 import type { FanOut, Subscriber } from "./fan_out.ts";
 import type { Flushable } from "./flush_scheduler.ts";
+import { Holdback } from "./holdback.ts";
 import type { OutboundBlock, SharedFrame } from "./outbound_blocks.ts";
 import { SegmentList } from "./segment_list.ts";
 import type { CursorOwner } from "./send_cursor.ts";
 import type { FullPolicy } from "./queue_limits.ts";
 import type { SendQueueContext, SendQueueOwner } from "./send_queue_context.ts";
 import type { SendResult, SentEvent } from "./send_result.ts";
-
-/** What has waited is encoded in portions of this. */
-const REFILL_BYTES = 65_536;
 
 /**
  * The outgoing side of a session: the one place that writes to its connection.
@@ -35,8 +33,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   isSubscribed = false;
   nextDue: Flushable | undefined = undefined;
   readonly #broadcasts: BroadcastReader;
-  /** What waits behind the write under way; undefined but under a policy that may drop some of it. */
-  #backlog: Backlog | undefined = undefined;
+  /** What is not encoded yet; undefined before the first, if the peer is asked nothing. */
+  #holdback: Holdback | undefined = undefined;
 
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
@@ -47,19 +45,20 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#connection = connection;
     this.encoder = encoder;
     this.#owner = owner;
+    if (context.ping !== undefined) this.#holdback = new Holdback(context, this.#segments);
   }
 
   /** Bytes that the connection has not taken yet. */
   get queuedBytes(): number {
     const { tail } = this.#segments;
     const atCursor = this.hasCursor && tail !== undefined ? this.#context.cursor.end - tail.end : 0;
-    return this.#segments.queuedBytes + atCursor + this.#broadcasts.bytes + (this.#backlog?.bytes ?? 0);
+    return this.#segments.queuedBytes + atCursor + this.#broadcasts.bytes + (this.#holdback?.bytes ?? 0);
   }
 
   /** Frames that the connection has not wholly taken yet. */
   get queuedFrames(): number {
     const atCursor = this.hasCursor ? this.#context.cursor.frames : 0;
-    return this.#segments.queuedFrames + atCursor + this.#broadcasts.frames + (this.#backlog?.frames ?? 0);
+    return this.#segments.queuedFrames + atCursor + this.#broadcasts.frames + (this.#holdback?.frames ?? 0);
   }
 
   /** Bytes that the connection has taken so far. */
@@ -77,9 +76,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#segments.isWriting;
   }
 
-  /** What the policy dropped; undefined if nothing has waited. */
-  get drops(): DropCounts | undefined {
-    return this.#backlog?.drops;
+  /** What is not encoded yet, and why; undefined if nothing has waited, and the peer is asked nothing. */
+  get holdback(): Holdback | undefined {
+    return this.#holdback;
   }
 
   /** Whether it has shrunk to the low-water marks. */
@@ -97,7 +96,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Has the frames that come next made by another encoder. */
   switchEncoder(encoder: FrameEncoder): void {
     this.takeBroadcasts();
-    this.#refill(Infinity); // What was sent before goes out as it would have.
+    this.#holdback?.refillAll(this.encoder); // What was sent before goes out as it would have.
     this.encoder = encoder;
     this.#context.broadcasts.invalidate();
   }
@@ -112,12 +111,12 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (diverted !== undefined) return diverted;
     const { cursor, limits, uncongestedBytes } = this.#context;
     const block = this.#segments.openBlock(roomBytes, cursor.owner === undefined);
-    const freeBytes = uncongestedBytes - this.#segments.queuedBytes;
+    const freeBytes = Math.min(uncongestedBytes - this.#segments.queuedBytes, this.#holdback?.roomBytes ?? Infinity);
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
     if (!cursor.take(this, payload, offset, length)) return cursor.isRefused ? "unencodable" : "closed";
     const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
-      (!this.isWriting || (this.#backlog === undefined && !mayDrop(limits.whenFull)));
+      (!this.isWriting || (this.#holdback === undefined && !mayDrop(limits.whenFull)));
     if (isFar) return this.#schedule();
     this.settle();
     return this.#accept();
@@ -137,7 +136,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.settle();
     this.#broadcasts.leaveFanOut(this.#segments);
     const { broadcasts: { limits: { bytes, frames } }, limits, uncongestedBytes } = this.#context;
-    return this.isSubscribed = encoder === this.encoder && !this.#mustWait(limits.whenFull) &&
+    return this.isSubscribed = encoder === this.encoder && !this.#mustWait(limits.whenFull, 0) &&
+      this.#holdback?.inFlight?.isBounded !== true &&
       this.#segments.queuedBytes + bytes <= uncongestedBytes &&
       this.#segments.queuedFrames + frames <= limits.highWaterMarkFrames;
   }
@@ -153,8 +153,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   joinFanOut(fanOut: FanOut, index: number): Connection | undefined {
-    const { handlers, inFlightBytes } = this.#context;
-    const isHeard = handlers.onSend !== undefined || inFlightBytes >= 0; // Else writes are not over at once anyway.
+    const { handlers, writeAheadBytes } = this.#context;
+    const isHeard = handlers.onSend !== undefined || writeAheadBytes >= 0; // Else writes are not over at once anyway.
     if (isHeard || this.#segments.head !== undefined || this.#broadcasts.hasBegun) return undefined;
     this.#broadcasts.joinFanOut(fanOut, index);
     return this.#connection;
@@ -170,6 +170,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   seal(): void {
     this.#gather();
     this.#context.broadcasts.invalidate();
+    this.#holdback?.release();
   }
 
   handleEncodeError(error: unknown): void {
@@ -184,9 +185,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
     this.#gather();
-    if (this.isWriting || this.#segments.head === undefined) return;
-    this.#segments.writeTo(this.#connection);
-    this.#owner.handleProgress();
+    if (this.isWriting || (this.#segments.head === undefined && this.#holdback?.refill(this.encoder) !== true)) return;
+    this.#write();
   }
 
   /** The connection has taken what it had on loan. */
@@ -194,8 +194,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (!this.isWriting) return;
     this.settle();
     this.#segments.takeLent();
-    do this.#segments.writeTo(this.#connection); while (!this.isWriting && this.#refill(REFILL_BYTES));
-    this.#owner.handleProgress();
+    this.#write();
   }
 
   /** Gives what the connection took since the last call; undefined if that is nothing. */
@@ -207,7 +206,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   dispose(): void {
     this.settle();
     this.#segments.dropAll();
-    this.#backlog?.clear();
+    this.#holdback?.clear();
   }
 
   settle(): void {
@@ -230,11 +229,10 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   /** Whether what comes now has to wait: it may be dropped, and the peer has not taken what was written before, or others wait. */
-  #mustWait(whenFull: FullPolicy): boolean {
-    if (!this.isWriting) return false;
-    if (this.#backlog !== undefined && this.#backlog.frames > 0) return true;
-    const behindBytes = this.#segments.queuedBytes - this.#segments.writingBytes;
-    return mayDrop(whenFull) && behindBytes > this.#context.inFlightBytes;
+  #mustWait(whenFull: FullPolicy, frameBytes: number): boolean {
+    if (this.#holdback?.mustWait(frameBytes, this.encoder) === true) return true;
+    if (!this.isWriting || !mayDrop(whenFull)) return false;
+    return this.#segments.queuedBytes - this.#segments.writingBytes > this.#context.writeAheadBytes;
   }
 
   /** A payload that has to wait, or for which there is no room, goes no further: gives what became of it. */
@@ -248,23 +246,22 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   ): SendResult | undefined {
     const whenFull = own ?? this.#context.limits.whenFull;
     let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
-    if (payload !== undefined && this.#mustWait(whenFull)) {
-      this.#backlog ??= new Backlog(this.#context.pool, this.#context.limits);
+    if (payload !== undefined && this.#mustWait(whenFull, frameBytes)) {
+      this.#holdback ??= new Holdback(this.#context, this.#segments);
       this.#context.broadcasts.invalidate(); // Those that come now wait behind it.
-      result = this.#backlog.add({ payload, offset, length, frameBytes, key, whenFull }, this.#segments);
+      result = this.#holdback.add({ payload, offset, length, frameBytes, key, whenFull });
+      this.#schedule(); // The peer may have to be asked how far it is.
     }
     if (result === "full" && whenFull === "close") this.#owner.handleOverflow();
     return result;
   }
 
-  /** Encodes what has waited, up to `mostBytes`; says whether there was anything. */
-  #refill(mostBytes: number): boolean {
-    if (this.#backlog === undefined || this.#backlog.frames === 0) return false;
-    const encode = (payload: Uint8Array, offset: number, length: number) => {
-      this.#segments.addEncoded(this.encoder, payload, offset, length, this.encoder.frameBytes(length));
-    };
-    while (this.#segments.queuedBytes < mostBytes && this.#backlog.shift(encode));
-    return true;
+  #write(): void {
+    do {
+      this.#holdback?.pingIfDue(this.encoder);
+      this.#segments.writeTo(this.#connection);
+    } while (!this.isWriting && this.#holdback?.refill(this.encoder) === true);
+    this.#owner.handleProgress();
   }
 
   /** Has all that is queued counted: what was written at the cursor, and broadcasts; says whether any of those were to be taken. */

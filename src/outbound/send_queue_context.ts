@@ -5,12 +5,13 @@ import type { Clock } from "../clock.ts";
 import type { TransportTraits } from "../transport/traits.ts";
 import { BroadcastBatch } from "./broadcast_batch.ts";
 import { FlushScheduler } from "./flush_scheduler.ts";
+import type { Ping } from "./in_flight.ts";
 import type { QueueLimits } from "./queue_limits.ts";
 import { OutboundBlocks } from "./outbound_blocks.ts";
 import { SendCursor } from "./send_cursor.ts";
 
 /** On Deno: some hundred positions of a game's tick. */
-const IN_FLIGHT_BYTES = 16_384;
+const WRITE_AHEAD_BYTES = 16_384;
 
 /** The session behind a queue. */
 export interface SendQueueOwner {
@@ -28,6 +29,10 @@ export interface SendQueueOrigin {
   readonly pool: BufferPool;
   /** The limits. */
   readonly limits: QueueLimits;
+  /** Whose time counts. */
+  readonly clock: Clock;
+  /** What asks a peer how far it is with reading; undefined if none can be asked. */
+  readonly ping?: Ping | undefined;
   /** Whether the application wants to hear of what was sent. */
   readonly handlers: { readonly onSend?: unknown };
 }
@@ -41,7 +46,7 @@ export interface SendQueueContext extends SendQueueOrigin {
   /** Up to so many queued bytes a send is neither refused nor congested. */
   readonly uncongestedBytes: number;
   /** So much may wait behind a write under way and is sent in any case; -1 for nothing. Some, where every write is under way. */
-  readonly inFlightBytes: number;
+  readonly writeAheadBytes: number;
   /** The broadcasts that queues have still to take. */
   readonly broadcasts: BroadcastBatch;
   /** Where the next frame goes. */
@@ -55,15 +60,16 @@ export interface SendQueueContext extends SendQueueOrigin {
  * @returns The context.
  */
 export function makeSendQueueContext(
-  { clock, traits, pool, limits, handlers }: SendQueueOrigin & {
-    readonly clock: Clock;
+  { clock, traits, pool, limits, handlers, ping }: SendQueueOrigin & {
     readonly traits: TransportTraits | undefined;
   },
 ): SendQueueContext {
   const blocks = new OutboundBlocks(pool);
   const cursor = new SendCursor();
   return {
+    clock,
     pool,
+    ping,
     ...queueMeasures(limits, traits),
     handlers,
     cursor,
@@ -78,6 +84,6 @@ export function queueMeasures<Limits extends QueueLimits>(limits: Limits, traits
   return {
     limits,
     uncongestedBytes: Math.min(limits.highWaterMarkBytes, limits.maxQueuedBytes),
-    inFlightBytes: traits?.asyncWrites === true ? IN_FLIGHT_BYTES : -1,
+    writeAheadBytes: traits?.asyncWrites === true ? WRITE_AHEAD_BYTES : -1,
   };
 }

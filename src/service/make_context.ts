@@ -8,7 +8,8 @@ import { messageOf } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { DiscardPacer } from "../session/discard_pacer.ts";
 import { FaultLog } from "../session/fault_log.ts";
-import { IdleWatch, type Watched } from "../session/idle_watch.ts";
+import { findPing, Heartbeat } from "../session/heartbeat.ts";
+import { IdleWatch } from "../session/idle_watch.ts";
 import { InputWatch } from "../session/input_watch.ts";
 import { type ResolvedSessionLimits, resolveSessionLimits } from "../session/limits.ts";
 import { MemoryGuard } from "../session/memory_guard.ts";
@@ -68,11 +69,12 @@ export function makeSessionContext<Data>(
   const handlers = observers === undefined ? options : observeHandlers(options, observers);
   const pool = new BufferPool(poolOptions);
   new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
+  const codec = options.codec ?? lengthPrefixed();
   return {
-    ...makeSendQueueContext({ clock, pool, limits, handlers, traits: transport.traits }),
+    ...makeSendQueueContext({ clock, pool, limits, handlers, ping: findPing(codec, limits), traits: transport.traits }),
     ...limitParts(clock, limits, sessions),
     clock,
-    codec: options.codec ?? lengthPrefixed(),
+    codec,
     frame: new Frame(),
     traffic: { lightChunks: 0 },
     turns: new TurnQueue(clock, limits.turnMs),
@@ -112,15 +114,18 @@ export function deriveSessionContext<Data>(
   return {
     ...context,
     codec,
+    ping: findPing(codec, limits),
     ...queueMeasures(limits, (settings.transport ?? transport).traits),
     ...limitParts(context.clock, limits, sessions),
   };
 }
 
 /** What is made for limits. */
-function limitParts(clock: Clock, limits: ResolvedSessionLimits, sessions: () => Iterable<Watched>) {
+function limitParts<Data>(clock: Clock, limits: ResolvedSessionLimits, sessions: () => Iterable<SessionCore<Data>>) {
+  const { heartbeat } = limits;
   return {
     limits,
+    heartbeat: heartbeat === undefined ? undefined : new Heartbeat(clock, heartbeat, sessions),
     idleWatch: new IdleWatch(clock, limits.idleTimeoutMs, sessions),
     closeLooks: new TimeoutQueue(clock, closeLookMs(limits.closeTimeoutMs)),
     handlerTimeouts: new TimeoutQueue(clock, limits.handlerTimeoutMs),

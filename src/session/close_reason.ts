@@ -7,10 +7,12 @@ import { type ConnectionError, FrameError, PoolError } from "../errors.ts";
  *
  * - `"local-closing"`: `session.close()`.
  * - `"local-abort"`: `session.abort()`.
- * - `"remote-closing"`: the peer ended its side, between frames.
+ * - `"remote-closing"`: the peer ended its side, between frames. Its detail is `"after-silence"` if this side has a heartbeat, and
+ *   had heard nothing for its interval and timeout: this process stood still, or the network did, and the peer may have given up.
  * - `"truncated"`: the peer ended its side inside a frame.
  * - `"reset"`: the peer reset the connection, or it broke while bytes were on their way.
  * - `"idle-timeout"`: nothing was received for `idleTimeoutMs`.
+ * - `"heartbeat-timeout"`: nothing was received for the `timeoutMs` of the heartbeat after a ping.
  * - `"shutdown"`: the service stopped.
  * - `"socket-error"`: the network or the runtime gave up on the connection.
  * - `"decode-error"`: the bytes received are not frames of the codec; its detail says what was wrong, as the `FrameError` does:
@@ -28,6 +30,7 @@ export type CloseReason =
   | "truncated"
   | "reset"
   | "idle-timeout"
+  | "heartbeat-timeout"
   | "shutdown"
   | "socket-error"
   | "decode-error"

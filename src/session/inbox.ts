@@ -57,6 +57,8 @@ export interface InboxOwner<Face> {
   directHandler(): DirectHandler<Face> | undefined;
   /** Sends a whole frame, with which the codec answers one of the peer's. */
   sendEncoded(frame: Uint8Array): SendResult;
+  /** The peer has answered a ping. */
+  handleAnswer(): void;
   /** What answers the peer has nowhere to go: it is not read from until it reads. */
   waitForReader(): void;
   /** Whether messages are still wanted. */
@@ -310,8 +312,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** The frame was for the codec itself: answers it, if it is to be. */
   #takeReply(): undefined {
-    const { reply } = this.frame;
+    const { reply, isAnswer } = this.frame;
     this.frame.reply = undefined;
+    this.frame.isAnswer = false;
+    if (isAnswer) this.#owner.handleAnswer();
     if (reply === undefined) return;
     const result = this.#owner.sendEncoded(reply);
     if (result === "congested" || result === "full") this.#owner.waitForReader();

@@ -4,6 +4,7 @@ import { FULL_POLICIES, type FullPolicy } from "../outbound/queue_limits.ts";
 import { describeValue, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { LARGEST_BLOCK_BYTES } from "../outbound/outbound_blocks.ts";
+import { type HeartbeatOptions, type ResolvedHeartbeat, resolveHeartbeat } from "./heartbeat.ts";
 
 /** Past the answers to the largest chunk that a runtime hands over (Bun: 512 KiB): what is above leaves in the middle of a turn. */
 const DEFAULT_HIGH_WATER_MARK_BYTES = LARGEST_BLOCK_BYTES;
@@ -88,6 +89,31 @@ export interface SessionLimits {
    */
   readonly pauseWhenFull?: boolean;
   /**
+   * Bytes that the peer may have still to read, framing included, 0 for no bound, at most 2^31 - 1. What is sent beyond that waits
+   * here, as if the peer took no more, and what is outdated by then is dropped as `whenFull` says: without it some megabytes lie
+   * in the buffers of the two systems before that begins. The peer is asked how far it is by pings: see `heartbeat`. A message
+   * that is longer by itself goes out when the peer has read all before it.
+   *
+   * @default {0}
+   */
+  readonly maxInFlightBytes?: number;
+  /**
+   * The same in milliseconds: for how long messages go out to a peer that does not read, 0 for no bound, at most 2^31 - 1. Some
+   * round trips at the least, for else the pings keep the messages waiting.
+   *
+   * @default {0}
+   */
+  readonly maxInFlightMs?: number;
+  /**
+   * Asks the peer for signs of life, so that one that is quiet is told from one that is gone, and that is gone is found before
+   * `idleTimeoutMs`; measures `session.stats.roundTripMs`. Needs a codec with control frames on both ends
+   * (`lengthPrefixed({ controlFrames: true })`), whose decoder answers by itself, or a `message` of the application's. A peer
+   * that gives no sign of life is closed with `"heartbeat-timeout"`.
+   *
+   * @default {undefined, which is none}
+   */
+  readonly heartbeat?: HeartbeatOptions;
+  /**
    * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. It is never
    * early, and on the clock of the machine late by a twentieth, or 30 ms. While the peer is not listened to, as a handler
    * runs or its queue is full, bytes that it takes count instead.
@@ -156,7 +182,10 @@ export interface SessionLimits {
 }
 
 /** Limits with every default filled in. */
-export type ResolvedSessionLimits = Required<SessionLimits>;
+export type ResolvedSessionLimits = Required<Omit<SessionLimits, "heartbeat">> & {
+  /** How peers are asked for signs of life. */
+  readonly heartbeat: ResolvedHeartbeat | undefined;
+};
 
 /**
  * Checks limits and fills in the defaults.
@@ -195,6 +224,9 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
     lowWaterMarkFrames: orDefault(limits.lowWaterMarkFrames, Math.floor(highWaterMarkFrames / 2)),
     whenFull: orDefault(limits.whenFull, "refuse"),
     pauseWhenFull: orDefault(limits.pauseWhenFull, true),
+    maxInFlightBytes: orDefault(limits.maxInFlightBytes, 0),
+    maxInFlightMs: orDefault(limits.maxInFlightMs, 0),
+    heartbeat: resolveHeartbeat(limits.heartbeat),
     idleTimeoutMs: orDefault(limits.idleTimeoutMs, DEFAULT_IDLE_TIMEOUT_MS),
     closeTimeoutMs: orDefault(limits.closeTimeoutMs, DEFAULT_CLOSE_TIMEOUT_MS),
     allowHalfOpen: orDefault(limits.allowHalfOpen, false),
@@ -214,6 +246,8 @@ export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncode
       `Cannot create service as ${name} must be a boolean: current value is ${describeValue(resolved[name])}`,
     );
   }
+  checkRange("maxInFlightBytes", resolved.maxInFlightBytes, 0, LARGEST_QUEUE_BYTES);
+  checkRange("maxInFlightMs", resolved.maxInFlightMs, 0, LARGEST_TIMER_MS);
   checkRange("idleTimeoutMs", resolved.idleTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("closeTimeoutMs", resolved.closeTimeoutMs, 0, LARGEST_TIMER_MS);
   checkRange("framesPerTurn", resolved.framesPerTurn, 1, LARGEST_QUEUE_BYTES);

@@ -20,7 +20,7 @@ export interface Pressed<Data> {
   /** What the application knows it as. */
   readonly session: Session<Data>;
   /** What its peer has still to take. */
-  readonly queue: { readonly drops: DropCounts | undefined; readonly isDrained: boolean };
+  readonly queue: { readonly holdback: { readonly drops: DropCounts } | undefined; readonly isDrained: boolean };
 }
 
 /** Who is told; inside of a send at times. */
@@ -53,7 +53,8 @@ export class PressureWatch<Data> {
 
   /** The connection took something. */
   handleProgress(core: Pressed<Data>): void {
-    const { drops, isDrained } = core.queue;
+    const { holdback, isDrained } = core.queue;
+    const drops = holdback?.drops;
     const known = drops === undefined ? this.#known.get(core) : this.#of(core);
     if (known === undefined) return;
     if (known.isCongested && isDrained) {

@@ -210,6 +210,14 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     this.#core.switchCodec(codec);
   }
 
+  /**
+   * The peer has answered the `message` of the heartbeat: it is there, and has read all that was sent before that. Call it in the
+   * handler of the answer, once for each. Codecs with control frames need no call.
+   */
+  acknowledge(): void {
+    this.#core.handleAnswer();
+  }
+
   /** Hands all that is queued to the system now, as far as it takes it. */
   flush(): void {
     this.#core.queue.flush();

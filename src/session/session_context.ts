@@ -6,6 +6,7 @@ import type { CloseEvent } from "./close_reason.ts";
 import type { DiscardPacer } from "./discard_pacer.ts";
 import type { FaultLog } from "./fault_log.ts";
 import type { SessionHandlers } from "./handlers.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import type { PressureWatch } from "./pressure_watch.ts";
 import type { IdleWatch } from "./idle_watch.ts";
 import type { InboxContext } from "./inbox.ts";
@@ -39,6 +40,8 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   readonly handlers: SessionHandlers<Data>;
   /** Who finds silent peers. */
   readonly idleWatch: IdleWatch;
+  /** Who asks peers for signs of life; undefined if nobody does. */
+  readonly heartbeat: Heartbeat | undefined;
   /** Who finds peers that are gone while they are not listened to. */
   readonly inputWatch: InputWatch;
   /** Who slows down what is dropped. */

@@ -10,12 +10,12 @@ import { type CloseEvent, type CloseReason, detailOf } from "./close_reason.ts";
 import type { SharedFrame } from "../outbound/outbound_blocks.ts";
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
+import { acknowledge, type Heartbeat } from "./heartbeat.ts";
 import { EndSignals } from "./end_signals.ts";
 import type { IdleWatch, Watched } from "./idle_watch.ts";
 import { type DirectHandler, Inbox, type InboxOwner } from "./inbox.ts";
 import { InputPause } from "./input_pause.ts";
 import type { InputWatched } from "./input_watch.ts";
-import { checkQueueTakes } from "./limits.ts";
 import type { Holder } from "./memory_guard.ts";
 import type { FullPolicy } from "../outbound/queue_limits.ts";
 import { SendQueue } from "../outbound/send_queue.ts";
@@ -29,6 +29,7 @@ import { countResult, type RefusalCounters } from "./session_stats.ts";
 import { sendEncoded } from "./send_encoded.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { SessionStream, type StreamHost } from "./session_stream.ts";
+import { switchCodec } from "./switch_codec.ts";
 
 /**
  * The life of one session. See `SessionState` for its table.
@@ -58,6 +59,7 @@ export class SessionCore<Data>
   readonly #context: SessionContext<Data>;
   lastSignMs = 0;
   readonly idleWatch: IdleWatch;
+  readonly heartbeat: Heartbeat | undefined;
   /** Bytes received, framing included. */
   receivedBytes = 0;
   readonly inbox: Inbox<Session<Data>>;
@@ -82,6 +84,7 @@ export class SessionCore<Data>
     this.#context = context;
     this.cursor = context.cursor;
     this.idleWatch = context.idleWatch;
+    this.heartbeat = context.heartbeat;
     this.id = id;
     this.origin = origin;
     this.hasHandler = context.handlers.onMessage !== undefined || context.handlers.onMessageRange !== undefined;
@@ -100,6 +103,7 @@ export class SessionCore<Data>
   open(): void {
     this.state = nextState(this.state, "open");
     this.idleWatch.enter(this);
+    this.heartbeat?.enter(this);
     this.connection.start(this);
     const { handlers: { onOpen }, scheduler } = this.#context;
     if (onOpen === undefined) return;
@@ -197,11 +201,7 @@ export class SessionCore<Data>
   /** Has the frames that come next cut, and made, by another codec. */
   switchCodec(codec: Codec): void {
     if (this.state !== "open") throw this.ending?.closedError ?? new SessionClosedError(this.id, "local-closing");
-    const encoder = codec.createEncoder();
-    checkQueueTakes(encoder, this.#context.limits);
-    const decoder = codec.createDecoder();
-    this.queue.switchEncoder(encoder);
-    this.inbox.switchDecoder(decoder);
+    switchCodec(this, this.#context.limits, codec);
   }
 
   onData(buffer: Uint8Array, length: number): void {
@@ -223,7 +223,11 @@ export class SessionCore<Data>
     if (this.state !== "open") ending.advance();
     else if (this.inbox.isInsideFrame) this.close("truncated");
     else if (this.#context.limits.allowHalfOpen) this.#stayHalfOpen();
-    else this.close("remote-closing");
+    else this.close("remote-closing", undefined, this.heartbeat?.silenceOf(this));
+  }
+
+  handleAnswer(): void {
+    acknowledge(this.queue);
   }
 
   onDrain(): void {

@@ -17,6 +17,11 @@ export interface SessionStats {
   readonly queuedFrames: number;
   /** Bytes of those. */
   readonly queuedBytes: number;
+  /**
+   * From the last answered ping to its answer, in milliseconds, with what the peer had to read before it; undefined before the
+   * first. See `SessionLimits.heartbeat`.
+   */
+  readonly roundTripMs: number | undefined;
   /** Messages that were accepted and then dropped, by the policy of `whenFull`. */
   readonly dropped: DropCounts;
   /** Sends refused, by their answer. */
@@ -77,9 +82,11 @@ export interface Counted {
   readonly refusals: RefusalCounters | undefined;
   /** Counts the frames that came. */
   readonly inbox: { readonly frames: number };
-  /** Counts what went out, waits, or was dropped. */
+  /** Counts what went out and waits; what was dropped, and how long the peer takes to answer. */
   readonly queue: Pick<SessionStats, "sentFrames" | "sentBytes" | "queuedFrames" | "queuedBytes"> & {
-    readonly drops: DropCounts | undefined;
+    readonly holdback:
+      | { readonly drops: DropCounts; readonly inFlight: { readonly roundTripMs: number | undefined } | undefined }
+      | undefined;
   };
 }
 
@@ -92,7 +99,8 @@ export function takeStats({ receivedBytes, refusals, inbox, queue }: Counted): S
     sentBytes: queue.sentBytes,
     queuedFrames: queue.queuedFrames,
     queuedBytes: queue.queuedBytes,
-    dropped: { ...(queue.drops ?? NO_DROPS) },
+    roundTripMs: queue.holdback?.inFlight?.roundTripMs,
+    dropped: { ...(queue.holdback?.drops ?? NO_DROPS) },
     refused: (refusals ?? NO_REFUSALS).snapshot(),
   };
 }

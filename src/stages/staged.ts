@@ -57,6 +57,7 @@ export function staged(codec: Codec, stages: readonly Stage[]): Codec {
   let shared: { readonly parts: readonly object[]; readonly encoder: FrameEncoder } | undefined;
   return {
     name,
+    ...(codec.ping === undefined ? {} : { ping: codec.ping }), // It goes through no stage.
     createDecoder() {
       const decoders = stages.map((stage) => stage.createDecoder()).reverse();
       return new StagedDecoder(codec.createDecoder(), decoders);

@@ -19,6 +19,10 @@ export const ORIGIN = { kind: "accepted", listener: { name: undefined, address: 
 
 /** The codec that all begin with, and the one that some switch to. */
 const CODECS = [simpleBinary(), lengthPrefixed({ width: 2, byteOrder: "big" })] as const;
+/** Has the same messages as the first, and pings. */
+const ASKING = lengthPrefixed({ controlFrames: true });
+const PING = new Uint8Array([255, 255, 255, 255, 1]);
+const PONG = new Uint8Array([255, 255, 255, 255, 2]);
 
 /** A connection that takes what it is given, or keeps it on loan; and the model of what it must be given. */
 export class ModelConnection implements Connection {
@@ -30,6 +34,13 @@ export class ModelConnection implements Connection {
   codec = 0;
   receivedBytes = 0;
   writes = 0;
+  /** Whether a ping has come that is not answered. */
+  isPinged = false;
+  /** What is known to the sender to have been read, and where the ping stands. */
+  #readTo = 0;
+  #pingedTo = 0;
+  /** The first frame behind that. */
+  #firstBytes = 0;
   /** The frames that must come, oldest first; what has come is gone. Of those with one key all but the last may be left out. */
   readonly #expected: { readonly frame: Uint8Array; readonly key: unknown; isSuperseded: boolean }[] = [];
   #expectedBytes = 0;
@@ -46,6 +57,21 @@ export class ModelConnection implements Connection {
     if (key !== undefined) { for (const before of this.#expected) before.isSuperseded ||= before.key === key; }
     this.#expected.push({ frame: new Uint8Array([...header, ...payload]), key, isSuperseded: false });
     this.#expectedBytes += header.length + length;
+  }
+
+  /** Bytes that were sent and are not known to have been read, but for the first frame of them: it may be of any length. */
+  get unreadBytes(): number {
+    return this.receivedBytes - this.#readTo - this.#firstBytes;
+  }
+
+  /** The peer answers the ping. */
+  answer(): void {
+    if (!this.isPinged || this.isGone) return;
+    this.isPinged = false;
+    if (this.codec !== 0) return; // It would be no frame.
+    this.#readTo = this.#pingedTo;
+    this.#firstBytes = 0;
+    this.#handler?.onData(PONG, PONG.length);
   }
 
   /** What the session must count as queued: what has not come, and of a write that is under way, all. */
@@ -125,6 +151,14 @@ export class ModelConnection implements Connection {
   resume(): void {}
   discardInput(): void {}
 
+  /** A frame comes: a ping, or the next one that must. */
+  #begin(view: Uint8Array): void {
+    if (view.length >= PING.length && isBegun(view, PING)) {
+      this.#expected.unshift({ frame: PING, key: undefined, isSuperseded: false });
+      this.#expectedBytes += PING.length;
+    } else this.#leaveOut(view);
+  }
+
   /** Forgets what has made way for a newer one. */
   #leaveOut(view: Uint8Array): void {
     while (this.#expected.length > 0 && this.#expected[0].isSuperseded && !isBegun(view, this.#expected[0].frame)) {
@@ -136,7 +170,7 @@ export class ModelConnection implements Connection {
   #receive(view: Uint8Array, ahead: Uint8Array): void {
     this.receivedBytes += view.length;
     for (let index = 0; index < view.length;) {
-      if (this.#offset === 0) this.#leaveOut(ahead.subarray(index));
+      if (this.#offset === 0) this.#begin(ahead.subarray(index));
       assert(this.#expected.length > 0, "bytes that nobody sent");
       const { frame } = this.#expected[0];
       const count = Math.min(view.length - index, frame.length - this.#offset);
@@ -145,6 +179,9 @@ export class ModelConnection implements Connection {
       this.#offset += count;
       if (this.#offset < frame.length) return;
       this.#expected.shift();
+      const place = this.receivedBytes - view.length + index;
+      if (frame === PING) [this.isPinged, this.#pingedTo] = [true, place];
+      else if (this.#firstBytes === 0) this.#firstBytes = frame.length;
       this.#offset = 0;
     }
   }
@@ -173,13 +210,16 @@ export class OutgoingWorld {
   readonly lives: Life[] = [];
   readonly messaging: Messaging<Session<undefined>, SessionCore<undefined>>;
   readonly context;
+  readonly #most: number;
   readonly #registry = new SessionRegistry<undefined>();
   #nextId = 1;
 
   /** Makes a world whose connections are over transports with these traits. */
   constructor(options: TcpServiceOptions, traits: TransportTraits) {
-    const encoder = CODECS[0].createEncoder();
-    const whole = { ...options, codec: CODECS[0], clock: this.clock };
+    const codec = options.maxInFlightBytes === undefined ? CODECS[0] : ASKING;
+    this.#most = options.maxInFlightBytes ?? Infinity;
+    const encoder = codec.createEncoder();
+    const whole = { ...options, codec, clock: this.clock };
     const never = () => Promise.reject(new Error("there are no sockets here"));
     this.context = makeSessionContext<undefined>(whole, {
       pool: {},
@@ -211,7 +251,7 @@ export class OutgoingWorld {
 
   switchCodec({ core, connection }: Life): void {
     const codec = 1 - connection.codec;
-    core.session.switchCodec(CODECS[codec]);
+    core.session.switchCodec(codec === 0 && this.#most < Infinity ? ASKING : CODECS[codec]);
     connection.codec = codec;
   }
 
@@ -226,6 +266,10 @@ export class OutgoingWorld {
   /** Every invariant of the outgoing side. */
   check(): void {
     this.context.broadcasts.checkInvariants();
-    for (const { core } of this.lives) if (core.state !== "closed") core.queue.checkInvariants();
+    for (const { core, connection } of this.lives) {
+      if (core.state !== "closed") core.queue.checkInvariants();
+      const { inFlight } = core.queue.holdback ?? {};
+      if (inFlight?.isBounded) assert(connection.unreadBytes <= this.#most, `${connection.unreadBytes} are unread`);
+    }
   }
 }

@@ -8,6 +8,7 @@ import { FakeClock } from "@laster/net/testing";
 import { resolveSessionLimits } from "../../src/session/limits.ts";
 import { ByteLog } from "../byte_log.ts";
 import type { OutboundBlock, OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
+import type { Ping } from "../../src/outbound/in_flight.ts";
 import { SendQueue } from "../../src/outbound/send_queue.ts";
 import { makeSendQueueContext } from "../../src/outbound/send_queue_context.ts";
 
@@ -73,12 +74,12 @@ export class FakeConnection implements Connection {
 }
 
 /** A queue with all that it stands on. */
-export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPayloadBytes: 1_000_000 })) {
+export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPayloadBytes: 1_000_000 }), ping?: Ping) {
   const clock = new FakeClock();
   const pool = new BufferPool({ classes: [256, 1_024, 4_096, 16_384, 66_560, 266_240, 532_480] });
   const encoder = codec.createEncoder();
   const resolved = resolveSessionLimits(limits, encoder);
-  const context = makeSendQueueContext({ clock, pool, limits: resolved, handlers: {}, traits: {} });
+  const context = makeSendQueueContext({ clock, pool, limits: resolved, handlers: {}, ping, traits: {} });
   const { cursor } = context;
   let additions = 0;
   const add = context.scheduler.add.bind(context.scheduler);
@@ -101,6 +102,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPa
     },
   });
   return {
+    clock,
     pool,
     queue,
     connection,

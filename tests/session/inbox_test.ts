@@ -47,6 +47,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
       return handle(word);
     },
     directHandler: () => undefined,
+    handleAnswer: () => log.push("answer"),
     sendEncoded(frame: Uint8Array): SendResult {
       log.push(`reply ${text(frame)}`);
       return owner.sendResult;

@@ -38,6 +38,7 @@ test("Inbox leaves its turn when its owner throws", async () => {
     consume: fail,
     directHandler: () => undefined,
     sendEncoded: () => "queued" as const,
+    handleAnswer: fail,
     waitForReader: fail,
     isReceiving: () => true,
     close: fail,

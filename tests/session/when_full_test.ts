@@ -40,7 +40,7 @@ test("SendQueue drops the oldest that are not on their way under drop-oldest, an
   for (let index = 0; index < 10; index++) {
     assertEquals(fixture.push(utf8(`${index} `)), index < 2 ? "queued" : "congested");
   }
-  assertEquals([fixture.queue.queuedFrames, fixture.queue.drops], [4, { oldest: 7, superseded: 0 }]);
+  assertEquals([fixture.queue.queuedFrames, fixture.queue.holdback?.drops], [4, { oldest: 7, superseded: 0 }]);
   fixture.connection.isTaking = true;
   fixture.drain();
   assertEquals(received(fixture), "first 7 8 9 ");
@@ -49,7 +49,7 @@ test("SendQueue drops the oldest that are not on their way under drop-oldest, an
 
 test("SendQueue refuses under drop-oldest only when what is on its way fills it alone", () => {
   const fixture = stalled("drop-oldest", 1);
-  assertEquals([fixture.push(utf8("second")), fixture.queue.drops], ["full", { oldest: 0, superseded: 0 }]);
+  assertEquals([fixture.push(utf8("second")), fixture.queue.holdback?.drops], ["full", { oldest: 0, superseded: 0 }]);
 });
 
 test("SendQueue keeps the latest of each key under latest-per-key, in the order of the last", () => {
@@ -57,7 +57,7 @@ test("SendQueue keeps the latest of each key under latest-per-key, in the order 
   for (const [payload, key] of [["a1 ", "a"], ["b1 ", "b"], ["a2 ", "a"], ["x ", undefined], ["a3 ", "a"]] as const) {
     assertEquals(pushKeyed(fixture, payload, key), fixture.queue.queuedFrames < 4 ? "queued" : "congested");
   }
-  assertEquals(fixture.queue.drops, { oldest: 0, superseded: 2 });
+  assertEquals(fixture.queue.holdback?.drops, { oldest: 0, superseded: 2 });
   assertEquals(pushKeyed(fixture, "y "), "full");
   assertEquals(pushKeyed(fixture, "c1 ", "c"), "full");
   assertEquals(pushKeyed(fixture, "b2 ", "b"), "congested");
@@ -213,7 +213,7 @@ test("SendQueue keeps each message's own policy: what is not to be dropped is no
   assertEquals(pushUnder(fixture, "drop-oldest", "old2 "), "congested");
   assertEquals(pushUnder(fixture, "drop-oldest", "old3 "), "congested", "the oldest that may be dropped makes way");
   assertEquals(fixture.push(utf8("chat2 ")), "full");
-  assertEquals(fixture.queue.drops, { oldest: 1, superseded: 1 });
+  assertEquals(fixture.queue.holdback?.drops, { oldest: 1, superseded: 1 });
   fixture.connection.isTaking = true;
   fixture.drain();
   assertEquals(received(fixture), "first chat p2 old2 old3 ");
@@ -236,7 +236,7 @@ test("SendQueue does not take a key of another policy for the same", () => {
   pushUnder(fixture, "latest-per-key", "a ", "k");
   pushUnder(fixture, "drop-oldest", "b ", "k");
   pushUnder(fixture, "latest-per-key", "c ", "k");
-  assertEquals(fixture.queue.drops, { oldest: 0, superseded: 1 });
+  assertEquals(fixture.queue.holdback?.drops, { oldest: 0, superseded: 1 });
   fixture.connection.isTaking = true;
   fixture.drain();
   assertEquals(received(fixture), "first b c ");

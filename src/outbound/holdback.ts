@@ -1,0 +1,132 @@
+// Holdback: the messages of one session that are not encoded yet, and why: the peer has not taken, or is not known to have read,
+// what was sent before. Made when first needed. Runtime neutral.
+
+import type { FrameEncoder } from "../codec/codec.ts";
+import { Backlog, type DropCounts, type WaitingMessage } from "./backlog.ts";
+import { InFlight, type Ping } from "./in_flight.ts";
+import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
+import type { SegmentList } from "./segment_list.ts";
+import type { SendQueueContext } from "./send_queue_context.ts";
+import type { SendResult } from "./send_result.ts";
+
+/** What has waited is encoded in portions of this. */
+const REFILL_BYTES = 65_536;
+
+/** All that it queues goes behind the segments, whose count must be settled. */
+export class Holdback {
+  /** What the peer is not known to have read; undefined if it cannot be asked. */
+  readonly inFlight: InFlight | undefined;
+  #ping: Ping | undefined;
+  readonly #context: SendQueueContext;
+  readonly #segments: SegmentList;
+  readonly #backlog: Backlog;
+
+  /** Makes one that holds nothing. */
+  constructor(context: SendQueueContext, segments: SegmentList) {
+    this.#context = context;
+    this.#segments = segments;
+    this.#backlog = new Backlog(context.pool, context.limits);
+    this.#ping = context.ping;
+    if (context.ping !== undefined) this.inFlight = new InFlight(context.clock, context.limits);
+  }
+
+  /** Bytes that the frames of what waits may take. */
+  get bytes(): number {
+    return this.#backlog.bytes;
+  }
+
+  /** How many messages wait. */
+  get frames(): number {
+    return this.#backlog.frames;
+  }
+
+  /** What the policy dropped. */
+  get drops(): DropCounts {
+    return this.#backlog.drops;
+  }
+
+  /** How many bytes may be sent without another question to the peer. */
+  get roomBytes(): number {
+    return this.inFlight?.roomAt(this.#place) ?? Infinity;
+  }
+
+  /** Whether a frame has to wait whatever its policy: others do, or the peer has enough to read. */
+  mustWait(frameBytes: number, encoder: FrameEncoder): boolean {
+    return this.#backlog.frames > 0 || !this.#mayFly(frameBytes, encoder);
+  }
+
+  /** Adds a copy of a payload, and drops others for it as its policy says. */
+  add(message: WaitingMessage): SendResult {
+    return this.#backlog.add(message, this.#segments);
+  }
+
+  /** Encodes a portion of what has waited, as far as the peer may be sent more, or asks it; says whether there is more to write. */
+  refill(encoder: FrameEncoder): boolean {
+    const before = this.#segments.queuedBytes;
+    while (
+      this.#backlog.frames > 0 && this.#segments.queuedBytes < REFILL_BYTES &&
+      this.#mayFly(this.#backlog.nextFrameBytes, encoder)
+    ) this.#encodeNext(encoder);
+    return this.#segments.queuedBytes > before;
+  }
+
+  /** Encodes all that has waited. */
+  refillAll(encoder: FrameEncoder): void {
+    while (this.#backlog.frames > 0) this.#encodeNext(encoder);
+  }
+
+  /** Asks the peer whether it is there, and how far it is. */
+  ping(encoder: FrameEncoder): void {
+    const ping = this.#ping;
+    if (this.inFlight === undefined || ping === undefined || this.inFlight.isPinged) return;
+    if (!this.#context.blocks.canTake(LARGEST_BLOCK_BYTES)) return; // Later, then.
+    const { bytes, isEncoded } = ping;
+    if (isEncoded) this.#segments.addFrame(bytes);
+    else this.#segments.addEncoded(encoder, bytes, 0, bytes.length, encoder.frameBytes(bytes.length));
+    this.inFlight.ping(this.#place);
+  }
+
+  /** Asks, if it is time to. */
+  pingIfDue(encoder: FrameEncoder): void {
+    if (this.inFlight?.isPingDue(this.#place) === true) this.ping(encoder);
+  }
+
+  /** The peer has answered; says whether there is more for it. */
+  handleAnswer(): boolean {
+    return this.inFlight?.handleAnswer() === true && this.#backlog.frames > 0;
+  }
+
+  /** The frames that come next are of another codec, which may have no ping: then there is no bound any more. */
+  switchPing(ping: Ping | undefined): void {
+    this.#ping = ping;
+    if (ping === undefined) this.release();
+  }
+
+  /** Nobody answers any more, and there is no bound. */
+  release(): void {
+    this.inFlight?.release();
+  }
+
+  /** Drops everything and gives the memory back. */
+  clear(): void {
+    this.#backlog.clear();
+  }
+
+  /** How many bytes were sent or stand encoded. */
+  get #place(): number {
+    return this.#segments.sentBytes + this.#segments.queuedBytes;
+  }
+
+  /** Whether the peer may be sent so much more; if not, it is asked how far it is. */
+  #mayFly(frameBytes: number, encoder: FrameEncoder): boolean {
+    if (this.inFlight === undefined || this.inFlight.admits(this.#place, frameBytes)) return true;
+    this.ping(encoder);
+    return false;
+  }
+
+  #encodeNext(encoder: FrameEncoder): void {
+    this.#backlog.shift((payload, offset, length) => {
+      this.#segments.addEncoded(encoder, payload, offset, length, encoder.frameBytes(length));
+    });
+  }
+}
