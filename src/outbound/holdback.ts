@@ -12,6 +12,14 @@ import type { SendResult } from "./send_result.ts";
 /** What has waited is encoded in portions of this. */
 const REFILL_BYTES = 65_536;
 
+/** The queue. */
+export interface HoldbackOwner {
+  /** What its frames are made with. */
+  readonly encoder: FrameEncoder;
+  /** The encoder has thrown, which ends the session: it is asked for nothing more. */
+  handleEncodeError(error: unknown): void;
+}
+
 /** All that it queues goes behind the segments, whose count must be settled. */
 export class Holdback {
   /** What the peer is not known to have read; undefined if it cannot be asked. */
@@ -19,11 +27,15 @@ export class Holdback {
   #ping: Ping | undefined;
   readonly #context: SendQueueContext;
   readonly #segments: SegmentList;
+  readonly #owner: HoldbackOwner;
   readonly #backlog: Backlog;
+  /** Whether the encoder has thrown. */
+  #isFaulty = false;
 
   /** Makes one that holds nothing. */
-  constructor(context: SendQueueContext, segments: SegmentList) {
+  constructor(context: SendQueueContext, segments: SegmentList, owner: HoldbackOwner) {
     this.#context = context;
+    this.#owner = owner;
     this.#segments = segments;
     this.#backlog = new Backlog(context.pool, context.limits);
     this.#ping = context.ping;
@@ -51,8 +63,8 @@ export class Holdback {
   }
 
   /** Whether a frame has to wait whatever its policy: others do, or the peer has enough to read. */
-  mustWait(frameBytes: number, encoder: FrameEncoder): boolean {
-    return this.#backlog.frames > 0 || !this.#mayFly(frameBytes, encoder);
+  mustWait(frameBytes: number): boolean {
+    return this.#backlog.frames > 0 || !this.#mayFly(frameBytes);
   }
 
   /** Adds a copy of a payload, and drops others for it as its policy says. */
@@ -61,34 +73,34 @@ export class Holdback {
   }
 
   /** Encodes a portion of what has waited, as far as the peer may be sent more, or asks it; says whether there is more to write. */
-  refill(encoder: FrameEncoder): boolean {
+  refill(): boolean {
     const before = this.#segments.queuedBytes;
     while (
-      this.#backlog.frames > 0 && this.#segments.queuedBytes < REFILL_BYTES &&
-      this.#mayFly(this.#backlog.nextFrameBytes, encoder)
-    ) this.#encodeNext(encoder);
+      this.#backlog.frames > 0 && !this.#isFaulty && this.#segments.queuedBytes < REFILL_BYTES &&
+      this.#mayFly(this.#backlog.nextFrameBytes)
+    ) this.#encodeNext();
     return this.#segments.queuedBytes > before;
   }
 
   /** Encodes all that has waited. */
-  refillAll(encoder: FrameEncoder): void {
-    while (this.#backlog.frames > 0) this.#encodeNext(encoder);
+  refillAll(): void {
+    while (this.#backlog.frames > 0 && !this.#isFaulty) this.#encodeNext();
   }
 
   /** Asks the peer whether it is there, and how far it is. */
-  ping(encoder: FrameEncoder): void {
+  ping(): void {
     const ping = this.#ping;
-    if (this.inFlight === undefined || ping === undefined || this.inFlight.isPinged) return;
+    if (this.inFlight === undefined || ping === undefined || this.inFlight.isPinged || this.#isFaulty) return;
     if (!this.#context.blocks.canTake(LARGEST_BLOCK_BYTES)) return; // Later, then.
     const { bytes, isEncoded } = ping;
     if (isEncoded) this.#segments.addFrame(bytes);
-    else this.#segments.addEncoded(encoder, bytes, 0, bytes.length, encoder.frameBytes(bytes.length));
+    else this.#guard(() => this.#encode(bytes, 0, bytes.length));
     this.inFlight.ping(this.#place);
   }
 
   /** Asks, if it is time to. */
-  pingIfDue(encoder: FrameEncoder): void {
-    if (this.inFlight?.isPingDue(this.#place) === true) this.ping(encoder);
+  pingIfDue(): void {
+    if (this.inFlight?.isPingDue(this.#place) === true) this.ping();
   }
 
   /** The peer has answered; says whether there is more for it. */
@@ -118,15 +130,27 @@ export class Holdback {
   }
 
   /** Whether the peer may be sent so much more; if not, it is asked how far it is. */
-  #mayFly(frameBytes: number, encoder: FrameEncoder): boolean {
+  #mayFly(frameBytes: number): boolean {
     if (this.inFlight === undefined || this.inFlight.admits(this.#place, frameBytes)) return true;
-    this.ping(encoder);
+    this.ping();
     return false;
   }
 
-  #encodeNext(encoder: FrameEncoder): void {
-    this.#backlog.shift((payload, offset, length) => {
-      this.#segments.addEncoded(encoder, payload, offset, length, encoder.frameBytes(length));
-    });
+  #encodeNext(): void {
+    this.#guard(() => this.#backlog.shift((payload, offset, length) => this.#encode(payload, offset, length)));
+  }
+
+  #encode(payload: Uint8Array, offset: number, length: number): void {
+    const { encoder } = this.#owner;
+    this.#segments.addEncoded(encoder, payload, offset, length, encoder.frameBytes(length));
+  }
+
+  #guard(encode: () => void): void {
+    try {
+      encode();
+    } catch (error) {
+      this.#isFaulty = true;
+      this.#owner.handleEncodeError(error);
+    }
   }
 }

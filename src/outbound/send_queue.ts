@@ -45,7 +45,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#connection = connection;
     this.encoder = encoder;
     this.#owner = owner;
-    if (context.ping !== undefined) this.#holdback = new Holdback(context, this.#segments);
+    if (context.ping !== undefined) this.#holdback = new Holdback(context, this.#segments, this);
   }
 
   /** Bytes that the connection has not taken yet. */
@@ -96,7 +96,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Has the frames that come next made by another encoder. */
   switchEncoder(encoder: FrameEncoder): void {
     this.takeBroadcasts();
-    this.#holdback?.refillAll(this.encoder); // What was sent before goes out as it would have.
+    this.#holdback?.refillAll(); // What was sent before goes out as it would have.
     this.encoder = encoder;
     this.#context.broadcasts.invalidate();
   }
@@ -136,8 +136,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.settle();
     this.#broadcasts.leaveFanOut(this.#segments);
     const { broadcasts: { limits: { bytes, frames } }, limits, uncongestedBytes } = this.#context;
-    return this.isSubscribed = encoder === this.encoder && !this.#mustWait(limits.whenFull, 0) &&
-      this.#holdback?.inFlight?.isBounded !== true &&
+    return this.isSubscribed = encoder === this.encoder &&
+      this.#holdback?.inFlight?.isBounded !== true && !this.#mustWait(limits.whenFull, 0) &&
       this.#segments.queuedBytes + bytes <= uncongestedBytes &&
       this.#segments.queuedFrames + frames <= limits.highWaterMarkFrames;
   }
@@ -185,7 +185,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Hands all that is queued to the connection, as far as it takes it. */
   flush(): void {
     this.#gather();
-    if (this.isWriting || (this.#segments.head === undefined && this.#holdback?.refill(this.encoder) !== true)) return;
+    if (this.isWriting || (this.#segments.head === undefined && this.#holdback?.refill() !== true)) return;
     this.#write();
   }
 
@@ -230,7 +230,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   /** Whether what comes now has to wait: it may be dropped, and the peer has not taken what was written before, or others wait. */
   #mustWait(whenFull: FullPolicy, frameBytes: number): boolean {
-    if (this.#holdback?.mustWait(frameBytes, this.encoder) === true) return true;
+    if (this.#holdback?.mustWait(frameBytes) === true) return true;
     if (!this.isWriting || !mayDrop(whenFull)) return false;
     return this.#segments.queuedBytes - this.#segments.writingBytes > this.#context.writeAheadBytes;
   }
@@ -247,7 +247,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     const whenFull = own ?? this.#context.limits.whenFull;
     let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
     if (payload !== undefined && this.#mustWait(whenFull, frameBytes)) {
-      this.#holdback ??= new Holdback(this.#context, this.#segments);
+      this.#holdback ??= new Holdback(this.#context, this.#segments, this);
       this.#context.broadcasts.invalidate(); // Those that come now wait behind it.
       result = this.#holdback.add({ payload, offset, length, frameBytes, key, whenFull });
       this.#schedule(); // The peer may have to be asked how far it is.
@@ -258,9 +258,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   #write(): void {
     do {
-      this.#holdback?.pingIfDue(this.encoder);
+      this.#holdback?.pingIfDue();
       this.#segments.writeTo(this.#connection);
-    } while (!this.isWriting && this.#holdback?.refill(this.encoder) === true);
+    } while (!this.isWriting && this.#holdback?.refill() === true);
     this.#owner.handleProgress();
   }
 

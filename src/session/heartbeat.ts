@@ -210,6 +210,6 @@ export class Heartbeat {
 /** Asks a peer for a sign of life, behind all that was sent. */
 function sendPing(queue: SendQueue): void {
   queue.takeBroadcasts();
-  queue.holdback?.ping(queue.encoder);
+  queue.holdback?.ping();
   queue.flush();
 }

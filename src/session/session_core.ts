@@ -231,11 +231,7 @@ export class SessionCore<Data>
   }
 
   onDrain(): void {
-    try {
-      this.queue.handleDrain();
-    } catch (fault) {
-      this.handleEncodeFault(fault); // Of a message that has waited.
-    }
+    this.queue.handleDrain();
   }
 
   onClose(end: ConnectionEnd): void {

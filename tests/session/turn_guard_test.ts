@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
-import { Frame, simpleBinary } from "@laster/net/codec";
+import { Frame, lengthPrefixed, simpleBinary } from "@laster/net/codec";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { FlushScheduler } from "../../src/outbound/flush_scheduler.ts";
 import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
@@ -97,39 +97,47 @@ test("a broadcast whose write throws leaves the next one its place", async () =>
   assertEquals(sound.connection.isAllReceived, true);
 });
 
-test("an encoder that throws at what has waited ends the session, and nothing else", async () => {
-  const codec = simpleBinary();
-  let isFaulty = false;
-  const breaking = {
-    ...codec,
-    createEncoder: () => {
-      const encoder = codec.createEncoder();
-      return {
-        maxPayloadBytes: encoder.maxPayloadBytes,
-        frameBytes: (length: number) => encoder.frameBytes(length),
-        encode: (...args: Parameters<typeof encoder.encode>) => {
-          if (isFaulty) throw Object.create(null);
-          return encoder.encode(...args);
-        },
-      };
-    },
-  };
-  const gate = Promise.withResolvers<void>();
-  await using pair = await startPair(memoryTransport(), { codec: breaking, whenFull: "drop-oldest" }, {
-    onMessage: () => gate.promise,
+const WAITS = {
+  "for a write": { whenFull: "drop-oldest" },
+  "for the peer to read": { maxInFlightBytes: 20_000 },
+} as const;
+
+for (const [what, options] of Object.entries(WAITS)) {
+  test(`an encoder that throws at what has waited ${what} ends the session, and nothing else`, async () => {
+    const codec = lengthPrefixed({ controlFrames: true });
+    let isFaulty = false;
+    const breaking = {
+      ...codec,
+      createEncoder: () => {
+        const encoder = codec.createEncoder();
+        return {
+          maxPayloadBytes: encoder.maxPayloadBytes,
+          frameBytes: (length: number) => encoder.frameBytes(length),
+          encode: (...args: Parameters<typeof encoder.encode>) => {
+            if (isFaulty) throw Object.create(null);
+            return encoder.encode(...args);
+          },
+        };
+      },
+    };
+    const gate = Promise.withResolvers<void>();
+    await using pair = await startPair(memoryTransport(), { codec: breaking, closeTimeoutMs: 200, ...options }, {
+      codec,
+      onMessage: () => gate.promise,
+    });
+    const { near, far } = await pair.connect();
+    while (far.queuedBytes < 400_000) {
+      far.send(new Uint8Array(4_096));
+      await undefined;
+    }
+    isFaulty = true;
+    gate.resolve();
+    const { reason } = await far.closed;
+    assertEquals(reason, "encode-error");
+    isFaulty = false;
+    const other = await pair.connect();
+    assertEquals(other.far.send(bytes("hello")), "queued");
+    await until(() => other.near.stats.receivedFrames === 1, "another session has its message");
+    near.abort();
   });
-  const { near, far } = await pair.connect();
-  while (far.queuedBytes < 400_000) {
-    far.send(new Uint8Array(4_096));
-    await undefined;
-  }
-  isFaulty = true;
-  gate.resolve();
-  const { reason } = await far.closed;
-  assertEquals(reason, "encode-error");
-  isFaulty = false;
-  const other = await pair.connect();
-  assertEquals(other.far.send(bytes("hello")), "queued");
-  await until(() => other.near.stats.receivedFrames === 1, "another session has its message");
-  near.abort();
-});
+}
