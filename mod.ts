@@ -40,6 +40,7 @@ export type { CloseEvent, CloseReason } from "./src/session/close_reason.ts";
 export type { SessionHandlers } from "./src/session/handlers.ts";
 export type { ReceiveOptions } from "./src/session/message_stream.ts";
 export type { FullPolicy } from "./src/outbound/queue_limits.ts";
+export type { HeartbeatOptions } from "./src/session/heartbeat.ts";
 export type { FlushMode, SessionLimits } from "./src/session/limits.ts";
 export type { SendResult, SentEvent } from "./src/outbound/send_result.ts";
 export {
@@ -70,7 +71,7 @@ export type { DropReason } from "./src/session/pressure_watch.ts";
 export type { RefusedEvent } from "./src/service/refusals.ts";
 export type { SessionSettings } from "./src/service/session_settings.ts";
 export { connect, type ConnectSessionOptions, serve, type ServeOptions } from "./src/service/serve.ts";
-export type { TcpServiceOptions } from "./src/service/service_options.ts";
+export type { NeedsData, TcpServiceOptions } from "./src/service/service_options.ts";
 export type { StopOptions, StopResult } from "./src/service/start_stop.ts";
 export type { ServiceState, ServiceStats } from "./src/service/service_stats.ts";
 export type { BroadcastOptions, BroadcastReport } from "./src/broadcast/messaging.ts";

@@ -1,7 +1,7 @@
 // PositionBots: players that walk about and send where they are, and check what they hear of each other. Used by the position
 // sync example.
 
-import { fixedLength, type Session, TcpService, type Transport } from "@laster/net";
+import { lengthPrefixed, type Session, TcpService } from "@laster/net";
 import { ByteReader, ByteWriter } from "@laster/net/buffer";
 
 /**
@@ -34,7 +34,6 @@ const LOOKS_PER_STEP = 4;
 
 /** What to do. */
 export interface PositionBotsOptions {
-  readonly transport: Transport;
   readonly hostname: string;
   readonly port: number;
   readonly bots: number;
@@ -79,8 +78,7 @@ export class PositionBots {
   constructor(options: PositionBotsOptions) {
     this.#options = options;
     this.#service = new TcpService<Bot>({
-      transport: options.transport,
-      codec: fixedLength({ frameBytes: POSITION_BYTES }),
+      codec: lengthPrefixed({ maxPayloadBytes: POSITION_BYTES, controlFrames: true }), // Answers the server's pings.
       createData: () => this.#makeBot(),
       onMessageRange: (session, buffer, offset, length) => this.#handleFrame(session.data, buffer, offset, length),
       onClose: () => {

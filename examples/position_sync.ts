@@ -3,10 +3,9 @@
 // `deno task positions`, `bun examples/position_sync.ts`, `node examples/position_sync.ts`.
 
 import process from "node:process";
-import { fixedLength, formatAddress, type Group, type Session, TcpService } from "@laster/net";
+import { formatAddress, type Group, lengthPrefixed, type Session, TcpService } from "@laster/net";
 import { ByteReader } from "@laster/net/buffer";
 import { parseArguments } from "./command_line.ts";
-import { narrowTransport } from "./narrow_transport.ts";
 import { POSITION_BYTES, PositionBots, WORLD_SIZE } from "./position_bots.ts";
 
 const LIVE_INTERVAL_MS = 250;
@@ -15,8 +14,8 @@ const MAP_COLUMNS = 60;
 const MAP_ROWS = 15;
 /** Lines of the live view around the map, and one that stays free: a line break in the last one would scroll. */
 const OTHER_ROWS = 10;
-/** Between the ends is room for so much of what a player is sent: it is felt soon that one does not read. */
-const WINDOW_SECONDS = 1 / 3;
+/** For so long a player that does not read is sent on; what comes then waits here, the latest of each. */
+const MOST_IN_FLIGHT_MS = 300;
 /** How long nothing may move before the last positions have reached everybody, and how often that is looked at. */
 const SETTLE_LIMIT_MS = 5_000;
 const SETTLE_LOOK_MS = 20;
@@ -41,14 +40,13 @@ const options = parseArguments({
 });
 const slow = Math.min(options.slow, options.bots);
 
-const transport = narrowTransport(Math.ceil(options.bots * options.rate * POSITION_BYTES * WINDOW_SECONDS));
 const taken = new Set<number>();
 const reader = new ByteReader(new Uint8Array(POSITION_BYTES));
 let refused = 0;
 
 const server = new TcpService<Player>({
-  transport,
-  codec: fixedLength({ frameBytes: POSITION_BYTES }),
+  codec: lengthPrefixed({ maxPayloadBytes: POSITION_BYTES, controlFrames: true }),
+  maxInFlightMs: MOST_IN_FLIGHT_MS,
   listeners: [{ hostname: "127.0.0.1", port: 0 }],
   maxConnections: options.bots,
   // One write for each player and tick. A queue holds one position of each at the most, and what is being written: so the
@@ -193,7 +191,6 @@ async function settle(bots: PositionBots): Promise<void> {
 await server.start();
 const [address] = server.stats().listeners;
 const bots = new PositionBots({
-  transport,
   hostname: "127.0.0.1",
   port: address.kind === "tcp" ? address.port : 0,
   bots: options.bots,

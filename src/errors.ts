@@ -92,6 +92,8 @@ export type ListenErrorCode =
   | "address-not-available"
   | "permission-denied"
   | "host-not-found"
+  | "folder-not-found"
+  | "path-too-long"
   | "too-many-files"
   | "unsupported"
   | "unknown";
@@ -141,6 +143,8 @@ const LISTEN_REASONS: Record<ListenErrorCode, string> = {
   "address-not-available": "this machine has no such address",
   "permission-denied": "the permission is denied",
   "host-not-found": "the host name does not resolve",
+  "folder-not-found": "the folder of the path is not there",
+  "path-too-long": "the path of a Unix socket is too long",
   "too-many-files": "the process has too many open files",
   "unsupported": "an option cannot be had",
   "unknown": "the runtime refused",
@@ -152,6 +156,7 @@ export type ConnectErrorCode =
   | "timeout"
   | "aborted"
   | "host-not-found"
+  | "path-too-long"
   | "unreachable"
   | "too-many-files"
   | "permission-denied"
@@ -201,6 +206,7 @@ const DIAL_REASONS: Record<ConnectErrorCode, string> = {
   "timeout": "no answer came in time",
   "aborted": "the dial was aborted",
   "host-not-found": "the host name does not resolve",
+  "path-too-long": "the path of a Unix socket is too long",
   "unreachable": "the host cannot be reached",
   "too-many-files": "the process has too many open files",
   "unsupported": "an option cannot be had",

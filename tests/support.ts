@@ -4,6 +4,7 @@
 import { assertEquals } from "@std/assert";
 import {
   type CloseEvent,
+  type NeedsData,
   type Session,
   silentLogger,
   simpleBinary,
@@ -77,8 +78,12 @@ export async function startPair<ServerData = undefined, ClientData = undefined>(
   clientOptions: TcpServiceOptions<ClientData> = {},
 ): Promise<Pair<ServerData, ClientData>> {
   const common = { transport, codec: simpleBinary(), logger: silentLogger() };
-  const server = new TcpService<ServerData>({ ...common, ...serverOptions });
-  const client = new TcpService<ClientData>({ ...common, ...clientOptions });
+  const server = new TcpService<ServerData>(
+    { ...common, ...serverOptions } as TcpServiceOptions<ServerData> & NeedsData<ServerData>,
+  );
+  const client = new TcpService<ClientData>(
+    { ...common, ...clientOptions } as TcpServiceOptions<ClientData> & NeedsData<ClientData>,
+  );
   await server.start();
   await client.start();
   const { address } = await server.listen({ hostname: "127.0.0.1", port: 0 });

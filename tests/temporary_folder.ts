@@ -7,14 +7,15 @@ import { join } from "node:path";
 
 /** Declare it with `using`. */
 export class TemporaryFolder implements Disposable {
-  readonly #path = mkdtempSync(join(tmpdir(), "laster-"));
+  /** Where it is. */
+  readonly path: string = mkdtempSync(join(tmpdir(), "laster-"));
 
   /** The path of a file in it. */
   file(name: string): string {
-    return join(this.#path, name);
+    return join(this.path, name);
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#path, { recursive: true, force: true });
+    rmSync(this.path, { recursive: true, force: true });
   }
 }

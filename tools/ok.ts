@@ -12,8 +12,11 @@ interface Step {
   readonly isShown?: boolean;
 }
 
-const { exports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as { exports: Record<string, string> };
-const entryPoints = Object.values(exports);
+const { exports, workspace } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as {
+  exports: Record<string, string>;
+  workspace: string[];
+};
+const entryPoints = [...Object.values(exports), ...workspace.map((folder) => `${folder}/mod.ts`)];
 
 /** More than the test runs allow themselves. */
 const LIMIT_MS = 1_200_000;
@@ -25,9 +28,10 @@ const STEPS: readonly Step[] = [
   { name: "lint", args: ["lint"] },
   { name: "check", args: ["check"] },
   { name: "doc --lint", args: ["doc", "--lint", ...entryPoints] },
-  { name: "test --doc", args: ["test", "-A", "--doc", "mod.ts", "src"] },
+  { name: "test --doc", args: ["test", "-A", "--doc", "mod.ts", "src", ...workspace] },
   { name: "publish --dry-run", args: ["publish", "--dry-run", "--allow-dirty"] },
   ...(Deno.args.includes("--no-test") ? [] : [TEST_STEP]),
+  { name: "types", args: ["run", "-A", "tools/types.ts"], isShown: true },
   { name: "examples", args: ["run", "-A", "tools/examples.ts"], isShown: true },
 ];
 

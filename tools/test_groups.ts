@@ -23,16 +23,19 @@ export interface TestGroup {
   readonly isSingle: boolean;
 }
 
-/** Finds the test files whose path has one of `parts`, if there are any. */
-export function findTests(parts: readonly string[], folder: string = "tests"): string[] {
-  const files: string[] = [];
-  for (const entry of Deno.readDirSync(`${ROOT}/${folder}`)) {
-    const path = `${folder}/${entry.name}`;
-    if (entry.isDirectory) files.push(...findTests(parts, path));
-    else if (!entry.name.endsWith("_test.ts")) continue;
-    else if (parts.length === 0 || parts.some((part) => path.includes(part))) files.push(path);
-  }
-  return files.sort();
+/** Finds the test files, of the packages as well, whose path has one of `parts`, if there are any. */
+export function findTests(parts: readonly string[]): string[] {
+  const packages = [...Deno.readDirSync(`${ROOT}/packages`)].map(({ name }) => `packages/${name}/tests`);
+  const files = ["tests", ...packages].flatMap(findIn);
+  return files.filter((path) => parts.length === 0 || parts.some((part) => path.includes(part))).sort();
+}
+
+function findIn(folder: string): string[] {
+  return [...Deno.readDirSync(`${ROOT}/${folder}`)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return findIn(path);
+    return name.endsWith("_test.ts") ? [path] : [];
+  });
 }
 
 /** Puts `files` into groups for each runtime, the runtimes taking turns. */

@@ -14,17 +14,17 @@ import type { GroupOwner } from "./group.ts";
 /** Options of `TcpService.broadcast` and `Group.broadcast`. */
 export interface BroadcastOptions<Member> {
   /** Sessions that do not get the message. */
-  readonly except?: Member | readonly Member[];
+  readonly except?: Member | readonly Member[] | undefined;
   /** See `SendOptions.key`. */
-  readonly key?: unknown;
+  readonly key?: unknown | undefined;
   /** See `SendOptions.whenFull`. */
-  readonly whenFull?: FullPolicy;
+  readonly whenFull?: FullPolicy | undefined;
   /**
    * Whether the result lists who refused it.
    *
    * @default {false}
    */
-  readonly listRefused?: boolean;
+  readonly listRefused?: boolean | undefined;
 }
 
 /** What became of a broadcast, and who refused it. */
@@ -39,6 +39,8 @@ export interface Crowd<Member, Core extends Receiver> extends Receivers {
   values(): Iterable<Core>;
   /** The life behind a session, if it is one of these. */
   coreOf(session: Member): Core | undefined;
+  /** Throws a `TypeError` if a session that is none of these is of another service, and not just over. */
+  refuseForeign(what: string, session: Member): void;
 }
 
 /** What a service says of its messaging. */
@@ -94,6 +96,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
 
   join(name: string, session: Member): boolean {
     const core = this.#crowd.coreOf(session);
+    if (core === undefined) this.#crowd.refuseForeign("join group", session);
     return core?.state === "open" && this.groups.join(name, core);
   }
 

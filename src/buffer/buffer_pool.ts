@@ -42,27 +42,27 @@ export interface BufferPoolOptions {
    *
    * @default {[16, 128, 256, 1024, 4096]}
    */
-  readonly classes?: readonly number[];
+  readonly classes?: readonly number[] | undefined;
   /**
    * Most free buffers kept in one class, 0 or more. A buffer released above it is dropped to the garbage collector. A class
    * begins with at most 64, and takes more while its hit rate is below nine in ten.
    *
    * @default {1024}
    */
-  readonly maxFreePerClass?: number;
+  readonly maxFreePerClass?: number | undefined;
   /**
    * Most bytes kept free in all classes together, 0 or more. A buffer released above it is dropped.
    *
    * @default {8388608}
    */
-  readonly maxFreeBytes?: number;
+  readonly maxFreeBytes?: number | undefined;
   /**
    * Most bytes free and out together, 1 or more: `rent` drops free buffers of other classes to stay below it, and throws when
    * that is not enough.
    *
    * @default {Infinity}
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /**
    * Whether a handle is kept with its buffer and lent again, so that renting allocates nothing in the steady state.
    *
@@ -71,7 +71,7 @@ export interface BufferPoolOptions {
    *
    * @default {false}
    */
-  readonly recycleHandles?: boolean;
+  readonly recycleHandles?: boolean | undefined;
 }
 
 /**

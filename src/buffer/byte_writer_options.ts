@@ -28,13 +28,13 @@ export interface ByteWriterOptions {
    *
    * @default {256} or `maxBytes` if that is less
    */
-  readonly initialBytes?: number;
+  readonly initialBytes?: number | undefined;
   /**
    * Most bytes written between two `reset()`, 0 to 1 GiB.
    *
    * @default {65536} or `initialBytes` if that is more
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 /**

@@ -31,13 +31,13 @@ export interface RingBufferOptions {
    *
    * @default {1024} or `maxBytes` if that is less
    */
-  readonly initialBytes?: number;
+  readonly initialBytes?: number | undefined;
   /**
    * Most bytes held at once, a power of two up to 1 GiB.
    *
    * @default {65536} or `initialBytes` if that is more
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 /**

@@ -39,19 +39,19 @@ export interface SlabAllocatorOptions {
    *
    * @default {4096}
    */
-  readonly slotBytes?: number;
+  readonly slotBytes?: number | undefined;
   /**
    * Slots cut from one slab, 1 to 65,536.
    *
    * @default {256}
    */
-  readonly slotsPerSlab?: number;
+  readonly slotsPerSlab?: number | undefined;
   /**
    * Most slabs held at once, 1 to 4,096. When all their slots are out, `take()` answers `undefined`.
    *
    * @default {64}
    */
-  readonly maxSlabs?: number;
+  readonly maxSlabs?: number | undefined;
 }
 
 /**

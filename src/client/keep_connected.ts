@@ -4,9 +4,9 @@ import { ConnectError, messageOf, toError } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireInteger } from "../options.ts";
 import { CONNECT_NAMES, type ConnectOptions, resolveDial } from "../service/connector.ts";
-import type { ConnectSessionOptions } from "../service/serve.ts";
-import { SERVICE_NAMES } from "../service/service_options.ts";
-import { TcpService } from "../service/tcp_service.ts";
+import { type ConnectSessionOptions, makeService } from "../service/serve.ts";
+import { type NeedsData, SERVICE_NAMES } from "../service/service_options.ts";
+import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Session } from "../session/session.ts";
@@ -38,34 +38,34 @@ export interface LinkEvent<Data> {
 export interface KeepConnectedOptions<Data = undefined>
   extends Omit<ConnectSessionOptions<Data>, "retries" | "minRetryDelayMs" | "maxRetryDelayMs" | "onSend"> {
   /** A session is there: a new one each time. Send the login here. */
-  readonly onConnected?: (session: Session<Data>) => unknown;
+  readonly onConnected?: ((session: Session<Data>) => unknown) | undefined;
   /** The state has changed. */
-  readonly onState?: (event: LinkEvent<Data>) => unknown;
+  readonly onState?: ((event: LinkEvent<Data>) => unknown) | undefined;
   /**
    * Milliseconds before the second attempt in a row; doubles with each. Each pause is cut by up to half at random.
    *
    * @default {100}
    */
-  readonly minDelayMs?: number;
+  readonly minDelayMs?: number | undefined;
   /**
    * The longest pause, in milliseconds.
    *
    * @default {10000}
    */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /**
    * Milliseconds that a session must have lived for the pauses to start anew: a server that accepts and closes at once is dialled
    * ever less often, as one that refuses.
    *
    * @default {5000}
    */
-  readonly stableMs?: number;
+  readonly stableMs?: number | undefined;
   /**
    * Attempts in a row that may come to nothing, 1 or more; then it stops.
    *
    * @default {Infinity}
    */
-  readonly maxFailures?: number;
+  readonly maxFailures?: number | undefined;
 }
 
 const NAMES = {
@@ -94,7 +94,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
   constructor(options: KeepConnectedOptions<Data>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#service = new TcpService<Data>(pick(options, SERVICE_NAMES));
+    this.#service = makeService<Data>(pick(options, SERVICE_NAMES));
     options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
     this.#run = this.#keep();
   }
@@ -236,7 +236,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
  * await twice.promise;
  * ```
  */
-export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Data>): Link<Data> {
+export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Data> & NeedsData<Data>): Link<Data> {
   checkKeys("link", options, NAMES);
   const { maxFailures = Infinity } = options;
   const minDelayMs = orDefault(options.minDelayMs, DEFAULT_MIN_DELAY_MS);

@@ -69,7 +69,7 @@ export class Frame {
    * @param length How long it is, in bytes, 0 or more.
    */
   set(buffer: Uint8Array, offset: number, length: number): void {
-    // A store costs a collector more than a look, and most frames lie in the chunk that the last one was in.
+    // Skips the write barrier: `buffer` is usually unchanged.
     if (this.buffer !== buffer) this.buffer = buffer;
     this.offset = offset;
     this.length = length;

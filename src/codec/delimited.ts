@@ -17,19 +17,19 @@ export interface DelimitedOptions {
    *
    * @default {a line's end}
    */
-  readonly delimiter?: string | Uint8Array;
+  readonly delimiter?: string | Uint8Array | undefined;
   /**
    * Whether the payload includes its delimiter. `send` then takes payloads that end with it; else it adds it.
    *
    * @default {false}
    */
-  readonly keepDelimiter?: boolean;
+  readonly keepDelimiter?: boolean | undefined;
   /**
    * The longest payload, in bytes, inclusive, without its delimiter, 0 to 2^31 - 1.
    *
    * @default {65536}
    */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
 }
 
 const NAMES: Record<keyof DelimitedOptions, true> = { delimiter: true, keepDelimiter: true, maxPayloadBytes: true };

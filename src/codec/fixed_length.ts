@@ -16,7 +16,7 @@ export interface FixedLengthOptions {
    *
    * @default {undefined}
    */
-  readonly fill?: number;
+  readonly fill?: number | undefined;
 }
 
 const NAMES: Record<keyof FixedLengthOptions, true> = { frameBytes: true, fill: true };

@@ -18,45 +18,45 @@ export interface LengthPrefixedOptions {
    *
    * @default {4}
    */
-  readonly width?: LengthWidth;
+  readonly width?: LengthWidth | undefined;
   /**
    * The order of the length field's bytes.
    *
    * @default {"little"}
    */
-  readonly byteOrder?: ByteOrder;
+  readonly byteOrder?: ByteOrder | undefined;
   /**
    * Whether the length counts the header too (the bytes before the length field and the field itself).
    *
    * @default {false}
    */
-  readonly lengthIncludesHeader?: boolean;
+  readonly lengthIncludesHeader?: boolean | undefined;
   /**
    * How many bytes stand before the length field, 0 to 1,024.
    *
    * @default {0}
    */
-  readonly lengthOffset?: number;
+  readonly lengthOffset?: number | undefined;
   /**
    * What to add to the length to get the bytes behind the length field: 3 if three more header bytes follow that the
    * length does not count, negative if it counts more than what follows.
    *
    * @default {0}
    */
-  readonly lengthAdjustment?: number;
+  readonly lengthAdjustment?: number | undefined;
   /**
    * Whether the payload is the whole frame with its header. `send` then takes a whole frame too and fills in its length
    * field. Without it the bytes before the length field are skipped, and sent as zeros. Not for varints.
    *
    * @default {false}
    */
-  readonly keepHeader?: boolean;
+  readonly keepHeader?: boolean | undefined;
   /**
    * The longest payload, in bytes, inclusive, 0 to 2^31 - 1; with `keepHeader` the longest frame.
    *
    * @default {65536, or the largest that the length field can say}
    */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
   /**
    * Whether there are control frames beside the messages, by which the two ends ask each other for signs of life: for
    * `heartbeat`, `maxInFlightBytes` and `maxInFlightMs`. Both ends must have them. A control frame has four bytes of 255 in the
@@ -65,7 +65,7 @@ export interface LengthPrefixedOptions {
    *
    * @default {false}
    */
-  readonly controlFrames?: boolean;
+  readonly controlFrames?: boolean | undefined;
 }
 
 const NAMES: Record<keyof LengthPrefixedOptions, true> = {

@@ -12,7 +12,7 @@ export interface RawOptions {
    *
    * @default {65536}
    */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
 }
 
 const NAMES: Record<keyof RawOptions, true> = { maxPayloadBytes: true };

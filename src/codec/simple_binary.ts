@@ -12,7 +12,7 @@ export interface SimpleBinaryOptions {
    *
    * @default {65536}
    */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
 }
 
 const NAMES: Record<keyof SimpleBinaryOptions, true> = { maxPayloadBytes: true };

@@ -22,19 +22,19 @@ export interface TaggedOptions {
    *
    * @default {1}
    */
-  readonly tagBytes?: 1 | 2;
+  readonly tagBytes?: 1 | 2 | undefined;
   /**
    * The order of the bytes of a tag, and of a length.
    *
    * @default {"little"}
    */
-  readonly byteOrder?: ByteOrder;
+  readonly byteOrder?: ByteOrder | undefined;
   /**
    * The longest payload, in bytes, inclusive: the tag and what is behind it, without a length field, 1 to 2^31 - 1.
    *
    * @default {65536}
    */
-  readonly maxPayloadBytes?: number;
+  readonly maxPayloadBytes?: number | undefined;
 }
 
 const NAMES: Record<keyof TaggedOptions, true> = {

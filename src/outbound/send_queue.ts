@@ -114,7 +114,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     const freeBytes = Math.min(uncongestedBytes - this.#segments.queuedBytes, this.#holdback?.roomBytes ?? Infinity);
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
-    if (!cursor.take(this, payload, offset, length)) return cursor.isRefused ? "unencodable" : "closed";
+    const isTaken = cursor.take(this, payload, offset, length);
+    if (!isTaken) this.#schedule(); // It has the cursor: the next frame is written there, and nobody schedules it.
+    if (!isTaken) return cursor.isRefused ? "unencodable" : "closed";
     const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
       (!this.isWriting || (this.#holdback === undefined && !mayDrop(limits.whenFull)));
     if (isFar) return this.#schedule();

@@ -45,7 +45,7 @@ export interface SendQueueContext extends SendQueueOrigin {
   readonly scheduler: FlushScheduler;
   /** Up to so many queued bytes a send is neither refused nor congested. */
   readonly uncongestedBytes: number;
-  /** So much may wait behind a write under way and is sent in any case; -1 for nothing. Some, where every write is under way. */
+  /** Bytes that may queue behind a pending write before the drop policy applies; -1: none. Some, where every write is pending. */
   readonly writeAheadBytes: number;
   /** The broadcasts that queues have still to take. */
   readonly broadcasts: BroadcastBatch;

@@ -12,13 +12,13 @@ export interface PlayersOptions {
    *
    * @default {"displace"}
    */
-  readonly whenTaken?: "displace" | "refuse";
+  readonly whenTaken?: "displace" | "refuse" | undefined;
   /**
    * How a displaced session is closed.
    *
    * @default {{ detail: "displaced", timeoutMs: 1000 }}
    */
-  readonly close?: CloseOptions;
+  readonly close?: CloseOptions | undefined;
 }
 
 /**

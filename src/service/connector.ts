@@ -23,29 +23,29 @@ export interface ConnectOptions extends AddressOptions, SessionSettings, DialOpt
    *
    * @default {10000}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * Attempts after the first one has failed, 0 or more; `Infinity` tries for ever.
    *
    * @default {0}
    */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
   /**
    * Milliseconds before the first retry; doubles from one to the next. Each pause is cut by up to half at random.
    *
    * @default {100}
    */
-  readonly minRetryDelayMs?: number;
+  readonly minRetryDelayMs?: number | undefined;
   /**
    * The longest pause between two attempts, in milliseconds.
    *
    * @default {10000}
    */
-  readonly maxRetryDelayMs?: number;
+  readonly maxRetryDelayMs?: number | undefined;
   /** Ends the dial, and the pauses between attempts; the promise rejects with `ConnectError` `"aborted"`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Anything: comes back in `session.origin.token` and in `onConnectFailed`. */
-  readonly token?: unknown;
+  readonly token?: unknown | undefined;
 }
 
 /** Every name there is; a missing or wrong one does not compile. */
@@ -111,9 +111,13 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
   checkRange("maxRetryDelayMs", maxRetryDelayMs, minRetryDelayMs, LARGEST_TIMER_MS);
   const { signal } = options;
   checkSignal("dial", signal);
+  const address = resolveAddress(options, DEFAULT_HOSTNAME);
+  if (address.kind === "tcp" && address.port === 0) {
+    throw new RangeError("Cannot dial as port must be an integer from 1 to 65535: current value is 0");
+  }
   const signals = [signal, stopSignal].filter((one) => one !== undefined);
   return {
-    address: resolveAddress(options, DEFAULT_HOSTNAME),
+    address,
     timeoutMs,
     retries,
     minRetryDelayMs,

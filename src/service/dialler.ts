@@ -37,9 +37,9 @@ export interface ConnectAttemptFailedEvent {
 /** What the application wants to hear of dials. */
 export interface ConnectHandlers {
   /** A dial failed for good, one of `dials` or of `connect()`. */
-  readonly onConnectFailed?: (event: ConnectFailedEvent) => unknown;
+  readonly onConnectFailed?: ((event: ConnectFailedEvent) => unknown) | undefined;
   /** An attempt of a dial failed, and another follows: how a dial that retries for ever tells that nobody answers. */
-  readonly onConnectAttemptFailed?: (event: ConnectAttemptFailedEvent) => unknown;
+  readonly onConnectAttemptFailed?: ((event: ConnectAttemptFailedEvent) => unknown) | undefined;
 }
 
 /** What the dials of a service need of it. */

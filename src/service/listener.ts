@@ -5,6 +5,7 @@ import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { ListenOptions } from "../transport/socket_options.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
+import { makeWay } from "../transport/unix_socket.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
 import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 import { checkSocketOptions, listenOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
@@ -16,13 +17,13 @@ const LARGEST_BACKLOG = 65_535;
 /** Where and how to listen. The host is `"0.0.0.0"` if none is given. */
 export interface ListenerOptions extends AddressOptions, SessionSettings, ListenOptions {
   /** What it is called, in `session.origin.listener`. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * Who decides about connections that come in here, after those of the service.
    *
    * @default {[]}
    */
-  readonly admission?: readonly Admission[];
+  readonly admission?: readonly Admission[] | undefined;
 }
 
 /** Every name there is; a missing or wrong one does not compile. */
@@ -119,7 +120,14 @@ export async function openListener(
   const { name } = options;
   const place = { name, address: resolveAddress(options, DEFAULT_HOSTNAME) };
   const how = options.transport ?? transport;
-  const opened = await how.listen(place.address, accept(place), listenOptionsOf(options));
+  const listen = () => how.listen(place.address, accept(place), listenOptionsOf(options));
+  let opened: TransportListener;
+  try {
+    opened = await listen();
+  } catch (error) {
+    await makeWay(error, how, place.address);
+    opened = await listen();
+  }
   place.address = opened.address; // With the real port.
   return new Listener(opened, name, onClose);
 }

@@ -4,9 +4,14 @@ import { checkKeys, pick } from "../options.ts";
 import type { Session } from "../session/session.ts";
 import { CONNECT_NAMES, type ConnectOptions } from "./connector.ts";
 import { LISTENER_NAMES, type ListenerOptions } from "./listener.ts";
-import { SERVICE_NAMES, type TcpServiceOptions } from "./service_options.ts";
+import { type NeedsData, SERVICE_NAMES, type TcpServiceOptions } from "./service_options.ts";
 import { SETTING_NAMES } from "./session_settings.ts";
 import { TcpService } from "./tcp_service.ts";
+
+/** Makes a service of options whose `createData` was asked for before, where it is needed. */
+export function makeService<Data>(options: TcpServiceOptions<Data>): TcpService<Data> {
+  return new TcpService<Data>(options as TcpServiceOptions<Data> & NeedsData<Data>);
+}
 
 /** Where to listen, and all that a service takes. */
 export type ServeOptions<Data = undefined> = Omit<TcpServiceOptions<Data>, "listeners"> & ListenerOptions;
@@ -43,11 +48,13 @@ const SESSION_NAMES = { ...OF_SERVICE, ...CONNECT_NAMES };
  * assertEquals(new TextDecoder().decode(await session.receive()), "hello");
  * ```
  */
-export async function serve<Data = undefined>(options: ServeOptions<Data>): Promise<TcpService<Data>> {
+export async function serve<Data = undefined>(
+  options: ServeOptions<Data> & NeedsData<Data>,
+): Promise<TcpService<Data>> {
   checkKeys("service", options, { ...SERVICE_NAMES, ...LISTENER_NAMES });
   // What both have is the service's: its only listener is told the same.
   const listener = pick(options, LISTENER_NAMES, SERVICE_NAMES) as ListenerOptions;
-  const service = new TcpService<Data>({ ...pick(options, SERVICE_NAMES), listeners: [listener] });
+  const service = makeService<Data>({ ...pick(options, SERVICE_NAMES), listeners: [listener] });
   await service.start();
   return service;
 }
@@ -72,9 +79,11 @@ export async function serve<Data = undefined>(options: ServeOptions<Data>): Prom
  * await session.close();
  * ```
  */
-export async function connect<Data = undefined>(options: ConnectSessionOptions<Data>): Promise<Session<Data>> {
+export async function connect<Data = undefined>(
+  options: ConnectSessionOptions<Data> & NeedsData<Data>,
+): Promise<Session<Data>> {
   checkKeys("session", options, SESSION_NAMES);
-  const service = new TcpService<Data>(pick(options, SERVICE_NAMES));
+  const service = makeService<Data>(pick(options, SERVICE_NAMES));
   await service.start();
   try {
     const session = await service.connect(pick(options, CONNECT_NAMES, SETTING_NAMES) as ConnectOptions);

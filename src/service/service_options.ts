@@ -52,34 +52,34 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    *
    * @default {lengthPrefixed()}
    */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
   /** Listeners that `start()` opens. More can be opened by `listen()`. */
-  readonly listeners?: readonly ListenerOptions[];
+  readonly listeners?: readonly ListenerOptions[] | undefined;
   /** Dials that `start()` begins and does not wait for. More can be made by `connect()`. */
-  readonly dials?: readonly ConnectOptions[];
+  readonly dials?: readonly ConnectOptions[] | undefined;
   /** Makes the `data` of each session, given where it comes from: the listener, or the dial with its token. */
-  readonly createData?: (origin: SessionOrigin, remoteAddress: Address) => Data;
+  readonly createData?: ((origin: SessionOrigin, remoteAddress: Address) => Data) | undefined;
   /**
    * Who decides about connections that come in, besides `maxConnections`; asked in this order, those of a listener last.
    *
    * @default {[]}
    */
-  readonly admission?: readonly Admission[];
+  readonly admission?: readonly Admission[] | undefined;
   /**
    * Who hears of what happens, beside the handlers and isolated from them and from each other: metrics, traces, a guard.
    *
    * @default {[]}
    */
-  readonly observers?: readonly ServiceObserver[];
+  readonly observers?: readonly ServiceObserver[] | undefined;
   /** A connection came and was refused: there are too many, an admission said so, or the service stops. */
-  readonly onConnectionRefused?: (event: RefusedEvent) => unknown;
+  readonly onConnectionRefused?: ((event: RefusedEvent) => unknown) | undefined;
   /**
    * What a refused peer is told before it is closed, as one message of the codec: "server full", say. Up to 256 peers at a time
    * have a second to read it; others are closed at once.
    *
    * @default {undefined, which is nothing}
    */
-  readonly refusalMessage?: Uint8Array;
+  readonly refusalMessage?: Uint8Array | undefined;
   /**
    * Sessions at the same time, accepted and dialled, 1 to 2^31 - 1, or as many as the process has file descriptors for, less a
    * sixteenth (64 at least), if those are fewer and the runtime lets it be known. A connection over it is closed at once and
@@ -87,19 +87,19 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    *
    * @default {10000}
    */
-  readonly maxConnections?: number;
+  readonly maxConnections?: number | undefined;
   /**
    * Dials at the same time, 1 to 2^31 - 1. `connect()` over it rejects with a `ConnectError` `"limit"`.
    *
    * @default {1024}
    */
-  readonly maxDials?: number;
+  readonly maxDials?: number | undefined;
   /**
    * Groups that have members at the same time, 1 to 2^31 - 1. Joining one more throws a `RangeError`.
    *
    * @default {65536}
    */
-  readonly maxGroups?: number;
+  readonly maxGroups?: number | undefined;
   /**
    * The buffer pool; `maxBytes` bounds what all sessions together have queued, half received, or held while they do not listen.
    * From half of it on, the sessions that hold most, and more than their share, are cut with `"over-budget"`. Where
@@ -108,32 +108,36 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    *
    * @default {ten classes from 256 bytes to 4 MiB, at most 64 MiB kept, at most 1 GiB in all}
    */
-  readonly pool?: BufferPoolOptions;
+  readonly pool?: BufferPoolOptions | undefined;
   /**
    * How to listen and dial.
    *
    * @default {defaultTransport()}
    */
-  readonly transport?: Transport;
+  readonly transport?: Transport | undefined;
   /**
    * Where time comes from.
    *
    * @default {systemClock()}
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * Where faults of handlers are reported.
    *
    * @default {consoleLogger()}
    */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /**
    * Random numbers from 0 to below 1, for the jitter of retries.
    *
    * @default {Math.random}
    */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
+
+/** Has `createData` given where the data of a session is never undefined: else a handler would find none. */
+export type NeedsData<Data> = undefined extends Data ? unknown
+  : { readonly createData: (origin: SessionOrigin, remoteAddress: Address) => Data };
 
 /** Every name there is; a missing or wrong one does not compile. */
 export const SERVICE_NAMES: Record<keyof TcpServiceOptions, true> = {
@@ -249,7 +253,7 @@ export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): R
     maxFreeBytes: POOL_MAX_FREE_BYTES,
     maxBytes: POOL_MAX_BYTES,
     recycleHandles: true,
-    ...options.pool,
+    ...Object.fromEntries(Object.entries(options.pool ?? {}).filter(([, value]) => value !== undefined)),
   };
   for (const listener of options.listeners ?? []) checkListenerOptions(listener);
   for (const dial of options.dials ?? []) resolveDial(dial);

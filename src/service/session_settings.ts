@@ -9,9 +9,9 @@ import type { Transport } from "../transport/transport.ts";
 /** What a listener or a dial may have of its own; what it does not name is as the service's options say. */
 export interface SessionSettings extends Omit<SessionLimits, "turnMs" | "flush" | "flushIntervalMs"> {
   /** How frames are cut and made. A broadcast is encoded for each session whose codec is not that of the service. */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
   /** How to listen or dial. */
-  readonly transport?: Transport;
+  readonly transport?: Transport | undefined;
 }
 
 /** Every name there is; a missing or wrong one does not compile. */

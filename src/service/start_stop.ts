@@ -13,7 +13,7 @@ export interface StopOptions {
    *
    * @default {10000}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What a stop came to. */

@@ -22,7 +22,12 @@ import { deriveSessionContext, makeSessionContext, type ServiceContext } from ".
 import { type BroadcastOptions, type BroadcastReport, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork } from "./pending_work.ts";
 import { encodeLastWord } from "./refusals.ts";
-import { type ResolvedServiceOptions, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
+import {
+  type NeedsData,
+  type ResolvedServiceOptions,
+  resolveServiceOptions,
+  type TcpServiceOptions,
+} from "./service_options.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats, takeServiceStats } from "./service_stats.ts";
 import { guardRefused } from "./refused_messages.ts";
 import { SessionKeeper } from "./session_keeper.ts";
@@ -79,7 +84,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @throws {TypeError} if an option has an unknown name or a wrong type.
    * @throws {RangeError} if a number is out of range.
    */
-  constructor(options: TcpServiceOptions<Data> = {}) {
+  constructor(options: TcpServiceOptions<Data> & NeedsData<Data> = {} as TcpServiceOptions<Data> & NeedsData<Data>) {
     this.#options = options;
     this.#resolved = resolveServiceOptions(options);
     this.#transport = options.transport ?? defaultTransport({ clock: options.clock });

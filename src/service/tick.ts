@@ -12,13 +12,13 @@ export interface TickOptions {
    *
    * @default {5}
    */
-  readonly maxCatchUp?: number;
+  readonly maxCatchUp?: number | undefined;
   /**
    * Told of what a step throws, or rejects with. The next step comes all the same.
    *
    * @default {undefined: the error is thrown out of the timer, which ends the process as any other error that nobody takes}
    */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
 /** What a step is told. */

@@ -16,26 +16,28 @@ import type { Session } from "./session.ts";
  */
 export interface SessionHandlers<Data> {
   /** The session is open. Messages wait until it returns, or its promise settles. */
-  readonly onOpen?: (session: Session<Data>) => unknown;
+  readonly onOpen?: ((session: Session<Data>) => unknown) | undefined;
   /** A message came. Give this or `onMessageRange`, not both. */
-  readonly onMessage?: (session: Session<Data>, payload: Uint8Array) => unknown;
+  readonly onMessage?: ((session: Session<Data>, payload: Uint8Array) => unknown) | undefined;
   /**
    * A message came, as a range of an array: the form that makes no view, for servers that count nanoseconds. The payload
    * is `buffer[offset]` up to `buffer[offset + length - 1]`. The array may be a Buffer on Node and Bun, whose `slice()` does
    * not copy.
    */
-  readonly onMessageRange?: (session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown;
+  readonly onMessageRange?:
+    | ((session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown)
+    | undefined;
   /** Bytes came, as the socket gave them, before the codec sees them; valid during the call. To watch, not to answer. */
-  readonly onChunk?: (session: Session<Data>, chunk: Uint8Array) => void;
+  readonly onChunk?: ((session: Session<Data>, chunk: Uint8Array) => void) | undefined;
   /** The system took bytes; at most once a turn and session. Does not wait for a message handler that is running. */
-  readonly onSend?: (session: Session<Data>, sent: SentEvent) => void;
+  readonly onSend?: ((session: Session<Data>, sent: SentEvent) => void) | undefined;
   /**
    * A session did not take a broadcast; called behind it, with what `send` would have answered. The payload is valid during the
    * call.
    */
-  readonly onRefused?: (session: Session<Data>, payload: Uint8Array, result: SendResult) => unknown;
+  readonly onRefused?: ((session: Session<Data>, payload: Uint8Array, result: SendResult) => unknown) | undefined;
   /** The peer has ended its side, under `allowHalfOpen`: no message comes any more, and what is sent still goes out. */
-  readonly onEnd?: (session: Session<Data>) => unknown;
+  readonly onEnd?: ((session: Session<Data>) => unknown) | undefined;
   /** The session is over: comes exactly once for every `onOpen`, and nothing after it. */
-  readonly onClose?: (session: Session<Data>, event: CloseEvent) => unknown;
+  readonly onClose?: ((session: Session<Data>, event: CloseEvent) => unknown) | undefined;
 }

@@ -20,21 +20,21 @@ export interface HeartbeatOptions {
    *
    * @default {15000}
    */
-  readonly intervalMs?: number;
+  readonly intervalMs?: number | undefined;
   /**
    * Milliseconds after a ping without a byte from the peer, after which the session is closed, 1 to 2^31 - 1; late by up to a
    * quarter, or of the interval if that is shorter.
    *
    * @default {10000}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * The message that asks, for codecs without a `ping` of their own. The peer's application answers each with a message of its
    * own, and the handler of that calls `session.acknowledge()`.
    *
    * @default {undefined, which is the ping of the codec}
    */
-  readonly message?: Uint8Array;
+  readonly message?: Uint8Array | undefined;
 }
 
 /** The same with every default filled in. */

@@ -15,7 +15,7 @@ import type { TurnTaker } from "../waiting_line.ts";
 
 /** So many bytes of a heavy talker, and light ones get a turn, if there are any: two 64 KiB frames take 60 us. */
 const BYTES_PER_TURN = 131_072;
-/** A chunk below this is a light talker's, which makes way for nobody. */
+/** A session that is sent chunks below this is a light talker: it never yields for the sake of others. */
 const LIGHT_BYTES = 16_384;
 /** Past the end of any chunk. */
 const NEVER = 2 ** 31 - 1;

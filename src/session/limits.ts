@@ -34,37 +34,37 @@ export interface SessionLimits {
    *
    * @default {532480, or eight of the codec's longest frames}
    */
-  readonly highWaterMarkBytes?: number;
+  readonly highWaterMarkBytes?: number | undefined;
   /**
    * Queued bytes down to which the queue must shrink before `drained()` resolves, 0 to `highWaterMarkBytes`.
    *
    * @default {half of highWaterMarkBytes}
    */
-  readonly lowWaterMarkBytes?: number;
+  readonly lowWaterMarkBytes?: number | undefined;
   /**
    * Queued frames above which `send` answers `"congested"`, 0 to `maxQueuedFrames - 1`.
    *
    * @default {half of maxQueuedFrames}
    */
-  readonly highWaterMarkFrames?: number;
+  readonly highWaterMarkFrames?: number | undefined;
   /**
    * Queued frames down to which the queue must shrink before `drained()` resolves, 0 to `highWaterMarkFrames`.
    *
    * @default {half of highWaterMarkFrames}
    */
-  readonly lowWaterMarkFrames?: number;
+  readonly lowWaterMarkFrames?: number | undefined;
   /**
    * Queued bytes above which `send` answers `"full"`; at least one longest frame more than `highWaterMarkBytes`.
    *
    * @default {twice highWaterMarkBytes, or more if one longest frame needs it}
    */
-  readonly maxQueuedBytes?: number;
+  readonly maxQueuedBytes?: number | undefined;
   /**
    * Queued frames above which `send` answers `"full"`, 1 to 2^31 - 1.
    *
    * @default {65536}
    */
-  readonly maxQueuedFrames?: number;
+  readonly maxQueuedFrames?: number | undefined;
   /**
    * What happens to a message when the queue is at `maxQueuedBytes` or `maxQueuedFrames`, for the peer does not read:
    * - `"refuse"`: `send` answers `"full"`.
@@ -79,7 +79,7 @@ export interface SessionLimits {
    *
    * @default {"refuse"}
    */
-  readonly whenFull?: FullPolicy;
+  readonly whenFull?: FullPolicy | undefined;
   /**
    * Whether a peer is not read from while its queue is full, once a handler of its session, or a loop over its messages, was
    * told `"full"`: until the queue has shrunk as for `drained()`. So a peer that asks and does not read costs nothing, whatever
@@ -87,7 +87,7 @@ export interface SessionLimits {
    *
    * @default {true}
    */
-  readonly pauseWhenFull?: boolean;
+  readonly pauseWhenFull?: boolean | undefined;
   /**
    * Bytes that the peer may have still to read, framing included, 0 for no bound, at most 2^31 - 1. What is sent beyond that waits
    * here, as if the peer took no more, and what is outdated by then is dropped as `whenFull` says: without it some megabytes lie
@@ -96,14 +96,14 @@ export interface SessionLimits {
    *
    * @default {0}
    */
-  readonly maxInFlightBytes?: number;
+  readonly maxInFlightBytes?: number | undefined;
   /**
    * The same in milliseconds: for how long messages go out to a peer that does not read, 0 for no bound, at most 2^31 - 1. Some
    * round trips at the least, for else the pings keep the messages waiting.
    *
    * @default {0}
    */
-  readonly maxInFlightMs?: number;
+  readonly maxInFlightMs?: number | undefined;
   /**
    * Asks the peer for signs of life, so that one that is quiet is told from one that is gone, and that is gone is found before
    * `idleTimeoutMs`; measures `session.stats.roundTripMs`. Needs a codec with control frames on both ends
@@ -112,7 +112,7 @@ export interface SessionLimits {
    *
    * @default {undefined, which is none}
    */
-  readonly heartbeat?: HeartbeatOptions;
+  readonly heartbeat?: HeartbeatOptions | undefined;
   /**
    * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. It is never
    * early, and on the clock of the machine late by a twentieth, or 30 ms. While the peer is not listened to, as a handler
@@ -120,7 +120,7 @@ export interface SessionLimits {
    *
    * @default {120000}
    */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
   /**
    * Milliseconds that an orderly end waits for the queue to empty, the peer to end and a running handler to finish,
    * before the connection is cut; counted from the last byte of the queue that the peer took, at most 12 times over. After a
@@ -129,7 +129,7 @@ export interface SessionLimits {
    *
    * @default {5000}
    */
-  readonly closeTimeoutMs?: number;
+  readonly closeTimeoutMs?: number | undefined;
   /**
    * Whether a session stays open once the peer has ended its side between frames: `onEnd` is called, loops over the messages
    * end, and what is sent still goes out until the session is closed. Bytes that the peer takes then count for the idle
@@ -137,13 +137,13 @@ export interface SessionLimits {
    *
    * @default {false}
    */
-  readonly allowHalfOpen?: boolean;
+  readonly allowHalfOpen?: boolean | undefined;
   /**
    * Frames that one session handles before the others get their turn, 1 to 2^31 - 1.
    *
    * @default {1024}
    */
-  readonly framesPerTurn?: number;
+  readonly framesPerTurn?: number | undefined;
   /**
    * Milliseconds that one session handles frames before the others get their turn, 0 for as long as it takes, at most
    * 2^31 - 1. A handler is not interrupted: the turn ends behind the one that is running. Sessions that wait for their next
@@ -151,7 +151,7 @@ export interface SessionLimits {
    *
    * @default {4}
    */
-  readonly turnMs?: number;
+  readonly turnMs?: number | undefined;
   /**
    * Milliseconds that a handler's promise may take until the session closes with `"handler-timeout"`, 0 for ever, at most
    * 2^31 - 1. Recommended wherever handlers wait for anything: one that never ends keeps its session, and what it holds. A loop
@@ -159,7 +159,7 @@ export interface SessionLimits {
    *
    * @default {0}
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs?: number | undefined;
   /**
    * When what is sent goes out:
    * - `"turn"`: at the end of the handler that sends it; outside of handlers, at the end of the turn of the event loop.
@@ -171,21 +171,23 @@ export interface SessionLimits {
    *
    * @default {"turn", or "interval" if there is a flushIntervalMs}
    */
-  readonly flush?: FlushMode;
+  readonly flush?: FlushMode | undefined;
   /**
    * Milliseconds from the first message that waits to the flush of all that were sent meanwhile, under `flush: "interval"`, 1 to
    * 2^31 - 1; 0 for none.
    *
    * @default {0}
    */
-  readonly flushIntervalMs?: number;
+  readonly flushIntervalMs?: number | undefined;
 }
 
 /** Limits with every default filled in. */
-export type ResolvedSessionLimits = Required<Omit<SessionLimits, "heartbeat">> & {
-  /** How peers are asked for signs of life. */
-  readonly heartbeat: ResolvedHeartbeat | undefined;
-};
+export type ResolvedSessionLimits =
+  & { readonly [Name in Exclude<keyof SessionLimits, "heartbeat">]-?: NonNullable<SessionLimits[Name]> }
+  & {
+    /** How peers are asked for signs of life. */
+    readonly heartbeat: ResolvedHeartbeat | undefined;
+  };
 
 /**
  * Checks limits and fills in the defaults.

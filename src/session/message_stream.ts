@@ -18,9 +18,9 @@ export interface ReceiveOptions {
    *
    * @default {0}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Ends the wait; the promise then rejects with its reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const RECEIVE_NAMES: Record<keyof ReceiveOptions, true> = { timeoutMs: true, signal: true };

@@ -8,7 +8,7 @@ import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, refuseRange, type SendResult } from "../outbound/send_result.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
-import { checkCloseOptions, type CloseOptions, type SendOptions } from "./session_options.ts";
+import { checkCloseOptions, checkFlush, type CloseOptions, type SendOptions } from "./session_options.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 
 /** A session that a listener accepted. */
@@ -106,6 +106,12 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     return this.#core.queue.queuedBytes;
   }
 
+  /** Bytes of a message that has begun and is not whole; 0 while the session is not read from. */
+  get unfinishedBytes(): number {
+    const { inbox, isInputPaused } = this.#core;
+    return isInputPaused || !inbox.isInsideFrame ? 0 : inbox.tailBytes;
+  }
+
   /** A snapshot of the session's counters. */
   get stats(): SessionStats {
     return takeStats(this.#core);
@@ -157,7 +163,10 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     const isDown = options?.whenFull === undefined && core.queue.hasCursor &&
       core.cursor.take(core.queue, payload, 0, length);
     const result = isDown ? "queued" : core.send(payload, 0, length, options?.key, checkPolicy(options?.whenFull));
-    if (options?.flush !== "now") return result;
+    if (options?.flush !== "now") {
+      if (options?.flush !== undefined) checkFlush(options.flush);
+      return result;
+    }
     core.queue.flush();
     return result === "queued" && core.queue.queuedBytes === 0 ? "sent" : result;
   }

@@ -13,35 +13,43 @@ export interface SendOptions {
    *
    * @default {"batch"}
    */
-  readonly flush?: "batch" | "now";
+  readonly flush?: "batch" | "now" | undefined;
   /**
    * What happens to this message while the peer does not read: see `SessionLimits.whenFull`. A message under a policy that does
    * not drop is never dropped for another: a chat line does not fall to positions.
    *
    * @default {that of the session}
    */
-  readonly whenFull?: FullPolicy;
+  readonly whenFull?: FullPolicy | undefined;
   /**
    * What the message is about, under `"latest-per-key"`: it takes the place of a message with the same key (as of a
    * `Map`) that still waits for the peer. Ignored under other policies.
    *
    * @default {undefined, which is no key}
    */
-  readonly key?: unknown;
+  readonly key?: unknown | undefined;
+}
+
+/** Refuses what is no time to send at. */
+export function checkFlush(flush: unknown): void {
+  if (flush === "batch" || flush === "now") return;
+  throw new TypeError(
+    `Cannot send payload as flush must be one of batch, now: current value is ${describeValue(flush)}`,
+  );
 }
 
 /** Options of {@linkcode Session.close}. */
 export interface CloseOptions {
   /** Why, in a word: `"kicked"`. Comes back in the close event, and is not sent. */
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   /** Sent before the end, behind all that is queued: a kick with its reason. */
-  readonly message?: Uint8Array;
+  readonly message?: Uint8Array | undefined;
   /**
    * Milliseconds after which the session is gone, however much the peer talks, or does not read; 0 to 2^31 - 1.
    *
    * @default {undefined: `closeTimeoutMs` counts, from the last byte that the peer took}
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
 }
 
 const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, message: true, timeoutMs: true };

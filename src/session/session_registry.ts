@@ -74,6 +74,12 @@ export class SessionRegistry<Data> {
     return core?.session === session ? core : undefined;
   }
 
+  /** A session that is none of these is over, or of another service: that is a mistake. */
+  refuseForeign(what: string, { id, state }: Session<Data>): void {
+    if (state === "closed") return;
+    throw new TypeError(`Cannot ${what} as a session must be of the same service: current value is session ${id}`);
+  }
+
   /** Removes a session that is over, and keeps what it counted. */
   remove(core: SessionCore<Data>, event: CloseEvent): void {
     const { reason } = event;

@@ -25,19 +25,19 @@ export interface CompressionOptions {
    *
    * @default {65536}
    */
-  readonly maxInflatedBytes?: number;
+  readonly maxInflatedBytes?: number | undefined;
   /**
    * Payloads below this, in bytes, go out as they are.
    *
    * @default {128}
    */
-  readonly leastBytes?: number;
+  readonly leastBytes?: number | undefined;
   /**
    * How hard to try, 1 (fast) to 9.
    *
    * @default {1}
    */
-  readonly level?: number;
+  readonly level?: number | undefined;
 }
 
 const NAMES: Record<keyof CompressionOptions, true> = { maxInflatedBytes: true, leastBytes: true, level: true };

@@ -26,11 +26,11 @@ export type Address = TcpAddress | UnixAddress;
 /** Where to listen or dial: a host and port, or the path of a Unix socket. */
 export interface AddressOptions {
   /** The host name or IP address; `"::"` listens on IPv6 and IPv4 both. */
-  readonly hostname?: string;
+  readonly hostname?: string | undefined;
   /** The port, 0 to 65,535. 0 lets the system choose one to listen on. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** The path of a Unix socket, instead of host and port. */
-  readonly path?: string;
+  readonly path?: string | undefined;
 }
 
 /**
@@ -125,12 +125,18 @@ export function formatAddress(address: Address): string {
     : `${address.hostname}:${address.port}`;
 }
 
+/** What a system has room for, on Linux; macOS has four bytes less. */
+const LONGEST_PATH_BYTES = 107;
+
 /**
- * Says whether a path has a NUL: Bun takes what is in front of it, and would listen or dial elsewhere.
+ * Says why the path of a Unix socket cannot be one: runtimes differ in it, and Bun and Node cut some short, and would listen or
+ * dial elsewhere.
  *
  * @param address Where to listen or dial.
- * @returns Whether it is no address.
+ * @returns `"has-nul"`, `"too-long"`, or undefined if nothing is wrong with it.
  */
-export function isCutShort(address: Address): boolean {
-  return address.kind === "unix" && address.path.includes("\0");
+export function findPathFault(address: Address): "has-nul" | "too-long" | undefined {
+  if (address.kind !== "unix") return undefined;
+  if (address.path.includes("\0")) return "has-nul";
+  return new TextEncoder().encode(address.path).length > LONGEST_PATH_BYTES ? "too-long" : undefined;
 }

@@ -4,7 +4,7 @@
 import { systemClock } from "../clock.ts";
 import { ConnectionError, ListenError } from "../errors.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
-import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.ts";
+import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { BUN_CAPABILITIES } from "./capabilities.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { BunCollector } from "./bun_collector.ts";
@@ -134,7 +134,6 @@ async function listenBun(
   { ipv6Only = false, noDelay = true, reusePort = false }: ListenOptions,
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
-  if (isCutShort(address)) throw new ListenError("address-not-available", formatAddress(address));
   try {
     const where = address.kind === "tcp"
       ? { hostname: await resolveHost(address.hostname, formatAddress(address)), port: address.port }

@@ -3,10 +3,7 @@
 import { deferTurn } from "../defer.ts";
 import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
-/**
- * A read of this much may be one of many for which the data waits already. With half of it four frames of 4 KiB were one,
- * and cost 1.25 times as much as by hand, now 1.03.
- */
+/** A read of this much, in bytes, may be one of many for which the data waits already. */
 const BULK_BYTES = 32_768;
 /** What heavy talkers may read until they pause: a fifth of a millisecond's work. */
 const BYTES_A_TURN = 524_288;

@@ -15,9 +15,9 @@ const LISTEN_CODES: Record<string, ListenErrorCode> = {
   AddrInUse: "address-in-use",
   EADDRNOTAVAIL: "address-not-available",
   AddrNotAvailable: "address-not-available",
-  EINVAL: "address-not-available", // Deno's node:net; a Unix path that is too long, too.
-  ENOENT: "address-not-available",
-  NotFound: "address-not-available",
+  EINVAL: "address-not-available", // Deno's node:net.
+  ENOENT: "folder-not-found",
+  NotFound: "folder-not-found",
   EACCES: "permission-denied",
   EPERM: "permission-denied",
   PermissionDenied: "permission-denied",
@@ -47,7 +47,7 @@ const DIAL_CODES: Record<string, ConnectErrorCode> = {
   EAI_AGAIN: "host-not-found",
   URIError: "host-not-found", // Deno, for a name with characters that no host name has.
   ERR_INVALID_ARG_VALUE: "host-not-found", // Node, for a name with a NUL.
-  EINVAL: "unreachable", // A Unix path that is too long, or has a NUL.
+  EINVAL: "unreachable", // A Unix path that has a NUL.
   RangeError: "refused", // Deno, for port 0.
   EHOSTUNREACH: "unreachable",
   ENETUNREACH: "unreachable",

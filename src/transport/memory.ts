@@ -16,15 +16,15 @@ const FIRST_FREE_PORT = 49_152;
 /** Options of {@linkcode memoryTransport}. */
 export interface MemoryTransportOptions {
   /** How the accepting ends misbehave. */
-  readonly acceptScript?: MemoryScript;
+  readonly acceptScript?: MemoryScript | undefined;
   /** How the dialling ends misbehave. */
-  readonly dialScript?: MemoryScript;
+  readonly dialScript?: MemoryScript | undefined;
   /**
    * Hosts (or Unix paths) that never answer a dial.
    *
    * @default {[]}
    */
-  readonly silentHosts?: readonly string[];
+  readonly silentHosts?: readonly string[] | undefined;
 }
 
 /**

@@ -6,11 +6,11 @@ import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import { connect, createServer, isIP, Socket } from "node:net";
 import { systemClock } from "../clock.ts";
-import { ConnectError, ConnectionError, ListenError } from "../errors.ts";
+import { ConnectionError, ListenError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
 import { isRuntime } from "../runtime_name.ts";
 import { guardAccepts } from "./accept_guard.ts";
-import { type Address, formatAddress, isCutShort, tcpAddress } from "./address.ts";
+import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { NODE_CAPABILITIES } from "./capabilities.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { Delivery } from "./delivery.ts";
@@ -88,7 +88,6 @@ async function listenNode(
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
-  if (isCutShort(address)) throw new ListenError("address-not-available", text);
   if (!mayUseNetwork()) throw new ListenError("permission-denied", text);
   const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false } = options;
   const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true }, (socket: NodeSocket) => {
@@ -144,10 +143,6 @@ export function connectNode(
   const { promise, resolve, reject } = Promise.withResolvers<Connection>();
   if (signal?.aborted) {
     reject(toConnectError(abortError(), text));
-    return promise;
-  }
-  if (isCutShort(address)) {
-    reject(new ConnectError("unreachable", text));
     return promise;
   }
   const where = address.kind === "tcp"

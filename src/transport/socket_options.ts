@@ -1,7 +1,7 @@
 // The options of listening and dialling, and the refusal of those that a transport lacks. Runtime neutral.
 
 import { ConnectError, ListenError } from "../errors.ts";
-import { type Address, formatAddress } from "./address.ts";
+import { type Address, findPathFault, formatAddress } from "./address.ts";
 import type { TransportCapabilities } from "./capabilities.ts";
 import type { Transport } from "./transport.ts";
 
@@ -17,14 +17,14 @@ export interface SocketOptions {
    *
    * @default {after 60 s where the delay can be set, as of the system else}
    */
-  readonly keepAlive?: boolean | { readonly delayMs: number };
+  readonly keepAlive?: boolean | { readonly delayMs: number } | undefined;
   /**
    * Whether small writes leave at once (`TCP_NODELAY`). False lets the system hold them back until the peer has acknowledged
    * those before (Nagle's algorithm): fewer packets, up to 40 ms later.
    *
    * @default {true}
    */
-  readonly noDelay?: boolean;
+  readonly noDelay?: boolean | undefined;
 }
 
 /** Options of {@linkcode Transport.listen}. */
@@ -34,39 +34,39 @@ export interface ListenOptions extends SocketOptions {
    *
    * @default {4096}
    */
-  readonly backlog?: number;
+  readonly backlog?: number | undefined;
   /**
    * Whether a listener on an IPv6 address takes IPv6 only; `"::"` takes both else. Bun, and `node:net` on Node.
    *
    * @default {false}
    */
-  readonly ipv6Only?: boolean;
+  readonly ipv6Only?: boolean | undefined;
   /**
    * Whether other processes may listen on the same address, and the system spreads the connections (`SO_REUSEPORT`; Linux).
    * Bun, and `node:net` everywhere: on Deno that is `nodeTransport()`.
    *
    * @default {false}
    */
-  readonly reusePort?: boolean;
+  readonly reusePort?: boolean | undefined;
 }
 
 /** Options of {@linkcode Transport.connect}. */
 export interface DialOptions extends SocketOptions {
   /** Ends the dial; the promise rejects with `ConnectError` `"aborted"`. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /**
    * The IP address to dial from. Through `node:net`, so not by Deno's transport.
    *
    * @default {the system's choice}
    */
-  readonly localAddress?: string;
+  readonly localAddress?: string | undefined;
 }
 
 /** The capabilities that an option asks for. */
 type Wish = readonly [option: string, capability: keyof TransportCapabilities];
 
 /**
- * Refuses to listen with what the transport lacks.
+ * Refuses to listen with what the transport lacks, or where no socket can be.
  *
  * @param transport How.
  * @param address Where.
@@ -80,10 +80,13 @@ export function checkListen(transport: Described, address: Address, options: Lis
   if (reusePort) wishes.push(["reusePort", "reusePort"]);
   const cause = findMissing(transport, address, wishes);
   if (cause !== undefined) throw new ListenError("unsupported", formatAddress(address), { cause });
+  const fault = findPathFault(address);
+  if (fault === undefined) return;
+  throw new ListenError(fault === "too-long" ? "path-too-long" : "address-not-available", formatAddress(address));
 }
 
 /**
- * Refuses to dial with what the transport lacks.
+ * Refuses to dial with what the transport lacks, or where no socket can be.
  *
  * @param transport How.
  * @param address Where to.
@@ -95,6 +98,9 @@ export function checkDial(transport: Described, address: Address, options: DialO
   if (options.localAddress !== undefined) wishes.push(["localAddress", "localAddress"]);
   const cause = findMissing(transport, address, wishes);
   if (cause !== undefined) throw new ConnectError("unsupported", formatAddress(address), { cause });
+  const fault = findPathFault(address);
+  if (fault === undefined) return;
+  throw new ConnectError(fault === "too-long" ? "path-too-long" : "unreachable", formatAddress(address));
 }
 
 /** What of a transport is looked at. */

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { delimited, type SendResult, type Session } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
-import { bytes, startPair, text, until } from "../support.ts";
+import { bytes, startPair, text, transportsHere, turn, until } from "../support.ts";
 
 test("broadcast() lists who refused it if asked, and tells onRefused", async () => {
   const told: [number, string, SendResult][] = [];
@@ -65,3 +65,22 @@ test("broadcast() and send() refuse a policy that is none", async () => {
   assertThrows(() => far.send(bytes("x"), options), TypeError, "drop-oldest");
   assertThrows(() => pair.server.broadcast(bytes("x"), options), TypeError, "drop-oldest");
 });
+
+for (const { name, make } of transportsHere()) {
+  test(`what is sent behind a refused message, and nothing else, arrives, over ${name}`, async () => {
+    const heard: string[] = [];
+    await using pair = await startPair(make(), { codec: delimited() }, {
+      codec: delimited(),
+      onMessage: (_session, line) => void heard.push(text(line)),
+    });
+    const { far } = await pair.connect();
+    for (const word of ["one", "two", "three"]) {
+      assertEquals(far.send(bytes("a\nb")), "unencodable", "the first of its turn");
+      assertEquals(far.send(bytes(word)), "queued");
+      await until(() => heard.at(-1) === word, `${word} is there`);
+      assertEquals(far.send(bytes("a\nb")), "unencodable", "alone in its turn");
+      await turn();
+      assertEquals([far.queuedBytes, far.stats.queuedFrames], [0, 0]);
+    }
+  });
+}

@@ -2,6 +2,7 @@
 
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
+import { equals } from "@std/bytes";
 import { copyBytes } from "../../src/buffer/copy_bytes.ts";
 
 const GUARD = 170;
@@ -27,7 +28,7 @@ function checkAllLengths(source: Uint8Array): void {
           copyBytes(source, from, target, to, length);
           const expected = new Uint8Array(160).fill(GUARD);
           expected.set(source.subarray(from, from + length), to);
-          assertEquals(target.every((byte, index) => byte === expected[index]), true, `${length} bytes ${from} ${to}`);
+          assertEquals(equals(target, expected), true, `${length} bytes ${from} ${to}`);
         }
       }
     }

@@ -1,12 +1,13 @@
 // Tests of delimited(). Runtime neutral.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import test from "node:test";
 import { delimited, Frame, FrameError } from "@laster/net";
 import { check } from "../property.ts";
 import { assertRefusesOptions } from "./refused_options.ts";
-import { assertMessages, concat, encodeFrame, forEveryCut, pattern, readStream } from "./streams.ts";
+import { assertMessages, encodeFrame, forEveryCut, pattern, readStream } from "./streams.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 

@@ -1,10 +1,11 @@
 // Tests of fixedLength(). Runtime neutral.
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import test from "node:test";
 import { fixedLength, FrameError } from "@laster/net";
 import { assertRefusesOptions } from "./refused_options.ts";
-import { assertMessages, concat, encodeFrame, forEveryCut, pattern, readStream } from "./streams.ts";
+import { assertMessages, encodeFrame, forEveryCut, pattern, readStream } from "./streams.ts";
 
 test("fixedLength() round-trips frames of 1, 12 and 5,000 bytes", () => {
   for (const frameBytes of [1, 12, 5_000]) {

@@ -4,11 +4,12 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import test from "node:test";
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import { BufferPool } from "../../src/buffer/buffer_pool.ts";
 import { FrameCutter } from "../../src/codec/frame_cutter.ts";
 import { simpleBinary } from "../../src/codec/simple_binary.ts";
 import { PLAIN_SHAPE, referenceFrame } from "./reference_frame.ts";
-import { concat, pattern } from "./streams.ts";
+import { pattern } from "./streams.ts";
 import { turn } from "../support.ts";
 
 const FRAME_BYTES = 4_000;

@@ -1,6 +1,7 @@
 // Tests of FrameReader with decoders that keep their word. Runtime neutral.
 
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import test from "node:test";
 import { BufferPool } from "../../src/buffer/buffer_pool.ts";
@@ -11,7 +12,7 @@ import { simpleBinary } from "../../src/codec/simple_binary.ts";
 import { check } from "../property.ts";
 import { zeroEnded } from "./decoders.ts";
 import { PLAIN_SHAPE, referenceFrame } from "./reference_frame.ts";
-import { concat, cutAt, forEveryCut, pattern, payloadOf, POOL_CLASSES, readStream, rentCount } from "./streams.ts";
+import { cutAt, forEveryCut, pattern, payloadOf, POOL_CLASSES, readStream, rentCount } from "./streams.ts";
 
 const LARGE_BYTES = 50_000;
 

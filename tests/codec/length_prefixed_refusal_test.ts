@@ -1,13 +1,14 @@
 // What lengthPrefixed() refuses: streams, payloads and options; and streams that end too early. Runtime neutral.
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import test from "node:test";
 import type { LengthWidth } from "../../src/codec/length_field.ts";
 import { lengthPrefixed } from "../../src/codec/length_prefixed.ts";
 import { FrameError } from "../../src/errors.ts";
 import { type FrameShape, PLAIN_SHAPE, referenceFrame, writeLength } from "./reference_frame.ts";
 import { assertRefusesOptions } from "./refused_options.ts";
-import { assertMessages, assertRefused, concat, encodeFrame, pattern, readStream } from "./streams.ts";
+import { assertMessages, assertRefused, encodeFrame, pattern, readStream } from "./streams.ts";
 
 const LIMIT = 200;
 const FIXED_WIDTHS = [1, 2, 3, 4, 8] as const;

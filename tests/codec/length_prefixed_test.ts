@@ -1,11 +1,12 @@
 // Round trips of lengthPrefixed() through every shape of header, against frames written by hand. Runtime neutral.
 
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import test from "node:test";
 import type { LengthWidth } from "../../src/codec/length_field.ts";
 import { lengthPrefixed } from "../../src/codec/length_prefixed.ts";
 import { type FrameShape, PLAIN_SHAPE, referenceFrame, shortestPayload } from "./reference_frame.ts";
-import { assertMessages, concat, encodeFrame, pattern } from "./streams.ts";
+import { assertMessages, encodeFrame, pattern } from "./streams.ts";
 
 const WIDTHS: readonly LengthWidth[] = [1, 2, 3, 4, 8, "varint"];
 /** Past what one byte says and where a varint takes its second, and short enough for a thousand streams. */

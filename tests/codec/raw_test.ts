@@ -1,10 +1,11 @@
 // Tests of raw(). Runtime neutral.
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import test from "node:test";
 import { raw } from "../../src/codec/raw.ts";
 import { assertRefusesOptions } from "./refused_options.ts";
-import { concat, encodeFrame, forEveryCut, pattern, readStream } from "./streams.ts";
+import { encodeFrame, forEveryCut, pattern, readStream } from "./streams.ts";
 
 test("raw() gives every chunk as a message when none is too long", () => {
   const stream = pattern(300);

@@ -1,6 +1,7 @@
 // Tests of simpleBinary(). Runtime neutral.
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import test from "node:test";
 import { Frame } from "../../src/codec/codec.ts";
@@ -8,7 +9,7 @@ import { simpleBinary } from "../../src/codec/simple_binary.ts";
 import { check } from "../property.ts";
 import { PLAIN_SHAPE, referenceFrame, writeLength } from "./reference_frame.ts";
 import { assertRefusesOptions } from "./refused_options.ts";
-import { assertMessages, assertRefused, concat, encodeFrame, pattern, readStream } from "./streams.ts";
+import { assertMessages, assertRefused, encodeFrame, pattern, readStream } from "./streams.ts";
 
 const LIMIT = 600;
 const codec = simpleBinary({ maxPayloadBytes: LIMIT });

@@ -1,10 +1,11 @@
 // What laster40Net's own resolver did with 78 streams, and what simpleBinary() does with them. Runtime neutral.
 
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 import { simpleBinary } from "../../src/codec/simple_binary.ts";
-import { concat, forEveryCut, readStream } from "./streams.ts";
+import { forEveryCut, readStream } from "./streams.ts";
 
 interface Transcript {
   readonly name: string;

@@ -2,6 +2,7 @@
 // stream that all memory is back. Runtime neutral.
 
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { BufferPool } from "../../src/buffer/buffer_pool.ts";
 import type { Codec, FrameDecoder } from "../../src/codec/codec.ts";
@@ -109,17 +110,6 @@ export function cutAt(stream: Uint8Array, places: readonly number[]): Uint8Array
 /** Bytes that are a function of their place, so that a loss or a swap shows. */
 export function pattern(length: number, seed = 0): Uint8Array {
   return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >>> 8) * 7 + seed) & 0xff);
-}
-
-/** Puts arrays behind each other. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 /** How many buffers a pool has lent so far. */

@@ -1,11 +1,12 @@
 // Tests of tagged(). Runtime neutral.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import test from "node:test";
 import { FrameError, tagged, type TaggedOptions } from "@laster/net";
 import { check } from "../property.ts";
-import { concat, encodeFrame, forEveryCut, readStream } from "./streams.ts";
+import { encodeFrame, forEveryCut, readStream } from "./streams.ts";
 
 /** A protocol as older games have: a hello, a move, a chat line, a file. */
 const OPTIONS: TaggedOptions = { sizes: { 1: 0, 2: 4, 3: "uint8", 4: "uint16" }, maxPayloadBytes: 40 };

@@ -33,6 +33,17 @@ for (const { name, make } of transportsHere()) {
   });
 }
 
+test("Group.join() refuses a session of another service, and says no to one that is over", async () => {
+  await using pair = await startPair(memoryTransport());
+  const { near, far } = await pair.connect();
+  const error = assertThrows(() => pair.server.group("red").join(near), TypeError);
+  assertEquals(error.message, "Cannot join group as a session must be of the same service: current value is session 1");
+  assertEquals(pair.server.group("red").join(far), true);
+  await near.close();
+  await far.closed;
+  assertEquals([pair.server.group("red").join(near), pair.server.group("red").join(far)], [false, false]);
+});
+
 test("Group.join() and leave() say whether anything changed, and keep what was broadcast before", async () => {
   const heard: string[] = [];
   await using pair = await startPair(memoryTransport(), {}, {
@@ -79,10 +90,9 @@ test("Group loses a session that closes, before its onClose, in all its groups",
   assertEquals([...pair.server.groupNames()], []);
 });
 
-test("Group.join() refuses a session of another service, and one group too many", async () => {
+test("Group.join() refuses one group too many", async () => {
   await using pair = await startPair(memoryTransport(), { maxGroups: 2 }, { onMessage: () => {} });
-  const { far, near } = await pair.connect();
-  assertEquals(pair.server.group("one").join(near as Session), false);
+  const { far } = await pair.connect();
   pair.server.group("one").join(far);
   pair.server.group("two").join(far);
   assertThrows(() => pair.server.group("three").join(far), RangeError, "Cannot join group as there may be 2 groups");

@@ -2,6 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
+import { equals } from "@std/bytes";
 import { raw } from "@laster/net";
 import { pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
 
@@ -39,7 +40,7 @@ for (const { name, make } of transportsHere()) {
           const copy = payload.slice();
           entered.resolve();
           for (let count = 0; count < TURNS; count++) await turn();
-          result.resolve(payload.every((byte, index) => byte === copy[index]));
+          result.resolve(equals(payload, copy));
         },
       }, { onMessage: () => {} });
       const { near, far } = await pair.connect();

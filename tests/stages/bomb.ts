@@ -1,7 +1,7 @@
 // A small frame that inflates to a large one. Runtime neutral.
 
+import { concat } from "@std/bytes";
 import { constants, deflateRawSync } from "node:zlib";
-import { concat } from "../codec/streams.ts";
 
 /** 2^20 bytes. */
 export const MEBIBYTE = 1_048_576;

@@ -1,13 +1,14 @@
 // Tests of compression(). Runtime neutral.
 
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import test from "node:test";
 import process from "node:process";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { FrameError } from "@laster/net";
 import { compression, type CompressionOptions } from "@laster/net/stages";
-import { concat, pattern } from "../codec/streams.ts";
+import { pattern } from "../codec/streams.ts";
 import { check } from "../property.ts";
 import { makeBomb, MEBIBYTE } from "./bomb.ts";
 import { bytesOf, frameOf, noise, StageRun } from "./stacks.ts";

@@ -2,12 +2,13 @@
 // memory. Runtime neutral.
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import test from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { type CloseEvent, FrameError, simpleBinary } from "@laster/net";
 import { checksum, compression, encryption, type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
-import { concat, pattern } from "../codec/streams.ts";
+import { pattern } from "../codec/streams.ts";
 import { bytes, startPair, until, within } from "../support.ts";
 import { makeBomb } from "./bomb.ts";
 import { type End, makeKeys, StageRun } from "./stacks.ts";

@@ -1,10 +1,10 @@
 // Stacks of stages around codecs, drawn at random, and both of their ends; and stages run by hand, for peers that lie.
 // Runtime neutral.
 
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import { type Codec, Frame, lengthPrefixed, type LengthPrefixedOptions, simpleBinary } from "@laster/net/codec";
 import { checksum, compression, encryption, type Stage, staged, type StageEncoder } from "@laster/net/stages";
-import { concat } from "../codec/streams.ts";
 
 /** What a stage adds, in bytes. */
 const OVERHEAD_BYTES = { checksum: 4, compression: 1, encryption: 24 } as const;

@@ -1,12 +1,13 @@
 // Tests of staged(): stacks of stages, drawn at random, around codecs, drawn at random. Runtime neutral.
 
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { concat } from "@std/bytes";
 import fc from "fast-check";
 import test from "node:test";
 import { type Codec, type FrameEncoder, simpleBinary } from "@laster/net/codec";
 import { checksum, compression, encryption, type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
-import { assertMessages, concat, pattern } from "../codec/streams.ts";
+import { assertMessages, pattern } from "../codec/streams.ts";
 import { check } from "../property.ts";
 import { startPair, until } from "../support.ts";
 import { expectedLimit, makeCodec, makeKeys, noise, type StackShape, stackShapes } from "./stacks.ts";

@@ -1,6 +1,6 @@
-// The layers of DESIGN: which file of src may import what. Runtime neutral.
+// Which file may import what: the layers of src, and the packages that stand on it. Runtime neutral.
 
-/** The layer of each folder of src. Any other folder is an integration; a file beside the folders is in layer 0. */
+/** The layer of each folder of src. Any other folder is a part that stands on all of them; a file beside them is in layer 0. */
 const LAYERS: ReadonlyMap<string, number> = new Map([
   ["buffer", 1],
   ["codec", 2],
@@ -11,26 +11,21 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ["session", 5],
   ["service", 6],
   ["client", 7],
-  ["config", 7],
+  ["guard", 7],
   ["players", 7],
   ["testing", 7],
 ]);
 
-const INTEGRATION_LAYER = 7;
+const PART_LAYER = 7;
 
 /** `mod.ts` in the root stands above all. */
 const ENTRY_LAYER = 8;
 
-/** The one file of the core that may import `node:` modules; packages of others are for integrations only. */
-const NODE_ADAPTER = "src/transport/node.ts";
+/** The files that may import `node:` modules, and the folder that may as a whole. */
+const WITH_NODE: readonly string[] = ["src/transport/node.ts", "src/transport/unix_socket.ts", "src/stages"];
 
-/**
- * All that an integration may import from outside, for those that say so. A package that is listed here is theirs alone;
- * `node:` modules are not.
- */
-const OUTSIDE: ReadonlyMap<string, readonly string[]> = new Map([
-  ["config", ["fast-xml-parser", "node:fs/promises", "node:net"]],
-]);
+/** A file of a package that stands on this one. */
+const PACKAGE = /^packages\/([^/]+)\/(?:mod\.ts|src\/)/;
 
 /** A folder of src, or what stands for one. */
 interface Unit {
@@ -45,6 +40,8 @@ interface Unit {
  * @param specifier What it imports.
  */
 export function checkImport(from: string, specifier: string): string | undefined {
+  const [, name] = PACKAGE.exec(from) ?? [];
+  if (name !== undefined) return checkPackageImport(from, name, specifier);
   const unit = unitOf(from);
   if (unit === undefined) return undefined;
   if (!specifier.startsWith(".")) return checkOutsideImport(from, unit, specifier);
@@ -55,24 +52,18 @@ export function checkImport(from: string, specifier: string): string | undefined
   return `${from} (layer ${unit.layer}) may not import ${to} (layer ${target.layer}): imports point down the layers`;
 }
 
-function checkOutsideImport(from: string, unit: Unit, specifier: string): string | undefined {
-  const mayUseNode = unit.layer === INTEGRATION_LAYER ? unit.name !== "testing" : unit.name === "stages";
-  if (mayUseNode) return checkIntegrationImport(unit, specifier);
-  if (specifier.startsWith("node:")) {
-    return from === NODE_ADAPTER ? undefined : `${specifier} may be imported in ${NODE_ADAPTER} only`;
-  }
-  return `${from} may not import ${specifier}: the core imports nothing from outside`;
+/** A package uses this one as anybody does: by its name. */
+function checkPackageImport(from: string, name: string, specifier: string): string | undefined {
+  if (!specifier.startsWith(".") || resolvePath(from, specifier).startsWith(`packages/${name}/`)) return undefined;
+  return `${from} may not import ${specifier}: other packages are imported by their names`;
 }
 
-function checkIntegrationImport(unit: Unit, specifier: string): string | undefined {
-  const allowed = OUTSIDE.get(unit.name);
-  if (allowed !== undefined) {
-    if (allowed.includes(specifier)) return undefined;
-    return `src/${unit.name} may import ${allowed.join(" and ")} from outside only, not ${specifier}`;
+function checkOutsideImport(from: string, unit: Unit, specifier: string): string | undefined {
+  if (!specifier.startsWith("node:")) {
+    return `${from} may not import ${specifier}: what needs a package of others is a package of its own`;
   }
-  const owner = [...OUTSIDE].find(([, specifiers]) => specifiers.includes(specifier))?.[0];
-  if (owner === undefined || specifier.startsWith("node:")) return undefined;
-  return `${specifier} may be imported in src/${owner} only`;
+  if (WITH_NODE.includes(from) || WITH_NODE.includes(`src/${unit.name}`)) return undefined;
+  return `${specifier} may be imported in ${WITH_NODE.join(", ")} only`;
 }
 
 /** The folder of src that a file is in, or src itself; undefined outside the package. */
@@ -81,7 +72,7 @@ function unitOf(path: string): Unit | undefined {
   const [top, name] = path.split("/");
   if (top !== "src" || name === undefined) return undefined;
   if (path === `src/${name}`) return { name: top, layer: 0 };
-  return { name, layer: LAYERS.get(name) ?? INTEGRATION_LAYER };
+  return { name, layer: LAYERS.get(name) ?? PART_LAYER };
 }
 
 function resolvePath(from: string, specifier: string): string {

@@ -112,7 +112,7 @@ function visitImports(visit: (node: Deno.lint.Node, specifier: string) => void):
 }
 
 function isPackageFile(path: string): boolean {
-  return path === "mod.ts" || path.startsWith("src/");
+  return path === "mod.ts" || path.startsWith("src/") || /^packages\/[^/]+\/(?:mod\.ts|src\/)/.test(path);
 }
 
 /** The path from the root of the checkout, with slashes. */

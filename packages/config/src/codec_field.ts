@@ -1,8 +1,6 @@
 // readCodec(): the codec that stands for the original's message factory. Runtime neutral.
 
-import type { Codec } from "../codec/codec.ts";
-import { raw } from "../codec/raw.ts";
-import { simpleBinary } from "../codec/simple_binary.ts";
+import { type Codec, raw, simpleBinary } from "@laster/net";
 import type { FieldReader } from "./field_reader.ts";
 
 const FIELD = "MessageFactoryTypeName";

@@ -3,7 +3,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { lengthPrefixed, raw, TcpService } from "@laster/net";
-import { parseLasterConfig } from "@laster/net/config";
+import { parseLasterConfig } from "@laster/config";
 import { assertRefused, configOf, field, readData } from "./config_text.ts";
 
 const LARGEST_INT = 2_147_483_647;

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { ConfigError, parseLasterConfig } from "@laster/net/config";
+import { ConfigError, parseLasterConfig } from "@laster/config";
 import { assertRefused, configOf, field, readData } from "./config_text.ts";
 
 const MAX_CONFIG_BYTES = 262_144;

@@ -15,7 +15,7 @@ import { MAX_CONFIG_BYTES, refuseSize } from "./xml_element.ts";
  *
  * @example Read a file
  * ```ts
- * import { loadLasterConfig } from "@laster/net/config";
+ * import { loadLasterConfig } from "@laster/config";
  * import { TcpService } from "@laster/net";
  * import { assertEquals } from "@std/assert";
  * import { mkdtemp, writeFile } from "node:fs/promises";

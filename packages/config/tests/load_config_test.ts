@@ -4,8 +4,8 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ConfigError, loadLasterConfig } from "@laster/net/config";
-import { TemporaryFolder } from "../temporary_folder.ts";
+import { ConfigError, loadLasterConfig } from "@laster/config";
+import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { configOf, dataFile, field } from "./config_text.ts";
 
 const MAX_CONFIG_BYTES = 262_144;

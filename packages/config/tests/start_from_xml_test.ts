@@ -5,10 +5,10 @@ import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ListenError, type Session, silentLogger, TcpService, type Transport } from "@laster/net";
-import { ConfigError, startFromXml } from "@laster/net/config";
+import { ConfigError, startFromXml } from "@laster/config";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { assertNothingLeft, bytes, CloseLog, text, until, within } from "../support.ts";
-import { TemporaryFolder } from "../temporary_folder.ts";
+import { assertNothingLeft, bytes, CloseLog, text, until, within } from "../../../tests/support.ts";
+import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { dataFile, readData } from "./config_text.ts";
 
 const SERVER_FILE = fileURLToPath(dataFile("SimpleEchoServer.xml"));

@@ -1,12 +1,7 @@
 // parseLasterConfig(): laster40Net's TcpServiceConfig as options of a service. Reads no file. Runtime neutral.
 
 import { isIP } from "node:net";
-import type { Codec } from "../codec/codec.ts";
-import { checkKeys } from "../options.ts";
-import { resolveSessionLimits } from "../session/limits.ts";
-import type { ConnectOptions } from "../service/connector.ts";
-import type { ListenerOptions } from "../service/listener.ts";
-import type { TcpServiceOptions } from "../service/service_options.ts";
+import type { Codec, ConnectOptions, ListenerOptions, TcpServiceOptions } from "@laster/net";
 import { type CodecSource, readCodec } from "./codec_field.ts";
 import { ConfigError } from "./config_error.ts";
 import { FieldReader, LARGEST_INT } from "./field_reader.ts";
@@ -16,6 +11,9 @@ import { parseXml, type XmlElement } from "./xml_element.ts";
 const ROOT = "TcpServiceConfig";
 const LARGEST_PORT = 65_535;
 const LARGEST_BACKLOG = 65_535;
+/** What a service has room for without this file: a config with few frames takes none of it away. */
+const LEAST_QUEUED_BYTES = 1_064_960;
+const FEWEST_LONGEST_FRAMES = 16;
 /** The longest payload that the original's SimpleBinaryMessage receives, whatever `SendBuffer` says. */
 const ORIGINAL_MAX_RECEIVED_BYTES = 4_095;
 
@@ -49,7 +47,7 @@ export interface LasterConfigOptions {
    *
    * @default {SimpleBinaryMessageFactory and RawMessageFactory, which can be replaced}
    */
-  readonly codecs?: Readonly<Record<string, CodecSource>>;
+  readonly codecs?: Readonly<Record<string, CodecSource>> | undefined;
 }
 
 const OPTION_NAMES: Record<keyof LasterConfigOptions, true> = { codecs: true };
@@ -109,7 +107,7 @@ export interface LasterConfig {
  *
  * @example An echo server's config
  * ```ts
- * import { parseLasterConfig } from "@laster/net/config";
+ * import { parseLasterConfig } from "@laster/config";
  * import { assertEquals } from "@std/assert";
  *
  * const { options, notes } = parseLasterConfig(`
@@ -126,7 +124,9 @@ export interface LasterConfig {
  * ```
  */
 export function parseLasterConfig(xml: string, options: LasterConfigOptions = {}): LasterConfig {
-  checkKeys("config", options, OPTION_NAMES);
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(OPTION_NAMES, name)) throw new TypeError(`Cannot read config as it has no option ${name}`);
+  }
   const root = parseXml(xml);
   if (root.name !== ROOT) {
     throw new ConfigError(`its root element must be ${ROOT}`, { field: "", value: root.name });
@@ -178,9 +178,9 @@ function readQueueLimits(
   const maxQueuedFrames = fields.integer("SendCount", { least: 1, most: LARGEST_INT });
   if (maxQueuedFrames === undefined) return {};
   const encoder = codec.createEncoder();
-  const defaults = resolveSessionLimits({}, encoder);
-  const wantedBytes = maxQueuedFrames * encoder.frameBytes(encoder.maxPayloadBytes);
-  const maxQueuedBytes = Math.min(Math.max(defaults.maxQueuedBytes, wantedBytes), Number.MAX_SAFE_INTEGER);
+  const frames = Math.max(maxQueuedFrames, FEWEST_LONGEST_FRAMES);
+  const wantedBytes = frames * encoder.frameBytes(encoder.maxPayloadBytes);
+  const maxQueuedBytes = Math.min(Math.max(LEAST_QUEUED_BYTES, wantedBytes), Number.MAX_SAFE_INTEGER);
   return { maxQueuedFrames, maxQueuedBytes };
 }
 

@@ -3,7 +3,7 @@
  *
  * @example A service from the original's XML
  * ```ts
- * import { parseLasterConfig } from "@laster/net/config";
+ * import { parseLasterConfig } from "@laster/config";
  * import { TcpService } from "@laster/net";
  * import { assertEquals } from "@std/assert";
  *
@@ -20,13 +20,13 @@
  * @module
  */
 
-export type { CodecSettings, CodecSource } from "./codec_field.ts";
-export { ConfigError, type ConfigErrorDetails } from "./config_error.ts";
+export type { CodecSettings, CodecSource } from "./src/codec_field.ts";
+export { ConfigError, type ConfigErrorDetails } from "./src/config_error.ts";
 export {
   type LasterConfig,
   type LasterConfigOptions,
   type LasterServiceOptions,
   parseLasterConfig,
-} from "./laster_config.ts";
-export { loadLasterConfig } from "./load_config.ts";
-export { startFromXml, type StartFromXmlOptions, type XmlServiceHandlers } from "./start_from_xml.ts";
+} from "./src/laster_config.ts";
+export { loadLasterConfig } from "./src/load_config.ts";
+export { startFromXml, type StartFromXmlOptions, type XmlServiceHandlers } from "./src/start_from_xml.ts";

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
 import type { Logger } from "@laster/net";
-import { parseLasterConfig } from "@laster/net/config";
+import { parseLasterConfig } from "@laster/config";
 import { assertRefused, configOf, field } from "./config_text.ts";
 
 /** What a logger writes of one message on each level. */

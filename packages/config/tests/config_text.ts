@@ -2,10 +2,10 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { readFile } from "node:fs/promises";
-import { ConfigError, type LasterConfigOptions, parseLasterConfig } from "@laster/net/config";
+import { ConfigError, type LasterConfigOptions, parseLasterConfig } from "@laster/config";
 
 /** The folder of the original's files. */
-const DATA = new URL("../data/", import.meta.url);
+const DATA = new URL("../../../tests/data/", import.meta.url);
 
 /** Where one of the original's files is. */
 export function dataFile(name: string): URL {

@@ -18,7 +18,7 @@ export interface ConfigErrorDetails {
  *
  * @example Read which field
  * ```ts
- * import { ConfigError, parseLasterConfig } from "@laster/net/config";
+ * import { ConfigError, parseLasterConfig } from "@laster/config";
  * import { assertEquals, assertThrows } from "@std/assert";
  *
  * const xml = "<TcpServiceConfig><SendCount>many</SendCount></TcpServiceConfig>";

@@ -1,6 +1,6 @@
 // readLogger(): the logger that stands for the original's `Log` and `LogLevel`. Writes no files. Runtime neutral.
 
-import { consoleLogger, type Logger, silentLogger } from "../logger.ts";
+import { consoleLogger, type Logger, silentLogger } from "@laster/net";
 import type { FieldReader } from "./field_reader.ts";
 
 /** The original takes any other word for its null logger; here a mistyped one is refused. */

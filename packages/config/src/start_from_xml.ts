@@ -1,8 +1,6 @@
 // startFromXml(): a running service from a config file of laster40Net, in one call. Runtime neutral.
 
-import type { SessionHandlers } from "../session/handlers.ts";
-import type { TcpServiceOptions } from "../service/service_options.ts";
-import { TcpService } from "../service/tcp_service.ts";
+import { type NeedsData, type SessionHandlers, TcpService, type TcpServiceOptions } from "@laster/net";
 import type { LasterConfigOptions } from "./laster_config.ts";
 import { loadLasterConfig } from "./load_config.ts";
 
@@ -18,7 +16,7 @@ export interface StartFromXmlOptions<Data = undefined>
    *
    * @default {the notes are dropped}
    */
-  readonly onNote?: (note: string) => void;
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /**
@@ -36,7 +34,7 @@ export interface StartFromXmlOptions<Data = undefined>
  *
  * @example An echo server, on a free port instead of the file's
  * ```ts
- * import { startFromXml } from "@laster/net/config";
+ * import { startFromXml } from "@laster/config";
  * import { assertEquals } from "@std/assert";
  * import { mkdtemp, writeFile } from "node:fs/promises";
  * import { tmpdir } from "node:os";
@@ -65,7 +63,9 @@ export async function startFromXml<Data = undefined>(
   const { codecs, onNote, ...overrides } = options;
   const config = await loadLasterConfig(path, { codecs });
   if (onNote !== undefined) { for (const note of config.notes) onNote(note); }
-  const service = new TcpService<Data>({ ...config.options, ...overrides, ...handlers });
+  const service = new TcpService<Data>(
+    { ...config.options, ...overrides, ...handlers } as TcpServiceOptions<Data> & NeedsData<Data>,
+  );
   await service.start();
   return service;
 }

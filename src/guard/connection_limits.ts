@@ -1,0 +1,176 @@
+// ConnectionLimits: how many connections an address may have, and how fast it may open them. Runtime neutral.
+
+import { type Clock, systemClock } from "../clock.ts";
+import { checkKeys, orDefault, requireInteger } from "../options.ts";
+import type { Admission, AdmissionRequest } from "../service/admission.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, isLocal, ownerOf, prefixOf } from "./address_table.ts";
+import { type Rate, TokenBucket } from "./token_bucket.ts";
+
+const MOST = 2 ** 31 - 1;
+
+/** Options of {@linkcode ConnectionLimits}. Of IPv6 a /64 counts as one address, and a /48 as a prefix; of IPv4 a /24. */
+export interface ConnectionLimitsOptions {
+  /**
+   * Connections of an address at the same time, 1 to 2^31 - 1.
+   *
+   * @default {256}
+   */
+  readonly maxPerAddress?: number | undefined;
+  /**
+   * Connections of a prefix at the same time, 1 to 2^31 - 1.
+   *
+   * @default {4096}
+   */
+  readonly maxPerPrefix?: number | undefined;
+  /**
+   * New connections of an address in a second, 1 to 2^31 - 1; four times as many at once.
+   *
+   * @default {50}
+   */
+  readonly perAddressPerSecond?: number | undefined;
+  /**
+   * New connections in all in a second, 1 to 2^31 - 1; as many at once.
+   *
+   * @default {2000}
+   */
+  readonly perSecond?: number | undefined;
+  /**
+   * Milliseconds for which an address that opens connections too fast is refused, 0 to 2^31 - 1.
+   *
+   * @default {1000}
+   */
+  readonly cooldownMs?: number | undefined;
+  /**
+   * Addresses that are remembered; whom nothing was heard of for longest is forgotten first. 1 to 2^31 - 1.
+   *
+   * @default {65536}
+   */
+  readonly maxAddresses?: number | undefined;
+  /**
+   * Whether this machine's own addresses are counted: a proxy on the same machine would be one player.
+   *
+   * @default {false}
+   */
+  readonly countLoopback?: boolean | undefined;
+  /**
+   * Whose time counts.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+const NAMES: Record<keyof ConnectionLimitsOptions, true> = {
+  maxPerAddress: true,
+  maxPerPrefix: true,
+  perAddressPerSecond: true,
+  perSecond: true,
+  cooldownMs: true,
+  maxAddresses: true,
+  countLoopback: true,
+  clock: true,
+};
+
+/** In bursts, so many seconds' worth of an address. */
+const BURST_SECONDS = 4;
+
+interface Owner {
+  held: number;
+  readonly bucket: TokenBucket;
+  cooldownEndMs: number;
+}
+
+/**
+ * Refuses connections of whom has too many, or opens them too fast: `"too-many-from-address"`, `"too-many-from-prefix"`,
+ * `"too-fast-from-address"`, `"too-fast"`.
+ *
+ * @example Eight players behind one address
+ * ```ts
+ * import { TcpService } from "@laster/net";
+ * import { ConnectionLimits } from "@laster/net/guard";
+ *
+ * new TcpService({ listeners: [{ port: 11110 }], admission: [new ConnectionLimits({ maxPerAddress: 8 })] });
+ * ```
+ */
+export class ConnectionLimits implements Admission {
+  readonly #clock: Clock;
+  readonly #maxPerAddress: number;
+  readonly #maxPerPrefix: number;
+  readonly #addressRate: Rate;
+  readonly #rate: Rate;
+  readonly #cooldownMs: number;
+  readonly #countLoopback: boolean;
+  readonly #owners: AddressTable<Owner>;
+  readonly #prefixes = new Map<string, number>();
+  readonly #bucket: TokenBucket;
+
+  /**
+   * Makes limits that nobody has used up.
+   *
+   * @param options How many, and how fast.
+   * @throws {RangeError | TypeError} if an option is wrong.
+   */
+  constructor(options: ConnectionLimitsOptions = {}) {
+    checkKeys("connection limits", options, NAMES);
+    const read = (name: keyof ConnectionLimitsOptions, value: number | undefined, otherwise: number, least = 1) => {
+      const number = orDefault(value, otherwise);
+      requireInteger("create connection limits", name, number, least, MOST);
+      return number;
+    };
+    this.#maxPerAddress = read("maxPerAddress", options.maxPerAddress, 256);
+    this.#maxPerPrefix = read("maxPerPrefix", options.maxPerPrefix, 4_096);
+    const perAddress = read("perAddressPerSecond", options.perAddressPerSecond, 50);
+    this.#addressRate = { perSecond: perAddress, burst: BURST_SECONDS * perAddress };
+    const perSecond = read("perSecond", options.perSecond, 2_000);
+    this.#rate = { perSecond, burst: perSecond };
+    this.#cooldownMs = read("cooldownMs", options.cooldownMs, 1_000, 0);
+    this.#countLoopback = orDefault(options.countLoopback, false);
+    this.#clock = options.clock ?? systemClock();
+    this.#bucket = new TokenBucket(this.#rate, this.#clock.now());
+    const maxAddresses = read("maxAddresses", options.maxAddresses, DEFAULT_MAX_ADDRESSES);
+    this.#owners = new AddressTable(maxAddresses, () => ({
+      held: 0,
+      bucket: new TokenBucket(this.#addressRate, this.#clock.now()),
+      cooldownEndMs: -Infinity,
+    }));
+  }
+
+  /** Addresses that are remembered. */
+  get addresses(): number {
+    return this.#owners.size;
+  }
+
+  /** Connections that an address has. */
+  countOf(address: AdmissionRequest["remoteAddress"]): number {
+    return this.#owners.peek(ownerOf(address))?.held ?? 0;
+  }
+
+  admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
+    if (!this.#countLoopback && isLocal(remoteAddress)) return undefined;
+    const nowMs = this.#clock.now();
+    const owner = this.#owners.use(ownerOf(remoteAddress));
+    if (nowMs < owner.cooldownEndMs) return "too-fast-from-address";
+    if (owner.held >= this.#maxPerAddress) return "too-many-from-address";
+    const prefix = prefixOf(remoteAddress);
+    const neighbours = this.#prefixes.get(prefix) ?? 0;
+    if (neighbours >= this.#maxPerPrefix) return "too-many-from-prefix";
+    if (!owner.bucket.take(this.#addressRate, 1, nowMs)) {
+      owner.cooldownEndMs = nowMs + this.#cooldownMs;
+      return "too-fast-from-address";
+    }
+    if (!this.#bucket.take(this.#rate, 1, nowMs)) return "too-fast";
+    owner.held++;
+    this.#prefixes.set(prefix, neighbours + 1);
+    return undefined;
+  }
+
+  release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {
+    if (!this.#countLoopback && isLocal(remoteAddress)) return;
+    const owner = this.#owners.peek(ownerOf(remoteAddress));
+    if (owner !== undefined) owner.held--;
+    const prefix = prefixOf(remoteAddress);
+    const neighbours = (this.#prefixes.get(prefix) ?? 1) - 1;
+    if (neighbours > 0) this.#prefixes.set(prefix, neighbours);
+    else this.#prefixes.delete(prefix);
+  }
+}

@@ -1,0 +1,113 @@
+// guard(): all parts of the guard in one call, with the defaults that suit a server on the open internet. Runtime neutral.
+
+import type { Clock } from "../clock.ts";
+import { checkKeys } from "../options.ts";
+import type { Admission } from "../service/admission.ts";
+import type { ServiceObserver } from "../service/observers.ts";
+import { AddressFilter, type AddressRules } from "./address_filter.ts";
+import { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_limits.ts";
+import { type MessageHandler, MessageLimits, type MessageLimitsOptions } from "./message_limits.ts";
+import { MessageValidator, type MessageValidatorOptions, type Validate } from "./message_validator.ts";
+import { SlowPeers, type SlowPeersOptions } from "./slow_peers.ts";
+
+/** Options of {@linkcode guard}: those of each part, or false to leave it out. */
+export interface GuardOptions {
+  /** Who may come in; see {@linkcode AddressFilter}. */
+  readonly addresses?: AddressRules | undefined;
+  /** How many connections; see {@linkcode ConnectionLimits}. */
+  readonly connections?: ConnectionLimitsOptions | false | undefined;
+  /** How slow a peer may be; see {@linkcode SlowPeers}. */
+  readonly slowPeers?: SlowPeersOptions | false | undefined;
+  /** How many messages; see {@linkcode MessageLimits}. */
+  readonly messages?: MessageLimitsOptions | false | undefined;
+  /** Scores and bans; see {@linkcode MessageValidator}. */
+  readonly validator?: MessageValidatorOptions | undefined;
+  /**
+   * Whose time counts, for all parts that have none of their own.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+const NAMES: Record<keyof GuardOptions, true> = {
+  addresses: true,
+  connections: true,
+  slowPeers: true,
+  messages: true,
+  validator: true,
+  clock: true,
+};
+
+/** The parts of a guard; made by {@linkcode guard}. */
+export class Guard {
+  /** Who may come in: addresses may be denied while the service runs. */
+  readonly addresses: AddressFilter;
+  /** How many connections; undefined if left out. */
+  readonly connections: ConnectionLimits | undefined;
+  /** How slow a peer may be; undefined if left out. */
+  readonly slowPeers: SlowPeers | undefined;
+  /** How many messages; undefined if left out. */
+  readonly messages: MessageLimits | undefined;
+  /** Scores and bans. */
+  readonly validator: MessageValidator;
+
+  /** Makes the parts; `guard()` calls this. */
+  constructor(options: GuardOptions) {
+    const { addresses, connections = {}, slowPeers = {}, messages = {}, validator = {}, clock } = options;
+    this.addresses = new AddressFilter(addresses);
+    this.connections = connections === false ? undefined : new ConnectionLimits({ clock, ...connections });
+    this.slowPeers = slowPeers === false ? undefined : new SlowPeers({ clock, ...slowPeers });
+    this.messages = messages === false ? undefined : new MessageLimits({ clock, ...messages });
+    this.validator = new MessageValidator({ clock, ...validator });
+  }
+
+  /** For `admission` of a service or a listener. */
+  get admission(): readonly Admission[] {
+    const { addresses, validator, connections } = this;
+    return connections === undefined ? [addresses, validator] : [addresses, validator, connections];
+  }
+
+  /** For `observers` of a service. */
+  get observers(): readonly ServiceObserver[] {
+    return this.slowPeers === undefined ? [] : [this.slowPeers];
+  }
+
+  /**
+   * Gives a message handler that keeps to the limits, and has messages looked at first.
+   *
+   * @param handler Handles those that are within them, and sound.
+   * @param validate Looks at a message.
+   */
+  protect<Data>(handler: MessageHandler<Data>, validate?: Validate<Data>): MessageHandler<Data> {
+    const validated = validate === undefined ? handler : this.validator.wrap(validate, handler);
+    return this.messages?.wrap(validated) ?? validated;
+  }
+}
+
+/**
+ * Makes a guard: an address filter, bounds of connections, deadlines for slow peers, rates of messages, and a validator.
+ *
+ * @param options Those of the parts.
+ * @returns The parts, for the options of a service.
+ * @throws {RangeError | TypeError} if an option is wrong.
+ *
+ * @example A server on the open internet
+ * ```ts
+ * import { serve } from "@laster/net";
+ * import { guard } from "@laster/net/guard";
+ *
+ * const guarded = guard({ addresses: { deny: ["192.0.2.0/24"] }, messages: { messagesPerSecond: 60 } });
+ * await using service = await serve({
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ *   admission: guarded.admission,
+ *   observers: guarded.observers,
+ *   onMessage: guarded.protect((session, payload) => session.send(payload)),
+ * });
+ * ```
+ */
+export function guard(options: GuardOptions = {}): Guard {
+  checkKeys("guard", options, NAMES);
+  return new Guard(options);
+}

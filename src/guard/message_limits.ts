@@ -1,0 +1,227 @@
+// MessageLimits: how many messages and bytes a session, and an address, may send. Runtime neutral.
+
+import { type Clock, systemClock } from "../clock.ts";
+import { checkKeys, describeValue, orDefault, requireInteger } from "../options.ts";
+import type { Session } from "../session/session.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, isLocal, ownerOf } from "./address_table.ts";
+import { type Rate, TokenBucket } from "./token_bucket.ts";
+
+const MOST = 2 ** 31 - 1;
+const CLOSE_MS = 1_000;
+/** In bursts, so many seconds' worth. */
+const BURST_SECONDS = 2;
+
+/** Options of {@linkcode MessageLimits}. Bursts are two seconds' worth. */
+export interface MessageLimitsOptions {
+  /**
+   * Messages of a session in a second, 1 to 2^31 - 1; 0 for any number.
+   *
+   * @default {200}
+   */
+  readonly messagesPerSecond?: number | undefined;
+  /**
+   * Bytes of payloads of a session in a second, 1 to 2^31 - 1; 0 for any number. At least one longest message, or that one waits
+   * for some seconds.
+   *
+   * @default {1048576}
+   */
+  readonly bytesPerSecond?: number | undefined;
+  /**
+   * Messages of all sessions of an address in a second, 1 to 2^31 - 1; 0 for any number. This machine's own addresses are not
+   * counted.
+   *
+   * @default {0}
+   */
+  readonly addressMessagesPerSecond?: number | undefined;
+  /**
+   * What becomes of a message beyond: `"wait"` handles it later, and does not read from its peer until then; `"drop"` leaves it
+   * out, and counts it; `"close"` closes the session with the detail `"too-many-messages"`.
+   *
+   * @default {"wait"}
+   */
+  readonly whenExceeded?: "wait" | "drop" | "close" | undefined;
+  /**
+   * Addresses that are remembered.
+   *
+   * @default {65536}
+   */
+  readonly maxAddresses?: number | undefined;
+  /**
+   * Whose time counts.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+const NAMES: Record<keyof MessageLimitsOptions, true> = {
+  messagesPerSecond: true,
+  bytesPerSecond: true,
+  addressMessagesPerSecond: true,
+  whenExceeded: true,
+  maxAddresses: true,
+  clock: true,
+};
+const EXCEEDED = ["wait", "drop", "close"];
+
+/** Handles one message. */
+export type MessageHandler<Data> = (session: Session<Data>, payload: Uint8Array) => unknown;
+
+/** What the limits have done so far. */
+export interface MessageLimitsStats {
+  /** Messages that waited. */
+  readonly waited: number;
+  /** Messages that were left out. */
+  readonly dropped: number;
+  /** Sessions that were closed. */
+  readonly closed: number;
+}
+
+interface Buckets {
+  readonly messages: TokenBucket;
+  readonly bytes: TokenBucket;
+}
+
+interface Owner {
+  readonly held: 0;
+  readonly messages: TokenBucket;
+}
+
+/**
+ * Keeps sessions to a pace: wrap the message handler in it.
+ *
+ * @example Twenty messages a second
+ * ```ts
+ * import { connect, serve } from "@laster/net";
+ * import { MessageLimits } from "@laster/net/guard";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const limits = new MessageLimits({ messagesPerSecond: 20, whenExceeded: "drop" });
+ * await using service = await serve({
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ *   onMessage: limits.wrap((session, payload) => session.send(payload)),
+ * });
+ * await using session = await connect({ port: service.port });
+ * for (let count = 0; count < 100; count++) session.send(new Uint8Array([count]));
+ * let last = -1;
+ * while (last < 39) last = (await session.receive())?.[0] ?? 0; // The burst: two seconds' worth.
+ * assertEquals(limits.stats.dropped > 50, true);
+ * ```
+ */
+export class MessageLimits {
+  readonly #clock: Clock;
+  readonly #messages: Rate;
+  readonly #bytes: Rate;
+  readonly #ofAddress: Rate | undefined;
+  readonly #whenExceeded: "wait" | "drop" | "close";
+  readonly #buckets = new WeakMap<object, Buckets>();
+  readonly #owners: AddressTable<Owner>;
+  readonly #stats = { waited: 0, dropped: 0, closed: 0 };
+
+  /**
+   * Makes limits that nobody has used up.
+   *
+   * @param options How many, and what becomes of the others.
+   * @throws {RangeError | TypeError} if an option is wrong.
+   */
+  constructor(options: MessageLimitsOptions = {}) {
+    checkKeys("message limits", options, NAMES);
+    const read = (name: keyof MessageLimitsOptions, value: number | undefined, otherwise: number): Rate => {
+      const perSecond = orDefault(value, otherwise);
+      requireInteger("create message limits", name, perSecond, 0, MOST);
+      return perSecond === 0 ? UNBOUNDED : { perSecond, burst: BURST_SECONDS * perSecond };
+    };
+    this.#messages = read("messagesPerSecond", options.messagesPerSecond, 200);
+    this.#bytes = read("bytesPerSecond", options.bytesPerSecond, 1_048_576);
+    const ofAddress = read("addressMessagesPerSecond", options.addressMessagesPerSecond, 0);
+    this.#ofAddress = ofAddress === UNBOUNDED ? undefined : ofAddress;
+    this.#whenExceeded = orDefault(options.whenExceeded, "wait");
+    if (!EXCEEDED.includes(this.#whenExceeded)) {
+      throw new TypeError(
+        `Cannot create message limits as whenExceeded must be one of ${EXCEEDED.join(", ")}: current value is ${
+          describeValue(this.#whenExceeded)
+        }`,
+      );
+    }
+    const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
+    requireInteger("create message limits", "maxAddresses", maxAddresses, 1, MOST);
+    const clock = this.#clock = options.clock ?? systemClock();
+    this.#owners = new AddressTable<Owner>(maxAddresses, () => ({
+      held: 0,
+      messages: new TokenBucket(this.#ofAddress ?? UNBOUNDED, clock.now()),
+    }));
+  }
+
+  /** A snapshot of what they have done. */
+  get stats(): MessageLimitsStats {
+    return { ...this.#stats };
+  }
+
+  /**
+   * Gives a handler that keeps to the limits.
+   *
+   * @param handler Handles the messages that are within them. Its payload is valid as long as the promise that it returns.
+   */
+  wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
+    return (session, payload) => {
+      const lateMs = this.#lateness(session, payload.length);
+      if (lateMs === 0) return handler(session, payload);
+      if (this.#whenExceeded === "wait") {
+        this.#stats.waited++;
+        return this.#handleLater(handler, session, payload, lateMs);
+      }
+      if (this.#whenExceeded === "drop") this.#stats.dropped++;
+      else {
+        this.#stats.closed++;
+        void session.close({ detail: "too-many-messages", timeoutMs: CLOSE_MS });
+      }
+    };
+  }
+
+  /** Milliseconds until there are tokens for a message; 0 if there are. */
+  #lateness(session: Session<never> | object, bytes: number): number {
+    const nowMs = this.#clock.now();
+    let buckets = this.#buckets.get(session);
+    if (buckets === undefined) {
+      buckets = { messages: new TokenBucket(this.#messages, nowMs), bytes: new TokenBucket(this.#bytes, nowMs) };
+      this.#buckets.set(session, buckets);
+    }
+    const take = (bucket: TokenBucket, rate: Rate, count: number) => {
+      if (this.#whenExceeded === "wait") return bucket.borrow(rate, count, nowMs);
+      return bucket.take(rate, count, nowMs) ? 0 : 1;
+    };
+    let lateMs = take(buckets.messages, this.#messages, 1);
+    if (this.#bytes !== UNBOUNDED) lateMs = Math.max(lateMs, take(buckets.bytes, this.#bytes, bytes));
+    if (this.#ofAddress === undefined) return lateMs;
+    const { remoteAddress } = session as Session<unknown>;
+    if (isLocal(remoteAddress)) return lateMs;
+    return Math.max(lateMs, take(this.#owners.use(ownerOf(remoteAddress)).messages, this.#ofAddress, 1));
+  }
+
+  async #handleLater<Data>(
+    handler: MessageHandler<Data>,
+    session: Session<Data>,
+    payload: Uint8Array,
+    delayMs: number,
+  ): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const { signal } = session;
+      const onTime = () => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      const timer = this.#clock.setTimer(onTime, delayMs);
+      const onAbort = () => {
+        this.#clock.clearTimer(timer);
+        resolve();
+      };
+      if (signal.aborted) onAbort();
+      else signal.addEventListener("abort", onAbort, { once: true });
+    });
+    if (session.state === "open") await handler(session, payload);
+  }
+}
+
+/** As good as no limit. */
+const UNBOUNDED: Rate = { perSecond: Infinity, burst: Infinity };

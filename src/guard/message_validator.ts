@@ -1,0 +1,229 @@
+// MessageValidator: threat levels for messages, and a score for the addresses they come from, after the notes of laster40Net.
+// Runtime neutral.
+
+import { type Clock, systemClock } from "../clock.ts";
+import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import type { Admission, AdmissionRequest } from "../service/admission.ts";
+import type { AnySession, Session } from "../session/session.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, isLocal, ownerOf } from "./address_table.ts";
+import type { MessageHandler } from "./message_limits.ts";
+
+const MOST = 2 ** 31 - 1;
+const CLOSE_MS = 1_000;
+
+/** How bad a message is. From `"high"` on its session is closed. */
+export type ThreatLevel = "low" | "medium" | "high" | "critical";
+
+/** What is wrong with a message. */
+export interface Threat {
+  /** How bad it is. */
+  readonly level: ThreatLevel;
+  /** What it is, in a word, for the counters and the close event. */
+  readonly reason: string;
+}
+
+/** Looks at a message; answers nothing if it is sound. */
+export type Validate<Data> = (session: Session<Data>, payload: Uint8Array) => Threat | undefined;
+
+/** Options of {@linkcode MessageValidator}. */
+export interface MessageValidatorOptions {
+  /**
+   * What a message of each level adds to the score of its address.
+   *
+   * @default {{ low: 1, medium: 5, high: 25, critical: 100 }}
+   */
+  readonly scores?: Readonly<Partial<Record<ThreatLevel, number>>> | undefined;
+  /**
+   * The score at which an address is banned.
+   *
+   * @default {100}
+   */
+  readonly banScore?: number | undefined;
+  /**
+   * Milliseconds in which half of a score is forgotten, 1 to 2^31 - 1.
+   *
+   * @default {60000}
+   */
+  readonly halfLifeMs?: number | undefined;
+  /**
+   * Milliseconds for which an address is banned, 0 to 2^31 - 1.
+   *
+   * @default {600000}
+   */
+  readonly banMs?: number | undefined;
+  /**
+   * Whether this machine's own addresses have a score and can be banned.
+   *
+   * @default {false}
+   */
+  readonly countLoopback?: boolean | undefined;
+  /**
+   * Addresses that are remembered.
+   *
+   * @default {65536}
+   */
+  readonly maxAddresses?: number | undefined;
+  /**
+   * Whose time counts.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+const NAMES: Record<keyof MessageValidatorOptions, true> = {
+  scores: true,
+  banScore: true,
+  halfLifeMs: true,
+  banMs: true,
+  countLoopback: true,
+  maxAddresses: true,
+  clock: true,
+};
+const SCORES: Readonly<Record<ThreatLevel, number>> = { low: 1, medium: 5, high: 25, critical: 100 };
+
+interface Suspect {
+  readonly held: 0;
+  score: number;
+  scoredMs: number;
+  banEndMs: number;
+}
+
+/**
+ * Has messages looked at before they are handled. A `"low"` or `"medium"` threat is left out and counted, a worse one closes its
+ * session, with the reason as the detail. Each adds to a score of its address, which is forgotten by halves; at `banScore` the
+ * address is banned for a time: its sessions go, and `admission` refuses it with `"banned"`.
+ *
+ * @example Messages of two bytes or more
+ * ```ts
+ * import { serve } from "@laster/net";
+ * import { MessageValidator, tooShort } from "@laster/net/guard";
+ *
+ * const validator = new MessageValidator();
+ * await using service = await serve({
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ *   admission: [validator],
+ *   onMessage: validator.wrap(tooShort(2), (session, payload) => session.send(payload)),
+ * });
+ * ```
+ */
+export class MessageValidator implements Admission {
+  readonly #clock: Clock;
+  readonly #scores: Readonly<Record<ThreatLevel, number>>;
+  readonly #banScore: number;
+  readonly #halfLifeMs: number;
+  readonly #banMs: number;
+  readonly #countLoopback: boolean;
+  readonly #suspects: AddressTable<Suspect>;
+  readonly #counts = new Map<string, number>();
+
+  /**
+   * Makes one that suspects nobody.
+   *
+   * @param options Scores and bans.
+   * @throws {RangeError | TypeError} if an option is wrong.
+   */
+  constructor(options: MessageValidatorOptions = {}) {
+    checkKeys("message validator", options, NAMES);
+    if (options.scores !== undefined) checkKeys("message validator", options.scores, SCORES);
+    this.#scores = { ...SCORES, ...options.scores };
+    for (const [level, score] of Object.entries(this.#scores)) {
+      requireInteger("create message validator", `scores.${level}`, score, 0, MOST);
+    }
+    this.#banScore = orDefault(options.banScore, 100);
+    this.#halfLifeMs = orDefault(options.halfLifeMs, 60_000);
+    this.#banMs = orDefault(options.banMs, 600_000);
+    this.#countLoopback = orDefault(options.countLoopback, false);
+    requireInteger("create message validator", "banScore", this.#banScore, 1, MOST);
+    requireInteger("create message validator", "halfLifeMs", this.#halfLifeMs, 1, LARGEST_TIMER_MS);
+    requireInteger("create message validator", "banMs", this.#banMs, 0, LARGEST_TIMER_MS);
+    const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
+    requireInteger("create message validator", "maxAddresses", maxAddresses, 1, MOST);
+    const clock = this.#clock = options.clock ?? systemClock();
+    this.#suspects = new AddressTable<Suspect>(maxAddresses, () => ({
+      held: 0,
+      score: 0,
+      scoredMs: clock.now(),
+      banEndMs: -Infinity,
+    }));
+  }
+
+  /** Messages that were found bad, by reason. */
+  get counts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+
+  /** The score of an address. */
+  scoreOf(address: AdmissionRequest["remoteAddress"]): number {
+    const suspect = this.#suspects.peek(ownerOf(address));
+    return suspect === undefined ? 0 : this.#decayed(suspect);
+  }
+
+  admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
+    const suspect = this.#suspects.peek(ownerOf(remoteAddress));
+    return suspect !== undefined && this.#clock.now() < suspect.banEndMs ? "banned" : undefined;
+  }
+
+  /**
+   * Gives a handler whose messages are looked at first.
+   *
+   * @param validate Looks at a message. What it throws ends the session, as if the handler had.
+   * @param handler Handles those that are sound.
+   */
+  wrap<Data>(validate: Validate<Data>, handler: MessageHandler<Data>): MessageHandler<Data> {
+    return (session, payload) => {
+      const threat = validate(session, payload);
+      if (threat === undefined) return handler(session, payload);
+      this.#punish(session, threat);
+    };
+  }
+
+  #punish<Data>(session: Session<Data>, { level, reason }: Threat): void {
+    const added = this.#scores[level];
+    if (added === undefined || typeof reason !== "string") {
+      throw new TypeError(
+        `Cannot judge message as a threat must have a level and a reason: current value is ${describeValue(level)}`,
+      );
+    }
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    const isBanned = this.#score(session.remoteAddress, added);
+    if (level === "low" || (level === "medium" && !isBanned)) return;
+    void session.close({ detail: reason, timeoutMs: CLOSE_MS });
+  }
+
+  /** Adds to the score of an address; says whether it is banned now. */
+  #score(address: AdmissionRequest["remoteAddress"], added: number): boolean {
+    if (!this.#countLoopback && isLocal(address)) return false;
+    const suspect = this.#suspects.use(ownerOf(address));
+    suspect.score = this.#decayed(suspect) + added;
+    suspect.scoredMs = this.#clock.now();
+    if (suspect.score < this.#banScore) return false;
+    suspect.score = 0;
+    suspect.banEndMs = suspect.scoredMs + this.#banMs;
+    return true;
+  }
+
+  #decayed({ score, scoredMs }: Suspect): number {
+    return score * 0.5 ** ((this.#clock.now() - scoredMs) / this.#halfLifeMs);
+  }
+}
+
+/** Finds messages shorter than so many bytes: a `"medium"` threat, `"too-short"`. */
+export function tooShort(leastBytes: number): (session: AnySession, payload: Uint8Array) => Threat | undefined {
+  return (_session, { length }) => length < leastBytes ? { level: "medium", reason: "too-short" } : undefined;
+}
+
+/** Finds messages longer than so many bytes: a `"high"` threat, `"too-long"`. */
+export function tooLong(mostBytes: number): (session: AnySession, payload: Uint8Array) => Threat | undefined {
+  return (_session, { length }) => length > mostBytes ? { level: "high", reason: "too-long" } : undefined;
+}
+
+/** Finds messages of 64 bytes or more that are one byte again and again: a `"medium"` threat, `"one-pattern"`. */
+export function onePattern(leastBytes = 64): (session: AnySession, payload: Uint8Array) => Threat | undefined {
+  return (_session, payload) => {
+    if (payload.length < leastBytes) return undefined;
+    for (let index = 1; index < payload.length; index++) if (payload[index] !== payload[0]) return undefined;
+    return { level: "medium", reason: "one-pattern" };
+  };
+}

@@ -1,0 +1,36 @@
+/**
+ * What keeps a server on the open internet: who may come in, how many, how slow, how fast, and what they say. Each part alone, or
+ * all by {@linkcode guard}.
+ *
+ * @example All of it
+ * ```ts
+ * import { serve } from "@laster/net";
+ * import { guard } from "@laster/net/guard";
+ *
+ * const { admission, observers } = guard();
+ * await using service = await serve({ hostname: "127.0.0.1", port: 0, admission, observers });
+ * ```
+ *
+ * @module
+ */
+
+export { AddressFilter, type AddressRules } from "./address_filter.ts";
+export { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_limits.ts";
+export { Guard, guard, type GuardOptions } from "./guard.ts";
+export {
+  type MessageHandler,
+  MessageLimits,
+  type MessageLimitsOptions,
+  type MessageLimitsStats,
+} from "./message_limits.ts";
+export {
+  MessageValidator,
+  type MessageValidatorOptions,
+  onePattern,
+  type Threat,
+  type ThreatLevel,
+  tooLong,
+  tooShort,
+  type Validate,
+} from "./message_validator.ts";
+export { SlowPeers, type SlowPeersOptions } from "./slow_peers.ts";

@@ -1,0 +1,45 @@
+// TokenBucket: so many a second, and a burst. Runtime neutral.
+
+/** How fast, and how much at once. */
+export interface Rate {
+  /** Tokens that come back in a second, more than 0. */
+  readonly perSecond: number;
+  /** Tokens at the most: what may be taken at once. */
+  readonly burst: number;
+}
+
+/** A bucket of tokens; full at first. Takes no timer: what has come back is reckoned when it is asked for. */
+export class TokenBucket {
+  #tokens: number;
+  #filledMs: number;
+
+  /** Makes a full one. */
+  constructor({ burst }: Rate, nowMs: number) {
+    this.#tokens = burst;
+    this.#filledMs = nowMs;
+  }
+
+  /** Takes tokens, if there are as many; says whether there were. */
+  take(rate: Rate, count: number, nowMs: number): boolean {
+    this.#fill(rate, nowMs);
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
+    return true;
+  }
+
+  /**
+   * Takes tokens, also such as are not there yet.
+   *
+   * @returns Milliseconds until they would have been: 0 if they were.
+   */
+  borrow(rate: Rate, count: number, nowMs: number): number {
+    this.#fill(rate, nowMs);
+    this.#tokens -= count;
+    return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens / rate.perSecond) * 1_000);
+  }
+
+  #fill({ perSecond, burst }: Rate, nowMs: number): void {
+    this.#tokens = Math.min(burst, this.#tokens + ((nowMs - this.#filledMs) / 1_000) * perSecond);
+    this.#filledMs = nowMs;
+  }
+}

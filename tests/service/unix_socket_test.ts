@@ -1,0 +1,72 @@
+// Listening on Unix sockets: where a server that was killed left its own, where there is no folder, and on paths that are none.
+
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import process from "node:process";
+import test from "node:test";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { connect, ConnectError, ListenError, serve } from "@laster/net";
+import { ownRuntime } from "../examples/program.ts";
+import { bytes, socketTransportsHere, text, within } from "../support.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
+
+const skip = process.platform === "win32" && "no Unix sockets";
+const RUN = { deno: ["run", "--no-check", "-A"], bun: ["run"], node: [] } as const;
+
+/** Has a server listen on a path and be killed, as it would be by a machine without memory. */
+async function leaveSocket(path: string): Promise<void> {
+  const { command, name } = ownRuntime();
+  const program = fileURLToPath(new URL("./unix_socket_child.ts", import.meta.url));
+  const child = spawn(command, [...RUN[name], program, path], { stdio: ["ignore", "pipe", "inherit"] });
+  const listening = new Promise((resolve) => child.stdout.once("data", resolve));
+  await within(listening, "the server to listen");
+  const gone = new Promise((resolve) => child.on("close", resolve));
+  child.kill("SIGKILL");
+  await gone;
+}
+
+for (const { name, make } of socketTransportsHere()) {
+  const transport = make();
+  const echo = (path: string) => serve({ path, transport, onMessage: (session, payload) => session.send(payload) });
+
+  test(`a socket that a killed server left is replaced, over ${name}`, { skip }, async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("game.sock");
+    await leaveSocket(path);
+    assert(existsSync(path), "it is left behind");
+    await using _service = await echo(path);
+    await using session = await connect({ path, transport });
+    session.send(bytes("hello"));
+    assertEquals(text(await session.receive() ?? new Uint8Array()), "hello");
+  });
+
+  test(`a socket that somebody listens on is not replaced, nor is a file, over ${name}`, { skip }, async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("game.sock");
+    {
+      await using _service = await echo(path);
+      assertEquals((await assertRejects(() => echo(path), ListenError)).code, "address-in-use");
+      await using session = await connect({ path, transport });
+      session.send(bytes("still here"));
+      assertEquals(text(await session.receive() ?? new Uint8Array()), "still here");
+    }
+    await writeFile(path, "a file of somebody's");
+    assertEquals((await assertRejects(() => echo(path), ListenError)).code, "address-in-use");
+    assert(existsSync(path));
+  });
+
+  test(`a missing folder and a path that is too long have their own codes, over ${name}`, { skip }, async () => {
+    using folder = new TemporaryFolder();
+    const missing = await assertRejects(() => echo(folder.file("no/such/game.sock")), ListenError);
+    assertEquals(missing.code, "folder-not-found");
+    const long = folder.file("x".repeat(108));
+    assertEquals((await assertRejects(() => echo(long), ListenError)).code, "path-too-long");
+    assertEquals((await assertRejects(() => connect({ path: long, transport }), ConnectError)).code, "path-too-long");
+    assertEquals(
+      (await assertRejects(() => echo(`${folder.file("a")}\0b`), ListenError)).code,
+      "address-not-available",
+    );
+  });
+}
