@@ -216,6 +216,17 @@ const DIAL_REASONS: Record<ConnectErrorCode, string> = {
   "unknown": "the runtime refused",
 };
 
+/**
+ * Makes the error of a listener or a dial anew, where the caller's line is in its stack: the runtime made it in a callback.
+ *
+ * @param error Any error; one of other classes is given back as it is.
+ */
+export function atCaller(error: unknown): unknown {
+  if (error instanceof ListenError) return new ListenError(error.code, error.address, { cause: error.cause });
+  if (error instanceof ConnectError) return new ConnectError(error.code, error.address, { cause: error.cause });
+  return error;
+}
+
 /** How a connection broke: the `code` of a {@linkcode ConnectionError}. */
 export type ConnectionErrorCode = "reset" | "timeout" | "unknown";
 

@@ -3,7 +3,7 @@
 
 import type { Clock } from "../clock.ts";
 import { lengthPrefixed } from "../codec/length_prefixed.ts";
-import { messageOf, ServiceStateError, toError } from "../errors.ts";
+import { atCaller, messageOf, ServiceStateError, toError } from "../errors.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
@@ -149,8 +149,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    *
    * @throws {ListenError} if a listener cannot be opened; the service is stopped again then.
    */
-  start(): Promise<void> {
-    return this.#startStop.start();
+  async start(): Promise<void> {
+    try {
+      await this.#startStop.start();
+    } catch (error) {
+      throw atCaller(error);
+    }
   }
 
   /**
@@ -183,7 +187,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   async listen(options: ListenerOptions): Promise<Listener> {
     checkListenerOptions(options);
     if (this.#state !== "running") throw new ServiceStateError("listen", this.#state);
-    const listener = await this.#listen(options);
+    let listener: Listener;
+    try {
+      listener = await this.#listen(options);
+    } catch (error) {
+      throw atCaller(error);
+    }
     // The service may have been stopped meanwhile.
     if (this.#isAccepting()) return listener;
     await listener.close();
@@ -205,7 +214,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     if (this.#state !== "running") throw new ServiceStateError("connect", this.#state);
     const { token } = options;
     const context = this.#contextFor(options);
-    const connection = await this.#pending.track(this.#dialler.dial(dial, token));
+    let connection: Connection;
+    try {
+      connection = await this.#pending.track(this.#dialler.dial(dial, token));
+    } catch (error) {
+      throw atCaller(error);
+    }
     const isRunning = this.#state === "running";
     if (isRunning && this.#hasRoom(1)) {
       return this.#keeper.open(connection, { context, origin: { kind: "connected", address: dial.address, token } });

@@ -189,8 +189,8 @@ test("Connector.dial() makes a ConnectError of whatever else a transport fails w
 });
 
 test("resolveDial() fills in the defaults that the docs name", () => {
-  const { address, timeoutMs, retries, minRetryDelayMs, maxRetryDelayMs, signals } = resolveDial({ port: 0 });
-  assertEquals(address, { kind: "tcp", hostname: "127.0.0.1", port: 0 });
+  const { address, timeoutMs, retries, minRetryDelayMs, maxRetryDelayMs, signals } = resolveDial({ port: 1 });
+  assertEquals(address, { kind: "tcp", hostname: "127.0.0.1", port: 1 });
   assertEquals([timeoutMs, retries, minRetryDelayMs, maxRetryDelayMs, signals], [10_000, 0, 100, 10_000, []]);
   assertEquals(resolveDial({ port: 65_535, minRetryDelayMs: 20_000 }).maxRetryDelayMs, 20_000);
   assertEquals(resolveDial({ path: "/run/x" }).address, { kind: "unix", path: "/run/x" });
@@ -209,4 +209,8 @@ test("resolveDial() refuses every number out of its range, and shows it", () => 
       assertThrows(() => resolveDial({ port: 1, [name]: value }), RangeError, `current value is ${value}`);
     }
   }
+});
+
+test("resolveDial() refuses port 0 alike on every transport", () => {
+  assertThrows(() => resolveDial({ port: 0 }), RangeError, "port must be an integer from 1 to 65535");
 });

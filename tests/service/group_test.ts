@@ -2,7 +2,6 @@
 
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import type { Session } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import { bytes, startPair, text, transportsHere, until } from "../support.ts";
 
