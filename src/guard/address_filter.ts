@@ -2,7 +2,7 @@
 // in use, however many rules there are. Runtime neutral.
 
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
-import { type IpWords, maskWords, parseBlock, parseIp } from "./ip_address.ts";
+import { type IpWords, isIpv4, maskWord, maskWords, parseBlock, parseIp, parseIpv4 } from "./ip_address.ts";
 
 /** The rules of an {@linkcode AddressFilter}: addresses, or blocks such as `"192.0.2.0/24"` and `"2001:db8::/32"`. */
 export interface AddressRules {
@@ -67,9 +67,10 @@ export class AddressFilter implements Admission {
 
   /** Whether an address may come in; one that is none may not. */
   isAllowed(address: string): boolean {
+    const word = parseIpv4(address);
+    if (word !== undefined) return !this.#denied.hasIpv4(word) && this.#allowed?.hasIpv4(word) !== false;
     const words = parseIp(address);
-    if (words === undefined) return false;
-    return !this.#denied.has(words) && this.#allowed?.has(words) !== false;
+    return words !== undefined && !this.#denied.has(words) && this.#allowed?.has(words) !== false;
   }
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
@@ -78,40 +79,61 @@ export class AddressFilter implements Admission {
   }
 }
 
-/** Blocks, by their length. */
+/** Blocks of one length. */
+interface BlocksOfLength<Key> {
+  readonly bits: number;
+  readonly keys: Set<Key>;
+}
+
+/** Blocks, by their length: those of IPv4 as numbers, which is quick, others as texts. */
 class BlockSet {
-  /** From the longest to the shortest; few of 129 lengths are in use. */
-  #lengths: { readonly bits: number; readonly keys: Set<number | string> }[] = [];
+  readonly #v4: BlocksOfLength<number>[] = [];
+  readonly #others: BlocksOfLength<string>[] = [];
 
   add(rule: string): void {
     const { words, bits } = parseBlock(rule);
-    let length = this.#lengths.find((one) => one.bits === bits);
-    if (length === undefined) {
-      length = { bits, keys: new Set() };
-      this.#lengths.push(length);
-      this.#lengths.sort((left, right) => right.bits - left.bits);
-    }
-    length.keys.add(keyOf(words, bits));
+    if (isOfIpv4(words, bits)) lengthOf(this.#v4, bits).keys.add(words[3]);
+    else lengthOf(this.#others, bits).keys.add(words.join());
   }
 
   delete(rule: string): boolean {
     const { words, bits } = parseBlock(rule);
-    const index = this.#lengths.findIndex((one) => one.bits === bits);
-    if (index < 0 || !this.#lengths[index].keys.delete(keyOf(words, bits))) return false;
-    if (this.#lengths[index].keys.size === 0) this.#lengths.splice(index, 1);
-    return true;
+    return isOfIpv4(words, bits) ? remove(this.#v4, bits, words[3]) : remove(this.#others, bits, words.join());
+  }
+
+  hasIpv4(word: number): boolean {
+    for (const { bits, keys } of this.#v4) if (keys.has(maskWord(word, bits - V4_BITS))) return true;
+    // A block of IPv6 may hold all of IPv4, as `::/0` does.
+    return this.#others.length > 0 && this.#hasOther([0, 0, MAPPED_WORD, word]);
   }
 
   has(words: IpWords): boolean {
-    for (const { bits, keys } of this.#lengths) if (keys.has(keyOf(words, bits))) return true;
-    return false;
+    return isIpv4(words) ? this.hasIpv4(words[3]) : this.#hasOther(words);
+  }
+
+  #hasOther(words: IpWords): boolean {
+    return this.#others.some(({ bits, keys }) => keys.has(maskWords(words, bits).join()));
   }
 }
 
-/** The first bits of an address as one value: a number for IPv4, which is quick, a text for IPv6. */
-function keyOf(words: IpWords, bits: number): number | string {
-  const masked = maskWords(words, bits);
-  // Blocks of IPv4 share the first 96 bits, so the last word says all; a block of IPv6 of that length may hold all of IPv4.
-  if (masked[0] === 0 && masked[1] === 0 && masked[2] === 0xffff && bits >= 96) return masked[3];
-  return `${masked[0]},${masked[1]},${masked[2]},${masked[3]}`;
+/** What is in front of an IPv4 address that is written as one of IPv6. */
+const V4_BITS = 96;
+const MAPPED_WORD = 0xffff;
+
+function isOfIpv4(words: IpWords, bits: number): boolean {
+  return bits >= V4_BITS && isIpv4(words);
+}
+
+function lengthOf<Key>(lengths: BlocksOfLength<Key>[], bits: number): BlocksOfLength<Key> {
+  let length = lengths.find((one) => one.bits === bits);
+  if (length === undefined) lengths.push(length = { bits, keys: new Set() });
+  return length;
+}
+
+/** Takes a block out; a length without any is looked at no more. */
+function remove<Key>(lengths: BlocksOfLength<Key>[], bits: number, key: Key): boolean {
+  const index = lengths.findIndex((one) => one.bits === bits);
+  if (index < 0 || !lengths[index].keys.delete(key)) return false;
+  if (lengths[index].keys.size === 0) lengths.splice(index, 1);
+  return true;
 }

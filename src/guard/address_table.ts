@@ -1,35 +1,37 @@
 // AddressTable: what is remembered of addresses, bounded, so that an attacker with many of them costs no memory. Runtime neutral.
 
 import type { Address } from "../transport/address.ts";
-import { isIpv4, isLoopback, parseIp } from "./ip_address.ts";
+import { isIpv4, isLoopback, parseIp, parseIpv4 } from "./ip_address.ts";
 
 /** The default of `maxAddresses`. */
 export const DEFAULT_MAX_ADDRESSES = 65_536;
 
 /** What has no IP address: Unix sockets, which the system guards. */
 const NO_KEY = "";
+/** The first byte of an IPv4 address of this machine itself. */
+const LOOPBACK = 127;
 
-/** Who an address belongs to, as far as that can be told: one IPv4 address, or the /64 that a household gets of IPv6. */
-export function ownerOf(address: Address): string {
-  if (address.kind !== "tcp") return NO_KEY;
-  const words = parseIp(address.hostname);
-  if (words === undefined) return address.hostname;
-  return isIpv4(words) ? `${words[3]}` : `${words[0]}:${words[1]}`;
+/** Whom a connection is counted for. */
+export interface Peer {
+  /** One IPv4 address, or the /64 that a household gets of IPv6. */
+  readonly owner: string | number;
+  /** The neighbourhood: the /24 of IPv4, the /48 of IPv6. */
+  readonly prefix: string | number;
+  /** Whether it is this machine's own, or has no address: such peers are not counted. */
+  readonly isLocal: boolean;
 }
 
-/** The neighbourhood of an address: the /24 of IPv4, the /48 of IPv6. */
-export function prefixOf(address: Address): string {
-  if (address.kind !== "tcp") return NO_KEY;
-  const words = parseIp(address.hostname);
-  if (words === undefined) return address.hostname;
-  return isIpv4(words) ? `${words[3] >>> 8}` : `${words[0]}:${words[1] >>> 16}`;
-}
+const NOBODY: Peer = { owner: NO_KEY, prefix: NO_KEY, isLocal: true };
 
-/** Whether an address is this machine's own, or none at all: such peers are not counted. */
-export function isLocal(address: Address): boolean {
-  if (address.kind !== "tcp") return true;
+/** Finds out whom a connection is counted for. */
+export function peerOf(address: Address): Peer {
+  if (address.kind !== "tcp") return NOBODY;
+  const word = parseIpv4(address.hostname);
+  if (word !== undefined) return { owner: word, prefix: word >>> 8, isLocal: word >>> 24 === LOOPBACK };
   const words = parseIp(address.hostname);
-  return words !== undefined && isLoopback(words);
+  if (words === undefined) return { owner: address.hostname, prefix: address.hostname, isLocal: false };
+  if (isIpv4(words)) return { owner: words[3], prefix: words[3] >>> 8, isLocal: words[3] >>> 24 === LOOPBACK };
+  return { owner: `${words[0]}:${words[1]}`, prefix: `${words[0]}:${words[1] >>> 16}`, isLocal: isLoopback(words) };
 }
 
 /**
@@ -38,7 +40,7 @@ export function isLocal(address: Address): boolean {
  * Invariant: keys are in the order of their last use.
  */
 export class AddressTable<State extends { readonly held: number }> {
-  readonly #states = new Map<string, State>();
+  readonly #states = new Map<string | number, State>();
   readonly #most: number;
   readonly #make: () => State;
 
@@ -54,12 +56,12 @@ export class AddressTable<State extends { readonly held: number }> {
   }
 
   /** Gives what is known of somebody, if anything is; it counts as no use. */
-  peek(key: string): State | undefined {
+  peek(key: string | number): State | undefined {
     return this.#states.get(key);
   }
 
   /** Gives what is known of somebody, and remembers them. */
-  use(key: string): State {
+  use(key: string | number): State {
     let state = this.#states.get(key);
     if (state === undefined) {
       state = this.#make();

@@ -3,7 +3,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, orDefault, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
-import { AddressTable, DEFAULT_MAX_ADDRESSES, isLocal, ownerOf, prefixOf } from "./address_table.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 import { type Rate, TokenBucket } from "./token_bucket.ts";
 
 const MOST = 2 ** 31 - 1;
@@ -101,7 +101,7 @@ export class ConnectionLimits implements Admission {
   readonly #cooldownMs: number;
   readonly #countLoopback: boolean;
   readonly #owners: AddressTable<Owner>;
-  readonly #prefixes = new Map<string, number>();
+  readonly #prefixes = new Map<string | number, number>();
   readonly #bucket: TokenBucket;
 
   /**
@@ -142,17 +142,17 @@ export class ConnectionLimits implements Admission {
 
   /** Connections that an address has. */
   countOf(address: AdmissionRequest["remoteAddress"]): number {
-    return this.#owners.peek(ownerOf(address))?.held ?? 0;
+    return this.#owners.peek(peerOf(address).owner)?.held ?? 0;
   }
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
-    if (!this.#countLoopback && isLocal(remoteAddress)) return undefined;
+    const peer = peerOf(remoteAddress);
+    if (peer.isLocal && !this.#countLoopback) return undefined;
     const nowMs = this.#clock.now();
-    const owner = this.#owners.use(ownerOf(remoteAddress));
+    const owner = this.#owners.use(peer.owner);
     if (nowMs < owner.cooldownEndMs) return "too-fast-from-address";
     if (owner.held >= this.#maxPerAddress) return "too-many-from-address";
-    const prefix = prefixOf(remoteAddress);
-    const neighbours = this.#prefixes.get(prefix) ?? 0;
+    const neighbours = this.#prefixes.get(peer.prefix) ?? 0;
     if (neighbours >= this.#maxPerPrefix) return "too-many-from-prefix";
     if (!owner.bucket.take(this.#addressRate, 1, nowMs)) {
       owner.cooldownEndMs = nowMs + this.#cooldownMs;
@@ -160,15 +160,15 @@ export class ConnectionLimits implements Admission {
     }
     if (!this.#bucket.take(this.#rate, 1, nowMs)) return "too-fast";
     owner.held++;
-    this.#prefixes.set(prefix, neighbours + 1);
+    this.#prefixes.set(peer.prefix, neighbours + 1);
     return undefined;
   }
 
   release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {
-    if (!this.#countLoopback && isLocal(remoteAddress)) return;
-    const owner = this.#owners.peek(ownerOf(remoteAddress));
-    if (owner !== undefined) owner.held--;
-    const prefix = prefixOf(remoteAddress);
+    const { owner, prefix, isLocal } = peerOf(remoteAddress);
+    if (isLocal && !this.#countLoopback) return;
+    const state = this.#owners.peek(owner);
+    if (state !== undefined) state.held--;
     const neighbours = (this.#prefixes.get(prefix) ?? 1) - 1;
     if (neighbours > 0) this.#prefixes.set(prefix, neighbours);
     else this.#prefixes.delete(prefix);

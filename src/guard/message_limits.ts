@@ -3,7 +3,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, describeValue, orDefault, requireInteger } from "../options.ts";
 import type { Session } from "../session/session.ts";
-import { AddressTable, DEFAULT_MAX_ADDRESSES, isLocal, ownerOf } from "./address_table.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 import { type Rate, TokenBucket } from "./token_bucket.ts";
 
 const MOST = 2 ** 31 - 1;
@@ -194,9 +194,8 @@ export class MessageLimits {
     let lateMs = take(buckets.messages, this.#messages, 1);
     if (this.#bytes !== UNBOUNDED) lateMs = Math.max(lateMs, take(buckets.bytes, this.#bytes, bytes));
     if (this.#ofAddress === undefined) return lateMs;
-    const { remoteAddress } = session as Session<unknown>;
-    if (isLocal(remoteAddress)) return lateMs;
-    return Math.max(lateMs, take(this.#owners.use(ownerOf(remoteAddress)).messages, this.#ofAddress, 1));
+    const { owner, isLocal } = peerOf((session as Session<unknown>).remoteAddress);
+    return isLocal ? lateMs : Math.max(lateMs, take(this.#owners.use(owner).messages, this.#ofAddress, 1));
   }
 
   async #handleLater<Data>(

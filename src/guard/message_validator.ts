@@ -5,7 +5,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { AnySession, Session } from "../session/session.ts";
-import { AddressTable, DEFAULT_MAX_ADDRESSES, isLocal, ownerOf } from "./address_table.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 import type { MessageHandler } from "./message_limits.ts";
 
 const MOST = 2 ** 31 - 1;
@@ -156,12 +156,12 @@ export class MessageValidator implements Admission {
 
   /** The score of an address. */
   scoreOf(address: AdmissionRequest["remoteAddress"]): number {
-    const suspect = this.#suspects.peek(ownerOf(address));
+    const suspect = this.#suspects.peek(peerOf(address).owner);
     return suspect === undefined ? 0 : this.#decayed(suspect);
   }
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
-    const suspect = this.#suspects.peek(ownerOf(remoteAddress));
+    const suspect = this.#suspects.peek(peerOf(remoteAddress).owner);
     return suspect !== undefined && this.#clock.now() < suspect.banEndMs ? "banned" : undefined;
   }
 
@@ -194,8 +194,9 @@ export class MessageValidator implements Admission {
 
   /** Adds to the score of an address; says whether it is banned now. */
   #score(address: AdmissionRequest["remoteAddress"], added: number): boolean {
-    if (!this.#countLoopback && isLocal(address)) return false;
-    const suspect = this.#suspects.use(ownerOf(address));
+    const { owner, isLocal } = peerOf(address);
+    if (isLocal && !this.#countLoopback) return false;
+    const suspect = this.#suspects.use(owner);
     suspect.score = this.#decayed(suspect) + added;
     suspect.scoredMs = this.#clock.now();
     if (suspect.score < this.#banScore) return false;

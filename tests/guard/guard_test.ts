@@ -1,0 +1,230 @@
+// The guard's parts on services: connections, slow peers, messages, validation; by a clock that the test moves where time counts.
+
+import test from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type Address, lengthPrefixed, raw, type Session, type TcpServiceOptions } from "@laster/net";
+import {
+  ConnectionLimits,
+  guard,
+  MessageLimits,
+  MessageValidator,
+  onePattern,
+  SlowPeers,
+  tooLong,
+  tooShort,
+} from "@laster/net/guard";
+import { FakeClock } from "@laster/net/testing";
+import { bytes, CloseLog, startPair, text, transportsHere, turn, until } from "../support.ts";
+
+const from = (hostname: string) => ({ remoteAddress: { kind: "tcp", hostname, port: 5 } as Address });
+
+test("ConnectionLimits bounds an address, a prefix, and how fast they come", async () => {
+  const clock = new FakeClock();
+  const limits = new ConnectionLimits({
+    maxPerAddress: 3,
+    maxPerPrefix: 5,
+    perAddressPerSecond: 1_000,
+    perSecond: 1_000,
+    clock,
+  });
+  const admit = (hostname: string) => limits.admit(from(hostname));
+  assertEquals([1, 2, 3, 4].map(() => admit("192.0.2.1")), [undefined, undefined, undefined, "too-many-from-address"]);
+  assertEquals([admit("192.0.2.2"), admit("192.0.2.2"), admit("192.0.2.3")], [
+    undefined,
+    undefined,
+    "too-many-from-prefix",
+  ]);
+  assertEquals(admit("::ffff:192.0.2.1"), "too-many-from-address", "the same address by IPv6");
+  limits.release(from("192.0.2.1"));
+  assertEquals([limits.countOf(from("192.0.2.1").remoteAddress), admit("192.0.2.1")], [2, undefined]);
+  assertEquals([1, 2, 3, 4].map((host) => admit(`2001:db8::${host}`)), [
+    undefined,
+    undefined,
+    undefined,
+    "too-many-from-address",
+  ]);
+  assertEquals(
+    [admit("127.0.0.1"), limits.countOf(from("127.0.0.1").remoteAddress)],
+    [undefined, 0],
+    "loopback is not counted",
+  );
+
+  const fast = new ConnectionLimits({ perAddressPerSecond: 2, cooldownMs: 500, perSecond: 20, clock });
+  const answers = Array.from({ length: 9 }, () => fast.admit(from("198.51.100.1")));
+  assertEquals(answers.map((answer) => answer ?? "in"), [...Array(8).fill("in"), "too-fast-from-address"]);
+  assertEquals(fast.admit(from("198.51.100.1")), "too-fast-from-address", "cooling down");
+  await clock.advance(500);
+  assertEquals(fast.admit(from("198.51.100.1")), undefined, "a token is back");
+  const others = Array.from({ length: 40 }, (_, index) => fast.admit(from(`203.0.113.${index}`)));
+  assert(others.includes("too-fast"), "all together are too fast");
+});
+
+test("ConnectionLimits remembers no more addresses than it may, and never forgets who is there", () => {
+  const limits = new ConnectionLimits({
+    maxAddresses: 100,
+    maxPerAddress: 1,
+    perSecond: 1_000_000,
+    maxPerPrefix: 1_000_000,
+  });
+  assertEquals(limits.admit(from("10.0.0.1")), undefined);
+  for (let count = 0; count < 20_000; count++) {
+    const peer = from(`10.${1 + (count >> 16)}.${(count >> 8) & 255}.${count & 255}`);
+    assertEquals(limits.admit(peer), undefined);
+    limits.release(peer);
+  }
+  assert(limits.addresses <= 101, `${limits.addresses} are remembered`);
+  assertEquals(limits.admit(from("10.0.0.1")), "too-many-from-address", "it is still there");
+});
+
+for (const { name, make } of transportsHere()) {
+  test(`SlowPeers closes who says nothing, and whose message does not end, over ${name}`, async () => {
+    const clock = new FakeClock();
+    const ends = new CloseLog();
+    const slowPeers = new SlowPeers({ firstMessageMs: 2_000, messageMs: 4_000, minBytesPerSecond: 100, clock });
+    await using pair = await startPair(make(), {
+      codec: lengthPrefixed(),
+      observers: [slowPeers],
+      onMessage: (session, payload) => session.send(payload),
+      onClose: ends.onClose,
+    }, { codec: raw(), onMessage: () => {} });
+    const silent = (await pair.connect()).near;
+    const { near: slow, far: slowFar } = await pair.connect();
+    const { near: steady, far: steadyFar } = await pair.connect();
+    for (const session of [slow, steady]) session.send(new Uint8Array([1, 0, 0, 0, 7]));
+    await until(() => slowFar.stats.receivedFrames + steadyFar.stats.receivedFrames === 2, "both have spoken");
+    slow.send(new Uint8Array([100, 0, 0, 0]), { flush: "now" });
+    steady.send(new Uint8Array([232, 3, 0, 0]), { flush: "now" });
+    let sent = 0;
+    for (let step = 0; step < 16; step++) {
+      if (slow.state === "open") slow.send(new Uint8Array(1), { flush: "now" });
+      steady.send(new Uint8Array(60), { flush: "now" });
+      sent += 60;
+      await until(() => steadyFar.stats.receivedBytes === 9 + sent, "the steady one's bytes are there");
+      await clock.advance(500);
+      await turn();
+    }
+    await until(() => ends.events.length === 2, "two are closed");
+    assertEquals(ends.events.map(({ reason, detail }) => [reason, detail]), [
+      ["local-closing", "first-message-timeout"],
+      ["local-closing", "slow-message"],
+    ]);
+    assertEquals([(await silent.closed).reason, steady.state], ["remote-closing", "open"]);
+  });
+
+  test(`MessageLimits has a flood wait, and loses nothing, over ${name}`, async () => {
+    const clock = new FakeClock();
+    const limits = new MessageLimits({ messagesPerSecond: 10, clock });
+    const heard: number[] = [];
+    await using pair = await startPair(make(), {
+      onMessage: limits.wrap((session: Session, payload: Uint8Array) => {
+        heard.push(payload[0]);
+        session.send(payload);
+      }),
+    }, { onMessage: () => {} });
+    const { near } = await pair.connect();
+    for (let count = 0; count < 50; count++) near.send(new Uint8Array([count]));
+    await until(() => heard.length === 20, "the burst");
+    await turn();
+    assertEquals(heard.length, 20, "no more than the burst");
+    for (let step = 0; step < 100 && heard.length < 50; step++) {
+      await clock.advance(100);
+      await turn();
+    }
+    assertEquals(heard, Array.from({ length: 50 }, (_, index) => index));
+    assertEquals(limits.stats, { waited: 30, dropped: 0, closed: 0 });
+  });
+}
+
+test("MessageLimits drops or closes, counts bytes, and waits no longer than its session", async () => {
+  const [{ make }] = transportsHere();
+  const run = async (limits: MessageLimits, sizes: readonly number[], own: TcpServiceOptions = {}) => {
+    let handled = 0;
+    const ends = new CloseLog();
+    const onMessage = limits.wrap<undefined>(() => void handled++);
+    const pair = await startPair(make(), { onMessage, onClose: ends.onClose, ...own }, { onMessage: () => {} });
+    const { near, far } = await pair.connect();
+    for (const size of sizes) near.send(new Uint8Array(size));
+    await until(
+      () => far.stats.receivedFrames === sizes.length || far.state !== "open" || limits.stats.waited > 0,
+      "all came",
+    );
+    return { pair, handled: () => handled, ends, far };
+  };
+  const clock = new FakeClock();
+  const dropping = new MessageLimits({ messagesPerSecond: 5, whenExceeded: "drop", clock });
+  const dropped = await run(dropping, Array(30).fill(1));
+  assertEquals([dropped.handled(), dropping.stats], [10, { waited: 0, dropped: 20, closed: 0 }]);
+  await dropped.pair[Symbol.asyncDispose]();
+
+  const closing = new MessageLimits({ bytesPerSecond: 1_000, whenExceeded: "close", clock });
+  const closed = await run(closing, [1_000, 1_000, 1_000]);
+  assertEquals((await closed.ends.first).detail, "too-many-messages");
+  assertEquals([closed.handled(), closing.stats.closed], [2, 1]);
+  await closed.pair[Symbol.asyncDispose]();
+
+  const waiting = new MessageLimits({ messagesPerSecond: 1, clock });
+  const left = await run(waiting, [1, 1, 1, 1]);
+  void left.far.close();
+  await left.ends.first;
+  assertEquals([left.handled(), waiting.stats.waited], [2, 1], "what waited is not handled behind the end");
+  await left.pair[Symbol.asyncDispose]();
+});
+
+test("MessageValidator leaves out, closes, scores and bans", async () => {
+  const [{ make }] = transportsHere();
+  const clock = new FakeClock();
+  const validator = new MessageValidator({ clock, countLoopback: true, banScore: 40, halfLifeMs: 1_000, banMs: 5_000 });
+  const ends = new CloseLog();
+  const judge = (session: Session, payload: Uint8Array) =>
+    tooShort(2)(session, payload) ?? tooLong(1_000)(session, payload) ?? onePattern()(session, payload);
+  await using pair = await startPair(make(), {
+    admission: [validator],
+    onMessage: validator.wrap(judge, (session, payload) => session.send(payload)),
+    onClose: ends.onClose,
+  });
+  const { near, far } = await pair.connect();
+  near.send(bytes("x"));
+  near.send(new Uint8Array(64));
+  near.send(bytes("fine"));
+  assertEquals(text(await near.receive() ?? new Uint8Array()), "fine");
+  assertEquals([validator.counts, validator.scoreOf(far.remoteAddress)], [{ "too-short": 1, "one-pattern": 1 }, 10]);
+  await clock.advance(1_000);
+  assertEquals(validator.scoreOf(far.remoteAddress), 5, "half is forgotten");
+  near.send(new Uint8Array(1_001));
+  assertEquals((await ends.first).detail, "too-long");
+  const again = await pair.connect();
+  again.near.send(new Uint8Array(1_001));
+  await until(() => ends.events.length === 2, "it is closed again");
+  const banned = await pair.client.connect({ port: pair.port });
+  await banned.closed;
+  assertEquals(pair.server.stats().refusals, { banned: 1 });
+  await clock.advance(5_000);
+  assertEquals(validator.admit({ remoteAddress: far.remoteAddress }), undefined, "the ban is over");
+});
+
+test("guard() gives all parts to a service, and what is left out is not there", async () => {
+  const [{ make }] = transportsHere();
+  const guarded = guard({
+    addresses: { deny: ["192.0.2.0/24"] },
+    messages: { messagesPerSecond: 50, whenExceeded: "drop" },
+  });
+  await using pair = await startPair(make(), {
+    admission: guarded.admission,
+    observers: guarded.observers,
+    onMessage: guarded.protect((session, payload) => session.send(payload), tooShort(2)),
+  });
+  const { near } = await pair.connect();
+  near.send(bytes("x"));
+  near.send(bytes("hello"));
+  assertEquals(text(await near.receive() ?? new Uint8Array()), "hello");
+  assertEquals(guarded.validator.counts, { "too-short": 1 });
+  const bare = guard({ connections: false, messages: false, slowPeers: false });
+  assertEquals([bare.connections, bare.messages, bare.observers, bare.admission.length], [undefined, undefined, [], 2]);
+  assertThrows(() => guard({ adresses: {} } as object), TypeError, "did you mean addresses?");
+  assertThrows(
+    () => guard({ messages: { whenExceeded: "ignore" as "drop" } }),
+    TypeError,
+    "whenExceeded must be one of",
+  );
+  assertThrows(() => guard({ connections: { maxPerAddress: 0 } }), RangeError, "maxPerAddress");
+});
