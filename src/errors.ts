@@ -161,6 +161,10 @@ export type ConnectErrorCode =
   | "too-many-files"
   | "permission-denied"
   | "reset"
+  | "handshake-failed"
+  | "certificate-untrusted"
+  | "certificate-expired"
+  | "certificate-name"
   | "limit"
   | "unsupported"
   | "unknown";
@@ -212,6 +216,10 @@ const DIAL_REASONS: Record<ConnectErrorCode, string> = {
   "unsupported": "an option cannot be had",
   "permission-denied": "the permission is denied",
   "reset": "the peer reset the connection",
+  "handshake-failed": "the TLS handshake failed",
+  "certificate-untrusted": "no known authority has signed the server's certificate",
+  "certificate-expired": "the server's certificate is not valid at this time",
+  "certificate-name": "the server's certificate is for another name",
   "limit": "the service is at its limit",
   "unknown": "the runtime refused",
 };
@@ -228,7 +236,14 @@ export function atCaller(error: unknown): unknown {
 }
 
 /** How a connection broke: the `code` of a {@linkcode ConnectionError}. */
-export type ConnectionErrorCode = "reset" | "timeout" | "unknown";
+export type ConnectionErrorCode =
+  | "reset"
+  | "timeout"
+  | "handshake-failed"
+  | "handshake-timeout"
+  | "too-many-handshakes"
+  | "certificate-refused"
+  | "unknown";
 
 /**
  * A connection that broke: the peer reset it, the network gave up on it, or the runtime failed.
@@ -262,6 +277,10 @@ export class ConnectionError extends Error {
 const CONNECTION_REASONS: Record<ConnectionErrorCode, string> = {
   "reset": "the peer reset it",
   "timeout": "the network gave up on it",
+  "handshake-failed": "its TLS handshake failed",
+  "handshake-timeout": "its TLS handshake took too long",
+  "too-many-handshakes": "there are too many TLS handshakes",
+  "certificate-refused": "a certificate was refused",
   "unknown": "the runtime failed",
 };
 

@@ -2,18 +2,20 @@
 // Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { type ListenError, messageOf, toError } from "../errors.ts";
+import { ConnectionError, type ListenError, messageOf, toError } from "../errors.ts";
 import { describeValue } from "../options.ts";
 import { callGuarded, isThenable, whenSettled } from "../session/handler_result.ts";
 import type { FaultLog } from "../session/fault_log.ts";
 import type { Address } from "../transport/address.ts";
-import type { AcceptHandler, Connection } from "../transport/transport.ts";
+import type { AcceptHandler, Connection, PendingConnection } from "../transport/transport.ts";
 import { type Admission, type AdmissionRequest, boundSessions } from "./admission.ts";
 import { OpenFilesBound } from "./open_files.ts";
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
 
 /** For how long errors are reported without their stacks once file descriptors have run out. */
 const STACKLESS_MS = 60_000;
+
+const NOT_RUNNING = "not-running";
 
 /** What an acceptor needs of its service. */
 export interface AcceptorOptions extends RefusalsOptions {
@@ -77,15 +79,47 @@ export class Acceptor {
     const parts = [...this.#admission, ...listener.admission];
     return {
       onConnection: (connection) => this.#take(connection, listener, parts),
+      onPending: (pending) => void this.#takePending(pending, listener, parts),
       onAcceptError: (error) => this.#handleError(error),
     };
   }
 
   #take(connection: Connection, listener: AcceptingListener, parts: readonly Admission[]): void {
-    const { countSessions, faults, isAccepting } = this.#options;
-    const { place, lastWord } = listener;
-    if (!isAccepting()) return this.refusals.refuse(connection, "not-running");
-    const request = { remoteAddress: connection.remoteAddress, listener: place.address, sessions: countSessions() };
+    const admitted = this.#admit(connection.remoteAddress, listener, parts);
+    if (typeof admitted === "string") {
+      this.refusals.refuse(connection, admitted, admitted === NOT_RUNNING ? undefined : listener.lastWord);
+    } else this.#open(connection, listener, admitted);
+  }
+
+  /** The handshake is made for whom may come in; nobody else is told anything, for that would take one, too. */
+  async #takePending(
+    pending: PendingConnection,
+    listener: AcceptingListener,
+    parts: readonly Admission[],
+  ): Promise<void> {
+    const admitted = this.#admit(pending.remoteAddress, listener, parts);
+    if (typeof admitted === "string") return this.refusals.refuse(pending, admitted);
+    let connection: Connection;
+    try {
+      connection = await pending.secure();
+    } catch (fault) {
+      admitted?.();
+      const error = toError(fault);
+      return this.refusals.refuse(pending, error instanceof ConnectionError ? error.code : "handshake-failed");
+    }
+    if (this.#options.isAccepting()) return this.#open(connection, listener, admitted);
+    admitted?.();
+    this.refusals.refuse(connection, NOT_RUNNING);
+  }
+
+  /** Asks all parts; gives why one refuses, or what lets go of those that are to be told of the end. */
+  #admit(
+    remoteAddress: Address,
+    { place }: AcceptingListener,
+    parts: readonly Admission[],
+  ): string | (() => void) | undefined {
+    if (!this.#options.isAccepting()) return NOT_RUNNING;
+    const request = { remoteAddress, listener: place.address, sessions: this.#options.countSessions() };
     const admitted: Admission[] = [];
     for (const part of parts) {
       const reason = this.#ask(part, request);
@@ -94,13 +128,18 @@ export class Acceptor {
         continue;
       }
       this.#release(admitted, request);
-      return this.refusals.refuse(connection, reason, lastWord);
+      return reason;
     }
-    this.#options.observers?.tell("onAccepted", { remoteAddress: request.remoteAddress, listener: place.address });
+    return admitted.length === 0 ? undefined : () => this.#release(admitted, request);
+  }
+
+  #open(connection: Connection, listener: AcceptingListener, onOver: (() => void) | undefined): void {
+    const { faults, observers } = this.#options;
+    observers?.tell("onAccepted", { remoteAddress: connection.remoteAddress, listener: listener.place.address });
     try {
-      listener.open(connection, admitted.length === 0 ? undefined : () => this.#release(admitted, request));
+      listener.open(connection, onOver);
     } catch (fault) {
-      this.#release(admitted, request);
+      onOver?.();
       const message = "Opening a session failed: {error}";
       faults.report(message, "error", message, { error: toError(fault) });
     }

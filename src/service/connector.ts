@@ -60,6 +60,7 @@ export const CONNECT_NAMES: Record<keyof ConnectOptions, true> = {
   signal: true,
   token: true,
   localAddress: true,
+  tls: true,
   ...SOCKET_NAMES,
   ...SETTING_NAMES,
 };

@@ -4,6 +4,7 @@ import { checkKeys, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { ListenOptions } from "../transport/socket_options.ts";
+import type { TlsListenOptions } from "../transport/tls_options.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
 import { makeWay } from "../transport/unix_socket.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
@@ -36,6 +37,7 @@ export const LISTENER_NAMES: Record<keyof ListenerOptions, true> = {
   name: true,
   ipv6Only: true,
   reusePort: true,
+  tls: true,
   ...SOCKET_NAMES,
   ...SETTING_NAMES,
 };
@@ -77,6 +79,20 @@ export class Listener implements AsyncDisposable {
   get port(): number | undefined {
     const { address } = this.#listener;
     return address.kind === "tcp" ? address.port : undefined;
+  }
+
+  /**
+   * Replaces the certificates of a listener with `tls`, from the next handshake on. Sessions go on; what is wrong changes
+   * nothing.
+   *
+   * @param identities The certificate and its key, and those for other names.
+   * @throws {TypeError} if they cannot be used, or the listener does not speak TLS.
+   */
+  setCertificates(identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">): void {
+    if (this.#listener.setCertificates === undefined) {
+      throw new TypeError("Cannot set certificates as the listener does not speak TLS: tls is undefined");
+    }
+    this.#listener.setCertificates(identities);
   }
 
   /** Stops listening; the sessions live on. May be called twice. */

@@ -6,7 +6,7 @@ import { toError } from "../errors.ts";
 import type { FaultLog } from "../session/fault_log.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Address } from "../transport/address.ts";
-import type { Connection } from "../transport/transport.ts";
+import type { Connection, PendingConnection } from "../transport/transport.ts";
 import type { Observers } from "./observers.ts";
 
 /** How long a refused peer may take to hear the last word and to end its side. */
@@ -22,7 +22,8 @@ export interface RefusedEvent {
   readonly remoteAddress: Address;
   /**
    * Why it was refused: `"max-connections"`, there are so many sessions; `"open-files"`, there are as many as the process has
-   * file descriptors for; `"not-running"`, the service stops; or the word of an `Admission`.
+   * file descriptors for; `"not-running"`, the service stops; `"handshake-failed"`, `"handshake-timeout"`,
+   * `"too-many-handshakes"` or `"certificate-refused"`, of a listener that speaks TLS; or the word of an `Admission`.
    */
   readonly reason: string;
 }
@@ -58,13 +59,13 @@ export class Refusals {
   }
 
   /** Refuses a connection that is not started, with a last word to it as a frame. */
-  refuse(connection: Connection, reason: string, lastWord?: Uint8Array): void {
+  refuse(connection: Connection | PendingConnection, reason: string, lastWord?: Uint8Array): void {
     this.count++;
     const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
     this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
     const { observers, onConnectionRefused } = this.#options;
     const { remoteAddress } = connection;
-    const isTold = lastWord !== undefined && this.#told.size < MOST_TOLD;
+    const isTold = lastWord !== undefined && this.#told.size < MOST_TOLD && "start" in connection;
     if (!isTold) connection.close();
     else this.#tell(connection, lastWord);
     observers?.tell("onConnectionRefused", { remoteAddress, reason });

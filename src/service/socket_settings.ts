@@ -12,7 +12,7 @@ const SMALLEST_KEEP_ALIVE_MS = 1_000;
 export const SOCKET_NAMES: Readonly<Record<keyof SocketOptions, true>> = { keepAlive: true, noDelay: true };
 
 /** All that may be given, at either end. */
-type Given = Omit<ListenOptions, "backlog"> & Omit<DialOptions, "signal">;
+type Given = Omit<ListenOptions, "backlog" | "tls"> & Omit<DialOptions, "signal" | "tls">;
 
 /**
  * Checks the values of such options.
@@ -42,11 +42,12 @@ function refuse(what: string, name: string, type: string, value: unknown): never
 }
 
 /** Gives those of the options of a listener that are for its transport. */
-export function listenOptionsOf({ backlog, ipv6Only, keepAlive, noDelay, reusePort }: ListenOptions): ListenOptions {
-  return { backlog, ipv6Only, keepAlive, noDelay, reusePort };
+export function listenOptionsOf(options: ListenOptions): ListenOptions {
+  const { backlog, ipv6Only, keepAlive, noDelay, reusePort, tls } = options;
+  return { backlog, ipv6Only, keepAlive, noDelay, reusePort, tls };
 }
 
 /** Gives those of the options of a dial that are for its transport; the signal is the dial's own. */
-export function dialOptionsOf({ keepAlive, localAddress, noDelay }: DialOptions): DialOptions {
-  return { keepAlive, localAddress, noDelay };
+export function dialOptionsOf({ keepAlive, localAddress, noDelay, tls }: DialOptions): DialOptions {
+  return { keepAlive, localAddress, noDelay, tls };
 }

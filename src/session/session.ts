@@ -6,6 +6,7 @@ import type { CloseEvent } from "./close_reason.ts";
 import type { ReceiveOptions } from "./message_stream.ts";
 import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, refuseRange, type SendResult } from "../outbound/send_result.ts";
+import type { TlsInfo } from "../transport/tls_options.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
 import { checkCloseOptions, checkFlush, type CloseOptions, type SendOptions } from "./session_options.ts";
@@ -94,6 +95,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   /** The address at this end. */
   get localAddress(): Address {
     return this.#core.connection.localAddress;
+  }
+
+  /** What is known of the connection by TLS: the version, the peer's certificate; undefined without TLS. */
+  get tls(): TlsInfo | undefined {
+    return this.#core.connection.tls;
   }
 
   /** The peer's address. */

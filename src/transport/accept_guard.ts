@@ -17,6 +17,15 @@ export function guardAccepts(handler: AcceptHandler): AcceptHandler {
         connection.abort(); // Whoever hands the handler in tells of its faults: an adapter has no logger.
       }
     },
+    ...(handler.onPending === undefined ? {} : {
+      onPending(pending) {
+        try {
+          handler.onPending?.(pending);
+        } catch {
+          pending.close();
+        }
+      },
+    }),
     onAcceptError(error) {
       try {
         handler.onAcceptError(error);

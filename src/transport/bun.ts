@@ -14,7 +14,9 @@ import type { TurnTaker } from "../waiting_line.ts";
 import { Delivery } from "./delivery.ts";
 import { toConnectionError, toListenError } from "./error_codes.ts";
 import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
-import { connectNode, openFileLimit, resolveHost } from "./node.ts";
+import { connectNode, openFileLimit } from "./node.ts";
+import { resolveHost } from "./node_host.ts";
+import { dialTls, listenTls } from "./node_tls.ts";
 import { checkDial, checkListen, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
 import type { TransportOptions } from "./traits.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
@@ -114,12 +116,14 @@ export function bunTransport({ clock = systemClock() }: TransportOptions = {}): 
     capabilities: BUN_CAPABILITIES,
     async listen(address, handler, options = {}) {
       checkListen(transport, address, options);
+      if (options.tls !== undefined) return await listenTls(clock, address, handler, options);
       const keepAliveDelayMs = keepAliveDelayOf(options);
       const keepAlive = keepAliveDelayMs === 0 ? undefined : new LateKeepAlive(clock);
       return await listenBun(bun, { pacer, keepAlive, keepAliveDelayMs }, address, handler, options);
     },
     async connect(address, options = {}) {
       checkDial(transport, address, options);
+      if (options.tls !== undefined) return await dialTls(address, options);
       return await connectNode(address, options);
     },
   };

@@ -27,6 +27,8 @@ export interface TransportCapabilities {
   readonly reusePort: Support;
   /** `localAddress` of a dial. */
   readonly localAddress: Support;
+  /** `tls`; through `node:tls` and `node:net`, with what those can do of all the others. */
+  readonly tls: Support;
 }
 
 /** `Deno.listen` and `Deno.connect`: no times for keep-alive, and `reusePort` only with `--unstable-net`. */
@@ -41,6 +43,7 @@ export const DENO_CAPABILITIES: TransportCapabilities = {
   ipv6Only: "missing",
   reusePort: "missing",
   localAddress: "missing",
+  tls: "native",
 };
 
 /** `Bun.listen`, with the dials of `node:net`. */
@@ -55,6 +58,7 @@ export const BUN_CAPABILITIES: TransportCapabilities = {
   ipv6Only: "native",
   reusePort: "native",
   localAddress: "native",
+  tls: "native",
 };
 
 /** `node:net`; Deno's ignores `ipv6Only`. */
@@ -69,6 +73,7 @@ export const NODE_CAPABILITIES: TransportCapabilities = {
   ipv6Only: isRuntime("Deno") ? "missing" : "native",
   reusePort: "native",
   localAddress: "native",
+  tls: "native",
 };
 
 /** Connections in memory have no options of TCP. */
@@ -83,4 +88,5 @@ export const MEMORY_CAPABILITIES: TransportCapabilities = {
   ipv6Only: "missing",
   reusePort: "missing",
   localAddress: "missing",
+  tls: "missing",
 };

@@ -14,6 +14,7 @@ import type { DenoAddress, DenoListener, DenoRuntime, DenoSocket } from "./deno_
 import { toConnectError, toConnectionError, toListenError } from "./error_codes.ts";
 import { OPEN_FILE_LIMIT_PATH, openFileLimit } from "./node.ts";
 import { ReadBuffer, ReadBufferPool } from "./read_buffer.ts";
+import { dialTls, listenTls } from "./node_tls.ts";
 import { checkDial, checkListen, type DialOptions, type ListenOptions, type SocketOptions } from "./socket_options.ts";
 import type { TransportOptions } from "./traits.ts";
 import type {
@@ -69,10 +70,12 @@ export function denoTransport({ clock = systemClock() }: TransportOptions = {}):
     capabilities: DENO_CAPABILITIES,
     async listen(address, handler, options = {}) {
       checkListen(transport, address, options);
+      if (options.tls !== undefined) return await listenTls(clock, address, handler, options);
       return await listenDeno(deno, { reads, clock }, address, handler, options);
     },
     async connect(address, options = {}) {
       checkDial(transport, address, options);
+      if (options.tls !== undefined) return await dialTls(address, options);
       return await connectDeno(deno, reads, address, options);
     },
   };

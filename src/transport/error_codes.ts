@@ -77,6 +77,23 @@ const CONNECTION_CODES: Record<string, ConnectionErrorCode> = {
   TimedOut: "timeout",
 };
 
+/** What is wrong with a server's certificate: the codes of OpenSSL on Node and Bun, and what rustls says on Deno. */
+const CERTIFICATE_CODES: readonly (readonly [RegExp, ConnectErrorCode])[] = [
+  [
+    /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate has expired|not yet valid|Expired|NotValidYet/,
+    "certificate-expired",
+  ],
+  [
+    /ALTNAME_INVALID|HOSTNAME_MISMATCH|NotValidForName|not valid for name|does not match certificate/,
+    "certificate-name",
+  ],
+  [
+    /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|CERT_UNTRUSTED|UnknownIssuer|self.signed|unable to verify|CaUsedAsEndEntity|InvalidCertificate|invalid peer certificate/,
+    "certificate-untrusted",
+  ],
+  [/ERR_SSL|EPROTO|handshake|HandshakeFailure|AlertReceived|received fatal alert|tls|TLS|SSL/, "handshake-failed"],
+];
+
 /** Deno reports a failed lookup as a plain `Error`, and Node one of a name that is too long as EINVAL. */
 const LOOKUP_MESSAGE = /getaddrinfo EINVAL|failed to lookup address|name resolution|No address associated/i;
 
@@ -100,8 +117,28 @@ export function toListenError(cause: unknown, address: string): ListenError {
  * @returns Our error, with the runtime's as cause.
  */
 export function toConnectError(cause: unknown, address: string): ConnectError {
-  const code = isLookupFailure(cause) ? "host-not-found" : lookUp(DIAL_CODES, cause) ?? "unknown";
-  return new ConnectError(code, address, { cause });
+  const code = isLookupFailure(cause) ? "host-not-found" : lookUp(DIAL_CODES, cause) ?? findCertificateFault(cause);
+  return new ConnectError(code ?? "unknown", address, { cause });
+}
+
+/**
+ * Translates what ended the handshake of a connection that came.
+ *
+ * @param cause The runtime's error; undefined if the connection was just gone.
+ * @returns Our error, with the runtime's as cause.
+ */
+export function toTlsError(cause: unknown): ConnectionError {
+  const isRefused = /CERT|certificate|PEER_DID_NOT_RETURN/i.test(textOf(cause));
+  return new ConnectionError(isRefused ? "certificate-refused" : "handshake-failed", { cause });
+}
+
+function findCertificateFault(cause: unknown): ConnectErrorCode | undefined {
+  const text = textOf(cause);
+  return CERTIFICATE_CODES.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? `${(cause as { code?: unknown }).code} ${cause.message}` : "";
 }
 
 /**
@@ -111,7 +148,9 @@ export function toConnectError(cause: unknown, address: string): ConnectError {
  * @returns Our error, with the runtime's as cause.
  */
 export function toConnectionError(cause: unknown): ConnectionError {
-  return new ConnectionError(lookUp(CONNECTION_CODES, cause) ?? "unknown", { cause });
+  const isTls = /certificate|ERR_SSL|alert/i.test(textOf(cause));
+  const code = lookUp(CONNECTION_CODES, cause) ?? (isTls ? "certificate-refused" : "unknown");
+  return new ConnectionError(code, { cause });
 }
 
 function lookUp<Code>(codes: Record<string, Code>, cause: unknown): Code | undefined {

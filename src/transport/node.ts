@@ -2,9 +2,8 @@
 // translation of events. Runs on Node, Bun and Deno.
 
 import { Buffer } from "node:buffer";
-import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
-import { connect, createServer, isIP, Socket } from "node:net";
+import { connect, createServer, Socket } from "node:net";
 import { systemClock } from "../clock.ts";
 import { ConnectionError, ListenError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
@@ -17,8 +16,10 @@ import { Delivery } from "./delivery.ts";
 import { toConnectError, toConnectionError, toListenError } from "./error_codes.ts";
 import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
 import { mayUseNetwork } from "./node_process.ts";
+import { resolveHost } from "./node_host.ts";
 import { NodeReads } from "./node_reads.ts";
 import type { NodeSocket, SocketMaker } from "./node_socket.ts";
+import { dialTls, listenTls } from "./node_tls.ts";
 import { ReadBufferPool } from "./read_buffer.ts";
 import { checkDial, checkListen, type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
 import type { TransportOptions } from "./traits.ts";
@@ -58,12 +59,14 @@ export function nodeTransport({ clock = systemClock() }: TransportOptions = {}):
     capabilities: NODE_CAPABILITIES,
     async listen(address, handler, options = {}) {
       checkListen(transport, address, options);
+      if (options.tls !== undefined) return await listenTls(clock, address, handler, options);
       const keepAliveDelayMs = keepAliveDelayOf(options);
       const keepAlive = keepAliveDelayMs === 0 ? undefined : new LateKeepAlive(clock);
       return await listenNode({ buffers, keepAlive, keepAliveDelayMs }, address, handler, options);
     },
     async connect(address, options = {}) {
       checkDial(transport, address, options);
+      if (options.tls !== undefined) return await dialTls(address, options);
       return await connectNode(address, options, buffers);
     },
   };
@@ -180,23 +183,6 @@ export function connectNode(
     resolve(connection);
   });
   return promise;
-}
-
-/**
- * Looks the host up to listen on: Bun tells neither why it cannot, nor what it listens on.
- *
- * @param hostname A host name or an IP address.
- * @param address The whole address as text, for the error.
- * @returns The IP address.
- * @throws {ListenError} if it does not resolve.
- */
-export async function resolveHost(hostname: string, address: string): Promise<string> {
-  if (isIP(hostname) !== 0) return hostname;
-  try {
-    return (await lookup(hostname)).address;
-  } catch (cause) {
-    throw toListenError(cause, address);
-  }
 }
 
 /**

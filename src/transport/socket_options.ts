@@ -3,6 +3,7 @@
 import { ConnectError, ListenError } from "../errors.ts";
 import { type Address, findPathFault, formatAddress } from "./address.ts";
 import type { TransportCapabilities } from "./capabilities.ts";
+import type { TlsDialOptions, TlsListenOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 
 /** The silence before the first probe, if the options do not say. */
@@ -48,6 +49,8 @@ export interface ListenOptions extends SocketOptions {
    * @default {false}
    */
   readonly reusePort?: boolean | undefined;
+  /** Speaks TLS, through `node:tls` on every runtime; TCP only. */
+  readonly tls?: TlsListenOptions | undefined;
 }
 
 /** Options of {@linkcode Transport.connect}. */
@@ -60,6 +63,8 @@ export interface DialOptions extends SocketOptions {
    * @default {the system's choice}
    */
   readonly localAddress?: string | undefined;
+  /** Speaks TLS, through `node:tls` on every runtime; TCP only. */
+  readonly tls?: TlsDialOptions | undefined;
 }
 
 /** The capabilities that an option asks for. */
@@ -75,7 +80,7 @@ type Wish = readonly [option: string, capability: keyof TransportCapabilities];
  */
 export function checkListen(transport: Described, address: Address, options: ListenOptions): void {
   const { ipv6Only = false, reusePort = false } = options;
-  const wishes = wishesOf(options);
+  const wishes = wishesOf(options, options.tls);
   if (ipv6Only) wishes.push(["ipv6Only", "ipv6Only"]);
   if (reusePort) wishes.push(["reusePort", "reusePort"]);
   const cause = findMissing(transport, address, wishes);
@@ -94,7 +99,7 @@ export function checkListen(transport: Described, address: Address, options: Lis
  * @throws {ConnectError} `"unsupported"`, with what is missing in its message.
  */
 export function checkDial(transport: Described, address: Address, options: DialOptions): void {
-  const wishes = wishesOf(options);
+  const wishes = wishesOf(options, options.tls);
   if (options.localAddress !== undefined) wishes.push(["localAddress", "localAddress"]);
   const cause = findMissing(transport, address, wishes);
   if (cause !== undefined) throw new ConnectError("unsupported", formatAddress(address), { cause });
@@ -106,8 +111,9 @@ export function checkDial(transport: Described, address: Address, options: DialO
 /** What of a transport is looked at. */
 type Described = Pick<Transport, "name" | "capabilities">;
 
-function wishesOf({ keepAlive, noDelay = true }: SocketOptions): Wish[] {
+function wishesOf({ keepAlive, noDelay = true }: SocketOptions, tls: object | undefined): Wish[] {
   const wishes: Wish[] = [];
+  if (tls !== undefined) return [["tls", "tls"]]; // All else comes with `node:net` then.
   if (keepAlive !== undefined) wishes.push(["keepAlive", "keepAlive"]);
   if (typeof keepAlive === "object") wishes.push(["keepAlive.delayMs", "keepAliveDelay"]);
   if (!noDelay) wishes.push(["noDelay: false", "noDelay"]);

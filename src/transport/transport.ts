@@ -5,6 +5,7 @@ import type { ConnectionError, ListenError } from "../errors.ts";
 import type { Address } from "./address.ts";
 import type { TransportCapabilities } from "./capabilities.ts";
 import type { DialOptions, ListenOptions } from "./socket_options.ts";
+import type { TlsInfo, TlsListenOptions } from "./tls_options.ts";
 import type { TransportTraits } from "./traits.ts";
 
 /** How a connection ended. */
@@ -45,6 +46,8 @@ export interface Connection {
   readonly localAddress: Address;
   /** The peer's address. */
   readonly remoteAddress: Address;
+  /** What is known by TLS; undefined without it. */
+  readonly tls?: TlsInfo;
   /** Hands the connection its handler and lets data flow. Call it once. */
   start(handler: ConnectionHandler): void;
   /**
@@ -100,10 +103,31 @@ export interface Connection {
   abort(): void;
 }
 
+/** A connection that has come, and has a handshake to make before it can be used. */
+export interface PendingConnection {
+  /** The peer's address. */
+  readonly remoteAddress: Address;
+  /**
+   * Makes the handshake. Call it at once, or `close()`.
+   *
+   * @returns The connection, not started.
+   * @throws {ConnectionError} if it fails, or takes too long; the connection is gone then.
+   */
+  secure(): Promise<Connection>;
+  /** Closes it. */
+  close(): void;
+}
+
 /** Takes what happens on a listener. */
 export interface AcceptHandler {
   /** A connection came. Call its `start()`, or `abort()` it, before returning or later: it waits. Must not throw. */
   onConnection(connection: Connection): void;
+  /**
+   * A connection came that has a handshake to make first. Must not throw.
+   *
+   * @default {undefined: the transport makes the handshake, and calls `onConnection` then}
+   */
+  onPending?(pending: PendingConnection): void;
   /** Accepting failed, for want of file descriptors mostly. The listener goes on, after a pause. */
   onAcceptError(error: ListenError): void;
 }
@@ -112,6 +136,13 @@ export interface AcceptHandler {
 export interface TransportListener {
   /** Where it listens; the port is the real one. */
   readonly address: Address;
+  /**
+   * Replaces the certificates of a listener that speaks TLS, from the next handshake on; undefined at others. One that is wrong
+   * changes nothing.
+   *
+   * @throws {TypeError} if a certificate or a key is broken, or they do not belong together.
+   */
+  readonly setCertificates?: (identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">) => void;
   /** Stops listening; connections that were accepted live on. A Unix socket's path is removed. May be called twice. */
   close(): Promise<void>;
 }

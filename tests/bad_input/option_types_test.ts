@@ -179,6 +179,7 @@ test("TcpService takes undefined for every option as if it were not there", asyn
     keepAlive: undefined,
     noDelay: undefined,
     localAddress: undefined,
+    tls: undefined,
     idleTimeoutMs: undefined,
     closeTimeoutMs: undefined,
     framesPerTurn: undefined,

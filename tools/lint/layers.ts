@@ -22,7 +22,15 @@ const PART_LAYER = 7;
 const ENTRY_LAYER = 8;
 
 /** The files that may import `node:` modules, and the folder that may as a whole. */
-const WITH_NODE: readonly string[] = ["src/transport/node.ts", "src/transport/unix_socket.ts", "src/stages"];
+const WITH_NODE: readonly string[] = [
+  "src/transport/node.ts",
+  "src/transport/node_host.ts",
+  "src/transport/node_tls.ts",
+  "src/transport/tls_connection.ts",
+  "src/transport/tls_identity.ts",
+  "src/transport/unix_socket.ts",
+  "src/stages",
+];
 
 /** A file of a package that stands on this one. */
 const PACKAGE = /^packages\/([^/]+)\/(?:mod\.ts|src\/)/;

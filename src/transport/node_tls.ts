@@ -1,0 +1,315 @@
+// TLS for every transport: listens and dials through `node:net`, and speaks TLS through `node:tls`. Runs on Node, Bun and Deno.
+
+import { connect as connectRaw, createServer as createRawServer, isIP, type Socket } from "node:net";
+import {
+  connect as connectTls,
+  createSecureContext,
+  createServer as createTlsServer,
+  type SecureContext,
+  type Server,
+  type TLSSocket,
+} from "node:tls";
+import type { Clock } from "../clock.ts";
+import { ConnectError, ConnectionError, ListenError } from "../errors.ts";
+import { guardAccepts } from "./accept_guard.ts";
+import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { DEFAULT_BACKLOG } from "./default_backlog.ts";
+import { toConnectError, toListenError, toTlsError } from "./error_codes.ts";
+import { LateKeepAlive } from "./late_keep_alive.ts";
+import { resolveHost } from "./node_host.ts";
+import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
+import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
+import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
+import type { TlsInfo, TlsListenOptions } from "./tls_options.ts";
+import type { AcceptHandler, Connection, PendingConnection, TransportListener } from "./transport.ts";
+
+/** A handshake under way. */
+interface Handshake {
+  readonly raw: Socket;
+  readonly resolve: (socket: TLSSocket) => void;
+  readonly reject: (error: ConnectionError) => void;
+  readonly timer: unknown;
+}
+
+/**
+ * Listens for TLS.
+ *
+ * @param clock Whose timers bound handshakes.
+ * @param address Where; TCP only.
+ * @param acceptHandler Takes the connections: those whose handshake is to be made, if it has `onPending`.
+ * @param options How, `tls` with it.
+ * @returns The listener.
+ * @throws {ListenError} if the address cannot be listened on.
+ * @throws {TypeError | RangeError} if an option of TLS is wrong.
+ */
+export async function listenTls(
+  clock: Clock,
+  address: Address,
+  acceptHandler: AcceptHandler,
+  options: ListenOptions,
+): Promise<TransportListener> {
+  const handler = guardAccepts(acceptHandler);
+  const text = formatAddress(address);
+  const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false, tls } = options;
+  if (address.kind !== "tcp" || tls === undefined) throw new ListenError("unsupported", text);
+  const acceptor = new TlsAcceptor(clock, tls, keepAliveDelayOf(options));
+  const server = createRawServer({ allowHalfOpen: true, noDelay }, (raw) => {
+    if (raw.remoteAddress === undefined) return void raw.destroy(); // Reset while it waited in the queue.
+    const pending = new PendingTls(acceptor, raw);
+    if (handler.onPending !== undefined) return handler.onPending(pending);
+    pending.secure().then((connection) => handler.onConnection(connection), () => {});
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
+  server.once("error", (cause) => reject(toListenError(cause, text)));
+  const host = await resolveHost(address.hostname, text);
+  try {
+    server.listen({ host, port: address.port, ipv6Only, reusePort, backlog }, () => {
+      server.removeAllListeners("error");
+      server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
+      const bound = server.address();
+      resolve({
+        address: bound !== null && typeof bound === "object" ? tcpAddress(bound.address, bound.port) : address,
+        setCertificates: (identities) => acceptor.setCertificates(identities),
+        close() {
+          if (server.listening) server.close();
+          acceptor.close();
+          return Promise.resolve();
+        },
+      });
+    });
+  } catch (cause) {
+    throw toListenError(cause, text);
+  }
+  return await promise;
+}
+
+/** A TCP connection that has come, before its handshake. */
+class PendingTls implements PendingConnection, TlsEnds {
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  readonly #acceptor: TlsAcceptor;
+  readonly #raw: Socket;
+
+  constructor(acceptor: TlsAcceptor, raw: Socket) {
+    this.#acceptor = acceptor;
+    this.#raw = raw;
+    ({ localAddress: this.localAddress, remoteAddress: this.remoteAddress } = endsOf(raw));
+    raw.on("error", () => {}); // It closes; who waits for the handshake is told.
+  }
+
+  secure(): Promise<Connection> {
+    return this.#acceptor.secure(this.#raw, this);
+  }
+
+  close(): void {
+    this.#raw.destroy();
+  }
+}
+
+/** Makes the handshakes of one listener. */
+class TlsAcceptor {
+  readonly #clock: Clock;
+  #options: ResolvedTlsListen;
+  readonly #keepAliveDelayMs: number;
+  readonly #keepAlive: LateKeepAlive;
+  /** Not listening: it is handed the sockets. */
+  readonly #server: Server;
+  #contexts: ReadonlyMap<string, SecureContext>;
+  /** By the peer's address and port, which a socket still tells when it is handed back. */
+  readonly #handshakes = new Map<string, Handshake>();
+
+  constructor(clock: Clock, options: TlsListenOptions, keepAliveDelayMs: number) {
+    this.#clock = clock;
+    this.#options = resolveTlsListen(options);
+    this.#keepAliveDelayMs = keepAliveDelayMs;
+    this.#keepAlive = new LateKeepAlive(clock);
+    this.#contexts = contextsOf(this.#options);
+    const { alpn, clientCertificates } = this.#options;
+    this.#server = createTlsServer({
+      ...contextOptions(this.#options, this.#options),
+      allowHalfOpen: true,
+      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+      requestCert: clientCertificates !== "none",
+      rejectUnauthorized: false, // Who is refused is told from who fails: see `#handleSecure`.
+      handshakeTimeout: 2 ** 31 - 1, // Ours bounds it.
+      SNICallback: (name, done) => done(null, this.#findContext(name)),
+    });
+    this.#server.on("secureConnection", (socket: TLSSocket) => this.#handleSecure(socket));
+    this.#server.on("tlsClientError", (cause: Error, socket: TLSSocket) => this.#fail(keyOf(socket), cause));
+  }
+
+  /** Makes the handshake of a connection that has come. */
+  async secure(raw: Socket, ends: TlsEnds): Promise<Connection> {
+    const { maxHandshakes, handshakeTimeoutMs } = this.#options;
+    if (this.#handshakes.size >= maxHandshakes) {
+      raw.destroy();
+      throw new ConnectionError("too-many-handshakes");
+    }
+    const key = keyOf(raw);
+    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+    const timer = this.#clock.setTimer(
+      () => this.#fail(key, new ConnectionError("handshake-timeout")),
+      handshakeTimeoutMs,
+    );
+    this.#handshakes.set(key, { raw, resolve, reject, timer });
+    raw.once("close", () => this.#fail(key, undefined, raw));
+    this.#server.emit("connection", raw);
+    const socket = await promise;
+    const connection = new TlsConnection(socket, raw, ends, infoOf(socket, "accepted"), this.#keepAliveDelayMs);
+    if (this.#keepAliveDelayMs > 0) {
+      this.#keepAlive.add(connection);
+      socket.on("close", () => this.#keepAlive.remove(connection));
+    }
+    return connection;
+  }
+
+  /** Takes other certificates from the next handshake on; sessions that are there go on. */
+  setCertificates(identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">): void {
+    const { cert, key, serverNames } = identities;
+    const options = resolveTlsListen({ ...this.#options, cert, key, serverNames });
+    const contexts = contextsOf(options);
+    // Without `minVersion` and the authorities it would forget them.
+    this.#server.setSecureContext(contextOptions(options, options));
+    this.#options = options;
+    this.#contexts = contexts;
+  }
+
+  /** Gives all handshakes up. */
+  close(): void {
+    for (const key of [...this.#handshakes.keys()]) this.#fail(key, undefined);
+  }
+
+  #findContext(name: string): SecureContext | undefined {
+    const lower = name.toLowerCase();
+    return this.#contexts.get(lower) ?? this.#contexts.get(`*${lower.slice(lower.indexOf("."))}`) ??
+      this.#contexts.get("");
+  }
+
+  #handleSecure(socket: TLSSocket): void {
+    const handshake = this.#take(keyOf(socket));
+    if (handshake === undefined) return void socket.destroy();
+    socket.on("error", () => {}); // Until the connection listens.
+    const { clientCertificates } = this.#options;
+    const mustBeTrusted = clientCertificates === "required" ||
+      (clientCertificates === "asked" && hasCertificate(socket));
+    if (mustBeTrusted && !socket.authorized) {
+      socket.destroy();
+      handshake.raw.destroy();
+      return handshake.reject(new ConnectionError("certificate-refused", { cause: socket.authorizationError }));
+    }
+    handshake.resolve(socket);
+  }
+
+  #fail(key: string, cause: Error | undefined, raw?: Socket): void {
+    const found = this.#handshakes.get(key);
+    if (found === undefined || (raw !== undefined && found.raw !== raw)) return;
+    this.#take(key);
+    found.raw.destroy();
+    found.reject(cause instanceof ConnectionError ? cause : toTlsError(cause));
+  }
+
+  #take(key: string): Handshake | undefined {
+    const handshake = this.#handshakes.get(key);
+    if (handshake === undefined) return undefined;
+    this.#handshakes.delete(key);
+    this.#clock.clearTimer(handshake.timer);
+    return handshake;
+  }
+}
+
+/**
+ * Dials, and makes the handshake.
+ *
+ * @param address Where to; TCP only.
+ * @param options How, `tls` with it.
+ * @returns The connection, not started.
+ * @throws {ConnectError} if it does not come about; the codes of certificates say what is wrong with the server's.
+ * @throws {TypeError} if an option of TLS is wrong.
+ */
+export async function dialTls(
+  address: Address,
+  options: DialOptions,
+): Promise<Connection> {
+  const { localAddress, noDelay = true, signal, tls } = options;
+  const text = formatAddress(address);
+  if (address.kind !== "tcp" || tls === undefined) throw new ConnectError("unsupported", text);
+  checkTlsDial(tls);
+  if (signal?.aborted) throw new ConnectError("aborted", text, { cause: signal.reason });
+  const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
+  const raw = connectRaw({ host: address.hostname, port: address.port, localAddress, noDelay, allowHalfOpen: true });
+  const fail = (cause: unknown) => {
+    reject(cause);
+    raw.destroy();
+  };
+  const onAbort = () => fail(new DOMException("The dial was aborted", "AbortError"));
+  signal?.addEventListener("abort", onAbort, { once: true });
+  raw.on("error", fail);
+  raw.once("close", () => reject(new Error("the connection was closed in the handshake")));
+  raw.once("connect", () => {
+    const name = tls.serverName ?? address.hostname;
+    const socket = connectTls({
+      socket: raw,
+      host: name,
+      ...(isIP(name) === 0 ? { servername: name } : {}),
+      ...(tls.ca === undefined ? {} : { ca: [...splitPem(tls.ca)] }),
+      ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
+      ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
+      minVersion: tls.minVersion ?? "TLSv1.2",
+      rejectUnauthorized: true,
+    });
+    socket.on("error", fail);
+    socket.once("secureConnect", () => resolve(socket));
+  });
+  try {
+    const socket = await promise;
+    const keepAliveDelayMs = keepAliveDelayOf(options);
+    const connection = new TlsConnection(socket, raw, endsOf(raw), infoOf(socket, "dialled"), keepAliveDelayMs);
+    connection.keepAlive();
+    return connection;
+  } catch (cause) {
+    throw toConnectError(cause, text);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** What a context is made of: a certificate, and what the listener says for all of them. */
+function contextOptions({ cert, key }: { cert: string; key: string }, { ca, minVersion }: ResolvedTlsListen) {
+  return { cert, key, minVersion, ...(ca === undefined ? {} : { ca: [...splitPem(ca)] }) };
+}
+
+/** The contexts by name, in lower case; the listener's own has none. */
+function contextsOf(options: ResolvedTlsListen): ReadonlyMap<string, SecureContext> {
+  const contexts = new Map([["", createSecureContext(contextOptions(options, options))]]);
+  for (const [name, identity] of Object.entries(options.serverNames ?? {})) {
+    contexts.set(name.toLowerCase(), createSecureContext(contextOptions(identity, options)));
+  }
+  return contexts;
+}
+
+function keyOf({ remoteAddress, remotePort }: { remoteAddress?: string; remotePort?: number }): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function hasCertificate(socket: TLSSocket): boolean {
+  return Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
+}
+
+function infoOf(socket: TLSSocket, role: "accepted" | "dialled"): TlsInfo {
+  const alpn = socket.alpnProtocol;
+  const name = (socket as { servername?: string | false | null }).servername;
+  const { subject, subjectaltname, fingerprint256 } = socket.getPeerCertificate() ?? {};
+  return {
+    protocol: socket.getProtocol() ?? "",
+    alpn: typeof alpn === "string" && alpn !== "" ? alpn : undefined,
+    serverName: role === "accepted" && typeof name === "string" && name !== "" ? name : undefined,
+    peerCertificate: fingerprint256 === undefined
+      ? undefined
+      : { subject: nameOf(subject), subjectAltName: subjectaltname, fingerprint256 },
+  };
+}
+
+/** A name as one text: `CN=ann,O=players`. */
+function nameOf(subject: object | undefined): string {
+  return Object.entries(subject ?? {}).map(([key, value]) => `${key}=${value}`).join(",");
+}

@@ -1,0 +1,172 @@
+// TlsConnection: a connection over a socket of `node:tls` whose handshake is done. Runs on Node, Bun and Deno.
+
+import { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { ConnectionError } from "../errors.ts";
+import { isRuntime } from "../runtime_name.ts";
+import { type Address, tcpAddress } from "./address.ts";
+import { Delivery } from "./delivery.ts";
+import { toConnectionError } from "./error_codes.ts";
+import type { KeepsAlive } from "./late_keep_alive.ts";
+import type { NodeSocket } from "./node_socket.ts";
+import type { TlsInfo } from "./tls_options.ts";
+import type { Connection, ConnectionHandler } from "./transport.ts";
+
+/** A larger write fails on some runtime. */
+const LARGEST_WRITE_BYTES = 262_144;
+/** As of plain sockets: every 10 s, six times. */
+const KEEP_ALIVE_PROBES = [10_000, 6] as const;
+
+/** What the adapter uses of the socket below. */
+type RawSocket = Socket & { readonly _handle?: { readStop?(): void; readStart?(): void } | null };
+
+/** The two ends of a TCP connection. */
+export interface TlsEnds {
+  /** The address at this end. */
+  readonly localAddress: Address;
+  /** The peer's address. */
+  readonly remoteAddress: Address;
+}
+
+/** Reads both addresses of a socket, while it has them. */
+export function endsOf(raw: Socket): TlsEnds {
+  return {
+    localAddress: tcpAddress(raw.localAddress ?? "", raw.localPort ?? 0),
+    remoteAddress: tcpAddress(raw.remoteAddress ?? "", raw.remotePort ?? 0),
+  };
+}
+
+/** Every write is on loan until the system has all of it: what is encrypted and not sent yet is nobody else's to count. */
+export class TlsConnection extends Delivery implements Connection, KeepsAlive {
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  readonly tls: TlsInfo;
+  readonly #socket: TLSSocket;
+  readonly #raw: RawSocket;
+  readonly #keepAliveDelayMs: number;
+  #hasShutDown = false;
+  #pendingBytes = 0;
+  #error: ConnectionError | undefined = undefined;
+
+  /** Makes a connection that is not started; `raw` is the socket that the encrypted bytes go through. */
+  constructor(socket: TLSSocket, raw: Socket, ends: TlsEnds, tls: TlsInfo, keepAliveDelayMs: number) {
+    super();
+    this.localAddress = ends.localAddress;
+    this.remoteAddress = ends.remoteAddress;
+    this.tls = tls;
+    this.#socket = socket;
+    this.#raw = raw;
+    this.#keepAliveDelayMs = keepAliveDelayMs;
+    this.#stopReading();
+    socket.on("data", (chunk: Uint8Array) => this.handleData(chunk, chunk.length));
+    socket.on("end", () => this.handleEnd());
+    socket.on("error", (cause) => {
+      this.#error ??= toConnectionError(cause);
+    });
+    socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
+    if (socket.destroyed) queueMicrotask(() => this.handleGone({ error: new ConnectionError("reset") }));
+  }
+
+  keepAlive(): void {
+    const raw = this.#raw as unknown as NodeSocket;
+    if (this.#keepAliveDelayMs > 0) raw.setKeepAlive(true, this.#keepAliveDelayMs, ...KEEP_ALIVE_PROBES);
+  }
+
+  override start(handler: ConnectionHandler): void {
+    super.start(handler);
+    if (!this.isPaused) this.#startReading();
+  }
+
+  write(bytes: Uint8Array, offset: number, length: number): boolean {
+    if (this.#hasShutDown || this.isOver || this.#socket.destroyed) return false;
+    this.#pendingBytes = length;
+    this.#send(bytes, offset, length);
+    return false;
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  override pause(): void {
+    super.pause();
+    this.#stopReading();
+  }
+
+  override resume(): void {
+    super.resume();
+    if (this.isStarted) this.#startReading();
+  }
+
+  probe(mayRead: boolean): boolean {
+    if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
+    const handle = (this.#raw as unknown as NodeSocket)._handle;
+    if (!this.#hasShutDown && (handle?.getpeername?.({}) ?? 0) < 0) {
+      this.#error ??= new ConnectionError("reset");
+      this.#raw.destroy();
+      this.#socket.destroy();
+    } else if (mayRead && this.heldBytes === 0) this.#startReading();
+    return this.isAtEnd;
+  }
+
+  override handleData(chunk: Uint8Array, length: number): void {
+    super.handleData(chunk, length);
+    if (this.isPaused) this.#stopReading(); // One chunk ahead is enough.
+  }
+
+  override get heldBytes(): number {
+    return super.heldBytes + (this.isPaused && !this.isOver ? this.#socket.readableLength : 0);
+  }
+
+  discardInput(): void {
+    this.discard();
+    this.resume();
+  }
+
+  shutdown(): void {
+    if (this.#hasShutDown || this.isOver) return;
+    this.#hasShutDown = true;
+    this.#socket.end();
+  }
+
+  close(): void {
+    if (this.isOver) return;
+    this.finish();
+    const socket = this.#socket;
+    // The end that `shutdown()` sends is on its way still.
+    if (this.#hasShutDown && !socket.writableFinished && !socket.destroyed) {
+      socket.once("finish", () => socket.destroy());
+      socket.resume();
+    } else socket.destroy();
+  }
+
+  abort(): void {
+    this.finish();
+    // A TLS socket has no reset on Node; the one below has, and the other follows.
+    if (!this.#raw.destroyed) this.#raw.resetAndDestroy();
+    this.#socket.destroy();
+  }
+
+  #send(bytes: Uint8Array, offset: number, length: number): void {
+    const count = Math.min(length, LARGEST_WRITE_BYTES);
+    const view = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, count);
+    this.#socket.write(view, (error) => {
+      if (error || this.#socket.destroyed || this.isOver) return; // Broken: "close" follows.
+      this.#pendingBytes -= count;
+      if (count < length) this.#send(bytes, offset + count, length - count);
+      else this.handleTaken();
+    });
+  }
+
+  /** On Deno a TLS socket that is paused reads on, and so does the one below; its handle does not. */
+  #stopReading(): void {
+    this.#socket.pause();
+    if (isRuntime("Deno")) this.#raw._handle?.readStop?.();
+  }
+
+  #startReading(): void {
+    if (isRuntime("Deno")) this.#raw._handle?.readStart?.();
+    this.#socket.resume();
+  }
+}

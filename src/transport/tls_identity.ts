@@ -1,0 +1,146 @@
+// Checks certificates and keys before any runtime is given them: Deno takes a broken key in silence, and then refuses every
+// dial. Runtime neutral, over `node:crypto`.
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import type { TlsDialOptions, TlsIdentity, TlsListenOptions, TlsVersion } from "./tls_options.ts";
+
+const VERSIONS: readonly TlsVersion[] = ["TLSv1.2", "TLSv1.3"];
+const CLIENT_CERTIFICATES = ["none", "asked", "required"];
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const MOST = 2 ** 31 - 1;
+
+const LISTEN_NAMES: Record<keyof TlsListenOptions, true> = {
+  cert: true,
+  key: true,
+  serverNames: true,
+  ca: true,
+  clientCertificates: true,
+  alpn: true,
+  minVersion: true,
+  handshakeTimeoutMs: true,
+  maxHandshakes: true,
+};
+const DIAL_NAMES: Record<keyof TlsDialOptions, true> = {
+  cert: true,
+  key: true,
+  ca: true,
+  serverName: true,
+  alpn: true,
+  minVersion: true,
+};
+
+/** How a listener speaks TLS, with every default filled in. */
+export interface ResolvedTlsListen extends TlsListenOptions {
+  /** Whether clients show a certificate. */
+  readonly clientCertificates: "none" | "asked" | "required";
+  /** The oldest version. */
+  readonly minVersion: TlsVersion;
+  /** Milliseconds. */
+  readonly handshakeTimeoutMs: number;
+  /** At the same time. */
+  readonly maxHandshakes: number;
+}
+
+/**
+ * Checks how a listener is to speak TLS, and fills in the defaults.
+ *
+ * @throws {TypeError | RangeError} if an option is wrong: no PEM text, a key of another certificate, authorities that are missing.
+ */
+export function resolveTlsListen(options: TlsListenOptions): ResolvedTlsListen {
+  checkKeys("TLS listener", options, LISTEN_NAMES);
+  checkIdentity("cert", options);
+  for (const [name, identity] of Object.entries(options.serverNames ?? {})) {
+    checkKeys("TLS listener", identity, { cert: true, key: true });
+    checkIdentity(`serverNames[${JSON.stringify(name)}].cert`, identity);
+  }
+  checkAuthorities(options.ca);
+  checkAlpn(options.alpn);
+  const clientCertificates = orDefault(options.clientCertificates, "none");
+  checkOneOf("clientCertificates", clientCertificates, CLIENT_CERTIFICATES);
+  if (clientCertificates !== "none" && options.ca === undefined) {
+    refuse("ca", "given where client certificates are asked for", undefined);
+  }
+  const minVersion = orDefault(options.minVersion, "TLSv1.2");
+  checkOneOf("minVersion", minVersion, VERSIONS);
+  const handshakeTimeoutMs = orDefault(options.handshakeTimeoutMs, 10_000);
+  const maxHandshakes = orDefault(options.maxHandshakes, 256);
+  requireInteger("use TLS", "handshakeTimeoutMs", handshakeTimeoutMs, 1, LARGEST_TIMER_MS);
+  requireInteger("use TLS", "maxHandshakes", maxHandshakes, 1, MOST);
+  return { ...options, clientCertificates, minVersion, handshakeTimeoutMs, maxHandshakes };
+}
+
+/**
+ * Checks how a dial is to speak TLS.
+ *
+ * @throws {TypeError} if an option is wrong.
+ */
+export function checkTlsDial(options: TlsDialOptions): void {
+  checkKeys("TLS dial", options, DIAL_NAMES);
+  const { cert, key, serverName } = options;
+  if (cert !== undefined || key !== undefined) checkIdentity("cert", { cert, key } as TlsIdentity);
+  checkAuthorities(options.ca);
+  checkAlpn(options.alpn);
+  if (serverName !== undefined && (typeof serverName !== "string" || serverName === "")) {
+    refuse("serverName", "a text that is not empty", serverName);
+  }
+  if (options.minVersion !== undefined) checkOneOf("minVersion", options.minVersion, VERSIONS);
+}
+
+/** Gives the certificates of a PEM text, one by one: not every runtime takes several in one. */
+export function splitPem(text: string | readonly string[]): readonly string[] {
+  const texts = typeof text === "string" ? [text] : text;
+  return texts.flatMap((one) => one.match(PEM_CERTIFICATE) ?? []);
+}
+
+function checkIdentity(name: string, { cert, key }: TlsIdentity): void {
+  if (typeof cert !== "string" || splitPem(cert).length === 0) refuse(name, "a certificate as PEM text", cert);
+  if (typeof key !== "string" || !key.includes("PRIVATE KEY-----")) {
+    refuse(keyName(name), "a private key as PEM text", "…");
+  }
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(cert);
+  } catch (cause) {
+    throw new TypeError(`Cannot use TLS as ${name} cannot be read`, { cause });
+  }
+  let isOwn: boolean;
+  try {
+    isOwn = certificate.checkPrivateKey(createPrivateKey(key));
+  } catch (cause) {
+    throw new TypeError(`Cannot use TLS as ${keyName(name)} cannot be read`, { cause });
+  }
+  if (!isOwn) throw new TypeError(`Cannot use TLS as ${keyName(name)} is not the key of ${name}`);
+}
+
+function keyName(name: string): string {
+  return `${name.slice(0, -"cert".length)}key`;
+}
+
+function checkAuthorities(ca: TlsDialOptions["ca"]): void {
+  if (ca === undefined) return;
+  const texts: readonly unknown[] = Array.isArray(ca) ? ca : [ca];
+  for (const text of texts) {
+    if (typeof text !== "string" || splitPem(text).length === 0) refuse("ca", "certificates as PEM text", text);
+    try {
+      for (const one of splitPem(text)) new X509Certificate(one);
+    } catch (cause) {
+      throw new TypeError("Cannot use TLS as ca cannot be read", { cause });
+    }
+  }
+}
+
+function checkAlpn(alpn: unknown): void {
+  if (alpn === undefined) return;
+  const isSound = Array.isArray(alpn) && alpn.length > 0 &&
+    alpn.every((name) => typeof name === "string" && name.length > 0 && name.length < 256);
+  if (!isSound) refuse("alpn", "an array of names", alpn);
+}
+
+function checkOneOf(name: string, value: unknown, known: readonly string[]): void {
+  if (!known.includes(value as string)) refuse(name, `one of ${known.join(", ")}`, value);
+}
+
+function refuse(name: string, what: string, value: unknown): never {
+  throw new TypeError(`Cannot use TLS as ${name} must be ${what}: current value is ${describeValue(value)}`);
+}

@@ -1,0 +1,247 @@
+// TLS on every transport of this runtime: who is let in, who is trusted, what is known of the peer, and what goes wrong by name.
+
+import { connect as connectRaw } from "node:net";
+import test from "node:test";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { connect, ConnectError, serve, type Session, silentLogger } from "@laster/net";
+import { TemporaryFolder } from "../temporary_folder.ts";
+import { bytes, pattern, socketTransportsHere, text, until, within } from "../support.ts";
+import { Authority, skipWithoutOpenssl } from "./certificates.ts";
+
+const skip = skipWithoutOpenssl;
+const folder = new TemporaryFolder();
+const authority = skip === false ? new Authority(folder) : undefined as never;
+const rogue = skip === false ? new Authority(folder, "Rogue") : undefined as never;
+const good = skip === false ? authority.sign() : undefined as never;
+const ca = skip === false ? authority.cert : "";
+const hostname = "127.0.0.1";
+const logger = silentLogger();
+const receive = async (session: Session) => text(await within(session.receive(), "an answer") ?? new Uint8Array());
+
+for (const { name, make } of socketTransportsHere()) {
+  const transport = make();
+  const echo = {
+    hostname,
+    port: 0,
+    transport,
+    logger,
+    onMessage: (session: Session, payload: Uint8Array) => session.send(payload),
+  };
+
+  test(`messages of every size go both ways, and an end in order, over TLS on ${name}`, { skip }, async () => {
+    await using service = await serve({ ...echo, tls: good });
+    await using session = await connect({ port: service.port, transport, logger, tls: { ca } });
+    for (const size of [0, 1, 16_384, 65_536]) {
+      session.send(pattern(size));
+      assertEquals(await within(session.receive(), `${size} bytes`), pattern(size));
+    }
+    const { protocol, alpn, peerCertificate } = session.tls ?? {};
+    assertEquals([protocol, alpn], ["TLSv1.3", undefined]);
+    assert(peerCertificate?.subject.includes("CN=localhost"), peerCertificate?.subject);
+    assert(peerCertificate.subjectAltName?.includes("IP Address:127.0.0.1"), peerCertificate.subjectAltName);
+    assert(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/.test(peerCertificate.fingerprint256));
+    const { reason, isConfirmed } = await within(session.close(), "the end");
+    assertEquals([reason, isConfirmed], ["local-closing", true]);
+  });
+
+  test(`plain and TLS players are in one world, on ${name}`, { skip }, async () => {
+    await using service = await serve({ ...echo, name: "plain" });
+    const secure = await service.listen({ hostname, port: 0, name: "secure", tls: good });
+    await using one = await connect({ port: service.port, transport, logger });
+    await using other = await connect({ port: secure.port, transport, logger, tls: { ca } });
+    await until(() => service.sessionCount === 2, "both are in");
+    service.broadcast(bytes("hello"));
+    assertEquals([await receive(one), await receive(other), one.tls], ["hello", "hello", undefined]);
+    assertThrows(() => service.stats().listeners.length > 5 || plainListener(service), TypeError);
+  });
+
+  test(`a dial says what is wrong with the server's certificate, on ${name}`, { skip }, async () => {
+    const faults: readonly (readonly [string, typeof good, string | undefined, string | undefined])[] = [
+      ["certificate-untrusted", rogue.sign(), ca, undefined],
+      ["certificate-untrusted", good, undefined, undefined],
+      ["certificate-expired", authority.sign({ isExpired: true }), ca, undefined],
+      ["certificate-name", good, ca, "game.example.com"],
+    ];
+    for (const [code, tls, trusted, serverName] of faults) {
+      await using service = await serve({ ...echo, tls });
+      const dial = connect({ port: service.port, transport, logger, tls: { ca: trusted, serverName } });
+      const error = await assertRejects(() => within(dial, code), ConnectError);
+      assertEquals(error.code, code, `${error.message}: ${error.cause}`);
+      await until(
+        () =>
+          service.stats().refusals["handshake-failed"] !== undefined || service.stats().closedSessions !== undefined,
+        "",
+      );
+    }
+  });
+
+  test(`client certificates are none, asked for or required, on ${name}`, { skip }, async () => {
+    const own = authority.sign({ name: "ann", altNames: "DNS:ann.players" });
+    const wrong = rogue.sign({ name: "eve", altNames: "DNS:eve" });
+    const enter = async (mode: "asked" | "required", identity: Partial<typeof own>) => {
+      let subject: string | undefined = "nobody came";
+      const service = await serve({
+        ...echo,
+        tls: { ...good, ca, clientCertificates: mode },
+        onOpen: (session) => void (subject = session.tls?.peerCertificate?.subject),
+      });
+      try {
+        const session = await connect({ port: service.port, transport, logger, tls: { ca, ...identity } });
+        session.send(bytes("hello"));
+        // With TLS 1.3 the client hears of a refusal only after its handshake.
+        const answer = await within(session.receive().catch((error: Error) => error), "an answer, or the end");
+        return answer instanceof Uint8Array ? [text(answer), subject] : ["refused", service.stats().refusals];
+      } catch {
+        return ["refused", service.stats().refusals];
+      } finally {
+        await service.stop();
+      }
+    };
+    assertEquals(await enter("required", own), ["hello", "CN=ann"]);
+    assertEquals(await enter("required", {}), ["refused", { "certificate-refused": 1 }]);
+    assertEquals(await enter("required", wrong), ["refused", { "certificate-refused": 1 }]);
+    assertEquals(await enter("asked", own), ["hello", "CN=ann"]);
+    assertEquals(await enter("asked", {}), ["hello", undefined]);
+    assertEquals(await enter("asked", wrong), ["refused", { "certificate-refused": 1 }]);
+  });
+
+  test(`SNI chooses among certificates, and ALPN among protocols, on ${name}`, { skip }, async () => {
+    const game = authority.sign({ name: "game.example.com", altNames: "DNS:game.example.com" });
+    const any = authority.sign({ name: "*.players.example", altNames: "DNS:*.players.example" });
+    await using service = await serve({
+      ...echo,
+      tls: { ...good, serverNames: { "game.example.com": game, "*.players.example": any }, alpn: ["game/2", "game/1"] },
+    });
+    const dial = (serverName: string | undefined, alpn?: readonly string[]) =>
+      connect({ port: service.port, transport, logger, tls: { ca, serverName, alpn } });
+    for (const serverName of ["game.example.com", "ann.players.example", "localhost", undefined]) {
+      await using session = await dial(serverName, ["game/1"]);
+      session.send(bytes("hi"));
+      await receive(session);
+      const [far] = service.sessions();
+      assertEquals([session.tls?.alpn, far.tls?.serverName], ["game/1", serverName]);
+      const subject = session.tls?.peerCertificate?.subject;
+      const wanted = serverName === "ann.players.example" ? "*.players.example" : serverName ?? "localhost";
+      assert(subject?.includes(wanted), subject);
+      await session.close();
+      await until(() => service.sessionCount === 0, "it is over");
+    }
+  });
+
+  test(`a silent TLS client is gone after the handshake's time, and so is one that talks nonsense, on ${name}`, {
+    skip,
+  }, async () => {
+    await using service = await serve({ ...echo, tls: { ...good, handshakeTimeoutMs: 200, maxHandshakes: 2 } });
+    const dial = (said?: string) =>
+      new Promise<number>((resolve) => {
+        const startMs = performance.now();
+        const socket = connectRaw({ port: service.port ?? 0, host: hostname }, () =>
+          said !== undefined && socket.write(said));
+        socket.on("error", () => {});
+        socket.on("close", () =>
+          resolve(performance.now() - startMs));
+        socket.resume();
+      });
+    const silentMs = await within(dial(), "the silent one to be gone");
+    assert(silentMs >= 190, `${silentMs}`);
+    await within(dial("GET / HTTP/1.1\r\n\r\n"), "the one with nonsense to be gone");
+    await within(Promise.all([dial(), dial(), dial()]), "the third of three to be gone");
+    const { refusals } = service.stats();
+    assertEquals([refusals["handshake-timeout"], refusals["handshake-failed"], refusals["too-many-handshakes"]], [
+      3,
+      1,
+      1,
+    ]);
+    assertEquals(service.stats().openedSessions, 0);
+  });
+
+  test(
+    `certificates are replaced under sessions that go on, and a broken one changes nothing, on ${name}`,
+    { skip },
+    async () => {
+      await using service = await serve({ hostname, port: 0, transport, logger });
+      const listener = await service.listen({ hostname, port: 0, tls: good });
+      await using echoing = await serve({ ...echo, tls: good });
+      void echoing;
+      const dial = () => connect({ port: listener.port, transport, logger, tls: { ca } });
+      const subjects: (string | undefined)[] = [];
+      await using first = await dial();
+      for (let count = 1; count <= 5; count++) {
+        listener.setCertificates(authority.sign({ name: `turn-${count}` }));
+        await using session = await dial();
+        subjects.push(session.tls?.peerCertificate?.subject);
+      }
+      assertEquals(subjects, [1, 2, 3, 4, 5].map((count) => `CN=turn-${count}`));
+      const broken = [
+        { cert: "nothing", key: good.key },
+        { cert: good.cert, key: rogue.sign().key },
+        { cert: good.cert, key: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----" },
+      ];
+      for (const identity of broken) {
+        assertThrows(() => listener.setCertificates(identity), TypeError, "Cannot use TLS");
+      }
+      await using after = await dial();
+      assertEquals([after.tls?.peerCertificate?.subject, first.state], ["CN=turn-5", "open"]);
+    },
+  );
+
+  test(`what is sent at a paused TLS session waits at its sender, on ${name}`, { skip }, async () => {
+    const gate = Promise.withResolvers<void>();
+    let received = 0;
+    await using service = await serve({
+      ...echo,
+      tls: good,
+      onMessage: (_session, payload) => {
+        received += payload.length;
+        return gate.promise;
+      },
+    });
+    await using session = await connect({ port: service.port, transport, logger, tls: { ca } });
+    const [before] = [process_rss()];
+    let sent = 0;
+    for (let count = 0; count < 1_024; count++) {
+      if (session.send(new Uint8Array(65_536)) === "full") {
+        break;
+      }
+      sent += 65_536;
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    assert(sent < 16_777_216, `${sent} bytes were taken`);
+    assert(before > 0);
+    gate.resolve();
+    await until(() => received === sent, "all is there");
+  });
+}
+
+test("options of TLS that cannot be are refused by name", { skip }, async () => {
+  const [{ make }] = socketTransportsHere();
+  const transport = make();
+  const wrong: readonly (readonly [object, string])[] = [
+    [{}, "cert must be a certificate as PEM text"],
+    [{ ...good, cert: "/etc/cert.pem" }, "cert must be a certificate as PEM text"],
+    [{ ...good, key: rogue.sign().key }, "key is not the key of cert"],
+    [{ ...good, clientCertificates: "required" }, "ca must be given where client certificates are asked for"],
+    [{ ...good, clientCertificates: "maybe" }, "clientCertificates must be one of"],
+    [{ ...good, minVersion: "TLSv1" }, "minVersion must be one of"],
+    [{ ...good, handshakeTimeoutMs: 0 }, "handshakeTimeoutMs"],
+    [{ ...good, alpn: "game" }, "alpn must be an array of names"],
+    [{ ...good, certs: [] }, "did you mean cert?"],
+    [{ ...good, serverNames: { x: { ...good, key: "" } } }, 'serverNames["x"].key'],
+  ];
+  for (const [tls, message] of wrong) {
+    const error = await assertRejects(() => serve({ hostname, port: 0, transport, tls: tls as typeof good }));
+    assert(error.message.includes(message), `${error.message} and not ${message}`);
+  }
+  const error = await assertRejects(() => connect({ port: 1, transport, tls: { ca: "x" } }));
+  assert(error.message.includes("ca must be certificates as PEM text"), error.message);
+});
+
+test("the folder of the certificates is removed", () => folder[Symbol.dispose]());
+
+function process_rss(): number {
+  return (globalThis as unknown as { process: { memoryUsage(): { rss: number } } }).process.memoryUsage().rss;
+}
+
+function plainListener(service: { readonly port: number | undefined }): never {
+  throw new TypeError(`no TLS at ${service.port}`);
+}
