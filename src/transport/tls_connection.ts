@@ -60,17 +60,32 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     this.#keepAliveDelayMs = keepAliveDelayMs;
     this.#stopReading();
     socket.on("data", (chunk: Uint8Array) => this.handleData(chunk, chunk.length));
-    socket.on("end", () => this.handleEnd());
+    socket.on("end", () => {
+      if (this.#error === undefined) this.handleEnd();
+    });
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
+    // A reset shows at the socket below, on Node there alone.
+    raw.on("error", (cause) => {
+      this.#error ??= toConnectionError(cause);
+      socket.destroy();
+    });
     socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
-    if (socket.destroyed) queueMicrotask(() => this.handleGone({ error: new ConnectionError("reset") }));
+    raw.on("close", (hadError) => hadError && socket.destroy());
+    // Reset since the handshake, before anybody listened.
+    if (socket.destroyed || raw.destroyed) {
+      this.#error = new ConnectionError("reset");
+      if (socket.destroyed) queueMicrotask(() => this.handleGone({ error: new ConnectionError("reset") }));
+      else socket.destroy();
+    }
   }
 
   keepAlive(): void {
     const raw = this.#raw as unknown as NodeSocket;
     if (this.#keepAliveDelayMs > 0) raw.setKeepAlive(true, this.#keepAliveDelayMs, ...KEEP_ALIVE_PROBES);
+    // Node says nothing of a reset that comes right behind the handshake.
+    if (!this.isOver && (raw._handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
   }
 
   override start(handler: ConnectionHandler): void {
@@ -80,6 +95,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
 
   write(bytes: Uint8Array, offset: number, length: number): boolean {
     if (this.#hasShutDown || this.isOver || this.#socket.destroyed) return false;
+    if (length === 0) return true; // Deno fails at a write of nothing.
     this.#pendingBytes = length;
     this.#send(bytes, offset, length);
     return false;
@@ -102,11 +118,8 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   probe(mayRead: boolean): boolean {
     if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
     const handle = (this.#raw as unknown as NodeSocket)._handle;
-    if (!this.#hasShutDown && (handle?.getpeername?.({}) ?? 0) < 0) {
-      this.#error ??= new ConnectionError("reset");
-      this.#raw.destroy();
-      this.#socket.destroy();
-    } else if (mayRead && this.heldBytes === 0) this.#startReading();
+    if (!this.#hasShutDown && (handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
+    else if (mayRead && this.heldBytes === 0) this.#startReading();
     return this.isAtEnd;
   }
 
@@ -145,6 +158,12 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     this.finish();
     // A TLS socket has no reset on Node; the one below has, and the other follows.
     if (!this.#raw.destroyed) this.#raw.resetAndDestroy();
+    this.#socket.destroy();
+  }
+
+  #handleReset(): void {
+    this.#error ??= new ConnectionError("reset");
+    this.#raw.destroy();
     this.#socket.destroy();
   }
 

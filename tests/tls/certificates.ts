@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TlsIdentity } from "../../src/transport/tls_options.ts";
-import { TemporaryFolder } from "../temporary_folder.ts";
+import type { TemporaryFolder } from "../temporary_folder.ts";
 
 /** Why the tests that need it are skipped; false if it is here. */
 export const skipWithoutOpenssl: string | false = hasOpenssl() ? false : "openssl is not on this machine";

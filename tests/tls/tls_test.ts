@@ -37,7 +37,8 @@ for (const { name, make } of socketTransportsHere()) {
     }
     const { protocol, alpn, peerCertificate } = session.tls ?? {};
     assertEquals([protocol, alpn], ["TLSv1.3", undefined]);
-    assert(peerCertificate?.subject.includes("CN=localhost"), peerCertificate?.subject);
+    assert(peerCertificate !== undefined);
+    assert(peerCertificate.subject.includes("CN=localhost"), peerCertificate.subject);
     assert(peerCertificate.subjectAltName?.includes("IP Address:127.0.0.1"), peerCertificate.subjectAltName);
     assert(/^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/.test(peerCertificate.fingerprint256));
     const { reason, isConfirmed } = await within(session.close(), "the end");
@@ -52,7 +53,8 @@ for (const { name, make } of socketTransportsHere()) {
     await until(() => service.sessionCount === 2, "both are in");
     service.broadcast(bytes("hello"));
     assertEquals([await receive(one), await receive(other), one.tls], ["hello", "hello", undefined]);
-    assertThrows(() => service.stats().listeners.length > 5 || plainListener(service), TypeError);
+    const plain = await service.listen({ hostname, port: 0 });
+    assertThrows(() => plain.setCertificates(good), TypeError, "does not speak TLS");
   });
 
   test(`a dial says what is wrong with the server's certificate, on ${name}`, { skip }, async () => {
@@ -67,18 +69,13 @@ for (const { name, make } of socketTransportsHere()) {
       const dial = connect({ port: service.port, transport, logger, tls: { ca: trusted, serverName } });
       const error = await assertRejects(() => within(dial, code), ConnectError);
       assertEquals(error.code, code, `${error.message}: ${error.cause}`);
-      await until(
-        () =>
-          service.stats().refusals["handshake-failed"] !== undefined || service.stats().closedSessions !== undefined,
-        "",
-      );
     }
   });
 
   test(`client certificates are none, asked for or required, on ${name}`, { skip }, async () => {
     const own = authority.sign({ name: "ann", altNames: "DNS:ann.players" });
     const wrong = rogue.sign({ name: "eve", altNames: "DNS:eve" });
-    const enter = async (mode: "asked" | "required", identity: Partial<typeof own>) => {
+    const enter = async (mode: "asked" | "required", identity: Partial<typeof own>): Promise<readonly unknown[]> => {
       let subject: string | undefined = "nobody came";
       const service = await serve({
         ...echo,
@@ -197,7 +194,6 @@ for (const { name, make } of socketTransportsHere()) {
       },
     });
     await using session = await connect({ port: service.port, transport, logger, tls: { ca } });
-    const [before] = [process_rss()];
     let sent = 0;
     for (let count = 0; count < 1_024; count++) {
       if (session.send(new Uint8Array(65_536)) === "full") {
@@ -207,7 +203,6 @@ for (const { name, make } of socketTransportsHere()) {
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     assert(sent < 16_777_216, `${sent} bytes were taken`);
-    assert(before > 0);
     gate.resolve();
     await until(() => received === sent, "all is there");
   });
@@ -229,19 +224,11 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
     [{ ...good, serverNames: { x: { ...good, key: "" } } }, 'serverNames["x"].key'],
   ];
   for (const [tls, message] of wrong) {
-    const error = await assertRejects(() => serve({ hostname, port: 0, transport, tls: tls as typeof good }));
+    const error = await assertRejects(() => serve({ hostname, port: 0, transport, tls: tls as typeof good }), Error);
     assert(error.message.includes(message), `${error.message} and not ${message}`);
   }
-  const error = await assertRejects(() => connect({ port: 1, transport, tls: { ca: "x" } }));
+  const error = await assertRejects(() => connect({ port: 1, transport, tls: { ca: "x" } }), Error);
   assert(error.message.includes("ca must be certificates as PEM text"), error.message);
 });
 
 test("the folder of the certificates is removed", () => folder[Symbol.dispose]());
-
-function process_rss(): number {
-  return (globalThis as unknown as { process: { memoryUsage(): { rss: number } } }).process.memoryUsage().rss;
-}
-
-function plainListener(service: { readonly port: number | undefined }): never {
-  throw new TypeError(`no TLS at ${service.port}`);
-}

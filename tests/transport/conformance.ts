@@ -1,7 +1,8 @@
 // The conformance suite of transports: the contract in src/transport/transport.ts, in cases. Every adapter runs it on
 // every runtime it loads on; see the *_test.ts files here. Runtime neutral.
 
-import { describe } from "node:test";
+import { describe, test } from "node:test";
+import { isRuntime } from "../../src/runtime_name.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { breakCases } from "./conformance/break_cases.ts";
 import type { Capabilities } from "./conformance/capabilities.ts";
@@ -15,8 +16,31 @@ import { flowCases } from "./conformance/flow_cases.ts";
 import { listenCases } from "./conformance/listen_cases.ts";
 import { optionCases } from "./conformance/option_cases.ts";
 import { reentrancyCases } from "./conformance/reentrancy_cases.ts";
+import type { Suite } from "./conformance/suite.ts";
 import { systemCases } from "./conformance/system_cases.ts";
 import { watchCases } from "./conformance/watch_cases.ts";
+
+/** Declares what of the suite is of streams of bytes, for an adapter over TLS. */
+export function tlsConformanceSuite(name: string, parts: Required<Pick<Suite, "makeTransport" | "makePeer">>): void {
+  const capabilities: Capabilities = {
+    isSystem: true,
+    abortResets: ["tcp"],
+    outOfFiles: "silent",
+    keepAliveMs: 60_000,
+    hasAfterPoll: false,
+  };
+  const suite: Suite = { ...parts, capabilities, networks: ["tcp"], mayEndFirst: true };
+  describe(`${name} Transport over TLS`, () => {
+    describe("data", () => dataCases(suite));
+    describe("flow", () => flowCases(suite));
+    describe("close", () => closeCases(suite));
+    // `node:tls` of Deno tells a reset as an end, and that of Bun one behind a shutdown.
+    const reason = isRuntime("Node") ? undefined : "a reset of TLS is no reset here";
+    if (reason === undefined) describe("break", () => breakCases(suite));
+    else test("break", { skip: reason }, () => {});
+    describe("reentrancy", () => reentrancyCases(suite));
+  });
+}
 
 /** Declares the suite for one adapter. */
 export function conformanceSuite(name: string, makeTransport: () => Transport, capabilities: Capabilities): void {

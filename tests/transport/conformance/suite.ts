@@ -18,6 +18,24 @@ const ROLES: readonly Role[] = ["accepted", "dialled"];
 export interface Suite {
   readonly makeTransport: () => Transport;
   readonly capabilities: Capabilities;
+  /**
+   * The kinds of socket that cases run over.
+   *
+   * @default {both}
+   */
+  readonly networks?: readonly Network[];
+  /**
+   * Whether a reset may show as an end first, as `node:tls` has it for one right behind the handshake.
+   *
+   * @default {false}
+   */
+  readonly mayEndFirst?: boolean;
+  /**
+   * A transport whose `abort()` sends a reset over TCP, to break connections from the other end.
+   *
+   * @default {nodeTransport}
+   */
+  readonly makePeer?: () => Transport;
 }
 
 /** A connection, of which one end is tested. */
@@ -44,7 +62,7 @@ export function benchCase(suite: Suite, behaviour: string, body: (bench: Bench) 
 
 /** Declares a case that runs for the accepted and for the dialled end, over TCP and over a Unix socket. */
 export function endCase(suite: Suite, behaviour: string, body: (ends: Ends) => Promise<void>): void {
-  for (const network of NETWORKS) {
+  for (const network of suite.networks ?? NETWORKS) {
     for (const role of ROLES) {
       benchCase(suite, `${behaviour} (${role}, ${network})`, async (bench) => {
         const [accepted, dialled] = await bench.pair(network);
@@ -56,10 +74,11 @@ export function endCase(suite: Suite, behaviour: string, body: (ends: Ends) => P
 
 /** As `endCase`, with a peer that can send a reset: `Deno.listen` and `Deno.connect` cannot, `node:net` always can. */
 export function breakCase(suite: Suite, behaviour: string, body: (ends: Ends) => Promise<void>): void {
-  for (const network of NETWORKS) {
+  for (const network of suite.networks ?? NETWORKS) {
     for (const role of ROLES) {
       benchCase(suite, `${behaviour} (${role}, ${network})`, async (bench) => {
-        const peerTransport = suite.capabilities.isSystem ? nodeTransport() : bench.transport;
+        const { capabilities, makePeer = nodeTransport } = suite;
+        const peerTransport = capabilities.isSystem ? makePeer() : bench.transport;
         const options = role === "accepted" ? { dialler: peerTransport } : { listener: peerTransport };
         const [accepted, dialled] = await bench.pair(network, options);
         await body({ bench, network, ...rolesOf(role, accepted, dialled) });
