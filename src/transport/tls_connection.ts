@@ -69,7 +69,6 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     // A reset shows at the socket below, on Node there alone.
     raw.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
-      socket.destroy();
     });
     socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
     raw.on("close", (hadError) => hadError && socket.destroy());
@@ -156,14 +155,16 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
 
   abort(): void {
     this.finish();
-    // A TLS socket has no reset on Node; the one below has, and the other follows.
-    if (!this.#raw.destroyed) this.#raw.resetAndDestroy();
-    this.#socket.destroy();
+    // A TLS socket has no reset on Node; the one below has, and the other follows. Not both in one turn: Node crashes.
+    if (this.#raw.destroyed) this.#socket.destroy();
+    else {
+      this.#raw.once("close", () => this.#socket.destroy());
+      this.#raw.resetAndDestroy();
+    }
   }
 
   #handleReset(): void {
     this.#error ??= new ConnectionError("reset");
-    this.#raw.destroy();
     this.#socket.destroy();
   }
 

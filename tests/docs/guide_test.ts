@@ -18,6 +18,7 @@ const PAGES = [
   "limits",
   "messages",
   "rooms-and-broadcast",
+  "security",
   "settings",
   "testing",
 ];

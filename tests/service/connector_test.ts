@@ -73,7 +73,7 @@ test("Connector.dial() hands the options of TCP on, and does not try again for o
   const options = { keepAlive: { delayMs: 5_000 }, localAddress: "127.0.0.1", noDelay: false };
   const result = dial({ ...options, retries: 5 });
   const { signal: _signal, ...given } = dials[0].options;
-  assertEquals(given, options);
+  assertEquals(given, { ...options, tls: undefined });
   await refuse("unsupported");
   assertEquals([(await result).attempts, dials.length], [1, 1]);
 });

@@ -25,7 +25,13 @@ function setUp() {
 }
 
 /** What the transport is told of options that were not given. */
-const NOTHING_SAID = { ipv6Only: undefined, keepAlive: undefined, noDelay: undefined, reusePort: undefined };
+const NOTHING_SAID = {
+  ipv6Only: undefined,
+  keepAlive: undefined,
+  noDelay: undefined,
+  reusePort: undefined,
+  tls: undefined,
+};
 
 test("openListener() listens on every address by default, with the backlog given", async () => {
   const { asked, transport } = setUp();
