@@ -84,4 +84,12 @@ export {
   type TcpAddress,
   type UnixAddress,
 } from "./src/transport/address.ts";
+export type {
+  TlsDialOptions,
+  TlsIdentity,
+  TlsInfo,
+  TlsListenOptions,
+  TlsPeerCertificate,
+  TlsVersion,
+} from "./src/transport/tls_options.ts";
 export type { Transport } from "./src/transport/transport.ts";

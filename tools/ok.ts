@@ -28,6 +28,7 @@ const STEPS: readonly Step[] = [
   { name: "lint", args: ["lint"] },
   { name: "check", args: ["check"] },
   { name: "doc --lint", args: ["doc", "--lint", ...entryPoints] },
+  { name: "doc --html", args: ["doc", "--html", "--name=@laster/net", "--output=docs/reference", ...entryPoints] },
   { name: "test --doc", args: ["test", "-A", "--doc", "mod.ts", "src", ...workspace] },
   { name: "publish --dry-run", args: ["publish", "--dry-run", "--allow-dirty"] },
   ...(Deno.args.includes("--no-test") ? [] : [TEST_STEP]),

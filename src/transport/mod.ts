@@ -41,6 +41,15 @@ export type {
   Connection,
   ConnectionEnd,
   ConnectionHandler,
+  PendingConnection,
   Transport,
   TransportListener,
 } from "./transport.ts";
+export type {
+  TlsDialOptions,
+  TlsIdentity,
+  TlsInfo,
+  TlsListenOptions,
+  TlsPeerCertificate,
+  TlsVersion,
+} from "./tls_options.ts";
