@@ -6,6 +6,7 @@ import type { Admission } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import { AddressFilter, type AddressRules } from "./address_filter.ts";
 import { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_limits.ts";
+import { LoadShedding, type LoadSheddingOptions } from "./load_shedding.ts";
 import { type MessageHandler, MessageLimits, type MessageLimitsOptions } from "./message_limits.ts";
 import { MessageValidator, type MessageValidatorOptions, type Validate } from "./message_validator.ts";
 import { SlowPeers, type SlowPeersOptions } from "./slow_peers.ts";
@@ -16,6 +17,8 @@ export interface GuardOptions {
   readonly addresses?: AddressRules | undefined;
   /** How many connections; see {@linkcode ConnectionLimits}. */
   readonly connections?: ConnectionLimitsOptions | false | undefined;
+  /** How much load; see {@linkcode LoadShedding}. */
+  readonly load?: LoadSheddingOptions | false | undefined;
   /** How slow a peer may be; see {@linkcode SlowPeers}. */
   readonly slowPeers?: SlowPeersOptions | false | undefined;
   /** How many messages; see {@linkcode MessageLimits}. */
@@ -33,6 +36,7 @@ export interface GuardOptions {
 const NAMES: Record<keyof GuardOptions, true> = {
   addresses: true,
   connections: true,
+  load: true,
   slowPeers: true,
   messages: true,
   validator: true,
@@ -45,6 +49,8 @@ export class Guard {
   readonly addresses: AddressFilter;
   /** How many connections; undefined if left out. */
   readonly connections: ConnectionLimits | undefined;
+  /** How much load; undefined if left out. */
+  readonly load: LoadShedding | undefined;
   /** How slow a peer may be; undefined if left out. */
   readonly slowPeers: SlowPeers | undefined;
   /** How many messages; undefined if left out. */
@@ -54,9 +60,10 @@ export class Guard {
 
   /** Makes the parts; `guard()` calls this. */
   constructor(options: GuardOptions) {
-    const { addresses, connections = {}, slowPeers = {}, messages = {}, validator = {}, clock } = options;
+    const { addresses, connections = {}, load = {}, slowPeers = {}, messages = {}, validator = {}, clock } = options;
     this.addresses = new AddressFilter(addresses);
     this.connections = connections === false ? undefined : new ConnectionLimits({ clock, ...connections });
+    this.load = load === false ? undefined : new LoadShedding({ clock, ...load });
     this.slowPeers = slowPeers === false ? undefined : new SlowPeers({ clock, ...slowPeers });
     this.messages = messages === false ? undefined : new MessageLimits({ clock, ...messages });
     this.validator = new MessageValidator({ clock, ...validator });
@@ -64,13 +71,13 @@ export class Guard {
 
   /** For `admission` of a service or a listener. */
   get admission(): readonly Admission[] {
-    const { addresses, validator, connections } = this;
-    return connections === undefined ? [addresses, validator] : [addresses, validator, connections];
+    const { addresses, validator, load, connections } = this;
+    return [addresses, validator, load, connections].filter((part) => part !== undefined);
   }
 
   /** For `observers` of a service. */
   get observers(): readonly ServiceObserver[] {
-    return this.slowPeers === undefined ? [] : [this.slowPeers];
+    return [this.load, this.slowPeers].filter((part) => part !== undefined);
   }
 
   /**

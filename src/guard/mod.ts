@@ -17,6 +17,7 @@
 export { AddressFilter, type AddressRules } from "./address_filter.ts";
 export { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_limits.ts";
 export { Guard, guard, type GuardOptions } from "./guard.ts";
+export { type Load, LoadShedding, type LoadSheddingOptions, type LoadSheddingStats } from "./load_shedding.ts";
 export {
   type MessageHandler,
   MessageLimits,

@@ -2,6 +2,7 @@
 // what was sent before. Made when first needed. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
+import type { Connection } from "../transport/transport.ts";
 import { Backlog, type DropCounts, type WaitingMessage } from "./backlog.ts";
 import { InFlight, type Ping } from "./in_flight.ts";
 import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
@@ -72,6 +73,14 @@ export class Holdback {
     return this.#backlog.add(message, this.#segments);
   }
 
+  /** Has the connection take all that is queued, and what has waited, as far as it does and the peer may be sent. */
+  writeTo(connection: Connection): void {
+    do {
+      if (this.inFlight?.isPingDue(this.#place) === true) this.ping();
+      this.#segments.writeTo(connection);
+    } while (!this.#segments.isWriting && this.refill());
+  }
+
   /** Encodes a portion of what has waited, as far as the peer may be sent more, or asks it; says whether there is more to write. */
   refill(): boolean {
     const before = this.#segments.queuedBytes;
@@ -96,11 +105,6 @@ export class Holdback {
     if (isEncoded) this.#segments.addFrame(bytes);
     else this.#guard(() => this.#encode(bytes, 0, bytes.length));
     this.inFlight.ping(this.#place);
-  }
-
-  /** Asks, if it is time to. */
-  pingIfDue(): void {
-    if (this.inFlight?.isPingDue(this.#place) === true) this.ping();
   }
 
   /** The peer has answered; says whether there is more for it. */

@@ -111,7 +111,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (diverted !== undefined) return diverted;
     const { cursor, limits, uncongestedBytes } = this.#context;
     const block = this.#segments.openBlock(roomBytes, cursor.owner === undefined);
-    const freeBytes = Math.min(uncongestedBytes - this.#segments.queuedBytes, this.#holdback?.roomBytes ?? Infinity);
+    const marginBytes = uncongestedBytes - this.#segments.queuedBytes;
+    // Not by way of Infinity: V8 would reckon in doubles from here on.
+    const freeBytes = this.#holdback === undefined ? marginBytes : Math.min(marginBytes, this.#holdback.roomBytes);
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
     const isTaken = cursor.take(this, payload, offset, length);
@@ -259,10 +261,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   #write(): void {
-    do {
-      this.#holdback?.pingIfDue();
-      this.#segments.writeTo(this.#connection);
-    } while (!this.isWriting && this.#holdback?.refill() === true);
+    (this.#holdback ?? this.#segments).writeTo(this.#connection);
     this.#owner.handleProgress();
   }
 

@@ -353,6 +353,8 @@ export class SessionCore<Data>
   /** As a peer that is paused, it is looked after by what it takes. */
   #stayHalfOpen(): void {
     this.pauseInput();
+    this.queue.holdback?.release(); // It answers no ping any more.
+    this.queue.flush();
     this.#stream?.handleEnd(this.ending);
     const { onEnd } = this.#context.handlers;
     if (onEnd !== undefined) this.#call(() => onEnd(this.session));

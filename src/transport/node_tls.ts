@@ -146,6 +146,7 @@ class TlsAcceptor {
       throw new ConnectionError("too-many-handshakes");
     }
     const key = keyOf(raw);
+    this.#fail(key, undefined); // Of a connection from the same port whose end is not known yet.
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
     const timer = this.#clock.setTimer(
       () => this.#fail(key, new ConnectionError("handshake-timeout")),

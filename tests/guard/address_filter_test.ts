@@ -82,3 +82,44 @@ test("AddressFilter says what node:net's BlockList says", () => {
     for (const one of addresses) assertEquals(!filter.isAllowed(one), list.check(one), one);
   }));
 });
+
+test("parseIp() and parseBlock() take any text, and refuse it by their own error only", () => {
+  const part = fc.constantFrom(
+    "0",
+    "255",
+    "256",
+    "1",
+    ":",
+    "::",
+    ".",
+    "/",
+    "24",
+    "129",
+    "ffff",
+    "g",
+    "%",
+    " ",
+    "-1",
+    "",
+  );
+  const near = fc.array(part, { maxLength: 12 }).map((parts) => parts.join(""));
+  check(
+    fc.property(fc.oneof(near, fc.string()), (value) => {
+      const words = parseIp(value);
+      assert(
+        words === undefined || words.every((word) => Number.isInteger(word) && word >= 0 && word < 2 ** 32),
+        value,
+      );
+      try {
+        const { bits } = parseBlock(value);
+        assert(bits >= 0 && bits <= 128, value);
+      } catch (error) {
+        assert(
+          error instanceof TypeError && error.message.startsWith("Cannot create address filter"),
+          `${value}: ${error}`,
+        );
+      }
+    }),
+    1_000,
+  );
+});

@@ -6,6 +6,7 @@ import { type Address, lengthPrefixed, raw, type Session, type TcpServiceOptions
 import {
   ConnectionLimits,
   guard,
+  LoadShedding,
   MessageLimits,
   MessageValidator,
   onePattern,
@@ -218,7 +219,7 @@ test("guard() gives all parts to a service, and what is left out is not there", 
   near.send(bytes("hello"));
   assertEquals(text(await near.receive() ?? new Uint8Array()), "hello");
   assertEquals(guarded.validator.counts, { "too-short": 1 });
-  const bare = guard({ connections: false, messages: false, slowPeers: false });
+  const bare = guard({ connections: false, load: false, messages: false, slowPeers: false });
   assertEquals([bare.connections, bare.messages, bare.observers, bare.admission.length], [undefined, undefined, [], 2]);
   assertThrows(() => guard({ adresses: {} } as object), TypeError, "did you mean addresses?");
   assertThrows(
@@ -227,4 +228,69 @@ test("guard() gives all parts to a service, and what is left out is not there", 
     "whenExceeded must be one of",
   );
   assertThrows(() => guard({ connections: { maxPerAddress: 0 } }), RangeError, "maxPerAddress");
+});
+
+/** A clock whose event loop is late when the test says so. */
+class LateClock extends FakeClock {
+  lateMs = 0;
+
+  override now(): number {
+    return super.now() + this.lateMs;
+  }
+}
+
+test("LoadShedding refuses under load, lets the heaviest talker go, and recovers below its bound", async () => {
+  const [{ make }] = transportsHere();
+  const clock = new LateClock();
+  let memory = 100;
+  const shedding = new LoadShedding({
+    maxDelayMs: 100,
+    maxMemoryBytes: 1_000,
+    maxSessions: 3,
+    clock,
+    measureMemory: () => memory,
+  });
+  const ends = new CloseLog();
+  await using pair = await startPair(make(), {
+    admission: [shedding],
+    observers: [shedding],
+    onMessage: () => {},
+    onClose: ends.onClose,
+  }, { onMessage: () => {} });
+  const one = await pair.connect();
+  const other = await pair.connect();
+  assertEquals(shedding.stats, { overload: undefined, delayMs: 0, refused: 0, shed: 0 });
+
+  clock.lateMs += 150;
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], ["event-loop", "overloaded"]);
+  clock.lateMs += 90;
+  await clock.advance(250);
+  assertEquals(shedding.stats.overload, "event-loop", "not down at four fifths yet");
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], [undefined, undefined]);
+
+  memory = 1_001;
+  for (let look = 0; look < 12 && ends.events.length === 0; look++) {
+    const before = other.far.stats.receivedFrames;
+    for (let count = 0; count < 5; count++) other.near.send(new Uint8Array(50));
+    one.near.send(new Uint8Array(1));
+    await until(() => other.far.stats.receivedFrames >= before + 5 || other.far.state !== "open", "they talk");
+    await clock.advance(250);
+    await turn();
+  }
+  await until(() => ends.events.length === 1, "one is let go");
+  assertEquals([ends.events[0].detail, one.far.state, shedding.stats.shed], ["load-shed", "open", 1]);
+  memory = 801;
+  await clock.advance(250);
+  assertEquals(shedding.stats.overload, "memory");
+  memory = 800;
+  await clock.advance(250);
+  assertEquals(shedding.stats.overload, undefined);
+
+  assertEquals([shedding.admit({ sessions: 2 }), shedding.admit({ sessions: 3 })], [undefined, "overloaded"]);
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 1 })], [undefined, undefined]);
+  assertThrows(() => new LoadShedding({ maxDelayMs: -1 }), RangeError, "maxDelayMs");
+  assertThrows(() => new LoadShedding({ measureMemory: 5 as unknown as () => number }), TypeError, "measureMemory");
 });

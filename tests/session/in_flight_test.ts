@@ -109,6 +109,21 @@ for (const { name, make } of transportsHere()) {
     far.acknowledge(); // Nobody was asked, or nobody needs it: nothing happens.
   });
 
+  test(`a peer that has ended its side is sent the rest, though it answers no more, over ${name}`, async () => {
+    await using pair = await startPair(make(), { codec: CODEC, maxInFlightBytes: 200, allowHalfOpen: true }, {
+      codec: CODEC,
+      onMessage: () => {},
+    });
+    const { near, far } = await pair.connect();
+    void near.close();
+    await until(() => far.signal.aborted || near.state === "closing", "the client has ended its side");
+    await turn();
+    for (let index = 0; index < 100; index++) far.send(bytes(`${index}`.padEnd(50)));
+    await until(() => far.queuedBytes === 0, "all is sent");
+    assertEquals([far.state, far.stats.sentBytes >= 5_000], ["open", true]);
+    await far.close();
+  });
+
   test(`a session that closes sends all that was held back, over ${name}`, async () => {
     const sleeper = makeSleeper();
     await using pair = await startPair(make(), { codec: CODEC, maxInFlightBytes: 200 }, {

@@ -1,0 +1,201 @@
+// LoadShedding: while a process has too much to do, it takes no new connections, and lets go of who talks most. Runtime neutral.
+
+import { type Clock, systemClock } from "../clock.ts";
+import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import type { Admission, AdmissionRequest } from "../service/admission.ts";
+import type { ServiceObserver } from "../service/observers.ts";
+import type { Session } from "../session/session.ts";
+
+/** How often the load is looked at. */
+const LOOK_MS = 250;
+/** A load is over once it is down at so large a part of its bound: else it would come and go. */
+const RECOVERED = 0.8;
+/** Looks in a row under too much load before anybody is let go: refusing comes first. */
+const PATIENT_LOOKS = 8;
+const CLOSE_MS = 1_000;
+
+/** Options of {@linkcode LoadShedding}; 0 is no bound. */
+export interface LoadSheddingOptions {
+  /**
+   * Milliseconds that the event loop may be late, 0 to 2^31 - 1.
+   *
+   * @default {250}
+   */
+  readonly maxDelayMs?: number | undefined;
+  /**
+   * Bytes of memory that the process may have resident (RSS), 0 to 2^53 - 1.
+   *
+   * @default {0}
+   */
+  readonly maxMemoryBytes?: number | undefined;
+  /**
+   * Sessions beyond which there are no new ones until some have gone, 0 to 2^31 - 1.
+   *
+   * @default {0}
+   */
+  readonly maxSessions?: number | undefined;
+  /**
+   * Tells the memory in bytes.
+   *
+   * @default {what the runtime says of the process}
+   */
+  readonly measureMemory?: (() => number) | undefined;
+  /**
+   * Whose time counts.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+const NAMES: Record<keyof LoadSheddingOptions, true> = {
+  maxDelayMs: true,
+  maxMemoryBytes: true,
+  maxSessions: true,
+  measureMemory: true,
+  clock: true,
+};
+
+/** What weighs too much. */
+export type Load = "event-loop" | "memory" | "sessions";
+
+/** What was seen, and done. */
+export interface LoadSheddingStats {
+  /** What is too much at the moment; undefined if nothing is. */
+  readonly overload: Load | undefined;
+  /** Milliseconds that the event loop was late at the last look. */
+  readonly delayMs: number;
+  /** Connections that were refused. */
+  readonly refused: number;
+  /** Sessions that were let go. */
+  readonly shed: number;
+}
+
+/**
+ * Refuses new connections with `"overloaded"` while the event loop is late, the memory large or the sessions many, until that is
+ * down at four fifths of its bound. If the event loop or the memory stay so for two seconds, the session that has sent most since
+ * the last look is closed, with the detail `"load-shed"`, one at each look. Give it to `admission` and to `observers`.
+ *
+ * @example Both
+ * ```ts
+ * import { serve } from "@laster/net";
+ * import { LoadShedding } from "@laster/net/guard";
+ *
+ * const shedding = new LoadShedding({ maxMemoryBytes: 2 ** 30 });
+ * await using service = await serve({ hostname: "127.0.0.1", port: 0, admission: [shedding], observers: [shedding] });
+ * ```
+ */
+export class LoadShedding implements Admission, ServiceObserver {
+  readonly #clock: Clock;
+  readonly #maxDelayMs: number;
+  readonly #maxMemoryBytes: number;
+  readonly #maxSessions: number;
+  readonly #measureMemory: () => number;
+  /** The accepted sessions, with what each had sent at the last look. */
+  readonly #sessions = new Map<Session<unknown>, number>();
+  #overload: Load | undefined = undefined;
+  #overloadedLooks = 0;
+  #lookedMs = 0;
+  #timer: unknown = undefined;
+  readonly #stats = { delayMs: 0, refused: 0, shed: 0 };
+
+  /**
+   * Makes one that has seen no load.
+   *
+   * @param options The bounds.
+   * @throws {RangeError | TypeError} if an option is wrong.
+   */
+  constructor(options: LoadSheddingOptions = {}) {
+    checkKeys("load shedding", options, NAMES);
+    this.#maxDelayMs = orDefault(options.maxDelayMs, 250);
+    this.#maxMemoryBytes = orDefault(options.maxMemoryBytes, 0);
+    this.#maxSessions = orDefault(options.maxSessions, 0);
+    requireInteger("create load shedding", "maxDelayMs", this.#maxDelayMs, 0, LARGEST_TIMER_MS);
+    requireInteger("create load shedding", "maxMemoryBytes", this.#maxMemoryBytes, 0, Number.MAX_SAFE_INTEGER);
+    requireInteger("create load shedding", "maxSessions", this.#maxSessions, 0, LARGEST_TIMER_MS);
+    this.#measureMemory = options.measureMemory ?? residentBytes;
+    if (typeof this.#measureMemory !== "function") {
+      throw new TypeError(
+        `Cannot create load shedding as measureMemory must be a function: current value is ${
+          describeValue(this.#measureMemory)
+        }`,
+      );
+    }
+    this.#clock = options.clock ?? systemClock();
+  }
+
+  /** A snapshot of what was seen, and done. */
+  get stats(): LoadSheddingStats {
+    return { overload: this.#overload, ...this.#stats };
+  }
+
+  admit({ sessions }: Pick<AdmissionRequest, "sessions">): string | undefined {
+    if (this.#overload === undefined && this.#maxSessions > 0 && sessions >= this.#maxSessions) {
+      this.#overload = "sessions";
+      this.#watch();
+    }
+    if (this.#overload === undefined) return undefined;
+    this.#stats.refused++;
+    return "overloaded";
+  }
+
+  onOpened(session: Session<unknown>): void {
+    if (session.origin.kind !== "accepted") return;
+    this.#sessions.set(session, 0);
+    this.#watch();
+  }
+
+  onClosed(session: Session<unknown>): void {
+    this.#sessions.delete(session);
+  }
+
+  #watch(): void {
+    if (this.#timer !== undefined) return;
+    this.#lookedMs = this.#clock.now();
+    this.#timer = this.#clock.setTimer(() => this.#look(), LOOK_MS);
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    this.#stats.delayMs = Math.max(0, this.#clock.now() - this.#lookedMs - LOOK_MS);
+    this.#overload = this.#findOverload();
+    const canBeShed = this.#overload === "event-loop" || this.#overload === "memory";
+    this.#overloadedLooks = canBeShed ? this.#overloadedLooks + 1 : 0;
+    const heaviest = this.#findHeaviest();
+    if (heaviest !== undefined && this.#overloadedLooks > PATIENT_LOOKS) {
+      this.#stats.shed++;
+      this.#sessions.delete(heaviest);
+      void heaviest.close({ detail: "load-shed", timeoutMs: CLOSE_MS });
+    }
+    // Without sessions nothing changes; the last look has found that out.
+    if (this.#sessions.size > 0 || this.#overload !== undefined) this.#watch();
+  }
+
+  #findOverload(): Load | undefined {
+    const exceeds = (load: Load, value: number, most: number) =>
+      most > 0 && value > (this.#overload === load ? most * RECOVERED : most);
+    if (exceeds("event-loop", this.#stats.delayMs, this.#maxDelayMs)) return "event-loop";
+    if (this.#maxMemoryBytes > 0 && exceeds("memory", this.#measureMemory(), this.#maxMemoryBytes)) return "memory";
+    return exceeds("sessions", this.#sessions.size, this.#maxSessions) ? "sessions" : undefined;
+  }
+
+  /** Gives who has sent most since the last look; undefined if nobody has sent anything. */
+  #findHeaviest(): Session<unknown> | undefined {
+    let heaviest: Session<unknown> | undefined;
+    let mostBytes = 0;
+    for (const [session, before] of this.#sessions) {
+      const { receivedBytes } = session.stats;
+      this.#sessions.set(session, receivedBytes);
+      if (receivedBytes - before <= mostBytes) continue;
+      mostBytes = receivedBytes - before;
+      heaviest = session;
+    }
+    return heaviest;
+  }
+}
+
+/** Reads what the runtime says of the process; 0 where it says nothing. */
+function residentBytes(): number {
+  const { process } = globalThis as { process?: { memoryUsage?: () => { rss: number } } };
+  return process?.memoryUsage?.().rss ?? 0;
+}
