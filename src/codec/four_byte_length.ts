@@ -57,12 +57,14 @@ export class FourByteDecoder implements FrameDecoder {
       return 0;
     }
     const kind = input[start + HEADER_BYTES];
-    if (kind === PING) frame.consume(PONG_FRAME);
-    else if (kind === PONG) frame.acknowledge();
-    else {throw new FrameError(
+    if (kind !== PING && kind !== PONG) {
+      throw new FrameError(
         "malformed",
-        `Cannot decode frame as its kind is ${PING} or ${PONG}: current value is ${kind}`,
-      );}
+        `Cannot decode frame as its kind must be ${PING} or ${PONG}: current value is ${kind}`,
+      );
+    }
+    if (kind === PING) frame.consume(PONG_FRAME);
+    else frame.acknowledge();
     return CONTROL_BYTES;
   }
 

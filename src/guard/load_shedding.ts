@@ -161,7 +161,7 @@ export class LoadShedding implements Admission, ServiceObserver {
     this.#overload = this.#findOverload();
     const canBeShed = this.#overload === "event-loop" || this.#overload === "memory";
     this.#overloadedLooks = canBeShed ? this.#overloadedLooks + 1 : 0;
-    const heaviest = this.#findHeaviest();
+    const heaviest = canBeShed ? this.#findHeaviest() : undefined; // A walk over all sessions: under load only.
     if (heaviest !== undefined && this.#overloadedLooks > PATIENT_LOOKS) {
       this.#stats.shed++;
       this.#sessions.delete(heaviest);

@@ -5,7 +5,7 @@ import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect, ConnectError, serve, type Session, silentLogger } from "@laster/net";
 import { TemporaryFolder } from "../temporary_folder.ts";
-import { bytes, pattern, socketTransportsHere, text, until, within } from "../support.ts";
+import { bytes, pattern, socketTransportsHere, text, turn, until, within } from "../support.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
 
 const skip = skipWithoutOpenssl;
@@ -200,7 +200,7 @@ for (const { name, make } of socketTransportsHere()) {
         break;
       }
       sent += 65_536;
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await turn();
     }
     assert(sent < 16_777_216, `${sent} bytes were taken`);
     gate.resolve();
