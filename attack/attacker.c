@@ -4,7 +4,7 @@
  *   attacker flood      --port N --secs T --conns C (--size S | --tiny | --frame HEX | --garbage)
  *             [--prefix HEX] [--bytes B] [--read]
  *   attacker loris      --port N --secs T --conns C [--frame-first]
- *   attacker churn      --port N --secs T [--reset]
+ *   attacker churn      --port N --secs T [--reset] [--sources S]
  *   attacker hold       --port N --secs T --conns C
  *   attacker kills      --port N --conns C --rounds R --secs T
  *   attacker broadcast  --port N --secs T --conns C --stuck K --count M
@@ -23,6 +23,8 @@
  *
  * run        no attack: becomes a server that ends with whoever started it, and after the limit in any case.
  *
+ * --sources S: churn comes from so many addresses in turn, 127.0.0.2 and on; 249 if it does not say.
+ * --source A: flood, loris and hold come from the address 127.0.0.A.
  * --bytes B: flood sends so many on each connection, and then only holds it.
  * --remote goes with every attack: segments of 1,448 bytes and send buffers of 64 KiB, as of peers elsewhere. With those of
  * loopback, of 64 KiB and of 4 MiB at either end, 500 peers that do not read fill the TCP memory of the machine (tcp_mem),
@@ -39,7 +41,7 @@
 #define CHURN_SLOTS 64
 #define CONNECT_LIMIT_NS (500 * MS)
 #define CHURN_LIMIT_NS (100 * MS) /* the server's backlog is full: others are tried */
-#define SOURCES 250 /* 127.0.0.2 and on */
+#define FIRST_SOURCE 2 /* 127.0.0.2 */
 #define LORIS_BYTES 60000
 
 typedef struct {
@@ -55,13 +57,13 @@ typedef struct {
 } conn;
 
 static struct {
-  int port, conns, rounds, stuck;
+  int port, conns, rounds, stuck, source, sources;
   uint32_t size, count;
   uint64_t bytes;
   double secs;
   bool tiny, garbage, read, frame_first, reset, remote;
   const char *frame, *prefix;
-} opt = {.conns = 1, .secs = 1, .rounds = 1, .bytes = UINT64_MAX};
+} opt = {.conns = 1, .secs = 1, .rounds = 1, .source = 1, .sources = 249, .bytes = UINT64_MAX};
 
 static int epfd;
 static uint64_t end_ns;
@@ -128,7 +130,7 @@ static void drop(conn *c, uint64_t *counter) {
 static void open_all(int count) {
   all = calloc((size_t)count, sizeof *all);
   if (!all) die("out of memory");
-  for (int i = 0; i < count; i++) open_conn(&all[i], 1);
+  for (int i = 0; i < count; i++) open_conn(&all[i], opt.source);
 }
 
 /* Whether a connection that is new to us came to be; drops it otherwise. */
@@ -176,7 +178,7 @@ static void flood_until(uint64_t until) {
       if (events[i].events & EPOLLOUT) flood_write(c);
     }
     for (int i = 0; i < opt.conns; i++)
-      if (all[i].fd < 0 && all[i].due <= now_ns()) open_conn(&all[i], 1);
+      if (all[i].fd < 0 && all[i].due <= now_ns()) open_conn(&all[i], opt.source);
   }
 }
 
@@ -216,7 +218,7 @@ static void loris(void) {
     for (int i = 0; i < opt.conns; i++) {
       conn *c = &all[i];
       if (c->due > now) continue;
-      if (c->fd < 0) { open_conn(c, 1); continue; }
+      if (c->fd < 0) { open_conn(c, opt.source); continue; }
       if (!c->open) { drop(c, &refused); continue; }
       c->due += NS;
       loris_send(c, 1);
@@ -235,7 +237,7 @@ static void churn_end(conn *c, uint64_t *counter) {
 
 static void churn(void) {
   struct epoll_event events[CHURN_SLOTS];
-  int source = 2;
+  int source = FIRST_SOURCE;
   all = calloc(CHURN_SLOTS, sizeof *all);
   if (!all) die("out of memory");
   for (int i = 0; i < CHURN_SLOTS; i++) all[i].fd = -1;
@@ -245,7 +247,7 @@ static void churn(void) {
       conn *c = &all[i];
       if (c->fd >= 0 && c->due <= now) churn_end(c, &refused);
       if (c->fd >= 0 || c->due > now) continue;
-      source = source == SOURCES ? 2 : source + 1;
+      source = source == FIRST_SOURCE + opt.sources - 1 ? FIRST_SOURCE : source + 1;
       open_conn(c, source);
       c->due = now + CHURN_LIMIT_NS;
     }
@@ -406,10 +408,13 @@ static void parse(int argc, char **argv) {
     else if (!strcmp(name, "--rounds")) opt.rounds = atoi(value);
     else if (!strcmp(name, "--stuck")) opt.stuck = atoi(value);
     else if (!strcmp(name, "--bytes")) opt.bytes = strtoull(value, NULL, 10);
+    else if (!strcmp(name, "--source")) opt.source = atoi(value);
+    else if (!strcmp(name, "--sources")) opt.sources = atoi(value);
     else if (!strcmp(name, "--count")) opt.count = (uint32_t)atoi(value);
     else die("attacker: unknown option %s", name);
   }
-  if (opt.port <= 0 || opt.conns <= 0 || opt.rounds <= 0) die("attacker: --port, --conns, --rounds are numbers above 0");
+  if (opt.port <= 0 || opt.conns <= 0 || opt.rounds <= 0 || opt.source <= 0 || opt.sources <= 0)
+    die("attacker: --port, --conns, --rounds, --source, --sources are numbers above 0");
 }
 
 int main(int argc, char **argv) {

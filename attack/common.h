@@ -54,7 +54,7 @@ static inline void prepare_sockets(void) {
   }
 }
 
-/* Starts to connect to 127.0.0.1; `source` is the last byte of the address that it comes from, 1 for the usual one. A
+/* Starts to connect to 127.0.0.1; `source` is the address that it comes from, from 127.0.0.0 on: 1 for the usual one. A
    source of its own has ports of its own: connections that were closed keep theirs for a minute. `is_remote`: with the
    segments of Ethernet and small send buffers, as if it came from elsewhere. */
 static inline int dial(int port, int source, bool is_remote) {

@@ -72,7 +72,9 @@ export interface RowFigures {
   readonly honest: HonestFigures | undefined;
   readonly attacks: readonly AttackFigures[];
   /** In the broadcast row: how many of the receivers that read got everything, and how many there were. */
-  readonly complete?: { readonly count: number; readonly of: number };
+  readonly complete?: { readonly count: number; readonly of: number } | undefined;
+  /** In rows with a reason: the one that there has to be, and how often there was each. */
+  readonly reasons?: { readonly wanted: string; readonly seen: Readonly<Record<string, number>> } | undefined;
 }
 
 /** Reads the line of JSON that honest.c prints. */

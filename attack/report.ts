@@ -64,8 +64,11 @@ export function writeProgress(outcome: Outcome): string {
     ? ""
     : `honest p99 ${[honest.before, honest.during, honest.after].map(({ p99Ms }) => round(p99Ms)).join(", ")} ms`;
   const late = honest === undefined || honest.lateP99Ms < 2 ? "" : `clients late by ${round(honest.lateP99Ms)} ms`;
+  const reasons = Object.entries(figures?.reasons?.seen ?? {}).map(([reason, count]) => `${count} ${reason}`).join(
+    ", ",
+  );
   const log = figures === undefined || figures.logLines === 0 ? "" : `${figures.logLines} lines of log`;
-  const details = [attacks, p99, late, log].filter((detail) => detail !== "").join("; ");
+  const details = [attacks, reasons, p99, late, log].filter((detail) => detail !== "").join("; ");
   return `${runtime} ${row}: ${describeVerdict(outcome)}${details === "" ? "" : ` (${details})`}`;
 }
 

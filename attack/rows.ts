@@ -23,6 +23,10 @@ export interface Row {
    * 50 where the attack leaves the CPU time to spare, 250 where the system itself has to take all of it.
    */
   readonly limitMs: number | undefined;
+  /** Which of the server's listeners is attacked, in the order that it says them; the honest clients use the first. */
+  readonly listener?: number;
+  /** Why connections of the attack must have been refused or closed; of servers that say their reasons. */
+  readonly reason?: string;
   /** `ulimit -n` of the server. */
   readonly descriptorLimit?: number;
   /** More options of honest.c. */
@@ -36,6 +40,16 @@ export interface Row {
 }
 
 const ECHO = "examples/echo_server.ts";
+const GUARDED = "attack/servers/guarded_server.ts";
+/** The listeners of that server. */
+const TLS = 1;
+const PROXIED = 2;
+const PROXIED_ELSEWHERE = 3;
+/** The head of a TLS record with a handshake message, and the beginning of that. */
+const HALF_HELLO = "16030100c8010000c40303";
+const PROXY_HEADER = hex("PROXY TCP4 203.0.113.9 10.0.0.1 5151 11110\r\n");
+/** What holds a connection open as long as it may be. */
+const SLOW_ADDRESS = "66";
 const LEFT_TO_SPARE_MS = 50;
 const SATURATING_MS = 250;
 
@@ -63,16 +77,32 @@ export const ROWS: readonly Row[] = [
   },
   {
     id: "loris-header",
-    what: "1,000 peers send a byte of the length a second",
+    what: "2,000 peers send a byte of the length a second",
     server: ECHO,
-    attackers: ({ secs }) => [["loris", "--conns", "1000", ...timed(secs)]],
+    attackers: ({ secs }) => [["loris", "--conns", "2000", ...timed(secs)]],
     limitMs: LEFT_TO_SPARE_MS,
   },
   {
     id: "loris-frame",
-    what: "1,000 peers announce 60,000 bytes and send one a second",
+    what: "2,000 peers announce 60,000 bytes and send one a second",
     server: ECHO,
-    attackers: ({ secs }) => [["loris", "--conns", "1000", "--frame-first", ...timed(secs)]],
+    attackers: ({ secs }) => [["loris", "--conns", "2000", "--frame-first", ...timed(secs)]],
+    limitMs: LEFT_TO_SPARE_MS,
+  },
+  {
+    id: "silent",
+    what: "2,000 peers say nothing",
+    server: ECHO,
+    attackers: ({ secs }) => [["hold", "--conns", "2000", ...timed(secs)]],
+    limitMs: LEFT_TO_SPARE_MS,
+  },
+  {
+    id: "bombs",
+    what: "500 peers announce 4 GiB, again and again",
+    server: ECHO,
+    attackers: ({ secs }) => [
+      ["flood", "--conns", "500", "--frame", "ffffffff41", "--bytes", "5", "--read", ...timed(secs)],
+    ],
     limitMs: LEFT_TO_SPARE_MS,
   },
   {
@@ -163,6 +193,82 @@ export const ROWS: readonly Row[] = [
     honest: ["--stored"],
   },
   {
+    id: "crowd",
+    what: "one address opens 1,000 connections that say next to nothing, and dials again; the guard is on",
+    server: GUARDED,
+    attackers: ({ secs }) => [["loris", "--conns", "1000", "--source", SLOW_ADDRESS, ...timed(secs)]],
+    reason: "too-fast-from-address",
+    limitMs: LEFT_TO_SPARE_MS,
+  },
+  {
+    id: "addresses",
+    what: "connects and closes at full speed from 20,000 addresses in turn; the guard is on",
+    server: GUARDED,
+    attackers: ({ secs }) => [["churn", "--sources", "20000", ...timed(secs)]],
+    reason: "too-fast",
+    limitMs: SATURATING_MS,
+  },
+  {
+    id: "slow-guarded",
+    what: "60 peers of one address send a byte a second; deadlines of a second, and the guard is on",
+    server: GUARDED,
+    attackers: ({ secs }) => [["loris", "--conns", "60", "--source", SLOW_ADDRESS, ...timed(Math.max(secs, 3))]],
+    reason: "first-message-timeout",
+    limitMs: LEFT_TO_SPARE_MS,
+  },
+  {
+    id: "tls-half",
+    what: "500 peers of one address begin a TLS handshake, and leave it there; the guard is on",
+    server: GUARDED,
+    listener: TLS,
+    attackers: ({ secs }) => [
+      [
+        "flood",
+        "--conns",
+        "500",
+        "--source",
+        SLOW_ADDRESS,
+        "--frame",
+        HALF_HELLO,
+        "--bytes",
+        "11",
+        "--read",
+        ...timed(secs),
+      ],
+    ],
+    reason: "too-many-silent",
+    limitMs: LEFT_TO_SPARE_MS,
+  },
+  {
+    id: "tls-garbage",
+    what: "20 peers send random bytes to a TLS port, again and again",
+    server: GUARDED,
+    listener: TLS,
+    attackers: ({ secs }) => [["flood", "--garbage", "--conns", "20", "--read", ...timed(secs)]],
+    reason: "handshake-failed",
+    limitMs: SATURATING_MS,
+  },
+  {
+    id: "proxy-spoof",
+    what: "100 peers that are no trusted proxy send PROXY headers",
+    server: GUARDED,
+    listener: PROXIED_ELSEWHERE,
+    attackers: ({ secs }) => [
+      ["flood", "--conns", "100", "--prefix", PROXY_HEADER, "--size", "64", "--read", ...timed(secs)],
+    ],
+    reason: "untrusted-proxy",
+    limitMs: SATURATING_MS,
+  },
+  {
+    id: "proxy-garbage",
+    what: "20 peers send random bytes where a PROXY header has to be",
+    server: GUARDED,
+    listener: PROXIED,
+    attackers: ({ secs }) => [["flood", "--garbage", "--conns", "20", "--read", ...timed(secs)]],
+    reason: "proxy-header-invalid",
+    limitMs: SATURATING_MS,
+  },
+  {
     id: "sigterm",
     what: "SIGTERM, then two of them, while 20 peers send garbage and 100 a byte a second",
     server: ECHO,
@@ -181,6 +287,10 @@ export const ROWS: readonly Row[] = [
  */
 function inflatingBytes(secs: number): string {
   return String(Math.round(secs * 5_000 * inflatingFrame().length / 2));
+}
+
+function hex(text: string): string {
+  return Array.from(text, (letter) => letter.charCodeAt(0).toString(16).padStart(2, "0")).join("");
 }
 
 function timed(secs: number): string[] {

@@ -54,7 +54,7 @@ class RowRun {
   }
 
   async attack(): Promise<RowFigures> {
-    const { server, port } = await this.#start();
+    const { server, ports: [port], target } = await this.#start();
     try {
       const honest = await HonestClients.start(this.#clients, port, this.#row.honest ?? []);
       if (honest === undefined) return await this.#finish(server, undefined, [], 0, 0);
@@ -64,7 +64,7 @@ class RowRun {
       await honest.enter("during");
       const cpu = readCpuSeconds(server.pid) ?? 0;
       const startMs = performance.now();
-      const attacks = await this.#putAttack(port);
+      const attacks = await this.#putAttack(target);
       const cpuShare = ((readCpuSeconds(server.pid) ?? NaN) - cpu) / (performance.now() - startMs) * 1_000;
       await honest.enter("settle");
       await sleep(this.#times.settleMs);
@@ -79,14 +79,14 @@ class RowRun {
 
   /** SIGTERM, or two, while the attack goes on. The honest clients have left before it. */
   async terminate(isTwice: boolean): Promise<RowFigures> {
-    const { server, port } = await this.#start();
+    const { server, ports: [port], target } = await this.#start();
     const attackers: Attacker[] = [];
     try {
       const honest = await HonestClients.start(this.#clients, port, []);
       await honest?.enter("before");
       await sleep(this.#times.beforeMs);
       await honest?.enter("during");
-      for (const args of this.#row.attackers(this.#form)) attackers.push(new Attacker(this.#clients, port, args));
+      for (const args of this.#row.attackers(this.#form)) attackers.push(new Attacker(this.#clients, target, args));
       await sleep(ATTACK_BEFORE_END_MS);
       const seen = await honest?.end(server.death === undefined);
       const died = server.death;
@@ -107,19 +107,23 @@ class RowRun {
     }
   }
 
-  async #start(): Promise<{ server: ServerProcess; port: string }> {
-    return await ServerProcess.start(this.#runtime, {
-      file: this.#row.server,
-      descriptorLimit: this.#row.descriptorLimit,
+  /** Starts the server; the honest clients use its first port, the attackers `target`. */
+  async #start(): Promise<{ server: ServerProcess; ports: string[]; target: string }> {
+    const { server: file, descriptorLimit, listener = 0 } = this.#row;
+    const started = await ServerProcess.start(this.#runtime, {
+      file,
+      descriptorLimit,
+      listener,
       clients: this.#clients,
     });
+    return { ...started, target: started.ports[listener] };
   }
 
-  async #putAttack(port: string): Promise<AttackFigures[]> {
+  async #putAttack(target: string): Promise<AttackFigures[]> {
     const lines = this.#row.attackers(this.#form);
     if (lines.length === 0) await sleep(this.#form.secs * 1_000);
     const secs = this.#row.receivers === undefined ? this.#form.secs : LONGEST_ATTACK_SECS;
-    return await Promise.all(lines.map((args) => new Attacker(this.#clients, port, args).finished(secs)));
+    return await Promise.all(lines.map((args) => new Attacker(this.#clients, target, args).finished(secs)));
   }
 
   async #finish(
@@ -134,7 +138,9 @@ class RowRun {
     const { peakBytes, logLines, death: died } = server;
     const end: EndFigures | undefined = died === undefined ? await server.terminate(END_LIMIT_MS + 100) : undefined;
     const figures = { died, end, peakBytes, finalBytes, descriptorsBefore, descriptorsAfter, cpuShare, logLines };
-    return { ...figures, honest, attacks, complete: this.#countComplete(honest, attacks) };
+    const { reason } = this.#row;
+    const reasons = reason === undefined ? undefined : { wanted: reason, seen: server.reasons ?? {} };
+    return { ...figures, honest, attacks, complete: this.#countComplete(honest, attacks), reasons };
   }
 
   /** Waits until no descriptor is left that a client had, or time is up. */

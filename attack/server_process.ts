@@ -14,6 +14,9 @@ const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
   node: [V8_FLAG],
 };
 
+const LISTENING = /^listening on .*:(\d+)\r?$/gm;
+/** What attack/servers/ print at their end. */
+const REASONS = /^reasons (\{.*\})\r?$/m;
 const START_LIMIT_MS = 20_000;
 /** It ends with whoever started it, and after this in any case. */
 const LIFE_SECS = 240;
@@ -27,6 +30,8 @@ export interface ServerOptions {
   readonly file: string;
   readonly descriptorLimit: number | undefined;
   readonly clients: Clients;
+  /** Which of its listeners has to be up, counted from 0. */
+  readonly listener: number;
 }
 
 /** A server that runs. */
@@ -49,8 +54,8 @@ export class ServerProcess {
     });
   }
 
-  /** Starts a server on a free port, and waits until it listens. */
-  static async start(runtime: Runtime, options: ServerOptions): Promise<{ server: ServerProcess; port: string }> {
+  /** Starts a server on free ports, and waits until it listens. */
+  static async start(runtime: Runtime, options: ServerOptions): Promise<{ server: ServerProcess; ports: string[] }> {
     const words = [
       options.clients.attacker,
       "run",
@@ -75,15 +80,21 @@ export class ServerProcess {
     const server = new ServerProcess(command.spawn());
     const endMs = performance.now() + START_LIMIT_MS;
     while (performance.now() < endMs && server.#status === undefined) {
-      const port = /^listening on .*:(\d+)\r?$/m.exec(server.#output)?.[1];
-      if (port !== undefined) {
+      const ports = Array.from(server.#output.matchAll(LISTENING), ([, port]) => port);
+      if (ports.length > options.listener) {
         server.logLines = 0;
-        return { server, port };
+        return { server, ports };
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     await server.kill();
     throw new Error(`never said "listening on HOST:PORT": ${server.#output.trim().slice(0, 500)}`);
+  }
+
+  /** Why connections were refused and closed, and how many; undefined of servers that do not say, or as long as they run. */
+  get reasons(): Readonly<Record<string, number>> | undefined {
+    const [, reasons] = REASONS.exec(this.#output) ?? [];
+    return reasons === undefined ? undefined : JSON.parse(reasons);
   }
 
   get pid(): number {

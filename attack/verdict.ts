@@ -47,7 +47,7 @@ function judgeProcess(figures: RowFigures): string[] {
   return failures;
 }
 
-function judgeService({ died, honest, complete }: RowFigures): string[] {
+function judgeService({ died, honest, complete, reasons }: RowFigures): string[] {
   if (honest === undefined) return died === undefined ? ["the honest clients could not be served at all"] : [];
   const { cut, mismatches, missing, shutOut, newcomers, newcomersIn } = honest;
   const failures: string[] = [];
@@ -56,6 +56,9 @@ function judgeService({ died, honest, complete }: RowFigures): string[] {
   if (missing > 0) failures.push(`${missing} messages without an answer`);
   if (shutOut > 0) failures.push(`${shutOut} honest clients shut out`);
   if (newcomersIn < newcomers) failures.push(`${newcomers - newcomersIn} of ${newcomers} newcomers not served`);
+  if (reasons !== undefined && !((reasons.seen[reasons.wanted] ?? 0) > 0)) {
+    failures.push(`nothing ended by "${reasons.wanted}"`);
+  }
   if (complete !== undefined && complete.count < complete.of) {
     failures.push(`${complete.count} of ${complete.of} receivers got everything`);
   }

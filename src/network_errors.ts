@@ -158,7 +158,12 @@ export type ConnectionErrorCode =
   | "handshake-failed"
   | "handshake-timeout"
   | "too-many-handshakes"
+  | "certificate-missing"
+  | "certificate-untrusted"
+  | "certificate-expired"
   | "certificate-refused"
+  | "proxy-header-invalid"
+  | "proxy-header-timeout"
   | "unknown";
 
 /**
@@ -196,7 +201,12 @@ const CONNECTION_REASONS: Record<ConnectionErrorCode, string> = {
   "handshake-failed": "its TLS handshake failed",
   "handshake-timeout": "its TLS handshake took too long",
   "too-many-handshakes": "there are too many TLS handshakes",
+  "certificate-missing": "the client showed no certificate",
+  "certificate-untrusted": "no known authority has signed the client's certificate",
+  "certificate-expired": "the client's certificate is not valid at this time",
   "certificate-refused": "a certificate was refused",
+  "proxy-header-invalid": "it did not begin with a PROXY header",
+  "proxy-header-timeout": "its PROXY header took too long",
   "unknown": "the runtime failed",
 };
 

@@ -1,8 +1,7 @@
-// AddressFilter: which addresses may come in. A set for each length of a block: a look costs as many hashes as there are lengths
-// in use, however many rules there are. Runtime neutral.
+// AddressFilter: which addresses may come in. Runtime neutral.
 
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
-import { type IpWords, isIpv4, maskWord, maskWords, parseBlock, parseIp, parseIpv4 } from "./ip_address.ts";
+import { AddressBlocks } from "../transport/address_blocks.ts";
 
 /** The rules of an {@linkcode AddressFilter}: addresses, or blocks such as `"192.0.2.0/24"` and `"2001:db8::/32"`. */
 export interface AddressRules {
@@ -38,8 +37,8 @@ export interface AddressRules {
  * ```
  */
 export class AddressFilter implements Admission {
-  readonly #allowed: BlockSet | undefined;
-  readonly #denied = new BlockSet();
+  readonly #allowed: AddressBlocks | undefined;
+  readonly #denied: AddressBlocks;
 
   /**
    * Makes a filter.
@@ -48,11 +47,8 @@ export class AddressFilter implements Admission {
    * @throws {TypeError} if a rule is no address and no block.
    */
   constructor(rules: AddressRules = {}) {
-    if (rules.allow !== undefined) {
-      this.#allowed = new BlockSet();
-      for (const rule of rules.allow) this.#allowed.add(rule);
-    }
-    for (const rule of rules.deny ?? []) this.#denied.add(rule);
+    this.#allowed = rules.allow && new AddressBlocks(rules.allow);
+    this.#denied = new AddressBlocks(rules.deny);
   }
 
   /** Shuts an address or a block out. */
@@ -67,73 +63,12 @@ export class AddressFilter implements Admission {
 
   /** Whether an address may come in; one that is none may not. */
   isAllowed(address: string): boolean {
-    const word = parseIpv4(address);
-    if (word !== undefined) return !this.#denied.hasIpv4(word) && this.#allowed?.hasIpv4(word) !== false;
-    const words = parseIp(address);
-    return words !== undefined && !this.#denied.has(words) && this.#allowed?.has(words) !== false;
+    const isDenied = this.#denied.has(address);
+    return isDenied === false && this.#allowed?.has(address) !== false;
   }
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
     if (remoteAddress.kind !== "tcp" || this.isAllowed(remoteAddress.hostname)) return undefined;
     return "address-denied";
   }
-}
-
-/** Blocks of one length. */
-interface BlocksOfLength<Key> {
-  readonly bits: number;
-  readonly keys: Set<Key>;
-}
-
-/** Blocks, by their length: those of IPv4 as numbers, which is quick, others as texts. */
-class BlockSet {
-  readonly #v4: BlocksOfLength<number>[] = [];
-  readonly #others: BlocksOfLength<string>[] = [];
-
-  add(rule: string): void {
-    const { words, bits } = parseBlock(rule);
-    if (isOfIpv4(words, bits)) lengthOf(this.#v4, bits).keys.add(words[3]);
-    else lengthOf(this.#others, bits).keys.add(words.join());
-  }
-
-  delete(rule: string): boolean {
-    const { words, bits } = parseBlock(rule);
-    return isOfIpv4(words, bits) ? remove(this.#v4, bits, words[3]) : remove(this.#others, bits, words.join());
-  }
-
-  hasIpv4(word: number): boolean {
-    for (const { bits, keys } of this.#v4) if (keys.has(maskWord(word, bits - V4_BITS))) return true;
-    // A block of IPv6 may hold all of IPv4, as `::/0` does.
-    return this.#others.length > 0 && this.#hasOther([0, 0, MAPPED_WORD, word]);
-  }
-
-  has(words: IpWords): boolean {
-    return isIpv4(words) ? this.hasIpv4(words[3]) : this.#hasOther(words);
-  }
-
-  #hasOther(words: IpWords): boolean {
-    return this.#others.some(({ bits, keys }) => keys.has(maskWords(words, bits).join()));
-  }
-}
-
-/** What is in front of an IPv4 address that is written as one of IPv6. */
-const V4_BITS = 96;
-const MAPPED_WORD = 0xffff;
-
-function isOfIpv4(words: IpWords, bits: number): boolean {
-  return bits >= V4_BITS && isIpv4(words);
-}
-
-function lengthOf<Key>(lengths: BlocksOfLength<Key>[], bits: number): BlocksOfLength<Key> {
-  let length = lengths.find((one) => one.bits === bits);
-  if (length === undefined) lengths.push(length = { bits, keys: new Set() });
-  return length;
-}
-
-/** Takes a block out; a length without any is looked at no more. */
-function remove<Key>(lengths: BlocksOfLength<Key>[], bits: number, key: Key): boolean {
-  const index = lengths.findIndex((one) => one.bits === bits);
-  if (index < 0 || !lengths[index].keys.delete(key)) return false;
-  if (lengths[index].keys.size === 0) lengths.splice(index, 1);
-  return true;
 }

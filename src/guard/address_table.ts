@@ -1,7 +1,7 @@
 // AddressTable: what is remembered of addresses, bounded, so that an attacker with many of them costs no memory. Runtime neutral.
 
 import type { Address } from "../transport/address.ts";
-import { isIpv4, isLoopback, parseIp, parseIpv4 } from "./ip_address.ts";
+import { isIpv4, isLoopback, parseIp, parseIpv4 } from "../transport/ip_address.ts";
 
 /** The default of `maxAddresses`. */
 export const DEFAULT_MAX_ADDRESSES = 65_536;

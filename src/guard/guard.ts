@@ -71,8 +71,8 @@ export class Guard {
 
   /** For `admission` of a service or a listener. */
   get admission(): readonly Admission[] {
-    const { addresses, validator, load, connections } = this;
-    return [addresses, validator, load, connections].filter((part) => part !== undefined);
+    const { addresses, validator, load, connections, slowPeers } = this;
+    return [addresses, validator, load, connections, slowPeers].filter((part) => part !== undefined);
   }
 
   /** For `observers` of a service. */

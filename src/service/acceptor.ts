@@ -10,12 +10,14 @@ import type { Address } from "../transport/address.ts";
 import type { AcceptHandler, Connection, PendingConnection } from "../transport/transport.ts";
 import { type Admission, type AdmissionRequest, boundSessions } from "./admission.ts";
 import { OpenFilesBound } from "./open_files.ts";
+import { ProxiedPeers, type ProxyProtocolOptions } from "./proxied_peers.ts";
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
 
 /** For how long errors are reported without their stacks once file descriptors have run out. */
 const STACKLESS_MS = 60_000;
 
 const NOT_RUNNING = "not-running";
+const UNTRUSTED_PROXY = "untrusted-proxy";
 
 /** What an acceptor needs of its service. */
 export interface AcceptorOptions extends RefusalsOptions {
@@ -43,6 +45,8 @@ export interface AcceptingListener {
   readonly admission: readonly Admission[];
   /** What a refused peer is told, as a frame; undefined for nothing. */
   readonly lastWord: Uint8Array | undefined;
+  /** Which proxies say whose connections they are; undefined for none. */
+  readonly proxyProtocol: ProxyProtocolOptions | undefined;
   /** Makes a session of a connection; calls back once it is over. */
   readonly open: (connection: Connection, onOver: (() => void) | undefined) => void;
 }
@@ -56,6 +60,7 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #openFiles: OpenFilesBound;
   readonly #admission: readonly Admission[];
+  readonly #proxied = new Set<ProxiedPeers>();
 
   /** Makes it. */
   constructor(options: AcceptorOptions) {
@@ -77,11 +82,23 @@ export class Acceptor {
   /** Takes what comes in through one listener. */
   forListener(listener: AcceptingListener): AcceptHandler {
     const parts = [...this.#admission, ...listener.admission];
+    const { proxyProtocol } = listener;
+    const proxied = proxyProtocol && new ProxiedPeers(proxyProtocol, this.#options.clock);
+    if (proxied !== undefined) this.#proxied.add(proxied);
     return {
-      onConnection: (connection) => this.#take(connection, listener, parts),
-      onPending: (pending) => void this.#takePending(pending, listener, parts),
+      onConnection: proxied === undefined
+        ? (connection) => this.#take(connection, listener, parts)
+        : (connection) => void this.#takeProxied(connection, proxied, listener, parts),
+      onPending: (pending) => void this.#takePending(pending, proxied, listener, parts),
       onAcceptError: (error) => this.#handleError(error),
     };
+  }
+
+  /** Ends what waits for a last word, or for a PROXY header. */
+  stop(): void {
+    this.refusals.stop();
+    for (const proxied of this.#proxied) proxied.stop();
+    this.#proxied.clear();
   }
 
   #take(connection: Connection, listener: AcceptingListener, parts: readonly Admission[]): void {
@@ -91,12 +108,38 @@ export class Acceptor {
     } else this.#open(connection, listener, admitted);
   }
 
-  /** The handshake is made for whom may come in; nobody else is told anything, for that would take one, too. */
-  async #takePending(
-    pending: PendingConnection,
+  /** Who comes through a proxy is looked at only once it is known who it is. */
+  async #takeProxied(
+    connection: Connection,
+    proxied: ProxiedPeers,
     listener: AcceptingListener,
     parts: readonly Admission[],
   ): Promise<void> {
+    if (!proxied.trusts(connection.remoteAddress)) return this.refusals.refuse(connection, UNTRUSTED_PROXY);
+    let known: Connection;
+    try {
+      known = await proxied.read(connection);
+    } catch (fault) {
+      return this.refusals.refuse(connection, reasonOf(fault, "proxy-header-invalid"));
+    }
+    this.#take(known, listener, parts);
+  }
+
+  /** The handshake is made for whom may come in; nobody else is told anything, for that would take one, too. */
+  async #takePending(
+    pending: PendingConnection,
+    proxied: ProxiedPeers | undefined,
+    listener: AcceptingListener,
+    parts: readonly Admission[],
+  ): Promise<void> {
+    if (proxied !== undefined) {
+      if (!proxied.trusts(pending.remoteAddress)) return this.refusals.refuse(pending, UNTRUSTED_PROXY);
+      try {
+        await proxied.readPending(pending);
+      } catch (fault) {
+        return this.refusals.refuse(pending, reasonOf(fault, "proxy-header-invalid"));
+      }
+    }
     const admitted = this.#admit(pending.remoteAddress, listener, parts);
     if (typeof admitted === "string") return this.refusals.refuse(pending, admitted);
     let connection: Connection;
@@ -104,8 +147,7 @@ export class Acceptor {
       connection = await pending.secure();
     } catch (fault) {
       admitted?.();
-      const error = toError(fault);
-      return this.refusals.refuse(pending, error instanceof ConnectionError ? error.code : "handshake-failed");
+      return this.refusals.refuse(pending, reasonOf(fault, "handshake-failed"));
     }
     if (this.#options.isAccepting()) return this.#open(connection, listener, admitted);
     admitted?.();
@@ -174,4 +216,9 @@ export class Acceptor {
     }
     this.#options.faults.report("accept", "warn", "Accepting failed: {error}", { error: messageOf(error) });
   }
+}
+
+/** How a connection failed before it was a session. */
+function reasonOf(fault: unknown, otherwise: string): string {
+  return fault instanceof ConnectionError ? fault.code : otherwise;
 }

@@ -8,6 +8,7 @@ import type { TlsListenOptions } from "../transport/tls_options.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
 import { makeWay } from "../transport/unix_socket.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
+import { checkProxyProtocol, type ProxyProtocolOptions } from "./proxied_peers.ts";
 import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 import { checkSocketOptions, listenOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
 
@@ -25,6 +26,13 @@ export interface ListenerOptions extends AddressOptions, SessionSettings, Listen
    * @default {[]}
    */
   readonly admission?: readonly Admission[] | undefined;
+  /**
+   * Behind a proxy or balancer that sends the PROXY protocol: the header is read before TLS and before admission, and
+   * `remoteAddress` is the player's everywhere.
+   *
+   * @default {undefined: connections are whose they seem}
+   */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
 }
 
 /** Every name there is; a missing or wrong one does not compile. */
@@ -38,6 +46,7 @@ export const LISTENER_NAMES: Record<keyof ListenerOptions, true> = {
   ipv6Only: true,
   reusePort: true,
   tls: true,
+  proxyProtocol: true,
   ...SOCKET_NAMES,
   ...SETTING_NAMES,
 };
@@ -160,6 +169,7 @@ export function checkListenerOptions(options: ListenerOptions): void {
   checkSocketOptions("listener", options);
   resolveAddress(options, DEFAULT_HOSTNAME);
   checkAdmission("listener", options.admission);
+  checkProxyProtocol(options.proxyProtocol);
   if (options.name !== undefined && typeof options.name !== "string") {
     throw new TypeError(
       `Cannot create listener as name must be a text: current value is ${describeValue(options.name)}`,

@@ -23,7 +23,9 @@ export interface RefusedEvent {
   /**
    * Why it was refused: `"max-connections"`, there are so many sessions; `"open-files"`, there are as many as the process has
    * file descriptors for; `"not-running"`, the service stops; `"handshake-failed"`, `"handshake-timeout"`,
-   * `"too-many-handshakes"` or `"certificate-refused"`, of a listener that speaks TLS; or the word of an `Admission`.
+   * `"too-many-handshakes"`, `"certificate-missing"`, `"certificate-untrusted"`, `"certificate-expired"` or
+   * `"certificate-refused"`, of a listener that speaks TLS; `"untrusted-proxy"`,
+   * `"proxy-header-invalid"` or `"proxy-header-timeout"`, of one behind a proxy; or the word of an `Admission`.
    */
   readonly reason: string;
 }

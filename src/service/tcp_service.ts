@@ -354,7 +354,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const { clock, faults, limits, scheduler } = this.#context;
     const deadlineMs = clock.now() + timeoutMs;
     const listeners = [...this.#listeners].map((listener) => listener.close());
-    this.#acceptor.refusals.stop();
+    this.#acceptor.stop();
     const abortedSessions = await this.#keeper.closeAll(deadlineMs, listeners);
     if (abortedSessions > 0) {
       const properties = { count: abortedSessions, timeoutMs };
@@ -375,7 +375,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       const beginning = { context, origin: { kind: "accepted", listener: place } } as const;
       const open = (connection: Connection, onOver?: () => void) =>
         void this.#keeper.open(connection, beginning, onOver);
-      return this.#acceptor.forListener({ place, admission: options.admission ?? [], lastWord, open });
+      const { admission = [], proxyProtocol } = options;
+      return this.#acceptor.forListener({ place, admission, proxyProtocol, lastWord, open });
     }, (closed) => this.#listeners.delete(closed));
     this.#listeners.add(listener);
     this.#context.observers?.tell("onListening", { name: listener.name, address: listener.address });

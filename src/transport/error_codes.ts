@@ -128,8 +128,25 @@ export function toConnectError(cause: unknown, address: string): ConnectError {
  * @returns Our error, with the runtime's as cause.
  */
 export function toTlsError(cause: unknown): ConnectionError {
-  const isRefused = /CERT|certificate|PEER_DID_NOT_RETURN/i.test(textOf(cause));
-  return new ConnectionError(isRefused ? "certificate-refused" : "handshake-failed", { cause });
+  const text = textOf(cause);
+  if (/PEER_DID_NOT_RETURN|NoCertificatesPresented|sent no certificates/i.test(text)) {
+    return new ConnectionError("certificate-missing", { cause });
+  }
+  return /CERT|certificate/i.test(text)
+    ? toCertificateError(cause)
+    : new ConnectionError("handshake-failed", { cause });
+}
+
+/**
+ * Says what is wrong with the certificate that a client showed.
+ *
+ * @param cause The runtime's error, or its code as text.
+ * @returns Our error, with the runtime's as cause.
+ */
+export function toCertificateError(cause: unknown): ConnectionError {
+  const fault = findCertificateFault(cause);
+  const isNamed = fault === "certificate-untrusted" || fault === "certificate-expired";
+  return new ConnectionError(isNamed ? fault : "certificate-refused", { cause });
 }
 
 function findCertificateFault(cause: unknown): ConnectErrorCode | undefined {
@@ -138,6 +155,7 @@ function findCertificateFault(cause: unknown): ConnectErrorCode | undefined {
 }
 
 function textOf(cause: unknown): string {
+  if (typeof cause === "string") return cause;
   return cause instanceof Error ? `${(cause as { code?: unknown }).code} ${cause.message}` : "";
 }
 

@@ -14,9 +14,10 @@ import { ConnectError, ConnectionError, ListenError } from "../errors.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
-import { toConnectError, toListenError, toTlsError } from "./error_codes.ts";
+import { toCertificateError, toConnectError, toListenError, toTlsError } from "./error_codes.ts";
 import { LateKeepAlive } from "./late_keep_alive.ts";
 import { resolveHost } from "./node_host.ts";
+import { readRawProxyHeader } from "./raw_proxy_header.ts";
 import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
 import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
 import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
@@ -86,7 +87,7 @@ export async function listenTls(
 /** A TCP connection that has come, before its handshake. */
 class PendingTls implements PendingConnection, TlsEnds {
   readonly localAddress: Address;
-  readonly remoteAddress: Address;
+  remoteAddress: Address;
   readonly #acceptor: TlsAcceptor;
   readonly #raw: Socket;
 
@@ -95,6 +96,10 @@ class PendingTls implements PendingConnection, TlsEnds {
     this.#raw = raw;
     ({ localAddress: this.localAddress, remoteAddress: this.remoteAddress } = endsOf(raw));
     raw.on("error", () => {}); // It closes; who waits for the handshake is told.
+  }
+
+  async readProxyHeader(timeoutMs: number): Promise<void> {
+    this.remoteAddress = await readRawProxyHeader(this.#raw, this.#acceptor.clock, timeoutMs) ?? this.remoteAddress;
   }
 
   secure(): Promise<Connection> {
@@ -108,7 +113,8 @@ class PendingTls implements PendingConnection, TlsEnds {
 
 /** Makes the handshakes of one listener. */
 class TlsAcceptor {
-  readonly #clock: Clock;
+  /** Whose time counts. */
+  readonly clock: Clock;
   #options: ResolvedTlsListen;
   readonly #keepAliveDelayMs: number;
   readonly #keepAlive: LateKeepAlive;
@@ -119,7 +125,7 @@ class TlsAcceptor {
   readonly #handshakes = new Map<string, Handshake>();
 
   constructor(clock: Clock, options: TlsListenOptions, keepAliveDelayMs: number) {
-    this.#clock = clock;
+    this.clock = clock;
     this.#options = resolveTlsListen(options);
     this.#keepAliveDelayMs = keepAliveDelayMs;
     this.#keepAlive = new LateKeepAlive(clock);
@@ -148,7 +154,7 @@ class TlsAcceptor {
     const key = keyOf(raw);
     this.#fail(key, undefined); // Of a connection from the same port whose end is not known yet.
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-    const timer = this.#clock.setTimer(
+    const timer = this.clock.setTimer(
       () => this.#fail(key, new ConnectionError("handshake-timeout")),
       handshakeTimeoutMs,
     );
@@ -191,12 +197,15 @@ class TlsAcceptor {
     if (handshake === undefined) return void socket.destroy();
     socket.on("error", () => {}); // Until the connection listens.
     const { clientCertificates } = this.#options;
-    const mustBeTrusted = clientCertificates === "required" ||
-      (clientCertificates === "asked" && hasCertificate(socket));
+    const isMissing = clientCertificates !== "none" && !hasCertificate(socket);
+    const mustBeTrusted = clientCertificates === "required" || (clientCertificates === "asked" && !isMissing);
     if (mustBeTrusted && !socket.authorized) {
+      const { authorizationError } = socket;
       socket.destroy();
       handshake.raw.destroy();
-      return handshake.reject(new ConnectionError("certificate-refused", { cause: socket.authorizationError }));
+      return handshake.reject(
+        isMissing ? new ConnectionError("certificate-missing") : toCertificateError(authorizationError),
+      );
     }
     handshake.resolve(socket);
   }
@@ -213,7 +222,7 @@ class TlsAcceptor {
     const handshake = this.#handshakes.get(key);
     if (handshake === undefined) return undefined;
     this.#handshakes.delete(key);
-    this.#clock.clearTimer(handshake.timer);
+    this.clock.clearTimer(handshake.timer);
     return handshake;
   }
 }

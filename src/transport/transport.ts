@@ -108,6 +108,14 @@ export interface PendingConnection {
   /** The peer's address. */
   readonly remoteAddress: Address;
   /**
+   * Reads the PROXY header in front of the handshake, if one is to be there; `remoteAddress` is then what it says.
+   *
+   * @param timeoutMs How long it may take, in milliseconds.
+   * @throws {ConnectionError} if it does not come: `"proxy-header-invalid"`, `"proxy-header-timeout"`, or how it broke. The
+   * connection is still to be closed then.
+   */
+  readProxyHeader(timeoutMs: number): Promise<void>;
+  /**
    * Makes the handshake. Call it at once, or `close()`.
    *
    * @returns The connection, not started.

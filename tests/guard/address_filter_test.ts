@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { BlockList } from "node:net";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AddressFilter } from "@laster/net/guard";
-import { isLoopback, parseBlock, parseIp } from "../../src/guard/ip_address.ts";
+import { isLoopback, parseBlock, parseIp } from "../../src/transport/ip_address.ts";
 import { check } from "../property.ts";
 
 test("parseIp() reads the usual forms, and nothing else", () => {
@@ -115,7 +115,7 @@ test("parseIp() and parseBlock() take any text, and refuse it by their own error
         assert(bits >= 0 && bits <= 128, value);
       } catch (error) {
         assert(
-          error instanceof TypeError && error.message.startsWith("Cannot create address filter"),
+          error instanceof TypeError && error.message.startsWith("Cannot use address rule"),
           `${value}: ${error}`,
         );
       }

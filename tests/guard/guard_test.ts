@@ -112,6 +112,44 @@ for (const { name, make } of transportsHere()) {
     assertEquals([(await silent.closed).reason, steady.state], ["remote-closing", "open"]);
   });
 
+  test(`SlowPeers refuses an address that has many silent connections, over ${name}`, async () => {
+    const clock = new FakeClock();
+    const slowPeers = new SlowPeers({ maxSilentPerAddress: 3, countLoopback: true, firstMessageMs: 5_000, clock });
+    await using pair = await startPair(make(), {
+      codec: lengthPrefixed(),
+      admission: [slowPeers],
+      observers: [slowPeers],
+      onMessage: (session, payload) => session.send(payload),
+    }, { codec: lengthPrefixed() });
+    const three = [await pair.connect(), await pair.connect(), await pair.connect()];
+    const refuse = async () => {
+      const before = pair.server.stats().refusedConnections;
+      const session = await pair.client.connect({ port: pair.port });
+      assertEquals(await session.receive(), undefined);
+      await until(() => pair.server.stats().refusedConnections > before, "it is refused");
+    };
+    await refuse();
+    // Who has spoken is not silent any more, at once.
+    for (const { near } of three) {
+      near.send(bytes("hello"));
+      await near.receive();
+    }
+    const more = [await pair.connect(), await pair.connect(), await pair.connect()];
+    await refuse();
+    assertEquals(pair.server.stats().refusals, { "too-many-silent": 2 });
+    // Nor is who has gone, whether it had spoken or not.
+    await three[0].near.close();
+    await more[0].near.close();
+    await until(() => pair.server.sessionCount === 4, "two have gone");
+    more.push(await pair.connect());
+    await refuse();
+    // Nor are those that were closed for their silence.
+    await clock.advance(6_000);
+    await until(() => pair.server.sessionCount === 2, "the silent ones are closed");
+    for (let count = 0; count < 3; count++) await pair.connect();
+    await refuse();
+  });
+
   test(`MessageLimits has a flood wait, and loses nothing, over ${name}`, async () => {
     const clock = new FakeClock();
     const limits = new MessageLimits({ messagesPerSecond: 10, clock });
@@ -293,4 +331,24 @@ test("LoadShedding refuses under load, lets the heaviest talker go, and recovers
   assertEquals([shedding.stats.overload, shedding.admit({ sessions: 1 })], [undefined, undefined]);
   assertThrows(() => new LoadShedding({ maxDelayMs: -1 }), RangeError, "maxDelayMs");
   assertThrows(() => new LoadShedding({ measureMemory: 5 as unknown as () => number }), TypeError, "measureMemory");
+});
+
+test("20,000 addresses in turn: what the guard remembers stays within its bound", () => {
+  const clock = new FakeClock();
+  const bounds = { maxAddresses: 1_000, countLoopback: true, clock };
+  const limits = new ConnectionLimits({ ...bounds, perSecond: 1_000_000 });
+  const slowPeers = new SlowPeers(bounds);
+  const validator = new MessageValidator(bounds);
+  for (let index = 0; index < 20_000; index++) {
+    const request = from(`127.${index >> 16}.${(index >> 8) & 255}.${index & 255}`);
+    for (const part of [validator, limits, slowPeers]) assertEquals(part.admit(request), undefined);
+    if (index % 2 === 0) { for (const part of [limits, slowPeers]) part.release(request); }
+    else if (index > 1_000) {
+      const old = from(`127.${(index - 1_000) >> 16}.${((index - 1_000) >> 8) & 255}.${(index - 1_000) & 255}`);
+      for (const part of [limits, slowPeers]) part.release(old);
+    }
+    // Those that hold a connection, at most 500, are kept besides.
+    assert(limits.addresses <= 1_500 && slowPeers.addresses <= 1_500, `${limits.addresses} ${slowPeers.addresses}`);
+  }
+  assertEquals([limits.addresses >= 1_000, slowPeers.addresses >= 1_000], [true, true]);
 });

@@ -95,11 +95,11 @@ for (const { name, make } of socketTransportsHere()) {
       }
     };
     assertEquals(await enter("required", own), ["hello", "CN=ann"]);
-    assertEquals(await enter("required", {}), ["refused", { "certificate-refused": 1 }]);
-    assertEquals(await enter("required", wrong), ["refused", { "certificate-refused": 1 }]);
+    assertEquals(await enter("required", {}), ["refused", { "certificate-missing": 1 }]);
+    assertEquals(await enter("required", wrong), ["refused", { "certificate-untrusted": 1 }]);
     assertEquals(await enter("asked", own), ["hello", "CN=ann"]);
     assertEquals(await enter("asked", {}), ["hello", undefined]);
-    assertEquals(await enter("asked", wrong), ["refused", { "certificate-refused": 1 }]);
+    assertEquals(await enter("asked", wrong), ["refused", { "certificate-untrusted": 1 }]);
   });
 
   test(`SNI chooses among certificates, and ALPN among protocols, on ${name}`, { skip }, async () => {

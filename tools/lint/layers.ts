@@ -12,6 +12,8 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ["service", 6],
   ["client", 7],
   ["guard", 7],
+  ["hosting", 7],
+  ["http", 7],
   ["players", 7],
   ["testing", 7],
 ]);
@@ -26,9 +28,12 @@ const WITH_NODE: readonly string[] = [
   "src/transport/node.ts",
   "src/transport/node_host.ts",
   "src/transport/node_tls.ts",
+  "src/transport/raw_proxy_header.ts",
   "src/transport/tls_connection.ts",
   "src/transport/tls_identity.ts",
   "src/transport/unix_socket.ts",
+  "src/hosting",
+  "src/http/serve_http.ts",
   "src/stages",
 ];
 

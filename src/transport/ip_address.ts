@@ -51,7 +51,7 @@ export function parseBlock(text: string): IpBlock {
   const bits = length === undefined ? most : /^\d{1,3}$/.test(length) ? Number(length) : -1;
   if (words === undefined || bits < 0 || bits > most || rest.length > 0) {
     throw new TypeError(
-      `Cannot create address filter as a rule must be an address or a block such as 192.0.2.0/24: current value is ${
+      `Cannot use address rule as it must be an address or a block such as 192.0.2.0/24: current value is ${
         describeValue(text)
       }`,
     );

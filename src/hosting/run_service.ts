@@ -1,0 +1,203 @@
+// runService(): a service as a process: starts it, says that it is ready, and ends it in order when the system asks. Runs on Node,
+// Bun and Deno.
+
+import process from "node:process";
+import type { Clock } from "../clock.ts";
+import { systemClock } from "../clock.ts";
+import { ListenError, messageOf, toError } from "../errors.ts";
+import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import type { ServiceState, ServiceStats } from "../service/service_stats.ts";
+import type { StopOptions, StopResult } from "../service/start_stop.ts";
+import { formatAddress } from "../transport/address.ts";
+import { Systemd } from "./systemd.ts";
+
+/** What is run: a `TcpService`, or what is like one. */
+export interface HostableService {
+  /** Where it is in its life. */
+  readonly state: ServiceState;
+  /** Starts it. */
+  start(): Promise<void>;
+  /** Stops it. */
+  stop(options?: StopOptions): Promise<StopResult>;
+  /** Says where it listens. */
+  stats(): Pick<ServiceStats, "listeners">;
+}
+
+/** Options of {@linkcode runService}. */
+export interface RunOptions {
+  /**
+   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; then the rest is cut. Below what the platform gives before
+   * it kills: Kubernetes 30 s, systemd 90 s, Docker 10 s.
+   *
+   * @default {8000}
+   */
+  readonly stopTimeoutMs?: number | undefined;
+  /**
+   * Milliseconds between the signal, from when on the service is not ready, and the end of listening, 0 to 2^31 - 1: for balancers
+   * that need to hear of it before they send nobody any more.
+   *
+   * @default {0}
+   */
+  readonly drainMs?: number | undefined;
+  /** Runs before the sessions are closed: to say good-bye, to take a health server down. What it throws is printed. */
+  readonly onStopping?: (() => unknown) | undefined;
+  /** Runs once the service has stopped, before the process ends: to close a database. What it throws is printed. */
+  readonly onStopped?: ((result: StopResult) => unknown) | undefined;
+  /**
+   * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal or where the start failed.
+   *
+   * @default {true}
+   */
+  readonly exit?: boolean | undefined;
+  /**
+   * Takes a line for whoever looks at the process.
+   *
+   * @default {console.log}
+   */
+  readonly print?: ((line: string) => void) | undefined;
+  /**
+   * Whose time counts.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+const NAMES: Record<keyof RunOptions, true> = {
+  stopTimeoutMs: true,
+  drainMs: true,
+  onStopping: true,
+  onStopped: true,
+  exit: true,
+  print: true,
+  clock: true,
+};
+
+/** A service that runs as a process. */
+export interface HostedService {
+  /** As the service's, and `"draining"` from the first signal until it stops: for `health()`. */
+  readonly state: ServiceState | "draining";
+  /** The code that the process ends with, once it is known. */
+  readonly ended: Promise<number>;
+  /** Does what a first signal does. */
+  stop(): Promise<number>;
+}
+
+/** Windows has no SIGTERM; it closes a console with SIGHUP and a console's Ctrl+Break is SIGBREAK. */
+const SIGNALS: readonly string[] = process.platform === "win32"
+  ? ["SIGINT", "SIGBREAK", "SIGHUP"]
+  : ["SIGINT", "SIGTERM"];
+
+/**
+ * Runs a service as a process: starts it, prints `listening on HOST:PORT` for each listener, and stops it in order on SIGTERM and
+ * SIGINT (on Windows Ctrl+C and Ctrl+Break). A second signal ends the process at once, with code 1. As a service of systemd it
+ * tells that it is ready, that it stops, and that it lives; on Deno that needs `--allow-run=systemd-notify --allow-env`.
+ *
+ * @param service The service, not started.
+ * @param options How it stops.
+ * @returns The service as it is hosted. A start that fails is printed, and ends the process with 1.
+ * @throws {TypeError | RangeError} if an option is wrong.
+ * @throws {ListenError} if it cannot listen, and `exit` is false.
+ *
+ * @example A server, and how it would end
+ * ```ts
+ * import { TcpService } from "@laster/net";
+ * import { runService } from "@laster/net/hosting";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const service = new TcpService({ listeners: [{ hostname: "127.0.0.1", port: 0 }] });
+ * const hosted = await runService(service, { exit: false, print: () => {} });
+ * assertEquals(hosted.state, "running");
+ * assertEquals(await hosted.stop(), 0); // As on SIGTERM.
+ * ```
+ */
+export async function runService(service: HostableService, options: RunOptions = {}): Promise<HostedService> {
+  checkKeys("hosted service", options, NAMES);
+  const hosted = new Hosted(service, options);
+  await hosted.start();
+  return hosted;
+}
+
+class Hosted implements HostedService {
+  readonly #service: HostableService;
+  readonly #options: RunOptions;
+  readonly #stopTimeoutMs: number;
+  readonly #drainMs: number;
+  readonly #clock: Clock;
+  readonly #print: (line: string) => void;
+  readonly #systemd: Systemd;
+  readonly #ended = Promise.withResolvers<number>();
+  readonly #onSignal = () => this.#handleSignal();
+  #isStopping = false;
+
+  constructor(service: HostableService, options: RunOptions) {
+    this.#service = service;
+    this.#options = options;
+    this.#stopTimeoutMs = orDefault(options.stopTimeoutMs, 8_000);
+    this.#drainMs = orDefault(options.drainMs, 0);
+    requireInteger("host service", "stopTimeoutMs", this.#stopTimeoutMs, 0, LARGEST_TIMER_MS);
+    requireInteger("host service", "drainMs", this.#drainMs, 0, LARGEST_TIMER_MS);
+    this.#clock = options.clock ?? systemClock();
+    this.#print = options.print ?? console.log;
+    this.#systemd = new Systemd(this.#clock, (error) => this.#print(`systemd is not told: ${messageOf(error)}`));
+  }
+
+  get state(): ServiceState | "draining" {
+    const { state } = this.#service;
+    return this.#isStopping && state === "running" ? "draining" : state;
+  }
+
+  get ended(): Promise<number> {
+    return this.#ended.promise;
+  }
+
+  async start(): Promise<void> {
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+    try {
+      await this.#service.start();
+    } catch (error) {
+      this.#end(1);
+      if (this.#options.exit === false) throw error;
+      this.#print(error instanceof ListenError ? error.message : messageOf(toError(error)));
+      return process.exit(1);
+    }
+    if (this.#isStopping) return; // A signal came meanwhile.
+    this.#systemd.ready();
+    for (const address of this.#service.stats().listeners) this.#print(`listening on ${formatAddress(address)}`);
+  }
+
+  async stop(): Promise<number> {
+    if (this.#isStopping) return await this.ended;
+    this.#isStopping = true;
+    this.#systemd.stopping();
+    if (this.#drainMs > 0) await new Promise<void>((done) => this.#clock.setTimer(done, this.#drainMs));
+    await this.#call(() => this.#options.onStopping?.());
+    const result = await this.#service.stop({ timeoutMs: this.#stopTimeoutMs });
+    await this.#call(() => this.#options.onStopped?.(result));
+    this.#end(0);
+    return 0;
+  }
+
+  #handleSignal(): void {
+    if (this.#isStopping) {
+      this.#end(1);
+      if (this.#options.exit !== false) process.exit(1);
+      return;
+    }
+    void this.stop().then((code) => this.#options.exit !== false && process.exit(code));
+  }
+
+  #end(code: number): void {
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+    this.#systemd.stop();
+    this.#ended.resolve(code);
+  }
+
+  async #call(handler: () => unknown): Promise<void> {
+    try {
+      await handler();
+    } catch (fault) {
+      this.#print(`stopping: ${messageOf(toError(fault))}`);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// What systemd is told of a service: that it is ready, that it stops, and that it lives (sd_notify(3)). By the program
+// `systemd-notify`, since no runtime has Unix datagram sockets. Runs on Node, Bun and Deno.
+
+import { spawn } from "node:child_process";
+import process from "node:process";
+import type { Clock } from "../clock.ts";
+
+/** What systemd is told. */
+export type SystemdState = "READY=1" | "STOPPING=1" | "WATCHDOG=1";
+
+/** Tells systemd, where the process is one of its services. */
+export class Systemd {
+  readonly #clock: Clock;
+  readonly #onFault: (error: Error) => void;
+  readonly #isThere: boolean;
+  #timer: unknown = undefined;
+
+  /** Makes it; tells nothing yet. */
+  constructor(clock: Clock, onFault: (error: Error) => void) {
+    this.#clock = clock;
+    this.#onFault = onFault;
+    this.#isThere = (readVariable("NOTIFY_SOCKET") ?? "") !== "";
+  }
+
+  /** Says that the service is ready, and from then on that it lives, twice as often as is asked for. */
+  ready(): void {
+    this.#notify("READY=1");
+    const watchdogMs = Number(readVariable("WATCHDOG_USEC") ?? 0) / 1_000;
+    const own = readVariable("WATCHDOG_PID");
+    if (watchdogMs > 0 && (own === undefined || own === String(process.pid))) this.#beat(watchdogMs / 2);
+  }
+
+  /** Says that the service stops. It goes on saying that it lives. */
+  stopping(): void {
+    this.#notify("STOPPING=1");
+  }
+
+  /** Says nothing more. */
+  stop(): void {
+    this.#clock.clearTimer(this.#timer);
+  }
+
+  #beat(intervalMs: number): void {
+    this.#timer = this.#clock.setTimer(() => {
+      this.#notify("WATCHDOG=1");
+      this.#beat(intervalMs);
+    }, intervalMs);
+  }
+
+  #notify(state: SystemdState): void {
+    if (!this.#isThere) return;
+    const options = { stdio: "ignore" } as const;
+    try {
+      // systemd takes it as the main process's by `--pid`, if the unit says NotifyAccess=all.
+      spawn("systemd-notify", ["--no-block", `--pid=${process.pid}`, state], options).on("error", this.#onFault)
+        .unref();
+    } catch (fault) {
+      this.#onFault(fault instanceof Error ? fault : new Error(String(fault))); // Deno, without the right to run it.
+    }
+  }
+}
+
+/** Reads a variable of the environment; without the right to, there is none. */
+function readVariable(name: string): string | undefined {
+  try {
+    return process.env[name];
+  } catch {
+    return undefined;
+  }
+}

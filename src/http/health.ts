@@ -1,0 +1,39 @@
+// health(): whether a service lives, and whether it is ready for players, as container platforms and balancers ask. Runtime neutral.
+
+import type { ServiceState } from "../service/service_stats.ts";
+import { type HttpHandler, routes } from "./http_handler.ts";
+
+/** What is asked about: a `TcpService`, or what `runService()` gives, which knows of a drain besides. */
+export interface HealthSource {
+  /** Where it is in its life. */
+  readonly state: ServiceState | "draining";
+}
+
+/**
+ * Answers `/live` and `/ready`. `/live` is 200 as long as the process answers at all. `/ready` is 200 while new players may come,
+ * and 503 with the state before the start, in a drain, and after the stop.
+ *
+ * @param source The service.
+ * @returns A handler.
+ *
+ * @example A service that has not started
+ * ```ts
+ * import { TcpService } from "@laster/net";
+ * import { health } from "@laster/net/http";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const handler = health(new TcpService());
+ * const ready = await handler(new Request("http://localhost/ready"));
+ * assertEquals([ready.status, await ready.text()], [503, "stopped\n"]);
+ * ```
+ */
+export function health(source: HealthSource): HttpHandler {
+  return routes({
+    "/live": () => new Response("live\n"),
+    "/ready": () => {
+      const { state } = source;
+      const isReady = state === "running";
+      return new Response(isReady ? "ready\n" : `${state}\n`, { status: isReady ? 200 : 503 });
+    },
+  });
+}

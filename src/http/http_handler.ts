@@ -1,0 +1,35 @@
+// HttpHandler: what answers requests, as every server of the web's takes it; and how several are put under one roof. Runtime neutral.
+
+/** Answers a request. Mounts in `Deno.serve`, `Bun.serve`, Hono and others as it is. */
+export type HttpHandler = (request: Request) => Response | Promise<Response>;
+
+/**
+ * Puts handlers under their paths; anything else is answered by 404.
+ *
+ * @param handlers By path, such as `"/metrics"`; a path with `/*` at its end stands for all below it.
+ * @returns One handler.
+ *
+ * @example Two pages
+ * ```ts
+ * import { routes } from "@laster/net/http";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const handler = routes({
+ *   "/hello": () => new Response("hello"),
+ *   "/files/*": ({ url }) => new Response(new URL(url).pathname),
+ * });
+ * const ask = async (path: string) => await (await handler(new Request(`http://localhost${path}`))).text();
+ * assertEquals([await ask("/hello"), await ask("/files/a"), await ask("/else")], ["hello", "/files/a", "not found\n"]);
+ * ```
+ */
+export function routes(handlers: Readonly<Record<string, HttpHandler>>): HttpHandler {
+  const exact = new Map(Object.entries(handlers));
+  const below = [...exact].filter(([path]) => path.endsWith("/*")).map(([path, handler]) =>
+    [path.slice(0, -1), handler] as const
+  );
+  return (request) => {
+    const { pathname } = new URL(request.url);
+    const handler = exact.get(pathname) ?? below.find(([start]) => pathname.startsWith(start))?.[1];
+    return handler?.(request) ?? new Response("not found\n", { status: 404 });
+  };
+}

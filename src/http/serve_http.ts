@@ -1,0 +1,140 @@
+// serveHttp(): one small HTTP server for health, metrics and dashboard, the same on Node, Bun and Deno, over `node:http`. Who has a
+// server already mounts the handlers there.
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { orDefault, requireInteger } from "../options.ts";
+import type { HttpHandler } from "./http_handler.ts";
+
+const LARGEST_PORT = 65_535;
+/** A request of an operator's has no body worth the name. */
+const LONGEST_BODY_BYTES = 65_536;
+
+/** Options of {@linkcode serveHttp}. */
+export interface ServeHttpOptions {
+  /**
+   * Where to listen.
+   *
+   * @default {"127.0.0.1": this machine only}
+   */
+  readonly hostname?: string | undefined;
+  /** The port, 0 to 65,535; 0 lets the system choose. */
+  readonly port: number;
+}
+
+/** An HTTP server that runs. */
+export interface HttpServer extends AsyncDisposable {
+  /** Its port. */
+  readonly port: number;
+  /** Stops listening, and ends the requests that are under way. May be called twice. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a web-standard handler. A handler that throws answers 500; what it threw is not shown.
+ *
+ * @param handler Answers requests.
+ * @param options Where.
+ * @returns The server, which listens.
+ * @throws {RangeError} if the port is wrong.
+ * @throws {Error} of `node:http`, if it cannot listen.
+ *
+ * @example A server for health checks
+ * ```ts
+ * import { serve } from "@laster/net";
+ * import { health, serveHttp } from "@laster/net/http";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using service = await serve({ hostname: "127.0.0.1", port: 0 });
+ * await using server = await serveHttp(health(service), { port: 0 });
+ * const response = await fetch(`http://127.0.0.1:${server.port}/ready`);
+ * assertEquals([response.status, await response.text()], [200, "ready\n"]);
+ * ```
+ */
+export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions): Promise<HttpServer> {
+  const hostname = orDefault(options.hostname, "127.0.0.1");
+  requireInteger("serve HTTP", "port", options.port, 0, LARGEST_PORT);
+  const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ host: hostname, port: options.port }, resolve);
+  await promise;
+  const address = server.address();
+  let closing: Promise<void> | undefined;
+  const close = () =>
+    closing ??= new Promise<void>((done) => {
+      server.close(() => done());
+      server.closeAllConnections();
+    });
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+async function answer(handler: HttpHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  const gone = new AbortController();
+  outgoing.on("close", () => gone.abort());
+  outgoing.on("error", () => gone.abort());
+  let response: Response;
+  try {
+    response = await handler(await toRequest(incoming, gone.signal));
+  } catch (error) {
+    const isTooLong = error instanceof RangeError && error.message === TOO_LONG;
+    response = new Response(isTooLong ? "the body is too long\n" : "the handler failed\n", {
+      status: isTooLong ? 413 : 500,
+    });
+  }
+  await send(response, outgoing, gone.signal).catch(() => outgoing.destroy());
+}
+
+const TOO_LONG = "the body is too long";
+
+async function toRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<Request> {
+  const { method = "GET", url = "/" } = incoming;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
+  }
+  const hasBody = method !== "GET" && method !== "HEAD";
+  const body = hasBody ? await readBody(incoming) : undefined;
+  return new Request(new URL(url, `http://${headers.get("host") ?? "localhost"}`), { method, headers, body, signal });
+}
+
+async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > LONGEST_BODY_BYTES) throw new RangeError(TOO_LONG);
+    chunks.push(chunk);
+  }
+  const body = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return body;
+}
+
+/** Writes a response as its body comes, so that one without an end can be watched. */
+async function send(response: Response, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  if (response.body === null) return void outgoing.end();
+  const reader = response.body.getReader();
+  signal.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || signal.aborted) break;
+    if (!outgoing.write(value)) await drained(outgoing, signal);
+  }
+  outgoing.end();
+}
+
+function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    outgoing.once("drain", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
