@@ -51,6 +51,8 @@ test(
         const answer = await session.receive();
         assertEquals(answer === undefined ? "closed" : text(answer), `${count}`);
         answers++;
+        // A process that never rests: then `node:net` on Deno does not hear that a dial has come about.
+        await wait(20);
       }
     };
     const talks: Promise<void>[] = [];
@@ -171,12 +173,18 @@ test("dials that nobody answers leave nothing behind", { skip }, async () => {
       for (const outcome of await Promise.all(dials)) assertEquals(outcome, "refused");
     }
   };
-  await dial(isLong ? 2_000 : 500);
-  const before = process.memoryUsage().rss;
-  await dial(isLong ? 10_000 : 1_000);
-  const grownBytes = process.memoryUsage().rss - before;
-  if (isLong) console.log(`10,000 dials: grown by ${(grownBytes / 1e6).toFixed(1)} MB`);
-  assert(grownBytes < 40e6, `grown by ${grownBytes} bytes`);
+  const count = isLong ? 10_000 : 1_000;
+  const grown: number[] = [];
+  for (let window = 0; window < 8; window++) {
+    const before = process.memoryUsage().rss;
+    await dial(count);
+    grown.push(process.memoryUsage().rss - before);
+  }
+  if (isLong) {
+    console.log(`${count} dials, again and again: grown by ${grown.map((bytes) => Math.round(bytes / 1e6))} MB`);
+  }
+  // The heap grows to its size; what leaks grows every time.
+  assert(Math.min(...grown) < 1_000 * count, `grown by ${grown}`);
   assertEquals([client.stats().dials, client.sessionCount], [0, 0]);
 });
 
