@@ -2,9 +2,27 @@
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { test } from "node:test";
+import fc from "fast-check";
 import { ConfigError, parseLasterConfig } from "@laster/config";
 import { assertRefused, configOf, field, readData } from "./config_text.ts";
+import { check } from "../../../tests/property.ts";
 
+/** What XML is made of. */
+const MARKUP = fc.constantFrom(
+  "<",
+  ">",
+  "</",
+  "/>",
+  "&",
+  ";",
+  "<!--",
+  "-->",
+  "<![CDATA[",
+  "]]>",
+  "<!DOCTYPE a [",
+  '"',
+  "=",
+);
 const MAX_CONFIG_BYTES = 262_144;
 
 test("parseLasterConfig() takes declarations, comments, CDATA, entities of XML and a byte order mark", () => {
@@ -157,4 +175,23 @@ test("parseLasterConfig() refuses what is no text", () => {
   for (const value of [undefined, null, 7, new Uint8Array(1)] as any[]) {
     assertThrows(() => parseLasterConfig(value), TypeError);
   }
+});
+
+test("parseLasterConfig() answers any change of a config by a config or a ConfigError, and soon", async () => {
+  const xml = await readData("SimpleEchoServer.xml");
+  const places = fc.array(fc.tuple(fc.nat(xml.length), fc.nat(12), fc.oneof(MARKUP, fc.string())), { maxLength: 4 });
+  check(
+    fc.property(places, (changes) => {
+      let text = xml;
+      for (const [at, count, put] of changes) text = text.slice(0, at) + put + text.slice(at + count);
+      const startMs = performance.now();
+      try {
+        parseLasterConfig(text);
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+      }
+      assert(performance.now() - startMs < 2_000, "it takes too long");
+    }),
+    300,
+  );
 });
