@@ -26,6 +26,8 @@ export interface Programs {
   readonly nettyEcho: CommandWords | undefined;
   /** Whether bench/micro has what package-lock.json says. */
   readonly hasPackages: boolean;
+  /** Whether haproxy is there, for the rows over TLS. */
+  readonly hasHaproxy: boolean;
   /** Whether `taskset` can pin a process to a CPU. */
   readonly canPin: boolean;
 }
@@ -45,7 +47,16 @@ export async function prepareMachine(): Promise<Programs> {
     console.log("npm cannot install bench/micro: the baselines on ws and the micro benchmarks are left out");
   }
   const { code } = await run("taskset", ["-c", "1", "true"]);
-  return { loadgen, epollEcho, tokioEcho, nettyEcho, hasPackages, canPin: code === 0 };
+  const haproxy = await run("haproxy", ["-v"]);
+  return {
+    loadgen,
+    epollEcho,
+    tokioEcho,
+    nettyEcho,
+    hasPackages,
+    hasHaproxy: haproxy.code === 0,
+    canPin: code === 0,
+  };
 }
 
 async function compile(source: string, name: string): Promise<string | undefined> {

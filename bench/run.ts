@@ -23,7 +23,14 @@ import { KINDS_IN_TURNS, LIBRARY_KINDS } from "./server_kinds.ts";
 import { findServer, type Server } from "./servers.ts";
 import { format } from "./statistics.ts";
 import { judge } from "./targets.ts";
-import { beforeWorkloads, CHART_WORKLOADS, pairWorkloads, type Workload, WORKLOADS } from "./workloads.ts";
+import {
+  beforeWorkloads,
+  CHART_WORKLOADS,
+  pairWorkloads,
+  TLS_WORKLOADS,
+  type Workload,
+  WORKLOADS,
+} from "./workloads.ts";
 
 const DEFAULT_ROUNDS = 5;
 /** In each round the servers that run in turns are up together, and each has the load so many times. */
@@ -83,7 +90,7 @@ async function main(): Promise<void> {
     workloads: [
       ...findWorkloads(
         values.only,
-        before !== undefined ? beforeWorkloads() : values.pairs ? pairWorkloads() : WORKLOADS,
+        before !== undefined ? beforeWorkloads() : values.pairs ? pairWorkloads() : [...WORKLOADS, ...TLS_WORKLOADS],
       ),
       ...(has(values.charts) ? CHART_WORKLOADS : []),
     ],
@@ -188,10 +195,11 @@ async function write(results: Results, report: string, folder: string): Promise<
 
 function findWorkloads(only: string | undefined, all: readonly Workload[]): Workload[] {
   const names = only?.toUpperCase().split(",");
-  if (names === undefined) return [...all];
-  const isKnown = (name: string) => name === "" || WORKLOADS.some(({ id }) => id === name || id[0] === name);
+  if (names === undefined) return all.filter(({ isTls }) => isTls !== true);
+  const isKnown = (name: string) =>
+    name === "" || [...WORKLOADS, ...TLS_WORKLOADS].some(({ id }) => id === name || id[0] === name);
   const unknown = names.find((name) => !isKnown(name));
-  if (unknown !== undefined) throw new TypeError(`--only takes A to H and R with commas: got ${unknown}`);
+  if (unknown !== undefined) throw new TypeError(`--only takes A to H, R and T with commas: got ${unknown}`);
   return all.filter(({ id }) => names.includes(id) || names.includes(id[0]));
 }
 

@@ -3,6 +3,7 @@
 import { ROOT } from "../tools/run.ts";
 import { RunningServer, type Server } from "./servers.ts";
 import type { Programs } from "./machine.ts";
+import { TlsFront } from "./tls_front.ts";
 import type { Workload } from "./workloads.ts";
 
 /** What a load generator printed; which of them depends on its mode. */
@@ -98,7 +99,9 @@ export async function takeTurns(
   const targets: LoadTarget[] = [];
   for (const server of servers) {
     try {
-      targets.push({ workload, server, ...await RunningServer.start(server, programs.canPin) });
+      const started = await RunningServer.start(server, programs.canPin);
+      const front = workload.isTls === true ? await TlsFront.start(started.port, programs.canPin) : undefined;
+      targets.push({ workload, server, front, running: started.running, port: front?.port ?? started.port });
     } catch (error) {
       samples.push({ ...headOf(workload, server, round), failure: messageOf(error) });
     }
@@ -121,7 +124,10 @@ export async function takeTurns(
     samples.push(...targets.map(({ server }) => ({ ...headOf(workload, server, round), failure: messageOf(error) })));
   }
   const ends = await Promise.all(
-    targets.map(async ({ server, running }) => [server.kind, await running.stop()] as const),
+    targets.map(async ({ server, running, front }) => {
+      await front?.stop();
+      return [server.kind, await running.stop()] as const;
+    }),
   );
   const failures = new Map(ends);
   return samples.map((sample) => ({ ...sample, failure: sample.failure ?? failures.get(sample.kind) }));
@@ -132,6 +138,9 @@ interface LoadTarget {
   readonly workload: Workload;
   readonly server: Server;
   readonly running: RunningServer;
+  /** What stands before it, in the rows over TLS. */
+  readonly front?: TlsFront | undefined;
+  /** Where the load goes. */
   readonly port: string;
 }
 

@@ -44,6 +44,7 @@ export function findServer(
   programs: Programs,
 ): Server | undefined {
   const { service } = workload;
+  if (workload.isTls === true && !programs.hasHaproxy) return undefined;
   if (kind === "c") {
     if (programs.epollEcho === undefined) return undefined;
     const args = ["--kind", service === "echo" ? "framed" : "fanout"];
@@ -62,10 +63,13 @@ export function findServer(
 
 function fileOf(
   kind: ServerKind,
-  { service, maxPayloadBytes }: Workload,
+  { service, maxPayloadBytes, isTls = false }: Workload,
   runtime: Runtime["name"],
   { before, hasPackages, loadgen }: Programs,
 ): string[] | undefined {
+  if (isTls) {
+    return kind === "ours" ? ["bench/tls_echo_server.ts"] : [`bench/baselines/${runtime}_hand_echo.ts`, "--tls"];
+  }
   if (kind === "ours" || kind === "before") {
     if (kind === "before" && before === undefined) return undefined;
     const options = maxPayloadBytes === undefined ? [] : ["--max-payload", String(maxPayloadBytes)];

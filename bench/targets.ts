@@ -14,6 +14,8 @@ interface Target {
   readonly isLimit?: boolean;
   /** Whether it is what we aim at, and not judged: it stands in the table where it was measured. */
   readonly isAim?: boolean;
+  /** Whether it stands in the table only where it was measured. */
+  readonly isOptional?: boolean;
   readonly unit?: string;
   measure(results: Results, runtime: Names): Spread | undefined;
   /** Another figure of the same, for what the first leaves out. */
@@ -31,6 +33,8 @@ export interface Verdict {
   readonly hasPassed: boolean | undefined;
 }
 
+/** Over TLS, whatever the runtime's best way to speak it is. */
+const TLS_HAND = { bun: 0.9, deno: 0.9, node: 0.9 };
 const HAND = { bun: 0.95, deno: 0.95, node: 0.95 };
 
 function against(workload: string, other: ServerKind, title: string, targets: Target["targets"]): Target {
@@ -74,6 +78,7 @@ const TARGETS: readonly Target[] = [
   against("F", "hand", "F against by hand", HAND),
   against("D1", "hand", "D, one outstanding, against by hand", HAND),
   against("D16", "hand", "D, sixteen outstanding, against by hand", HAND),
+  ...["TA", "TB", "TC"].map((id) => ({ ...against(id, "hand", `${id} against by hand`, TLS_HAND), isOptional: true })),
   ...["A", "B", "C", "F"].map((id) => ahead(id, "tokio", "tokio-util")),
   ...["A", "B", "C", "F"].map((id) => ahead(id, "netty", "Netty")),
   against("B", "naive", "B against naive", { bun: 30, deno: 30, node: 20 }),
@@ -113,12 +118,12 @@ const TARGETS: readonly Target[] = [
 /** Holds the results against the targets of issue 3. */
 export function judge(results: Results, runtimes: readonly string[]): Verdict[] {
   const verdicts: Verdict[] = [];
-  for (const { title, targets, isLimit = false, isAim = false, unit, measure, also } of TARGETS) {
+  for (const { title, targets, isLimit = false, isAim = false, isOptional = isAim, unit, measure, also } of TARGETS) {
     for (const [name, target] of Object.entries(targets)) {
       const runtime = name as Names; // The keys of `targets`.
       if (!runtimes.includes(runtime)) continue;
       const spread = measure(results, runtime);
-      if (isAim && spread === undefined) continue;
+      if (isOptional && spread === undefined) continue;
       const end = unit === undefined ? "" : ` ${unit}`;
       verdicts.push({
         title,

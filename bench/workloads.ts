@@ -19,6 +19,8 @@ export interface Workload {
   readonly kinds: readonly ServerKind[];
   /** The same in a quick look. */
   readonly quickKinds: readonly ServerKind[];
+  /** Whether it is over TLS; the load generator's bytes go through haproxy then. */
+  readonly isTls?: boolean;
   /** Whether there is a target for ours against the server by hand. */
   readonly hasPairTarget?: boolean;
   /** Most rounds, where one is long or tells little that the next would not. */
@@ -113,6 +115,11 @@ export const WORKLOADS: readonly Workload[] = [
     mostRounds: 3,
   },
 ];
+
+/** A, B and C over TLS, which only `--only T` asks for. */
+export const TLS_WORKLOADS: readonly Workload[] = WORKLOADS.filter(({ id }) => ["A", "B", "C"].includes(id)).map((
+  workload,
+) => ({ ...workload, id: `T${workload.id}`, title: `${workload.title}, over TLS`, isTls: true, kinds: PAIR }));
 
 /** Those with a target for ours against the server by hand, and only these two. */
 export function pairWorkloads(): Workload[] {

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 import { bun, type BunSocket } from "./bun_runtime.ts";
-import { announce, readPort } from "./command_line.ts";
+import { announce, readPort, readTls } from "./command_line.ts";
 import { Answers, FrameParser } from "./hand_frames.ts";
 
 class Peer {
@@ -17,6 +17,7 @@ const answers = new Answers();
 const server = bun.listen<Peer>({
   hostname: "127.0.0.1",
   port: readPort(),
+  tls: readTls(),
   socket: {
     open(socket) {
       socket.data = new Peer();

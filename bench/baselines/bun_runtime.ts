@@ -25,7 +25,12 @@ interface BunWebSocket {
 }
 
 interface BunRuntime {
-  listen<Data>(options: { hostname: string; port: number; socket: BunSocketHandlers<Data> }): { readonly port: number };
+  listen<Data>(options: {
+    hostname: string;
+    port: number;
+    tls?: { readonly cert: string; readonly key: string } | undefined;
+    socket: BunSocketHandlers<Data>;
+  }): { readonly port: number };
   serve(options: {
     hostname: string;
     port: number;

@@ -39,7 +39,7 @@ export function roomFor(input: Uint8Array<ArrayBuffer>, used: number): Uint8Arra
 }
 
 /** Writes all of `bytes`, however many writes that takes. */
-export async function writeAll(socket: Deno.TcpConn, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+export async function writeAll(socket: Deno.Conn, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
   let count = await socket.write(bytes);
   while (count < bytes.length) count += await socket.write(bytes.subarray(count));
 }

@@ -1,14 +1,14 @@
 // Framed echo on `Deno.listen`, by hand: a read buffer of 64 KiB a connection, parsed in place, and one awaited write a
 // read. Deno only.
 
-import { announce, readPort } from "./command_line.ts";
+import { announce, readPort, readTls } from "./command_line.ts";
 import { answerFrames, OutBuffers, roomFor, writeAll } from "./deno_frames.ts";
 
 const READ_BYTES = 65_536;
 const buffers = new OutBuffers();
 
-async function serve(socket: Deno.TcpConn): Promise<void> {
-  socket.setNoDelay(true);
+async function serve(socket: Deno.TcpConn | Deno.TlsConn): Promise<void> {
+  if ("setNoDelay" in socket) socket.setNoDelay(true);
   let input = new Uint8Array(READ_BYTES);
   let used = 0;
   try {
@@ -32,6 +32,8 @@ async function serve(socket: Deno.TcpConn): Promise<void> {
   socket.close();
 }
 
-const server = Deno.listen({ hostname: "127.0.0.1", port: readPort() });
+const tls = readTls();
+const where = { hostname: "127.0.0.1", port: readPort() };
+const server = tls === undefined ? Deno.listen(where) : Deno.listenTls({ ...where, ...tls });
 announce((server.addr as Deno.NetAddr).port);
 for await (const socket of server) serve(socket);

@@ -1,13 +1,14 @@
 // Framed echo on `node:net`, by hand: one write a read. Runs on Node, Bun and Deno.
 
 import type { Buffer } from "node:buffer";
-import { type AddressInfo, createServer } from "node:net";
-import { announce, readPort } from "./command_line.ts";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+import { announce, readPort, readTls } from "./command_line.ts";
 import { Answers, FrameParser } from "./hand_frames.ts";
 
 const answers = new Answers();
 
-const server = createServer({ noDelay: true }, (socket) => {
+function serve(socket: Socket): void {
   const parser = new FrameParser();
   socket.on("data", (chunk: Buffer) => {
     answers.length = 0;
@@ -20,5 +21,10 @@ const server = createServer({ noDelay: true }, (socket) => {
   });
   socket.on("drain", () => socket.resume());
   socket.on("error", () => socket.destroy());
-});
+}
+
+const tls = readTls();
+const server = tls === undefined
+  ? createServer({ noDelay: true }, serve)
+  : createTlsServer({ ...tls, noDelay: true }, serve);
 server.listen(readPort(), "127.0.0.1", () => announce((server.address() as AddressInfo).port));
