@@ -58,6 +58,7 @@ export type { SessionTotals } from "./src/session/session_registry.ts";
 export type { ConnectOptions } from "./src/service/connector.ts";
 export { Group } from "./src/broadcast/group.ts";
 export { Listener, type ListenerOptions } from "./src/service/listener.ts";
+export type { ReconfigureOptions } from "./src/service/service_settings.ts";
 export type { ProxyProtocolOptions } from "./src/service/proxied_peers.ts";
 export type { ConnectAttemptFailedEvent, ConnectFailedEvent, ConnectHandlers } from "./src/service/dialler.ts";
 export type { Admission, AdmissionRequest } from "./src/service/admission.ts";

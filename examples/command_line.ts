@@ -1,7 +1,8 @@
 // What the examples share: their command line, and how a server starts, says where it listens, and stops on a signal.
 
 import process from "node:process";
-import { formatAddress, ListenError, type TcpService } from "@laster/net";
+import type { TcpService } from "@laster/net";
+import { runService } from "@laster/net/hosting";
 
 /** One option of a command line: its default, and what is allowed. */
 interface Argument<Value extends string | number = string | number> {
@@ -34,29 +35,12 @@ export function parseArguments<const Known extends Arguments>(known: Known): Val
   return values as Values<Known>;
 }
 
-/** How long sessions may take to end in order: below the ten seconds that a container gives. */
-const STOP_TIMEOUT_MS = 8_000;
-
 /**
- * Starts a service, prints `listening on HOST:PORT`, and stops it in order on SIGTERM or SIGINT; on a second one it ends at once,
- * with exit code 1.
+ * Runs a service as a process: prints `listening on HOST:PORT`, and stops it in order on SIGTERM or SIGINT, within 8 s; on a second
+ * one it ends at once, with exit code 1.
  */
 export async function runServer<Data>(service: TcpService<Data>): Promise<void> {
-  try {
-    await service.start();
-  } catch (error) {
-    exitWith(1, error instanceof ListenError ? error.message : String(error));
-  }
-  let isStopping = false;
-  const stop = async () => {
-    if (isStopping) process.exit(1);
-    isStopping = true;
-    await service.stop({ timeoutMs: STOP_TIMEOUT_MS });
-    process.exit(0);
-  };
-  process.on("SIGINT", stop);
-  if (process.platform !== "win32") process.on("SIGTERM", stop);
-  for (const address of service.stats().listeners) console.log(`listening on ${formatAddress(address)}`);
+  await runService(service);
 }
 
 /** Prints a text, to the error output unless the code is 0, and ends the process. */

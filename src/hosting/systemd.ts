@@ -60,11 +60,16 @@ export class Systemd {
   }
 }
 
+/** What is used of Deno, which would ask the user for the right. */
+interface DenoPermissions {
+  querySync(wish: { readonly name: "env"; readonly variable: string }): { readonly state: string };
+}
+
 /** Reads a variable of the environment; without the right to, there is none. */
 function readVariable(name: string): string | undefined {
-  try {
-    return process.env[name];
-  } catch {
+  const { Deno: deno } = globalThis as unknown as { Deno?: { readonly permissions: DenoPermissions } };
+  if (deno !== undefined && deno.permissions.querySync({ name: "env", variable: name }).state !== "granted") {
     return undefined;
   }
+  return process.env[name];
 }

@@ -25,8 +25,8 @@ export interface AcceptorOptions extends RefusalsOptions {
   readonly clock: Clock;
   /** Where faults are reported. */
   readonly faults: FaultLog;
-  /** Sessions that there may be. */
-  readonly maxConnections: number;
+  /** Sessions that there may be; it may change. */
+  readonly bounds: { readonly maxConnections: number };
   /** Files that the process may open; undefined if the runtime does not say. */
   readonly maxOpenFiles: number | undefined;
   /** Who else decides, for all listeners. */
@@ -67,13 +67,13 @@ export class Acceptor {
     this.#options = options;
     this.refusals = new Refusals(options);
     const openFiles = this.#openFiles = new OpenFilesBound(options.clock, options.maxOpenFiles);
-    this.#admission = [boundSessions(options.maxConnections), openFiles, ...options.admission];
+    this.#admission = [boundSessions(options.bounds), openFiles, ...options.admission];
   }
 
   /** Says so if there will be fewer sessions than the options allow. */
   warnOfFewFiles(): void {
     const { maxOpenFiles, sessions } = this.#openFiles;
-    const { faults, maxConnections } = this.#options;
+    const { faults, bounds: { maxConnections } } = this.#options;
     if (maxOpenFiles === undefined || sessions >= maxConnections) return;
     const message = "At most {sessions} sessions, not {maxConnections}, as the process may open {maxOpenFiles} files";
     faults.report(message, "warn", message, { sessions, maxConnections, maxOpenFiles });

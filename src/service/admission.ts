@@ -52,11 +52,11 @@ export interface Admission {
 /**
  * Makes the part behind `maxConnections`.
  *
- * @param most Sessions at the same time.
+ * @param bounds Sessions at the same time, at this moment.
  * @returns The part.
  */
-export function boundSessions(most: number): Admission {
-  return { admit: ({ sessions }) => sessions >= most ? "max-connections" : undefined };
+export function boundSessions(bounds: { readonly maxConnections: number }): Admission {
+  return { admit: ({ sessions }) => sessions >= bounds.maxConnections ? "max-connections" : undefined };
 }
 
 /**

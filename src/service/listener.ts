@@ -13,7 +13,7 @@ import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_setti
 import { checkSocketOptions, listenOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
 
 /** Every address of the machine, IPv4. */
-const DEFAULT_HOSTNAME = "0.0.0.0";
+export const DEFAULT_HOSTNAME = "0.0.0.0";
 const LARGEST_BACKLOG = 65_535;
 
 /** Where and how to listen. The host is `"0.0.0.0"` if none is given. */

@@ -9,7 +9,6 @@ import { resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { Session } from "../session/session.ts";
 import type { CloseOptions, SendOptions } from "../session/session_options.ts";
-import type { SessionContext } from "../session/session_context.ts";
 import type { SessionCore } from "../session/session_core.ts";
 import { defaultTransport } from "../transport/default.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
@@ -17,21 +16,17 @@ import { Acceptor } from "./acceptor.ts";
 import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
-import { checkListenerOptions, type Listener, type ListenerOptions, openListener } from "./listener.ts";
-import { deriveSessionContext, makeSessionContext, type ServiceContext } from "./make_context.ts";
+import { checkListenerOptions, type Listener, type ListenerOptions } from "./listener.ts";
+import { Listeners } from "./listeners.ts";
+import { makeSessionContext, type ServiceContext } from "./make_context.ts";
 import { type BroadcastOptions, type BroadcastReport, Messaging } from "../broadcast/messaging.ts";
 import { PendingWork } from "./pending_work.ts";
 import { encodeLastWord } from "./refusals.ts";
-import {
-  type NeedsData,
-  type ResolvedServiceOptions,
-  resolveServiceOptions,
-  type TcpServiceOptions,
-} from "./service_options.ts";
+import { type NeedsData, resolveServiceOptions, type TcpServiceOptions } from "./service_options.ts";
+import { type ReconfigureOptions, ServiceSettings } from "./service_settings.ts";
 import { formatServiceStats, type ServiceState, type ServiceStats, takeServiceStats } from "./service_stats.ts";
 import { guardRefused } from "./refused_messages.ts";
 import { SessionKeeper } from "./session_keeper.ts";
-import type { SessionSettings } from "./session_settings.ts";
 import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from "./start_stop.ts";
 
 /**
@@ -63,13 +58,13 @@ import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from
  */
 export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #options: TcpServiceOptions<Data>;
-  readonly #resolved: ResolvedServiceOptions;
+  readonly #settings: ServiceSettings<Data>;
   readonly #transport: Transport;
   readonly #dialler: Dialler;
   readonly #acceptor: Acceptor;
   readonly #context: ServiceContext<Data>;
   readonly #messaging: Messaging<Session<Data>, SessionCore<Data>>;
-  readonly #listeners = new Set<Listener>();
+  readonly #listeners: Listeners<Data>;
   readonly #pending = new PendingWork();
   readonly #keeper = new SessionKeeper<Data>(this.#pending);
   readonly #registry = this.#keeper.registry;
@@ -86,12 +81,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    */
   constructor(options: TcpServiceOptions<Data> & NeedsData<Data> = {} as TcpServiceOptions<Data> & NeedsData<Data>) {
     this.#options = options;
-    this.#resolved = resolveServiceOptions(options);
+    const resolved = resolveServiceOptions(options);
     this.#transport = options.transport ?? defaultTransport({ clock: options.clock });
     const encoder = (options.codec ?? lengthPrefixed()).createEncoder();
     encodeLastWord(encoder, options.refusalMessage);
     this.#context = makeSessionContext(options, {
-      pool: this.#resolved.pool,
+      pool: resolved.pool,
       limits: resolveSessionLimits(options, encoder),
       transport: this.#transport,
       sessions: () => this.#registry.values(),
@@ -99,6 +94,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       handleSessionOver: (core, event, done) => this.#keeper.handleOver(core, event, done),
     });
     this.#keeper.attach(this.#context);
+    this.#settings = new ServiceSettings(options, resolved, this.#context, {
+      transport: this.#transport,
+      sessions: () => this.#registry.values(),
+    });
     const { clock, faults, observers } = this.#context;
     this.#registry.listener = observers?.sessions();
     const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
@@ -109,17 +108,25 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       faults,
       observers,
       onConnectionRefused: options.onConnectionRefused,
-      maxConnections: this.#resolved.maxConnections,
+      bounds: this.#settings.bounds,
       maxOpenFiles: this.#transport.traits?.maxOpenFiles,
       admission: options.admission ?? [],
       countSessions: () => this.#registry.count,
       isAccepting: () => this.#isAccepting(),
     });
     this.#messaging = new Messaging(this.#registry, this.#context, encoder, {
-      maxGroups: this.#resolved.maxGroups,
+      maxGroups: resolved.maxGroups,
       onRefused: guardRefused(options.onRefused, faults),
     });
-    for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#contextFor(part); // Checks its limits.
+    this.#listeners = new Listeners({
+      transport: this.#transport,
+      refusalMessage: options.refusalMessage,
+      acceptor: this.#acceptor,
+      keeper: this.#keeper,
+      observers,
+      contextFor: (own) => this.#settings.contextFor(own),
+    });
+    for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#settings.contextFor(part); // Checks its limits.
   }
 
   /** Where the service is in its life. */
@@ -189,7 +196,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     if (this.#state !== "running") throw new ServiceStateError("listen", this.#state);
     let listener: Listener;
     try {
-      listener = await this.#listen(options);
+      listener = await this.#listeners.open(options);
     } catch (error) {
       throw atCaller(error);
     }
@@ -197,6 +204,18 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     if (this.#isAccepting()) return listener;
     await listener.close();
     throw new ServiceStateError("listen", this.#state);
+  }
+
+  /**
+   * Changes options while the service runs; no session ends by it. Limits of sessions count for those that are opened from then
+   * on. Nothing changes if an option is wrong.
+   *
+   * @param options What changes.
+   * @throws {TypeError | RangeError} if an option is wrong, or cannot be changed.
+   * @throws {ListenError} if a new listener cannot be opened; no listener has changed then.
+   */
+  async reconfigure(options: ReconfigureOptions): Promise<void> {
+    await this.#settings.change(options, () => this.#listeners.follow(options.listeners, this.#isAccepting()));
   }
 
   /**
@@ -213,7 +232,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const dial = resolveDial(options, this.#stopController.signal);
     if (this.#state !== "running") throw new ServiceStateError("connect", this.#state);
     const { token } = options;
-    const context = this.#contextFor(options);
+    const context = this.#settings.contextFor(options);
     let connection: Connection;
     try {
       connection = await this.#pending.track(this.#dialler.dial(dial, token));
@@ -334,7 +353,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const { faults } = this.#context;
     this.#acceptor.warnOfFewFiles();
     try {
-      for (const options of this.#options.listeners ?? []) await this.#listen(options);
+      await this.#listeners.openDeclared(this.#settings.listeners);
     } catch (error) {
       await this.#shutDown(0);
       throw error;
@@ -353,7 +372,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     this.#stopController.abort();
     const { clock, faults, limits, scheduler } = this.#context;
     const deadlineMs = clock.now() + timeoutMs;
-    const listeners = [...this.#listeners].map((listener) => listener.close());
+    const listeners = this.#listeners.closeAll();
     this.#acceptor.stop();
     const abortedSessions = await this.#keeper.closeAll(deadlineMs, listeners);
     if (abortedSessions > 0) {
@@ -368,33 +387,13 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return { abortedSessions };
   }
 
-  async #listen(options: ListenerOptions): Promise<Listener> {
-    const context = this.#contextFor(options);
-    const lastWord = encodeLastWord(context.codec.createEncoder(), this.#options.refusalMessage);
-    const listener = await openListener(this.#transport, options, (place) => {
-      const beginning = { context, origin: { kind: "accepted", listener: place } } as const;
-      const open = (connection: Connection, onOver?: () => void) =>
-        void this.#keeper.open(connection, beginning, onOver);
-      const { admission = [], proxyProtocol } = options;
-      return this.#acceptor.forListener({ place, admission, proxyProtocol, lastWord, open });
-    }, (closed) => this.#listeners.delete(closed));
-    this.#listeners.add(listener);
-    this.#context.observers?.tell("onListening", { name: listener.name, address: listener.address });
-    return listener;
-  }
-
   /** Whether there may be so many sessions more. */
   #hasRoom(sessions: number): boolean {
-    return this.#registry.count + sessions <= this.#resolved.maxConnections &&
-      this.#dialler.count < this.#resolved.maxDials;
+    return this.#registry.count + sessions <= this.#settings.bounds.maxConnections &&
+      this.#dialler.count < this.#settings.bounds.maxDials;
   }
 
   #isAccepting(): boolean {
     return this.#state === "running" || this.#state === "starting";
-  }
-
-  #contextFor(options: SessionSettings): SessionContext<Data> {
-    const parts = { transport: this.#transport, sessions: () => this.#registry.values() };
-    return deriveSessionContext(this.#context, this.#options, options, parts);
   }
 }

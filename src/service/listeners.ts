@@ -1,0 +1,186 @@
+// Listeners: the open ports of a service, and how they are changed while it runs. Runtime neutral.
+
+import type { SessionContext } from "../session/session_context.ts";
+import { formatAddress, resolveAddress } from "../transport/address.ts";
+import { resolveTlsListen } from "../transport/tls_identity.ts";
+import type { Connection, Transport } from "../transport/transport.ts";
+import type { Acceptor } from "./acceptor.ts";
+import {
+  checkListenerOptions,
+  DEFAULT_HOSTNAME,
+  type Listener,
+  LISTENER_NAMES,
+  type ListenerOptions,
+  openListener,
+} from "./listener.ts";
+import type { Observers } from "./observers.ts";
+import { encodeLastWord } from "./refusals.ts";
+import type { SessionKeeper } from "./session_keeper.ts";
+import { type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+
+/** What the listeners of a service need of it. */
+export interface ListenersOptions<Data> {
+  /** How to listen, unless a listener says. */
+  readonly transport: Transport;
+  /** What refused peers are told. */
+  readonly refusalMessage: Uint8Array | undefined;
+  /** Who decides about what comes in. */
+  readonly acceptor: Acceptor;
+  /** Who opens sessions. */
+  readonly keeper: SessionKeeper<Data>;
+  /** Who hears of listeners. */
+  readonly observers: Observers | undefined;
+  /** Makes what the sessions of a listener share. */
+  readonly contextFor: (settings: SessionSettings) => SessionContext<Data>;
+}
+
+/** An open port. */
+interface OpenPort<Data> {
+  options: ListenerOptions;
+  /** What its next sessions share. */
+  context: SessionContext<Data>;
+}
+
+/** The open ports of a service. */
+export class Listeners<Data> implements Iterable<Listener> {
+  readonly #options: ListenersOptions<Data>;
+  readonly #open = new Map<Listener, OpenPort<Data>>();
+  /** Those that the options ask for; others were opened by `listen()`. */
+  #declared = new Map<string, Listener>();
+
+  /** Makes it, without any. */
+  constructor(options: ListenersOptions<Data>) {
+    this.#options = options;
+  }
+
+  [Symbol.iterator](): Iterator<Listener> {
+    return this.#open.keys();
+  }
+
+  /** Opens one; throws as `openListener()` does. */
+  async open(options: ListenerOptions): Promise<Listener> {
+    const { transport, refusalMessage, acceptor, keeper, observers, contextFor } = this.#options;
+    const context = contextFor(options);
+    const lastWord = encodeLastWord(context.codec.createEncoder(), refusalMessage);
+    const port: OpenPort<Data> = { options, context };
+    const listener = await openListener(transport, options, (place) => {
+      const origin = { kind: "accepted", listener: place } as const;
+      const open = (connection: Connection, onOver?: () => void) =>
+        void keeper.open(connection, { context: port.context, origin }, onOver);
+      const { admission = [], proxyProtocol } = options;
+      return acceptor.forListener({ place, admission, proxyProtocol, lastWord, open });
+    }, (closed) => this.#open.delete(closed));
+    this.#open.set(listener, port);
+    observers?.tell("onListening", { name: listener.name, address: listener.address });
+    return listener;
+  }
+
+  /** Opens those that the options of a service ask for. */
+  async openDeclared(wanted: readonly ListenerOptions[]): Promise<void> {
+    this.#declared = new Map();
+    for (const [key, options] of keysOf(wanted)) this.#declared.set(key, await this.open(options));
+  }
+
+  /** Closes all; the sessions live on. */
+  closeAll(): Promise<void>[] {
+    return [...this.#open.keys()].map((listener) => listener.close());
+  }
+
+  /**
+   * Follows a change of the service's options: has the sessions to come share what the limits are now, and replaces the listeners
+   * that the options ask for.
+   *
+   * @param wanted Those that there are to be; undefined for the same.
+   * @param isRunning Whether the service takes connections.
+   * @throws {TypeError | RangeError} if an option is wrong; then nothing has changed, as if a new one cannot be opened.
+   * @throws {ListenError} if one cannot be opened.
+   */
+  async follow(wanted: readonly ListenerOptions[] | undefined, isRunning: boolean): Promise<void> {
+    for (const options of wanted ?? []) {
+      checkListenerOptions(options);
+      this.#options.contextFor(options);
+      if (options.tls !== undefined) resolveTlsListen(options.tls);
+    }
+    if (wanted !== undefined && isRunning) await this.#replace(wanted);
+    for (const port of this.#open.values()) port.context = this.#options.contextFor(port.options);
+  }
+
+  /**
+   * Opens, changes and closes, until there are those that are wanted. One is the same if its name is, or its address where it has
+   * none.
+   */
+  async #replace(wanted: readonly ListenerOptions[]): Promise<void> {
+    const before = this.#declared;
+    const after = new Map<string, Listener>();
+    const opened: Listener[] = [];
+    try {
+      for (const [key, options] of keysOf(wanted)) {
+        if (!before.has(key)) opened.push(setIn(after, key, await this.open(options)));
+      }
+    } catch (error) {
+      for (const listener of opened) await listener.close();
+      throw error;
+    }
+    for (const [key, options] of keysOf(wanted)) {
+      const listener = before.get(key);
+      if (listener !== undefined) after.set(key, await this.#change(listener, options));
+    }
+    for (const [key, listener] of before) if (!after.has(key)) await listener.close();
+    this.#declared = after;
+  }
+
+  async #change(listener: Listener, options: ListenerOptions): Promise<Listener> {
+    const port = this.#open.get(listener);
+    if (port === undefined || !canChange(port.options, options)) {
+      await listener.close();
+      return await this.open(options);
+    }
+    const { tls } = options;
+    if (tls !== undefined && !isSame(port.options.tls, tls)) listener.setCertificates(tls);
+    port.options = options;
+    port.context = this.#options.contextFor(options);
+    return listener;
+  }
+}
+
+/** Whether one can become the other where it is. */
+function canChange(from: ListenerOptions, to: ListenerOptions): boolean {
+  const names = Object.keys(LISTENER_NAMES) as (keyof ListenerOptions)[];
+  const { cert: _cert, key: _key, serverNames: _names, ...fromTls } = from.tls ?? { cert: "", key: "" };
+  const { cert: _toCert, key: _toKey, serverNames: _toNames, ...toTls } = to.tls ?? { cert: "", key: "" };
+  if ((from.tls === undefined) !== (to.tls === undefined) || !isSame(fromTls, toTls)) return false;
+  return names.every((name) => name === "tls" || isLimit(name) || isSame(from[name], to[name]));
+}
+
+function isLimit(name: string): boolean {
+  return Object.hasOwn(SETTING_NAMES, name) && name !== "codec" && name !== "transport";
+}
+
+/** Whether two options say the same: values, and arrays and plain objects of them; anything else has to be the same object. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (Object.is(one, other)) return true;
+  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(one);
+  if (prototype !== Object.getPrototypeOf(other)) return false;
+  if (prototype !== Object.prototype && prototype !== Array.prototype) return false;
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].every((name) =>
+    isSame((one as Record<string, unknown>)[name], (other as Record<string, unknown>)[name])
+  );
+}
+
+/** Each with what it is known by; the second of the same key has another. */
+function keysOf(wanted: readonly ListenerOptions[]): [key: string, options: ListenerOptions][] {
+  const counts = new Map<string, number>();
+  return wanted.map((options) => {
+    const name = options.name ?? formatAddress(resolveAddress(options, DEFAULT_HOSTNAME));
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    return [`${name} ${count}`, options];
+  });
+}
+
+function setIn<Value>(map: Map<string, Value>, key: string, value: Value): Value {
+  map.set(key, value);
+  return value;
+}

@@ -1,0 +1,105 @@
+// ServiceSettings: the options of a service as they are at the moment, for some can be changed while it runs. Runtime neutral.
+
+import { checkKeys, describeValue } from "../options.ts";
+import { checkRange } from "../session/limits.ts";
+import type { SessionContext } from "../session/session_context.ts";
+import type { ListenerOptions } from "./listener.ts";
+import { type ContextParts, deriveSessionContext } from "./make_context.ts";
+import type { ResolvedServiceOptions, TcpServiceOptions } from "./service_options.ts";
+import { findSettings, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+
+/** Options of `TcpService.reconfigure()`: what is not given stays as it is. */
+export interface ReconfigureOptions extends Omit<SessionSettings, "codec" | "transport"> {
+  /** Sessions at the same time, 1 to 2^31 - 1, from the next connection on; those that are there stay. */
+  readonly maxConnections?: number | undefined;
+  /** Dials at the same time, 1 to 2^31 - 1, from the next one on. */
+  readonly maxDials?: number | undefined;
+  /**
+   * All listeners that there are to be, but for those that `listen()` opened: new ones are opened, others are closed, and their
+   * sessions live on. One stays the same by its `name`, or by its address if it has none. Its limits and its certificates are
+   * changed where it is; for any other change it is closed and opened again.
+   */
+  readonly listeners?: readonly ListenerOptions[] | undefined;
+}
+
+const { codec: _codec, transport: _transport, ...LIMIT_NAMES } = SETTING_NAMES;
+
+/** Every name there is; a missing or wrong one does not compile. */
+const NAMES: Record<keyof ReconfigureOptions, true> = {
+  ...LIMIT_NAMES,
+  maxConnections: true,
+  maxDials: true,
+  listeners: true,
+};
+
+const LARGEST_COUNT = 2 ** 31 - 1;
+
+/** The options of a service, and what has been changed of them. */
+export class ServiceSettings<Data> {
+  /** How many there may be. */
+  readonly bounds: { maxConnections: number; maxDials: number };
+  readonly #options: TcpServiceOptions<Data>;
+  readonly #context: SessionContext<Data>;
+  readonly #parts: Pick<ContextParts<Data>, "transport" | "sessions">;
+  #changed: ReconfigureOptions = {};
+
+  /** Makes them of options that were checked; `context` is what sessions share as long as nothing differs. */
+  constructor(
+    options: TcpServiceOptions<Data>,
+    { maxConnections, maxDials }: Pick<ResolvedServiceOptions, "maxConnections" | "maxDials">,
+    context: SessionContext<Data>,
+    parts: Pick<ContextParts<Data>, "transport" | "sessions">,
+  ) {
+    this.#options = options;
+    this.bounds = { maxConnections, maxDials };
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** The listeners that there are to be from the start. */
+  get listeners(): readonly ListenerOptions[] {
+    return this.#changed.listeners ?? this.#options.listeners ?? [];
+  }
+
+  /** Makes what sessions share that have settings of their own. */
+  contextFor(own: SessionSettings): SessionContext<Data> {
+    const settings = { ...findSettings(this.#changed), ...findSettings(own) };
+    return deriveSessionContext(this.#context, this.#options, settings, this.#parts);
+  }
+
+  /**
+   * Changes options.
+   *
+   * @param options What changes.
+   * @param apply Has the listeners follow; if it throws, nothing has changed here.
+   * @throws {TypeError | RangeError} if an option is wrong, or cannot be changed.
+   */
+  async change(options: ReconfigureOptions, apply: () => Promise<void>): Promise<void> {
+    checkReconfigure(options);
+    const given = Object.entries(options).filter(([, value]) => value !== undefined);
+    const before = this.#changed;
+    this.#changed = { ...before, ...Object.fromEntries(given) };
+    try {
+      this.contextFor({}); // Checks the limits.
+      await apply();
+    } catch (error) {
+      this.#changed = before;
+      throw error;
+    }
+    const { maxConnections, maxDials } = options;
+    if (maxConnections !== undefined) this.bounds.maxConnections = maxConnections;
+    if (maxDials !== undefined) this.bounds.maxDials = maxDials;
+  }
+}
+
+/** Checks the options, but listeners and limits, which are tried. */
+function checkReconfigure(options: ReconfigureOptions): void {
+  checkKeys("running service", options, NAMES);
+  const { maxConnections, maxDials, listeners } = options;
+  if (maxConnections !== undefined) checkRange("maxConnections", maxConnections, 1, LARGEST_COUNT);
+  if (maxDials !== undefined) checkRange("maxDials", maxDials, 1, LARGEST_COUNT);
+  if (listeners === undefined || Array.isArray(listeners)) return;
+  throw new TypeError(
+    `Cannot create running service as listeners must be an array: current value is ${describeValue(listeners)}`,
+  );
+}

@@ -1,0 +1,106 @@
+// serveHttp(), routes() and health(): what a client of HTTP sees of them.
+
+import test from "node:test";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { silentLogger, TcpService } from "@laster/net";
+import { health, type HttpHandler, routes, serveHttp } from "@laster/net/http";
+import { turn, until, within } from "../support.ts";
+
+const ask = async (port: number, path: string, init?: RequestInit) => {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, init);
+  return [response.status, await response.text()];
+};
+
+test("a handler is served: methods, headers, bodies, and a fault as 500", async () => {
+  const handler: HttpHandler = async (request) => {
+    const { pathname, search } = new URL(request.url);
+    if (pathname === "/fault") throw new Error("secret");
+    const body = request.method === "POST" ? await request.text() : "";
+    return new Response(`${request.method} ${pathname}${search} ${request.headers.get("x-word")} ${body}`, {
+      status: 201,
+      headers: { "x-answer": "yes" },
+    });
+  };
+  await using server = await serveHttp(handler, { port: 0 });
+  const { port } = server;
+  assertEquals(await ask(port, "/a?b=c", { headers: { "x-word": "hi" } }), [201, "GET /a?b=c hi "]);
+  assertEquals(await ask(port, "/p", { method: "POST", body: "hello" }), [201, "POST /p null hello"]);
+  const response = await fetch(`http://127.0.0.1:${port}/`);
+  assertEquals(response.headers.get("x-answer"), "yes");
+  await response.text();
+  const [status, text] = await ask(port, "/fault");
+  assertEquals([status, String(text).includes("secret")], [500, false]);
+  assertEquals((await ask(port, "/p", { method: "POST", body: "x".repeat(70_000) }))[0], 413);
+  await assertRejects(() => serveHttp(handler, { port }), Error);
+  await assertRejects(() => serveHttp(handler, { port: 70_000 }), RangeError, "port");
+});
+
+test("a body without an end is sent as it comes, and is let go of with its client", async () => {
+  let isGone = false;
+  let push: (line: string) => void = () => {};
+  const handler: HttpHandler = ({ signal }) => {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => void (push = (line) => controller.enqueue(new TextEncoder().encode(line))),
+      cancel: () => void (isGone = true),
+    });
+    signal.addEventListener("abort", () => void (isGone = true));
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  };
+  await using server = await serveHttp(handler, { port: 0 });
+  const controller = new AbortController();
+  const response = await fetch(`http://127.0.0.1:${server.port}/`, { signal: controller.signal });
+  const reader = response.body?.getReader();
+  for (const line of ["one", "two"]) {
+    push(line);
+    const read = await within(reader?.read() ?? Promise.reject(new Error("no body")), "a line");
+    assertEquals(new TextDecoder().decode(read.value), line);
+  }
+  controller.abort();
+  await until(() => isGone, "the handler hears of it");
+});
+
+test("close() ends what is under way", async () => {
+  const server = await serveHttp(() => new Promise(() => {}), { port: 0 });
+  const asked = fetch(`http://127.0.0.1:${server.port}/`).then(() => "answered", () => "ended");
+  for (let count = 0; count < 5; count++) await turn();
+  await within(server.close(), "the close");
+  await server.close();
+  assertEquals(await within(asked, "the request"), "ended");
+});
+
+test("routes() finds the handler of a path", async () => {
+  const handler = routes({
+    "/": () => new Response("root"),
+    "/a": () => new Response("a"),
+    "/b/*": ({ url }) => new Response(new URL(url).pathname),
+  });
+  const see = async (path: string) => {
+    const response = await handler(new Request(`http://localhost${path}`));
+    return `${response.status} ${await response.text()}`;
+  };
+  assertEquals(await Promise.all(["/", "/a", "/a/b", "/b/c/d", "/b", "/else"].map(see)), [
+    "200 root",
+    "200 a",
+    "404 not found\n",
+    "200 /b/c/d",
+    "404 not found\n",
+    "404 not found\n",
+  ]);
+});
+
+test("health() follows the service", async () => {
+  const service = new TcpService({ listeners: [{ hostname: "127.0.0.1", port: 0 }], logger: silentLogger() });
+  const handler = health(service);
+  const see = async (path: string) => {
+    const response = await handler(new Request(`http://localhost${path}`));
+    return `${response.status} ${(await response.text()).trim()}`;
+  };
+  assertEquals([await see("/live"), await see("/ready")], ["200 live", "503 stopped"]);
+  await service.start();
+  assertEquals([await see("/live"), await see("/ready")], ["200 live", "200 ready"]);
+  const stopped = service.stop();
+  await until(() => service.state !== "running", "it stops");
+  assert(/^503 /.test(await see("/ready")));
+  await stopped;
+  assertEquals(await see("/ready"), "503 stopped");
+});

@@ -1,0 +1,165 @@
+// reconfigure(): limits, bounds, listeners and certificates change while sessions talk; what is wrong changes nothing. On every
+// transport of this runtime.
+
+import test from "node:test";
+import { assertEquals, assertRejects } from "@std/assert";
+import {
+  connect,
+  type ListenerOptions,
+  ListenError,
+  type ReconfigureOptions,
+  type Session,
+  silentLogger,
+  TcpService,
+} from "@laster/net";
+import { TemporaryFolder } from "../temporary_folder.ts";
+import { Authority, skipWithoutOpenssl } from "../tls/certificates.ts";
+import { bytes, socketTransportsHere, text, transportsHere, until, within } from "../support.ts";
+
+const hostname = "127.0.0.1";
+const logger = silentLogger();
+const ask = async (session: Session, question: string) => {
+  session.send(bytes(question));
+  return text(await within(session.receive(), "an answer") ?? bytes("nothing"));
+};
+
+for (const { name, make } of transportsHere()) {
+  const transport = make();
+
+  const start = async (more: object = {}) => {
+    const service = new TcpService({
+      logger,
+      transport,
+      listeners: [{ hostname, port: 0, name: "first" }],
+      onMessage: (session, payload) => session.send(payload),
+      ...more,
+    });
+    await service.start();
+    return service;
+  };
+  const portOf = (service: TcpService, index = 0) => {
+    const address = service.stats().listeners[index];
+    return address?.kind === "tcp" ? address.port : 0;
+  };
+
+  test(`listeners come and go, and no session with them, on ${name}`, async () => {
+    await using service = await start();
+    const port = portOf(service);
+    const first: ListenerOptions = { hostname, port: 0, name: "first" };
+    const own = await service.listen({ hostname, port: 0 });
+    await using session = await connect({ port, transport, logger });
+    await service.reconfigure({ listeners: [first, { hostname, port: 0, name: "second" }] });
+    assertEquals(service.stats().listeners.length, 3);
+    assertEquals(portOf(service), port, "the first is the same");
+    const second = portOf(service, 2);
+    await using other = await connect({ port: second, transport, logger });
+    assertEquals([await ask(session, "one"), await ask(other, "two")], ["one", "two"]);
+    await service.reconfigure({ listeners: [first] });
+    assertEquals([portOf(service), portOf(service, 1), service.stats().listeners.length], [port, own.port, 2]);
+    await assertRejects(() => connect({ port: second, transport, logger }));
+    assertEquals([await ask(session, "three"), await ask(other, "four")], ["three", "four"]);
+    await service.reconfigure({ listeners: [] });
+    assertEquals(service.stats().listeners.length, 1, "that of listen() stays");
+    assertEquals(await ask(session, "five"), "five");
+    await service.stop();
+    await service.reconfigure({ listeners: [first, { hostname, port: 0, name: "third" }] });
+    assertEquals(service.stats().listeners.length, 0, "a stopped one listens nowhere");
+    await service.start();
+    assertEquals(service.stats().listeners.length, 2, "and from its start on as was changed");
+  });
+
+  test(`limits count for the sessions to come, and bounds at once, on ${name}`, async () => {
+    await using service = await start({ maxConnections: 10 });
+    const port = portOf(service);
+    const far = async () => {
+      const { openedSessions: before, refusedConnections: refused } = service.stats();
+      const session = await connect({ port, transport, logger });
+      await until(
+        () => service.stats().openedSessions > before || service.stats().refusedConnections > refused,
+        "it came",
+      );
+      return session;
+    };
+    await using one = await far();
+    await service.reconfigure({ idleTimeoutMs: 100, maxConnections: 2 });
+    await using two = await far();
+    await using three = await far();
+    await until(() => service.stats().refusals["max-connections"] === 1, "the third is refused");
+    assertEquals(await three.receive(), undefined);
+    assertEquals((await within(two.closed, "the new one to be idle for too long")).reason, "remote-closing");
+    await until(() => service.stats().closedSessions["idle-timeout"] === 1, "it is over");
+    assertEquals(await ask(one, "one"), "one", "the old one has its old limits");
+    // A listener's own limits stand above.
+    const own = { hostname, port: 0, name: "first", idleTimeoutMs: 60_000 };
+    await service.reconfigure({ maxConnections: 5, listeners: [own] });
+    assertEquals(portOf(service), port, "the same listener");
+    await using four = await far();
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    assertEquals(await ask(four, "four"), "four");
+  });
+
+  test(`what is wrong changes nothing, on ${name}`, async () => {
+    await using service = await start();
+    const port = portOf(service);
+    const wrong: readonly [ReconfigureOptions, string][] = [
+      [{ maxConnections: 0 }, "maxConnections"],
+      [{ idleTimeoutMs: -1, maxConnections: 1 }, "idleTimeoutMs"],
+      [{ listeners: [{ hostname, port: 70_000 }] }, "port"],
+      [{ listeners: [{ hostname, port: 0, maxQueuedFrames: 0 }] }, "maxQueuedFrames"],
+      [{ listeners: 5 as never }, "listeners"],
+      [{ maxConections: 5 } as never, "did you mean maxConnections?"],
+      [{ codec: {} } as never, "no option of that name"],
+    ];
+    for (const [options, word] of wrong) await assertRejects(() => service.reconfigure(options), Error, word);
+    await assertRejects(
+      () =>
+        service.reconfigure({ maxConnections: 1, listeners: [{ hostname, port: 0, name: "new" }, { hostname, port }] }),
+      ListenError,
+    );
+    assertEquals(service.stats().listeners.length, 1);
+    await using one = await connect({ port, transport, logger });
+    await using two = await connect({ port, transport, logger });
+    assertEquals([await ask(one, "one"), await ask(two, "two")], ["one", "two"]);
+  });
+}
+
+for (const { name, make } of socketTransportsHere()) {
+  test(`certificates change where the listener is, on ${name}`, { skip: skipWithoutOpenssl }, async () => {
+    using folder = new TemporaryFolder();
+    const authority = new Authority(folder);
+    const [one, two] = ["one", "two"].map((subject) => authority.sign({ name: subject }));
+    const transport = make();
+    const service = new TcpService({
+      logger,
+      transport,
+      listeners: [{ hostname, port: 0, name: "tls", tls: one }],
+      onMessage: (session, payload) => session.send(payload),
+    });
+    await service.start();
+    const { port } = service;
+    const dial = () => connect({ port, transport, logger, tls: { ca: authority.cert } });
+    await using before = await dial();
+    await service.reconfigure({ listeners: [{ hostname, port: 0, name: "tls", tls: { ...two } }] });
+    await using after = await dial();
+    assertEquals(service.port, port);
+    assertEquals([before, after].map((session) => session.tls?.peerCertificate?.subject), ["CN=one", "CN=two"]);
+    assertEquals(await ask(before, "still here"), "still here");
+    const broken = { ...two, key: one.key };
+    await assertRejects(
+      () => service.reconfigure({ listeners: [{ hostname, port: 0, name: "tls", tls: broken }] }),
+      TypeError,
+      "Cannot use TLS",
+    );
+    // Another way of speaking TLS is another listener.
+    const tls = { ...two, alpn: ["game/1"] };
+    await service.reconfigure({ listeners: [{ hostname, port: port ?? 0, name: "tls", tls }] });
+    await using third = await connect({
+      port: service.port,
+      transport,
+      logger,
+      tls: { ca: authority.cert, alpn: ["game/1"] },
+    });
+    assertEquals([third.tls?.alpn, await ask(before, "and here")], ["game/1", "and here"]);
+    await service.stop();
+  });
+}
