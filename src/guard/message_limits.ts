@@ -62,6 +62,9 @@ const NAMES: Record<keyof MessageLimitsOptions, true> = {
   maxAddresses: true,
   clock: true,
 };
+/** So much of a burst is taken out of a bucket at a time, and so many messages at most. */
+const SHARE_AT_A_TIME = 16;
+const MOST_AT_A_TIME = 64;
 const EXCEEDED = ["wait", "drop", "close"];
 
 /** Handles one message. */
@@ -77,7 +80,13 @@ export interface MessageLimitsStats {
   readonly closed: number;
 }
 
-interface Buckets {
+/**
+ * What a session may take. Tokens are taken out of its buckets some at a time, so that not every message has the time looked at.
+ */
+interface Account {
+  /** Messages and bytes that are taken out already, and not used. */
+  messagesLeft: number;
+  bytesLeft: number;
   readonly messages: TokenBucket;
   readonly bytes: TokenBucket;
 }
@@ -115,7 +124,13 @@ export class MessageLimits {
   readonly #bytes: Rate;
   readonly #ofAddress: Rate | undefined;
   readonly #whenExceeded: "wait" | "drop" | "close";
-  readonly #buckets = new WeakMap<object, Buckets>();
+  /** How many tokens are taken out at a time. */
+  readonly #messagesAtATime: number;
+  readonly #bytesAtATime: number;
+  readonly #accounts = new WeakMap<object, Account>();
+  /** Who was asked about last, as messages of a session come in rows. */
+  #lastSession: object | undefined = undefined;
+  #lastAccount: Account | undefined = undefined;
   readonly #owners: AddressTable<Owner>;
   readonly #stats = { waited: 0, dropped: 0, closed: 0 };
 
@@ -136,6 +151,8 @@ export class MessageLimits {
     this.#bytes = read("bytesPerSecond", options.bytesPerSecond, 1_048_576);
     const ofAddress = read("addressMessagesPerSecond", options.addressMessagesPerSecond, 0);
     this.#ofAddress = ofAddress === UNBOUNDED ? undefined : ofAddress;
+    this.#messagesAtATime = Math.max(1, Math.floor(Math.min(MOST_AT_A_TIME, this.#messages.burst / SHARE_AT_A_TIME)));
+    this.#bytesAtATime = this.#bytes === UNBOUNDED ? 0 : Math.floor(this.#bytes.burst / SHARE_AT_A_TIME);
     this.#whenExceeded = orDefault(options.whenExceeded, "wait");
     if (!EXCEEDED.includes(this.#whenExceeded)) {
       throw new TypeError(
@@ -164,8 +181,16 @@ export class MessageLimits {
    * @param handler Handles the messages that are within them. Its payload is valid as long as the promise that it returns.
    */
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
+    const isQuick = this.#ofAddress === undefined; // Messages of an address are counted one by one.
     return (session, payload) => {
-      const lateMs = this.#lateness(session, payload.length);
+      const { length } = payload;
+      const account = session === this.#lastSession ? this.#lastAccount : this.#find(session);
+      if (isQuick && account !== undefined && account.messagesLeft > 0 && account.bytesLeft >= length) {
+        account.messagesLeft--;
+        account.bytesLeft -= length;
+        return handler(session, payload);
+      }
+      const lateMs = this.#lateness(session, length);
       if (lateMs === 0) return handler(session, payload);
       if (this.#whenExceeded === "wait") {
         this.#stats.waited++;
@@ -179,23 +204,55 @@ export class MessageLimits {
     };
   }
 
-  /** Milliseconds until there are tokens for a message; 0 if there are. */
-  #lateness(session: Session<never> | object, bytes: number): number {
-    const nowMs = this.#clock.now();
-    let buckets = this.#buckets.get(session);
-    if (buckets === undefined) {
-      buckets = { messages: new TokenBucket(this.#messages, nowMs), bytes: new TokenBucket(this.#bytes, nowMs) };
-      this.#buckets.set(session, buckets);
-    }
-    const take = (bucket: TokenBucket, rate: Rate, count: number) => {
-      if (this.#whenExceeded === "wait") return bucket.borrow(rate, count, nowMs);
-      return bucket.take(rate, count, nowMs) ? 0 : 1;
+  #find(session: object): Account | undefined {
+    this.#lastSession = session;
+    return this.#lastAccount = this.#accounts.get(session);
+  }
+
+  #open(session: object, nowMs: number): Account {
+    const account = {
+      messagesLeft: this.#messages === UNBOUNDED ? Infinity : 0,
+      bytesLeft: this.#bytes === UNBOUNDED ? Infinity : 0,
+      messages: new TokenBucket(this.#messages, nowMs),
+      bytes: new TokenBucket(this.#bytes, nowMs),
     };
-    let lateMs = take(buckets.messages, this.#messages, 1);
-    if (this.#bytes !== UNBOUNDED) lateMs = Math.max(lateMs, take(buckets.bytes, this.#bytes, bytes));
-    if (this.#ofAddress === undefined) return lateMs;
+    this.#accounts.set(session, account);
+    return this.#lastAccount = account;
+  }
+
+  /** Milliseconds until there are tokens for a message; 0 if there are. */
+  #lateness(session: object, bytes: number): number {
+    const nowMs = this.#clock.now();
+    const account = this.#lastAccount ?? this.#open(session, nowMs);
+    const { messages, bytes: bytesBucket } = account;
+    const wantedMessages = this.#messagesAtATime - account.messagesLeft;
+    const wantedBytes = Math.max(bytes, this.#bytesAtATime) - account.bytesLeft;
+    if (wantedMessages > 0) account.messagesLeft += messages.takeUpTo(this.#messages, wantedMessages, nowMs);
+    if (wantedBytes > 0) account.bytesLeft += bytesBucket.takeUpTo(this.#bytes, wantedBytes, nowMs);
+    const isWaiting = this.#whenExceeded === "wait";
+    const ofAddressMs = this.#latenessOfAddress(session, nowMs);
+    if (account.messagesLeft > 0 && account.bytesLeft >= bytes) {
+      if (ofAddressMs > 0 && !isWaiting) return 1;
+      account.messagesLeft--;
+      account.bytesLeft -= bytes;
+      return ofAddressMs;
+    }
+    if (!isWaiting) return 1;
+    const hasMessage = account.messagesLeft > 0;
+    const messagesMs = hasMessage ? 0 : messages.borrow(this.#messages, 1, nowMs);
+    const bytesMs = bytesBucket.borrow(this.#bytes, Math.max(0, bytes - account.bytesLeft), nowMs);
+    if (hasMessage) account.messagesLeft--;
+    account.bytesLeft = Math.max(0, account.bytesLeft - bytes);
+    return Math.max(messagesMs, bytesMs, ofAddressMs);
+  }
+
+  #latenessOfAddress(session: object, nowMs: number): number {
+    if (this.#ofAddress === undefined) return 0;
     const { owner, isLocal } = peerOf((session as Session<unknown>).remoteAddress);
-    return isLocal ? lateMs : Math.max(lateMs, take(this.#owners.use(owner).messages, this.#ofAddress, 1));
+    if (isLocal) return 0;
+    const { messages } = this.#owners.use(owner);
+    if (this.#whenExceeded === "wait") return messages.borrow(this.#ofAddress, 1, nowMs);
+    return messages.take(this.#ofAddress, 1, nowMs) ? 0 : 1;
   }
 
   async #handleLater<Data>(

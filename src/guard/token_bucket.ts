@@ -27,6 +27,14 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes as many whole tokens as there are, but not more than `most`; says how many. */
+  takeUpTo(rate: Rate, most: number, nowMs: number): number {
+    this.#fill(rate, nowMs);
+    const count = Math.max(0, Math.min(most, Math.floor(this.#tokens)));
+    this.#tokens -= count;
+    return count;
+  }
+
   /**
    * Takes tokens, also such as are not there yet.
    *

@@ -352,3 +352,42 @@ test("20,000 addresses in turn: what the guard remembers stays within its bound"
   }
   assertEquals([limits.addresses >= 1_000, slowPeers.addresses >= 1_000], [true, true]);
 });
+
+test("MessageLimits takes no more than a burst and what comes back, whatever the sizes and the times", async () => {
+  const clock = new FakeClock();
+  let handled = 0;
+  let bytesHandled = 0;
+  const session = { remoteAddress: from("192.0.2.1").remoteAddress } as unknown as Session;
+  const check = async (
+    options: ConstructorParameters<typeof MessageLimits>[0],
+    size: number,
+    rate: number,
+    bytes: number,
+  ) => {
+    [handled, bytesHandled] = [0, 0];
+    const limits = new MessageLimits({ ...options, whenExceeded: "drop", clock });
+    const handle = limits.wrap<undefined>((_session, payload) => {
+      handled++;
+      bytesHandled += payload.length;
+    });
+    for (let step = 0; step < 100; step++) {
+      for (let count = 0; count < 200; count++) handle(session, new Uint8Array(size));
+      await clock.advance(100);
+    }
+    // Two seconds' worth at once, and ten seconds of what comes back; one lot that is taken out ahead may be left over.
+    const least = Math.min(20_000, rate * 11, size === 0 ? Infinity : Math.floor(bytes * 11 / size));
+    const most = Math.min(20_000, rate * 12, size === 0 ? Infinity : Math.ceil(bytes * 12 / size));
+    assert(
+      handled >= least && handled <= most,
+      `${handled} of ${least} to ${most}: ${JSON.stringify(options)} ${size}`,
+    );
+    assertEquals(limits.stats.dropped, 20_000 - handled);
+  };
+  await check({ messagesPerSecond: 100 }, 10, 100, 1_048_576);
+  await check({ messagesPerSecond: 3 }, 0, 3, 1_048_576);
+  await check({ messagesPerSecond: 0, bytesPerSecond: 10_000 }, 100, Infinity, 10_000);
+  await check({ messagesPerSecond: 50, bytesPerSecond: 0 }, 60_000, 50, Infinity);
+  await check({ messagesPerSecond: 0, bytesPerSecond: 0 }, 1, Infinity, Infinity);
+  await check({ messagesPerSecond: 1_000, bytesPerSecond: 5_000 }, 7, 1_000, 5_000);
+  await check({ messagesPerSecond: 100, addressMessagesPerSecond: 20 }, 1, 20, 1_048_576);
+});
