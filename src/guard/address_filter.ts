@@ -37,8 +37,8 @@ export interface AddressRules {
  * ```
  */
 export class AddressFilter implements Admission {
-  readonly #allowed: AddressBlocks | undefined;
-  readonly #denied: AddressBlocks;
+  #allowed: AddressBlocks | undefined;
+  #denied: AddressBlocks;
 
   /**
    * Makes a filter.
@@ -49,6 +49,18 @@ export class AddressFilter implements Admission {
   constructor(rules: AddressRules = {}) {
     this.#allowed = rules.allow && new AddressBlocks(rules.allow);
     this.#denied = new AddressBlocks(rules.deny);
+  }
+
+  /**
+   * Puts other rules in the place of all that there are.
+   *
+   * @param rules Who may come in, and who may not.
+   * @throws {TypeError} if a rule is no address and no block; nothing has changed then.
+   */
+  change(rules: AddressRules): void {
+    const allowed = rules.allow && new AddressBlocks(rules.allow);
+    this.#denied = new AddressBlocks(rules.deny);
+    this.#allowed = allowed;
   }
 
   /** Shuts an address or a block out. */

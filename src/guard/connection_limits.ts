@@ -74,6 +74,16 @@ const NAMES: Record<keyof ConnectionLimitsOptions, true> = {
 /** In bursts, so many seconds' worth of an address. */
 const BURST_SECONDS = 4;
 
+/** The limits, with every default filled in. */
+interface Bounds {
+  readonly maxPerAddress: number;
+  readonly maxPerPrefix: number;
+  readonly addressRate: Rate;
+  readonly rate: Rate;
+  readonly cooldownMs: number;
+  readonly countLoopback: boolean;
+}
+
 interface Owner {
   held: number;
   readonly bucket: TokenBucket;
@@ -94,15 +104,10 @@ interface Owner {
  */
 export class ConnectionLimits implements Admission {
   readonly #clock: Clock;
-  readonly #maxPerAddress: number;
-  readonly #maxPerPrefix: number;
-  readonly #addressRate: Rate;
-  readonly #rate: Rate;
-  readonly #cooldownMs: number;
-  readonly #countLoopback: boolean;
   readonly #owners: AddressTable<Owner>;
   readonly #prefixes = new Map<string | number, number>();
   readonly #bucket: TokenBucket;
+  #bounds: Bounds;
 
   /**
    * Makes limits that nobody has used up.
@@ -111,28 +116,27 @@ export class ConnectionLimits implements Admission {
    * @throws {RangeError | TypeError} if an option is wrong.
    */
   constructor(options: ConnectionLimitsOptions = {}) {
-    checkKeys("connection limits", options, NAMES);
-    const read = (name: keyof ConnectionLimitsOptions, value: number | undefined, otherwise: number, least = 1) => {
-      const number = orDefault(value, otherwise);
-      requireInteger("create connection limits", name, number, least, MOST);
-      return number;
-    };
-    this.#maxPerAddress = read("maxPerAddress", options.maxPerAddress, 256);
-    this.#maxPerPrefix = read("maxPerPrefix", options.maxPerPrefix, 4_096);
-    const perAddress = read("perAddressPerSecond", options.perAddressPerSecond, 50);
-    this.#addressRate = { perSecond: perAddress, burst: BURST_SECONDS * perAddress };
-    const perSecond = read("perSecond", options.perSecond, 2_000);
-    this.#rate = { perSecond, burst: perSecond };
-    this.#cooldownMs = read("cooldownMs", options.cooldownMs, 1_000, 0);
-    this.#countLoopback = orDefault(options.countLoopback, false);
+    this.#bounds = resolveBounds(options);
     this.#clock = options.clock ?? systemClock();
-    this.#bucket = new TokenBucket(this.#rate, this.#clock.now());
-    const maxAddresses = read("maxAddresses", options.maxAddresses, DEFAULT_MAX_ADDRESSES);
+    this.#bucket = new TokenBucket(this.#bounds.rate, this.#clock.now());
+    const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
+    requireInteger("create connection limits", "maxAddresses", maxAddresses, 1, MOST);
     this.#owners = new AddressTable(maxAddresses, () => ({
       held: 0,
-      bucket: new TokenBucket(this.#addressRate, this.#clock.now()),
+      bucket: new TokenBucket(this.#bounds.addressRate, this.#clock.now()),
       cooldownEndMs: -Infinity,
     }));
+  }
+
+  /**
+   * Puts other limits in the place of those that there are, from the next connection on; what an option does not say is its
+   * default. Clock and `maxAddresses` stay.
+   *
+   * @param options How many, and how fast.
+   * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
+   */
+  change(options: ConnectionLimitsOptions): void {
+    this.#bounds = resolveBounds(options);
   }
 
   /** Addresses that are remembered. */
@@ -147,30 +151,50 @@ export class ConnectionLimits implements Admission {
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
     const peer = peerOf(remoteAddress);
-    if (peer.isLocal && !this.#countLoopback) return undefined;
+    const { maxPerAddress, maxPerPrefix, addressRate, rate, cooldownMs, countLoopback } = this.#bounds;
+    if (peer.isLocal && !countLoopback) return undefined;
     const nowMs = this.#clock.now();
     const owner = this.#owners.use(peer.owner);
     if (nowMs < owner.cooldownEndMs) return "too-fast-from-address";
-    if (owner.held >= this.#maxPerAddress) return "too-many-from-address";
+    if (owner.held >= maxPerAddress) return "too-many-from-address";
     const neighbours = this.#prefixes.get(peer.prefix) ?? 0;
-    if (neighbours >= this.#maxPerPrefix) return "too-many-from-prefix";
-    if (!owner.bucket.take(this.#addressRate, 1, nowMs)) {
-      owner.cooldownEndMs = nowMs + this.#cooldownMs;
+    if (neighbours >= maxPerPrefix) return "too-many-from-prefix";
+    if (!owner.bucket.take(addressRate, 1, nowMs)) {
+      owner.cooldownEndMs = nowMs + cooldownMs;
       return "too-fast-from-address";
     }
-    if (!this.#bucket.take(this.#rate, 1, nowMs)) return "too-fast";
+    if (!this.#bucket.take(rate, 1, nowMs)) return "too-fast";
     owner.held++;
     this.#prefixes.set(peer.prefix, neighbours + 1);
     return undefined;
   }
 
   release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {
-    const { owner, prefix, isLocal } = peerOf(remoteAddress);
-    if (isLocal && !this.#countLoopback) return;
+    const { owner, prefix } = peerOf(remoteAddress);
     const state = this.#owners.peek(owner);
-    if (state !== undefined) state.held--;
+    if (state === undefined || state.held === 0) return; // It was not counted.
+    state.held--;
     const neighbours = (this.#prefixes.get(prefix) ?? 1) - 1;
     if (neighbours > 0) this.#prefixes.set(prefix, neighbours);
     else this.#prefixes.delete(prefix);
   }
+}
+
+function resolveBounds(options: ConnectionLimitsOptions): Bounds {
+  checkKeys("connection limits", options, NAMES);
+  const read = (name: keyof ConnectionLimitsOptions, value: number | undefined, otherwise: number, least = 1) => {
+    const number = orDefault(value, otherwise);
+    requireInteger("create connection limits", name, number, least, MOST);
+    return number;
+  };
+  const perAddress = read("perAddressPerSecond", options.perAddressPerSecond, 50);
+  const perSecond = read("perSecond", options.perSecond, 2_000);
+  return {
+    maxPerAddress: read("maxPerAddress", options.maxPerAddress, 256),
+    maxPerPrefix: read("maxPerPrefix", options.maxPerPrefix, 4_096),
+    addressRate: { perSecond: perAddress, burst: BURST_SECONDS * perAddress },
+    rate: { perSecond, burst: perSecond },
+    cooldownMs: read("cooldownMs", options.cooldownMs, 1_000, 0),
+    countLoopback: orDefault(options.countLoopback, false),
+  };
 }

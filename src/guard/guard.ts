@@ -69,6 +69,19 @@ export class Guard {
     this.validator = new MessageValidator({ clock, ...validator });
   }
 
+  /**
+   * Changes lists and rates while the service runs; what an option does not say is its default, and a part that is not named stays
+   * as it is. A part that was left out stays out.
+   *
+   * @param options Those of addresses, connections and messages.
+   * @throws {RangeError | TypeError} if an option is wrong; the parts before it have changed then.
+   */
+  change({ addresses, connections, messages }: Pick<GuardOptions, "addresses" | "connections" | "messages">): void {
+    if (addresses !== undefined) this.addresses.change(addresses);
+    if (connections) this.connections?.change(connections);
+    if (messages) this.messages?.change(messages);
+  }
+
   /** For `admission` of a service or a listener. */
   get admission(): readonly Admission[] {
     const { addresses, validator, load, connections, slowPeers } = this;

@@ -80,6 +80,20 @@ export interface MessageLimitsStats {
   readonly closed: number;
 }
 
+/** The limits, with every default filled in. */
+interface Rates {
+  readonly messages: Rate;
+  readonly bytes: Rate;
+  /** Of all sessions of an address together; undefined for no limit. */
+  readonly ofAddress: Rate | undefined;
+  readonly whenExceeded: "wait" | "drop" | "close";
+  /** How many tokens are taken out of a bucket at a time. */
+  readonly messagesAtATime: number;
+  readonly bytesAtATime: number;
+  /** Whether a session's own tokens are all that is looked at. */
+  readonly isQuick: boolean;
+}
+
 /**
  * What a session may take. Tokens are taken out of its buckets some at a time, so that not every message has the time looked at.
  */
@@ -120,19 +134,13 @@ interface Owner {
  */
 export class MessageLimits {
   readonly #clock: Clock;
-  readonly #messages: Rate;
-  readonly #bytes: Rate;
-  readonly #ofAddress: Rate | undefined;
-  readonly #whenExceeded: "wait" | "drop" | "close";
-  /** How many tokens are taken out at a time. */
-  readonly #messagesAtATime: number;
-  readonly #bytesAtATime: number;
-  readonly #accounts = new WeakMap<object, Account>();
+  readonly #owners: AddressTable<Owner>;
+  readonly #stats = { waited: 0, dropped: 0, closed: 0 };
+  #rates: Rates;
+  #accounts = new WeakMap<object, Account>();
   /** Who was asked about last, as messages of a session come in rows. */
   #lastSession: object | undefined = undefined;
   #lastAccount: Account | undefined = undefined;
-  readonly #owners: AddressTable<Owner>;
-  readonly #stats = { waited: 0, dropped: 0, closed: 0 };
 
   /**
    * Makes limits that nobody has used up.
@@ -141,33 +149,28 @@ export class MessageLimits {
    * @throws {RangeError | TypeError} if an option is wrong.
    */
   constructor(options: MessageLimitsOptions = {}) {
-    checkKeys("message limits", options, NAMES);
-    const read = (name: keyof MessageLimitsOptions, value: number | undefined, otherwise: number): Rate => {
-      const perSecond = orDefault(value, otherwise);
-      requireInteger("create message limits", name, perSecond, 0, MOST);
-      return perSecond === 0 ? UNBOUNDED : { perSecond, burst: BURST_SECONDS * perSecond };
-    };
-    this.#messages = read("messagesPerSecond", options.messagesPerSecond, 200);
-    this.#bytes = read("bytesPerSecond", options.bytesPerSecond, 1_048_576);
-    const ofAddress = read("addressMessagesPerSecond", options.addressMessagesPerSecond, 0);
-    this.#ofAddress = ofAddress === UNBOUNDED ? undefined : ofAddress;
-    this.#messagesAtATime = Math.max(1, Math.floor(Math.min(MOST_AT_A_TIME, this.#messages.burst / SHARE_AT_A_TIME)));
-    this.#bytesAtATime = this.#bytes === UNBOUNDED ? 0 : Math.floor(this.#bytes.burst / SHARE_AT_A_TIME);
-    this.#whenExceeded = orDefault(options.whenExceeded, "wait");
-    if (!EXCEEDED.includes(this.#whenExceeded)) {
-      throw new TypeError(
-        `Cannot create message limits as whenExceeded must be one of ${EXCEEDED.join(", ")}: current value is ${
-          describeValue(this.#whenExceeded)
-        }`,
-      );
-    }
+    this.#rates = resolveRates(options);
     const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create message limits", "maxAddresses", maxAddresses, 1, MOST);
     const clock = this.#clock = options.clock ?? systemClock();
     this.#owners = new AddressTable<Owner>(maxAddresses, () => ({
       held: 0,
-      messages: new TokenBucket(this.#ofAddress ?? UNBOUNDED, clock.now()),
+      messages: new TokenBucket(this.#rates.ofAddress ?? UNBOUNDED, clock.now()),
     }));
+  }
+
+  /**
+   * Puts other limits in the place of those that there are; what an option does not say is its default. Clock and `maxAddresses`
+   * stay. Each session has a whole burst again.
+   *
+   * @param options How many, and what becomes of the others.
+   * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
+   */
+  change(options: MessageLimitsOptions): void {
+    this.#rates = resolveRates(options);
+    this.#accounts = new WeakMap();
+    this.#lastSession = undefined;
+    this.#lastAccount = undefined;
   }
 
   /** A snapshot of what they have done. */
@@ -181,22 +184,21 @@ export class MessageLimits {
    * @param handler Handles the messages that are within them. Its payload is valid as long as the promise that it returns.
    */
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
-    const isQuick = this.#ofAddress === undefined; // Messages of an address are counted one by one.
     return (session, payload) => {
       const { length } = payload;
       const account = session === this.#lastSession ? this.#lastAccount : this.#find(session);
-      if (isQuick && account !== undefined && account.messagesLeft > 0 && account.bytesLeft >= length) {
+      if (this.#rates.isQuick && account !== undefined && account.messagesLeft > 0 && account.bytesLeft >= length) {
         account.messagesLeft--;
         account.bytesLeft -= length;
         return handler(session, payload);
       }
       const lateMs = this.#lateness(session, length);
       if (lateMs === 0) return handler(session, payload);
-      if (this.#whenExceeded === "wait") {
+      if (this.#rates.whenExceeded === "wait") {
         this.#stats.waited++;
         return this.#handleLater(handler, session, payload, lateMs);
       }
-      if (this.#whenExceeded === "drop") this.#stats.dropped++;
+      if (this.#rates.whenExceeded === "drop") this.#stats.dropped++;
       else {
         this.#stats.closed++;
         void session.close({ detail: "too-many-messages", timeoutMs: CLOSE_MS });
@@ -211,10 +213,10 @@ export class MessageLimits {
 
   #open(session: object, nowMs: number): Account {
     const account = {
-      messagesLeft: this.#messages === UNBOUNDED ? Infinity : 0,
-      bytesLeft: this.#bytes === UNBOUNDED ? Infinity : 0,
-      messages: new TokenBucket(this.#messages, nowMs),
-      bytes: new TokenBucket(this.#bytes, nowMs),
+      messagesLeft: this.#rates.messages === UNBOUNDED ? Infinity : 0,
+      bytesLeft: this.#rates.bytes === UNBOUNDED ? Infinity : 0,
+      messages: new TokenBucket(this.#rates.messages, nowMs),
+      bytes: new TokenBucket(this.#rates.bytes, nowMs),
     };
     this.#accounts.set(session, account);
     return this.#lastAccount = account;
@@ -225,11 +227,11 @@ export class MessageLimits {
     const nowMs = this.#clock.now();
     const account = this.#lastAccount ?? this.#open(session, nowMs);
     const { messages, bytes: bytesBucket } = account;
-    const wantedMessages = this.#messagesAtATime - account.messagesLeft;
-    const wantedBytes = Math.max(bytes, this.#bytesAtATime) - account.bytesLeft;
-    if (wantedMessages > 0) account.messagesLeft += messages.takeUpTo(this.#messages, wantedMessages, nowMs);
-    if (wantedBytes > 0) account.bytesLeft += bytesBucket.takeUpTo(this.#bytes, wantedBytes, nowMs);
-    const isWaiting = this.#whenExceeded === "wait";
+    const wantedMessages = this.#rates.messagesAtATime - account.messagesLeft;
+    const wantedBytes = Math.max(bytes, this.#rates.bytesAtATime) - account.bytesLeft;
+    if (wantedMessages > 0) account.messagesLeft += messages.takeUpTo(this.#rates.messages, wantedMessages, nowMs);
+    if (wantedBytes > 0) account.bytesLeft += bytesBucket.takeUpTo(this.#rates.bytes, wantedBytes, nowMs);
+    const isWaiting = this.#rates.whenExceeded === "wait";
     const ofAddressMs = this.#latenessOfAddress(session, nowMs);
     if (account.messagesLeft > 0 && account.bytesLeft >= bytes) {
       if (ofAddressMs > 0 && !isWaiting) return 1;
@@ -239,20 +241,20 @@ export class MessageLimits {
     }
     if (!isWaiting) return 1;
     const hasMessage = account.messagesLeft > 0;
-    const messagesMs = hasMessage ? 0 : messages.borrow(this.#messages, 1, nowMs);
-    const bytesMs = bytesBucket.borrow(this.#bytes, Math.max(0, bytes - account.bytesLeft), nowMs);
+    const messagesMs = hasMessage ? 0 : messages.borrow(this.#rates.messages, 1, nowMs);
+    const bytesMs = bytesBucket.borrow(this.#rates.bytes, Math.max(0, bytes - account.bytesLeft), nowMs);
     if (hasMessage) account.messagesLeft--;
     account.bytesLeft = Math.max(0, account.bytesLeft - bytes);
     return Math.max(messagesMs, bytesMs, ofAddressMs);
   }
 
   #latenessOfAddress(session: object, nowMs: number): number {
-    if (this.#ofAddress === undefined) return 0;
+    if (this.#rates.ofAddress === undefined) return 0;
     const { owner, isLocal } = peerOf((session as Session<unknown>).remoteAddress);
     if (isLocal) return 0;
     const { messages } = this.#owners.use(owner);
-    if (this.#whenExceeded === "wait") return messages.borrow(this.#ofAddress, 1, nowMs);
-    return messages.take(this.#ofAddress, 1, nowMs) ? 0 : 1;
+    if (this.#rates.whenExceeded === "wait") return messages.borrow(this.#rates.ofAddress, 1, nowMs);
+    return messages.take(this.#rates.ofAddress, 1, nowMs) ? 0 : 1;
   }
 
   async #handleLater<Data>(
@@ -281,3 +283,32 @@ export class MessageLimits {
 
 /** As good as no limit. */
 const UNBOUNDED: Rate = { perSecond: Infinity, burst: Infinity };
+
+function resolveRates(options: MessageLimitsOptions): Rates {
+  checkKeys("message limits", options, NAMES);
+  const read = (name: keyof MessageLimitsOptions, value: number | undefined, otherwise: number): Rate => {
+    const perSecond = orDefault(value, otherwise);
+    requireInteger("create message limits", name, perSecond, 0, MOST);
+    return perSecond === 0 ? UNBOUNDED : { perSecond, burst: BURST_SECONDS * perSecond };
+  };
+  const messages = read("messagesPerSecond", options.messagesPerSecond, 200);
+  const bytes = read("bytesPerSecond", options.bytesPerSecond, 1_048_576);
+  const ofAddress = read("addressMessagesPerSecond", options.addressMessagesPerSecond, 0);
+  const whenExceeded = orDefault(options.whenExceeded, "wait");
+  if (!EXCEEDED.includes(whenExceeded)) {
+    throw new TypeError(
+      `Cannot create message limits as whenExceeded must be one of ${EXCEEDED.join(", ")}: current value is ${
+        describeValue(whenExceeded)
+      }`,
+    );
+  }
+  return {
+    messages,
+    bytes,
+    ofAddress: ofAddress === UNBOUNDED ? undefined : ofAddress,
+    whenExceeded,
+    messagesAtATime: Math.max(1, Math.floor(Math.min(MOST_AT_A_TIME, messages.burst / SHARE_AT_A_TIME))),
+    bytesAtATime: bytes === UNBOUNDED ? 0 : Math.floor(bytes.burst / SHARE_AT_A_TIME),
+    isQuick: ofAddress === UNBOUNDED,
+  };
+}

@@ -391,3 +391,38 @@ test("MessageLimits takes no more than a burst and what comes back, whatever the
   await check({ messagesPerSecond: 1_000, bytesPerSecond: 5_000 }, 7, 1_000, 5_000);
   await check({ messagesPerSecond: 100, addressMessagesPerSecond: 20 }, 1, 20, 1_048_576);
 });
+
+test("lists and rates change while they are used, and a wrong one changes nothing", () => {
+  const clock = new FakeClock();
+  const guarded = guard({
+    clock,
+    connections: { maxPerAddress: 2 },
+    messages: { messagesPerSecond: 5, whenExceeded: "drop" },
+  });
+  const session = { remoteAddress: from("192.0.2.1").remoteAddress } as unknown as Session;
+  let handled = 0;
+  const handle = guarded.protect<undefined>(() => void handled++);
+  const sendAll = () => {
+    handled = 0;
+    for (let count = 0; count < 100; count++) handle(session, new Uint8Array(1));
+    return handled;
+  };
+  const admit = () => guarded.admission.map((part) => part.admit(from("192.0.2.1") as never)).find((reason) => reason);
+  assertEquals([admit(), admit(), admit(), sendAll(), sendAll()], [
+    undefined,
+    undefined,
+    "too-many-from-address",
+    10,
+    0,
+  ]);
+  guarded.change({ connections: { maxPerAddress: 3 }, messages: { messagesPerSecond: 20, whenExceeded: "drop" } });
+  assertEquals([admit(), admit(), sendAll()], [undefined, "too-many-from-address", 40]);
+  assertThrows(() => guarded.change({ messages: { messagesPerSecond: -1 } }), RangeError, "messagesPerSecond");
+  assertThrows(() => guarded.change({ connections: { maxPerAddress: 0 } }), RangeError, "maxPerAddress");
+  assertThrows(() => guarded.change({ addresses: { deny: ["here"] } }), TypeError, "must be an address");
+  assertEquals([admit(), sendAll()], ["too-many-from-address", 0]);
+  guarded.change({ addresses: { deny: ["192.0.2.0/24"] } });
+  assertEquals(admit(), "address-denied");
+  guarded.change({ addresses: { allow: ["192.0.2.0/24"] } });
+  assertEquals([admit(), guarded.addresses.isAllowed("198.51.100.1")], ["too-many-from-address", false]);
+});
