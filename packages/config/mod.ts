@@ -1,5 +1,6 @@
 /**
- * The config files of laster40Net, read as they are.
+ * Settings from files: JSON with comments, checked, and followed as it changes; and the config files of laster40Net, read as they
+ * are.
  *
  * @example A service from the original's XML
  * ```ts
@@ -30,3 +31,18 @@ export {
 } from "./src/laster_config.ts";
 export { loadLasterConfig } from "./src/load_config.ts";
 export { startFromXml, type StartFromXmlOptions, type XmlServiceHandlers } from "./src/start_from_xml.ts";
+export { LeveledLogger } from "./src/settings/leveled_logger.ts";
+export {
+  loadSettings,
+  type LoadSettingsOptions,
+  type SettingsWatch,
+  watchSettings,
+  type WatchSettingsOptions,
+} from "./src/settings/load_settings.ts";
+export {
+  type LogLevel,
+  parseSettings,
+  type ParseSettingsOptions,
+  type Settings,
+} from "./src/settings/parse_settings.ts";
+export { SettingsError, type SettingsFault } from "./src/settings/settings_error.ts";

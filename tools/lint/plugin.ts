@@ -10,7 +10,12 @@ const MAX_LINES = 400;
 
 /** Where each runtime's global may be named; `default.ts` only asks which one is there. */
 const GLOBAL_FILES: ReadonlyMap<string, readonly string[]> = new Map([
-  ["Deno", ["src/transport/deno.ts", "src/transport/default.ts", "src/hosting/systemd.ts"]],
+  ["Deno", [
+    "src/transport/deno.ts",
+    "src/transport/default.ts",
+    "src/hosting/systemd.ts",
+    "packages/config/src/settings/load_settings.ts",
+  ]],
   ["Bun", ["src/transport/bun.ts", "src/transport/default.ts"]],
 ]);
 

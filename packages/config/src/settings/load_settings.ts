@@ -1,0 +1,204 @@
+// loadSettings() and watchSettings(): settings from a file, at once and as it changes. Runtime neutral, over `node:fs`.
+
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import process from "node:process";
+import { parseLasterConfig } from "../laster_config.ts";
+import { parseSettings, type Settings } from "./parse_settings.ts";
+import { SettingsError } from "./settings_error.ts";
+
+/** Far more than a file of settings has. */
+const LONGEST_FILE_BYTES = 1_048_576;
+/** How often files are looked at, unless the options say. */
+const LOOK_MS = 300;
+
+/** Options of {@linkcode loadSettings}. */
+export interface LoadSettingsOptions {
+  /**
+   * Variables over what the file says.
+   *
+   * @default {those of the process, as far as it may see them}
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** Options of {@linkcode watchSettings}. */
+export interface WatchSettingsOptions extends LoadSettingsOptions {
+  /** Takes settings, at first and whenever a file has changed. What it throws, or rejects with, is given to `onFault`. */
+  readonly apply: (settings: Settings) => unknown;
+  /** Hears what is wrong with a change, once; the settings before stay. */
+  readonly onFault: (error: Error) => void;
+  /**
+   * Milliseconds between two looks at the files.
+   *
+   * @default {300}
+   */
+  readonly lookMs?: number | undefined;
+}
+
+/** Settings that are watched. */
+export interface SettingsWatch extends AsyncDisposable {
+  /** Those that were applied last. */
+  readonly settings: Settings;
+  /** Looks at the files no more. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Reads settings from a file of JSON, JSON with comments, or laster40Net's XML (its first character is `<`). Paths of certificates
+ * are from the folder of the file.
+ *
+ * @param path The file, at most 1 MiB.
+ * @param options Variables over it.
+ * @returns The settings.
+ * @throws {SettingsError} with all that is wrong; its `cause` is the error behind it, if there is one.
+ *
+ * @example A server from a file
+ * ```ts
+ * import { loadSettings } from "@laster/config";
+ * import { TcpService } from "@laster/net";
+ * import { mkdtemp, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ *
+ * const path = `${await mkdtemp(`${tmpdir()}/laster-`)}/settings.jsonc`;
+ * await writeFile(path, '{ "listeners": [{ "hostname": "127.0.0.1", "port": 0 }] } // all else is as usual');
+ * const { service: options } = loadSettings(path);
+ * await using service = new TcpService({ ...options, onMessage: (session, payload) => session.send(payload) });
+ * await service.start();
+ * ```
+ */
+export function loadSettings(path: string, options: LoadSettingsOptions = {}): Settings {
+  const file = resolve(path);
+  const text = read(file);
+  if (/^\uFEFF?\s*</.test(text)) return fromXml(text, file);
+  const folder = dirname(file);
+  const settings = parseSettings(text, {
+    file,
+    environment: options.environment ?? ownEnvironment(),
+    readPem: (pem) => readFileSync(resolve(folder, pem), "utf8"),
+  });
+  return { ...settings, files: settings.files.map((name) => resolve(folder, name)) };
+}
+
+/**
+ * Reads settings and applies them, then again whenever the file, or that of a certificate, changes. A change that cannot be read or
+ * applied is told once, and changes nothing.
+ *
+ * @param path The file.
+ * @param options What to do with them.
+ * @returns The watch.
+ * @throws {SettingsError} if the file is wrong at the start; and what `apply` throws then.
+ *
+ * @example Follow a file
+ * ```ts
+ * import { watchSettings } from "@laster/config";
+ * import { TcpService } from "@laster/net";
+ * import { mkdtemp, writeFile } from "node:fs/promises";
+ * import { tmpdir } from "node:os";
+ *
+ * const path = `${await mkdtemp(`${tmpdir()}/laster-`)}/settings.jsonc`;
+ * await writeFile(path, '{ "listeners": [{ "hostname": "127.0.0.1", "port": 0 }] }');
+ * await using service = new TcpService({ onMessage: (session, payload) => session.send(payload) });
+ * await service.start();
+ * await using watch = await watchSettings(path, {
+ *   apply: (settings) => service.reconfigure(settings.service),
+ *   onFault: (error) => console.warn(error.message),
+ * });
+ * ```
+ */
+export async function watchSettings(path: string, options: WatchSettingsOptions): Promise<SettingsWatch> {
+  const settings = loadSettings(path, options);
+  const marks = marksOf(settings.files);
+  await options.apply(settings);
+  return new Watch(path, options, settings, marks);
+}
+
+class Watch implements SettingsWatch {
+  readonly #path: string;
+  readonly #options: WatchSettingsOptions;
+  readonly #timer: ReturnType<typeof setInterval>;
+  settings: Settings;
+  #marks: string;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(path: string, options: WatchSettingsOptions, settings: Settings, marks: string) {
+    this.#path = path;
+    this.#options = options;
+    this.settings = settings;
+    this.#marks = marks;
+    let isLooking = false;
+    this.#timer = setInterval(() => {
+      if (isLooking) return;
+      isLooking = true;
+      this.#work = this.#look().finally(() => isLooking = false);
+    }, options.lookMs ?? LOOK_MS);
+    this.#timer.unref?.();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#work;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #look(): Promise<void> {
+    const marks = marksOf(this.settings.files);
+    if (marks === this.#marks) return;
+    this.#marks = marks;
+    try {
+      const settings = loadSettings(this.#path, this.#options);
+      await this.#options.apply(settings);
+      this.settings = settings;
+      this.#marks = marksOf(settings.files); // There may be others now.
+    } catch (error) {
+      this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+}
+
+/** What shows that a file has changed. */
+function marksOf(files: readonly string[]): string {
+  return files.map((file) => {
+    try {
+      const { mtimeMs, size, ino } = statSync(file);
+      return `${mtimeMs} ${size} ${ino}`;
+    } catch {
+      return "gone";
+    }
+  }).join();
+}
+
+function read(file: string): string {
+  try {
+    const bytes = readFileSync(file);
+    if (bytes.length > LONGEST_FILE_BYTES) throw new RangeError(`it has ${bytes.length} bytes`);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    const rule = `must be a file of UTF-8, at most ${LONGEST_FILE_BYTES} bytes, that can be read`;
+    const value = cause instanceof Error ? cause.message : String(cause);
+    throw new SettingsError([{ path: "", rule, value, source: file }], cause);
+  }
+}
+
+function fromXml(text: string, file: string): Settings {
+  try {
+    const { options: { codec: _codec, dials: _dials, flushIntervalMs: _flush, logger: _logger, ...service } } =
+      parseLasterConfig(text);
+    return { service, guard: undefined, logLevel: "warning", http: undefined, files: [file] };
+  } catch (cause) {
+    const { field = "", value = "", message } = cause as { field?: string; value?: string; message: string };
+    throw new SettingsError([{ path: field, rule: message, value, source: file }], cause);
+  }
+}
+
+/** What the process may see of its environment: on Deno without the right to, nothing. */
+function ownEnvironment(): Readonly<Record<string, string | undefined>> {
+  const { Deno: deno } = globalThis as unknown as {
+    Deno?: { readonly permissions: { querySync(wish: { readonly name: "env" }): { readonly state: string } } };
+  };
+  if (deno !== undefined && deno.permissions.querySync({ name: "env" }).state !== "granted") return {};
+  return { ...process.env };
+}

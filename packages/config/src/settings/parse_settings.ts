@@ -1,0 +1,153 @@
+// parseSettings(): a settings file's text as options. Reads no file. Runtime neutral.
+
+import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
+import { type BaseIssue, safeParse } from "valibot";
+import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
+import type { GuardOptions } from "@laster/net/guard";
+import { formatPath, type Json, overlayEnvironment } from "./environment.ts";
+import { type SettingsFile, settingsSchema } from "./schema.ts";
+import { SettingsError, type SettingsFault } from "./settings_error.ts";
+
+/** How much of a value a fault shows. */
+const SHOWN_LENGTH = 80;
+
+/** What is logged. */
+export type LogLevel = "debug" | "info" | "warning" | "error" | "off";
+
+/** Settings that were read. */
+export interface Settings {
+  /** For the options of a `TcpService`, and for its `reconfigure()`. Listeners with TLS have their certificates in them. */
+  readonly service: ReconfigureOptions;
+  /** For `guard()`, and for the `change()` of a guard; undefined if the file does not say. */
+  readonly guard: Pick<GuardOptions, "addresses" | "connections" | "messages"> | undefined;
+  /** What is logged. */
+  readonly logLevel: LogLevel;
+  /** Where health and metrics are served; undefined for nowhere. */
+  readonly http: { readonly hostname: string; readonly port: number } | undefined;
+  /** The files that they come from: the settings' own, and those of certificates. */
+  readonly files: readonly string[];
+}
+
+/** Options of {@linkcode parseSettings}. */
+export interface ParseSettingsOptions {
+  /** What the file is called, for the messages of errors. */
+  readonly file: string;
+  /**
+   * Variables over what the file says: `LASTER_LIMITS__IDLE_TIMEOUT_MS`, `LASTER_LISTENERS__0__PORT`.
+   *
+   * @default {none}
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /**
+   * Reads the file of a certificate or a key.
+   *
+   * @default {refuses: there are none}
+   */
+  readonly readPem?: ((path: string) => string) | undefined;
+}
+
+/**
+ * Reads a text of JSON with comments and trailing commas.
+ *
+ * @param text The text.
+ * @param options Its name, and what stands over it.
+ * @returns The settings.
+ * @throws {SettingsError} with all that is wrong.
+ *
+ * @example A text
+ * ```ts
+ * import { parseSettings } from "@laster/config";
+ * import { TcpService } from "@laster/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { service } = parseSettings('{ "listeners": [{ "port": 0 }], "limits": { "idleTimeoutMs": "30s" } }', {
+ *   file: "settings.jsonc",
+ *   environment: { LASTER_MAX_CONNECTIONS: "500" },
+ * });
+ * assertEquals([service.idleTimeoutMs, service.maxConnections], [30_000, 500]);
+ * new TcpService({ ...service, onMessage: (session, payload) => session.send(payload) });
+ * ```
+ */
+export function parseSettings(text: string, options: ParseSettingsOptions): Settings {
+  const { file, environment = {} } = options;
+  const tree = parseTree(text, file);
+  const sources = overlayEnvironment(tree, environment);
+  const result = safeParse(settingsSchema, tree);
+  if (result.success) return toSettings(result.output, options);
+  throw new SettingsError(result.issues.map((issue) => faultOf(issue, file, sources)));
+}
+
+function parseTree(text: string, file: string): { [name: string]: Json } {
+  const errors: ParseError[] = [];
+  const tree = parse(text.replace(/^\uFEFF/, ""), errors, { allowTrailingComma: true }) as Json | undefined;
+  const [first] = errors;
+  if (first !== undefined) {
+    const before = text.slice(0, first.offset).split("\n");
+    const place = `line ${before.length}, column ${before[before.length - 1].length + 1}`;
+    const value = `${printParseErrorCode(first.error)} at ${place}`;
+    throw new SettingsError([{ path: "", rule: "must be JSON, with comments if need be", value, source: file }]);
+  }
+  if (typeof tree === "object" && tree !== null && !Array.isArray(tree)) return tree;
+  throw new SettingsError([{ path: "", rule: "must be an object", value: show(tree), source: file }]);
+}
+
+/** What is wrong, where, and in which source that stands. */
+function faultOf(issue: BaseIssue<unknown>, file: string, sources: ReadonlyMap<string, string>): SettingsFault {
+  const parts = (issue.path ?? []).map(({ key }) => key as string | number);
+  const path = formatPath(parts);
+  const isUnknown = issue.type === "strict_object" && issue.expected === "never";
+  const isMissing = issue.input === undefined;
+  const rule = isUnknown ? "is no setting" : isMissing ? "must be there" : issue.message;
+  const variable = sources.get(path) ??
+    [...sources].find(([other]) => other.startsWith(`${path}.`) || other.startsWith(`${path}[`))?.[1];
+  const value = isUnknown ? issue.path?.at(-1)?.value : issue.input;
+  return { path, rule, value: isMissing ? "absent" : show(value), source: variable ?? file };
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
+}
+
+function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings {
+  const { listeners, maxConnections, maxDials, limits, guard, log, http } = file;
+  const files = new Set([options.file]);
+  const faults: SettingsFault[] = [];
+  const readPem = (path: string, field: string) => {
+    files.add(path);
+    try {
+      if (options.readPem === undefined) throw new Error("no files are read here");
+      return options.readPem(path);
+    } catch (error) {
+      const rule = `must be a file that can be read (${error instanceof Error ? error.message : error})`;
+      faults.push({ path: field, rule, value: JSON.stringify(path), source: options.file });
+      return "";
+    }
+  };
+  const service = without({
+    ...limits,
+    maxConnections,
+    maxDials,
+    listeners: listeners?.map(({ tls, ...listener }, index): ListenerOptions => {
+      if (tls === undefined) return without(listener);
+      const { certFile, keyFile, caFile, ...rest } = tls;
+      const at = `listeners[${index}].tls`;
+      const identity = { cert: readPem(certFile, `${at}.certFile`), key: readPem(keyFile, `${at}.keyFile`) };
+      const ca = caFile === undefined ? undefined : readPem(caFile, `${at}.caFile`);
+      return without({ ...listener, tls: without({ ...rest, ...identity, ca }) });
+    }),
+  });
+  if (faults.length > 0) throw new SettingsError(faults);
+  return {
+    service,
+    guard,
+    logLevel: log?.level ?? "warning",
+    http: http && { hostname: http.hostname ?? "127.0.0.1", port: http.port },
+    files: [...files],
+  };
+}
+
+/** Leaves out what is undefined. */
+function without<Value extends object>(value: Value): Value {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Value;
+}

@@ -1,0 +1,187 @@
+// Settings from texts and files: what is read, everything that is wrong at once, variables over it, and the JSON Schema.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import fc from "fast-check";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { LeveledLogger, loadSettings, type LogLevel, parseSettings, SettingsError } from "@laster/config";
+import { TcpService } from "@laster/net";
+import { guard } from "@laster/net/guard";
+import { check } from "../../../tests/property.ts";
+import { dataFile } from "./config_text.ts";
+import { makeSchema, SCHEMA_FILE } from "./settings_schema.ts";
+
+const file = "settings.jsonc";
+const read = (text: string, environment: Record<string, string> = {}) => parseSettings(text, { file, environment });
+const refuse = (text: string, environment: Record<string, string> = {}) =>
+  assertThrows(() => read(text, environment), SettingsError);
+
+test("parseSettings() reads JSON with comments, durations and sizes", () => {
+  const settings = read(`\uFEFF{
+    // Players.
+    "listeners": [
+      { "name": "players", "port": 11110, "idleTimeoutMs": "1.5m", "proxyProtocol": { "trusted": ["10.0.0.0/8"], "timeoutMs": "2s" } },
+      { "hostname": "127.0.0.1", "port": 0, "maxQueuedBytes": "64 MiB", },
+    ],
+    "maxConnections": 500,
+    "limits": { "idleTimeoutMs": "30s", "closeTimeoutMs": 250, "lowWaterMarkBytes": "10KB", "whenFull": "drop-oldest" },
+    "guard": { "connections": { "cooldownMs": "2s" }, "messages": { "bytesPerSecond": "1MiB" } },
+    "log": { "level": "info" },
+    "http": { "port": 9110 },
+  }`);
+  assertEquals(settings, {
+    service: {
+      idleTimeoutMs: 30_000,
+      closeTimeoutMs: 250,
+      lowWaterMarkBytes: 10_000,
+      whenFull: "drop-oldest",
+      maxConnections: 500,
+      listeners: [
+        {
+          name: "players",
+          port: 11_110,
+          idleTimeoutMs: 90_000,
+          proxyProtocol: { trusted: ["10.0.0.0/8"], timeoutMs: 2_000 },
+        },
+        { hostname: "127.0.0.1", port: 0, maxQueuedBytes: 67_108_864 },
+      ],
+    },
+    guard: { connections: { cooldownMs: 2_000 }, messages: { bytesPerSecond: 1_048_576 } },
+    logLevel: "info",
+    http: { hostname: "127.0.0.1", port: 9_110 },
+    files: [file],
+  });
+  new TcpService(settings.service);
+  guard(settings.guard);
+  assertEquals(read("{}"), { service: {}, guard: undefined, logLevel: "warning", http: undefined, files: [file] });
+});
+
+test("parseSettings() says all that is wrong, with path, rule, value and source", () => {
+  const { faults, message } = refuse(
+    `{
+      "listeners": [{ "port": 70000, "tls": { "certFile": "a.pem" } }, { "prot": 5 }],
+      "maxConnections": -1,
+      "limits": { "idleTimeoutMs": "soon", "maxQueuedBytes": "5 bytes", "whenFull": "never" },
+      "gaurd": {}
+    }`,
+    { LASTER_LOG__LEVEL: "loud" },
+  );
+  const seen = faults.map(({ path, value, source }) => [path, value, source]);
+  for (
+    const fault of [
+      ["listeners[0].port", "70000", file],
+      ["listeners[0].tls.keyFile", "absent", file],
+      ["listeners[1].prot", "5", file],
+      ["maxConnections", "-1", file],
+      ["limits.idleTimeoutMs", '"soon"', file],
+      ["limits.maxQueuedBytes", '"5 bytes"', file],
+      ["limits.whenFull", '"never"', file],
+      ["log.level", '"loud"', "LASTER_LOG__LEVEL"],
+      ["gaurd", "{}", file],
+    ]
+  ) assert(seen.some((one) => one.join() === fault.join()), `${fault}: ${message}`);
+  assertEquals(faults.length, 9);
+  assertStringIncludes(message, "settings.jsonc: limits.idleTimeoutMs must be a duration such as 30s, or milliseconds");
+  assertStringIncludes(message, "settings.jsonc: gaurd is no setting");
+  for (const text of ["", "[]", "5", "{", '{"log": }', '{ "a" "b" }']) {
+    assertEquals(refuse(text).faults[0].path, "", text);
+  }
+  assertStringIncludes(refuse('{\n  "log": ,\n}').message, "line 2, column 10");
+});
+
+test("variables stand over the file", () => {
+  const { service, logLevel, http } = read('{ "listeners": [{ "port": 1 }], "limits": { "idleTimeoutMs": 5 } }', {
+    LASTER_LISTENERS__0__PORT: "2",
+    LASTER_LISTENERS__1__PORT: "3",
+    LASTER_LISTENERS__1__NAME: "more",
+    LASTER_LIMITS__IDLE_TIMEOUT_MS: "30s",
+    LASTER_MAX_CONNECTIONS: "7",
+    LASTER_LOG__LEVEL: "debug",
+    LASTER_HTTP: '{ "port": 9 }',
+    LASTER_SEED: "5",
+    PATH: "/bin",
+  });
+  assertEquals(service, {
+    idleTimeoutMs: 30_000,
+    maxConnections: 7,
+    listeners: [{ port: 2 }, { port: 3, name: "more" }],
+  });
+  assertEquals([logLevel, http?.port], ["debug", 9]);
+  assertEquals(refuse("{}", { LASTER_LIMITS__NOTHING: "1" }).faults[0].source, "LASTER_LIMITS__NOTHING");
+  assertEquals(refuse("{}", { LASTER_LIMITS____PROTO____X: "1" }).faults.length > 0, true);
+  assertEquals(({} as Record<string, unknown>).x, undefined);
+});
+
+test("any text and any variables give settings or a SettingsError", () => {
+  const json = fc.json({ maxDepth: 4 });
+  const name = fc.constantFrom(
+    "LASTER_LIMITS",
+    "LASTER_LISTENERS__0__TLS",
+    "LASTER_GUARD__ADDRESSES__DENY__3",
+    "LASTER_HTTP__",
+  );
+  check(
+    fc.property(fc.oneof(json, fc.string()), name, fc.oneof(json, fc.string()), (text, variable, value) => {
+      try {
+        read(text, { [variable]: value });
+      } catch (error) {
+        if (!(error instanceof SettingsError)) throw error;
+      }
+    }),
+    500,
+  );
+});
+
+test("loadSettings() reads files of certificates, says which cannot be read, and takes the original's XML", () => {
+  const folder = mkdtempSync(join(tmpdir(), "laster-"));
+  try {
+    const path = join(folder, file);
+    const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+    write(file, '{ "listeners": [{ "port": 1, "tls": { "certFile": "c.pem", "keyFile": "k.pem" } }] }');
+    const error = assertThrows(() => loadSettings(path, { environment: {} }), SettingsError);
+    assertEquals(error.faults.map(({ path }) => path), ["listeners[0].tls.certFile", "listeners[0].tls.keyFile"]);
+    write("c.pem", "CERT");
+    write("k.pem", "KEY");
+    const { service, files } = loadSettings(path, { environment: {} });
+    assertEquals(service.listeners?.[0].tls, { cert: "CERT", key: "KEY" });
+    assertEquals(files, [path, join(folder, "c.pem"), join(folder, "k.pem")]);
+    assertThrows(() => loadSettings(join(folder, "none.jsonc")), SettingsError, "can be read");
+    write("broken", "\xff");
+    const { service: original } = loadSettings(dataFile("SimpleEchoServer.xml").pathname);
+    assert((original.listeners?.length ?? 0) > 0);
+    new TcpService(original);
+    assertThrows(() => loadSettings(dataFile("chat_transcripts.jsonl").pathname), SettingsError);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("settings.schema.json is that of the schema", () => {
+  assertEquals(readFileSync(SCHEMA_FILE, "utf8"), makeSchema(), "run packages/config/tests/settings_schema.ts --write");
+  const schema = JSON.parse(makeSchema()) as { properties: Record<string, { description?: string }> };
+  assert(
+    Object.values(schema.properties).every(({ description }) => description !== undefined),
+    "editors show what is what",
+  );
+});
+
+test("LeveledLogger hands on what is at its level, and the level changes", () => {
+  const seen: string[] = [];
+  const say = (level: string) => (message: string) => void seen.push(`${level} ${message}`);
+  const logger = new LeveledLogger({ debug: say("d"), info: say("i"), warn: say("w"), error: say("e") });
+  const sayAll = (level: LogLevel) => {
+    logger.level = level;
+    seen.length = 0;
+    for (const name of ["debug", "info", "warn", "error"] as const) logger[name]("x");
+    return seen.join();
+  };
+  assertEquals((["debug", "info", "warning", "error", "off"] as const).map(sayAll), [
+    "d x,i x,w x,e x",
+    "i x,w x,e x",
+    "w x,e x",
+    "e x",
+    "",
+  ]);
+});

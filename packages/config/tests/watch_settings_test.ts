@@ -1,0 +1,153 @@
+// One at a time: it counts milliseconds.
+//
+// A settings file that changes while a server is under load: each change takes effect within a second, no session drops, and a
+// broken file changes nothing.
+
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { LeveledLogger, type Settings, watchSettings } from "@laster/config";
+import { connect, type Session, silentLogger, TcpService } from "@laster/net";
+import { guard } from "@laster/net/guard";
+import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
+import { Authority, skipWithoutOpenssl } from "../../../tests/tls/certificates.ts";
+import { bytes, text, until, within } from "../../../tests/support.ts";
+
+const hostname = "127.0.0.1";
+const logger = silentLogger();
+
+test(
+  "a limit, a rate, a log level, a listener and a certificate change under load",
+  { skip: skipWithoutOpenssl },
+  async () => {
+    using folder = new TemporaryFolder();
+    const authority = new Authority(folder);
+    const identities = [authority.sign({ name: "one" }), authority.sign({ name: "two" })];
+    const path = folder.file("settings.jsonc");
+    const put = (name: string, content: string) => {
+      writeFileSync(folder.file(`${name}.new`), content); // As editors do: there is never half a file.
+      renameSync(folder.file(`${name}.new`), folder.file(name));
+    };
+    const putIdentity = ({ cert, key }: typeof identities[0]) => {
+      put("cert.pem", cert);
+      put("key.pem", key);
+    };
+    const plain = { name: "plain", hostname, port: 0 };
+    const secure = { name: "tls", hostname, port: 0, tls: { certFile: "cert.pem", keyFile: "key.pem" } };
+    const putSettings = (settings: object) => put("settings.jsonc", `// Settings.\n${JSON.stringify(settings)}`);
+    putIdentity(identities[0]);
+    putSettings({ listeners: [plain, secure], maxConnections: 100 });
+
+    const levels = new LeveledLogger(logger);
+    const guarded = guard({ messages: { messagesPerSecond: 1_000_000 } });
+    await using service = new TcpService({
+      logger: levels,
+      admission: guarded.admission,
+      onMessage: guarded.protect<undefined>((session, payload) => void session.send(payload)),
+    });
+    await service.start();
+    const faults: string[] = [];
+    const apply = async (settings: Settings) => {
+      await service.reconfigure(settings.service);
+      guarded.change(settings.guard ?? {});
+      levels.level = settings.logLevel;
+    };
+    await using watch = await watchSettings(path, {
+      apply,
+      onFault: ({ message }) => void faults.push(message),
+      environment: {},
+    });
+    const portOf = (index: number) => {
+      const address = service.stats().listeners[index];
+      return address?.kind === "tcp" ? address.port : 0;
+    };
+    let isOver = false;
+    let answers = 0;
+    const talk = async (session: Session) => {
+      for (let count = 0; !isOver; count++) {
+        session.send(bytes(`${count}`));
+        assertEquals(text(await within(session.receive(), "an answer") ?? bytes("closed")), `${count}`);
+        answers++;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    const dial = (port: number, tls?: object) => connect({ port, logger, ...(tls === undefined ? {} : { tls }) });
+    const ca = { ca: authority.cert };
+    const sessions = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => index % 2 ? dial(portOf(0)) : dial(portOf(1), ca)),
+    );
+    const talks = sessions.map(talk);
+    const change = async (put: () => void, hasChanged: () => boolean | Promise<boolean>) => {
+      const startMs = performance.now();
+      put();
+      while (!await hasChanged()) {
+        if (performance.now() - startMs > 10_000) throw new Error(`it has not changed: ${faults}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return performance.now() - startMs;
+    };
+
+    const times = [
+      await change(() => putSettings({ listeners: [plain, secure], maxConnections: 20 }), async () => {
+        const before = service.stats().refusedConnections;
+        const session = await dial(portOf(0));
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        void session.close();
+        return service.stats().refusedConnections > before;
+      }),
+      await change(
+        () => putSettings({ listeners: [plain, secure], maxConnections: 100, log: { level: "debug" } }),
+        () => levels.level === "debug",
+      ),
+      await change(() => {
+        putSettings({
+          listeners: [plain, secure, { ...plain, name: "third" }],
+          guard: { messages: { messagesPerSecond: 5_000 } },
+        });
+      }, () => service.stats().listeners.length === 3),
+      await change(() => putIdentity(identities[1]), async () => {
+        const session = await dial(portOf(1), ca).catch(() => undefined);
+        const subject = session?.tls?.peerCertificate?.subject;
+        void session?.close();
+        return subject === "CN=two";
+      }),
+      await change(() => putSettings({ listeners: [plain, secure] }), () => service.stats().listeners.length === 2),
+    ];
+    for (const [index, ms] of times.entries()) assert(ms < 1_000 + 500, `change ${index} took ${ms.toFixed(0)} ms`);
+
+    // Broken in every way, one after the other: said once each, and nothing changes.
+    const listeners = JSON.stringify(service.stats().listeners);
+    const seen = faults.length;
+    for (const [count, broken] of ["{", '{ "maxConnections": 0 }', '{ "listeners": [{ "port": "x" }] }'].entries()) {
+      put("settings.jsonc", broken);
+      await until(() => faults.length === seen + count + 1, "it is said");
+      await new Promise((resolve) => setTimeout(resolve, 700));
+      assertEquals(faults.length, seen + count + 1, "and said once");
+    }
+    assertEquals(JSON.stringify(service.stats().listeners), listeners);
+    isOver = true;
+    await within(Promise.all(talks), "the last answers");
+    assert(answers > 500, `${answers}`);
+    assertEquals(sessions.map(({ state }) => state).filter((state) => state !== "open"), [], "no session dropped");
+    for (const session of sessions) void session.close();
+    await watch.stop();
+  },
+);
+
+test("watchSettings() throws what is wrong at the start", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "laster-"));
+  const path = join(folder, "settings.json");
+  try {
+    writeFileSync(path, '{ "maxConnections": "many" }');
+    const options = { apply: () => {}, onFault: () => {}, environment: {} };
+    await assertRejects(() => watchSettings(path, options), Error, "maxConnections must be a whole number");
+    writeFileSync(path, "{}");
+    const apply = () => Promise.reject(new Error("not now"));
+    await assertRejects(() => watchSettings(path, { ...options, apply }), Error, "not now");
+    assertEquals(readFileSync(path, "utf8"), "{}");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
