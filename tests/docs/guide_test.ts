@@ -17,6 +17,7 @@ const PAGES = [
   "lifecycle",
   "limits",
   "messages",
+  "operating",
   "rooms-and-broadcast",
   "security",
   "settings",

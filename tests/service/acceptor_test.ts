@@ -52,7 +52,7 @@ function setUp({ lastWord, open, ...options }: Partial<AcceptorOptions & Accepti
   const acceptor = new Acceptor({
     clock,
     faults: new FaultLog(clock, { ...silentLogger(), warn: log, error: log }),
-    maxConnections: 3,
+    bounds: { maxConnections: 3 },
     maxOpenFiles: undefined,
     admission: [],
     countSessions: () => counts.sessions,
@@ -63,6 +63,7 @@ function setUp({ lastWord, open, ...options }: Partial<AcceptorOptions & Accepti
   const listener = acceptor.forListener({
     place: { address: { kind: "unix", path: "here" } },
     admission: [],
+    proxyProtocol: undefined,
     lastWord,
     open: open ?? (() => {
       counts.sessions++;
@@ -81,7 +82,7 @@ test("Acceptor refuses with the reason: too many, too few files, not running", (
   const crowded = setUp();
   for (let count = 0; count < 5; count++) crowded.accept();
   assertEquals([crowded.counts.opened, crowded.refused], [3, ["max-connections", "max-connections"]]);
-  const poor = setUp({ maxConnections: 1_000, maxOpenFiles: 66 });
+  const poor = setUp({ bounds: { maxConnections: 1_000 }, maxOpenFiles: 66 });
   for (let count = 0; count < 4; count++) poor.accept();
   assertEquals([poor.counts.opened, poor.refused], [2, ["open-files", "open-files"]]);
   const stopped = setUp({ isAccepting: () => false });
@@ -91,7 +92,7 @@ test("Acceptor refuses with the reason: too many, too few files, not running", (
 });
 
 test("Acceptor lets new ones in as soon as others have gone", () => {
-  const { accept, counts } = setUp({ maxConnections: 1_000, maxOpenFiles: 66 });
+  const { accept, counts } = setUp({ bounds: { maxConnections: 1_000 }, maxOpenFiles: 66 });
   for (let count = 0; count < 4; count++) accept();
   counts.sessions--;
   for (let count = 0; count < 4; count++) accept();
@@ -117,6 +118,7 @@ test("Acceptor asks each admission in order, with who comes where, until one ref
   const listener = acceptor.forListener({
     place: { address: { kind: "unix", path: "there" } },
     admission: [part("second", () => isOpen ? undefined : "closed today"), { admit: () => {} }],
+    proxyProtocol: undefined,
     lastWord: undefined,
     open: (_connection, onOver) => void overs.push(onOver),
   });
@@ -190,20 +192,20 @@ test("Refusals counts sixty-four reasons by themselves, and the others together"
 });
 
 test("Acceptor.warnOfFewFiles() says so if the process may open too few files for maxConnections, and only then", () => {
-  const few = setUp({ maxConnections: 10_000, maxOpenFiles: 1_024 });
+  const few = setUp({ bounds: { maxConnections: 10_000 }, maxOpenFiles: 1_024 });
   few.acceptor.warnOfFewFiles();
   assertEquals(few.lines.map(([, properties]) => properties), [
-    { sessions: 960, maxConnections: 10_000, maxOpenFiles: 1_024 },
+    { sessions: 960, bounds: { maxConnections: 10_000 }, maxOpenFiles: 1_024 },
   ]);
   for (const maxOpenFiles of [undefined, 20_000]) {
-    const enough = setUp({ maxConnections: 10_000, maxOpenFiles });
+    const enough = setUp({ bounds: { maxConnections: 10_000 }, maxOpenFiles });
     enough.acceptor.warnOfFewFiles();
     assertEquals(enough.lines, []);
   }
 });
 
 test("Acceptor learns how many files there are from an accept that failed for want of them, for a minute", async () => {
-  const { clock, acceptor, listener, accept, counts, refused } = setUp({ maxConnections: 1_000 });
+  const { clock, acceptor, listener, accept, counts, refused } = setUp({ bounds: { maxConnections: 1_000 } });
   for (let count = 0; count < 100; count++) accept();
   listener.onAcceptError(new ListenError("too-many-files", "127.0.0.1:1"));
   counts.sessions = 67;
@@ -216,7 +218,7 @@ test("Acceptor learns how many files there are from an accept that failed for wa
 });
 
 test("Acceptor learns nothing from accepts that failed for another reason", () => {
-  const { acceptor, listener, accept, counts } = setUp({ maxConnections: 1_000 });
+  const { acceptor, listener, accept, counts } = setUp({ bounds: { maxConnections: 1_000 } });
   for (let count = 0; count < 100; count++) accept();
   listener.onAcceptError(new ListenError("unknown", "127.0.0.1:1"));
   accept();
@@ -235,7 +237,7 @@ test("Acceptor reports accepts that fail once a second, as text: never an error 
 });
 
 test("Refusals have the last word read, and abort who does not end within a second", async () => {
-  const { clock, accept } = setUp({ lastWord: LAST_WORD, maxConnections: 1 });
+  const { clock, accept } = setUp({ lastWord: LAST_WORD, bounds: { maxConnections: 1 } });
   accept();
   const [polite, silent] = [accept(), accept()];
   assertEquals([polite.received, polite.calls], [[...LAST_WORD], ["discard", "shutdown"]]);
@@ -250,7 +252,7 @@ test("Refusals have the last word read, and abort who does not end within a seco
 test("Refusals shut down only once a slow peer has taken the last word", () => {
   const slow = new Refused();
   slow.isTaking = false;
-  const { listener } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
+  const { listener } = setUp({ lastWord: LAST_WORD, bounds: { maxConnections: 0 } });
   listener.onConnection(slow);
   assertEquals(slow.calls, ["discard"]);
   slow.release();
@@ -259,7 +261,7 @@ test("Refusals shut down only once a slow peer has taken the last word", () => {
 });
 
 test("Refusals tell 256 at a time, close the others at once, and tell again once some have gone", async () => {
-  const { clock, accept, acceptor, refused } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
+  const { clock, accept, acceptor, refused } = setUp({ lastWord: LAST_WORD, bounds: { maxConnections: 0 } });
   const connections = Array.from({ length: 1_000 }, accept);
   const isTold = ({ received }: Refused) => received.length > 0;
   assertEquals([connections.filter(isTold).length, clock.timerCount], [256, 256]);
@@ -270,7 +272,7 @@ test("Refusals tell 256 at a time, close the others at once, and tell again once
 });
 
 test("Refusals.stop() ends all that are still being told, and leaves no timer", () => {
-  const { clock, accept, acceptor } = setUp({ lastWord: LAST_WORD, maxConnections: 0 });
+  const { clock, accept, acceptor } = setUp({ lastWord: LAST_WORD, bounds: { maxConnections: 0 } });
   const connections = Array.from({ length: 10 }, accept);
   acceptor.refusals.stop();
   assertEquals([connections.every(({ calls }) => calls.at(-1) === "abort"), clock.timerCount], [true, 0]);

@@ -1,0 +1,159 @@
+// What Prometheus is told: the figures of `stats()`, by names and units as its conventions have them; and what the dashboard and the
+// alerts of docs/ ask for.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals } from "@std/assert";
+import { Metrics } from "@laster/metrics";
+import { serve, type Session, silentLogger } from "@laster/net";
+import { routes, serveHttp } from "@laster/net/http";
+import { connect } from "@laster/net";
+import { bytes, until } from "../../../tests/support.ts";
+
+const hostname = "127.0.0.1";
+const logger = silentLogger();
+const skipPromtool = spawnSync("promtool", ["--version"]).status === 0 ? false : "promtool is not on this machine";
+const docs = (name: string) => fileURLToPath(new URL(`../../../docs/${name}`, import.meta.url));
+
+/** A server that echoes, with its metrics. */
+async function start(options: ConstructorParameters<typeof Metrics>[0] = {}) {
+  const metrics = new Metrics(options);
+  const service = await serve({
+    hostname,
+    port: 0,
+    logger,
+    observers: [metrics],
+    maxConnections: 3,
+    onMessage: async (session: Session, payload: Uint8Array) => {
+      if (payload.length === 3) throw new Error("a fault");
+      if (payload.length === 4) await new Promise((resolve) => setTimeout(resolve, 30));
+      session.send(payload);
+    },
+  });
+  metrics.watch(service);
+  const page = async () => await (await metrics.handler(new Request("http://localhost/metrics"))).text();
+  return { metrics, service, page };
+}
+
+/** The value of a series; undefined if it is not there. */
+const valueOf = (page: string, series: string): number | undefined => {
+  const line = page.split("\n").find((one) => one.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+};
+
+test("a scrape says what stats() says", async () => {
+  const { metrics, service, page } = await start();
+  const sessions = await Promise.all([1, 2, 3].map(() => connect({ port: service.port, logger })));
+  const [first, second] = sessions;
+  first.send(bytes("hello"));
+  await first.receive();
+  await using refused = await connect({ port: service.port, logger });
+  await refused.closed;
+  second.send(bytes("bad"));
+  await second.closed;
+  await until(() => service.sessionCount === 2, "its session is over");
+  service.group("room").join([...service.sessions()][0]);
+  const text = await page();
+  const stats = service.stats();
+  const one = '{service="default"}';
+  assertEquals(valueOf(text, `laster_sessions${one}`), 2);
+  assertEquals(valueOf(text, `laster_groups${one}`), 1);
+  assertEquals(valueOf(text, `laster_listeners${one}`), 1);
+  assertEquals(valueOf(text, `laster_sessions_opened_total${one}`), 3);
+  assertEquals(valueOf(text, `laster_messages_received_total${one}`), stats.receivedFrames);
+  assertEquals(valueOf(text, `laster_received_bytes_total${one}`), stats.receivedBytes);
+  assertEquals(valueOf(text, `laster_sent_bytes_total${one}`), stats.sentBytes);
+  assertEquals(valueOf(text, 'laster_connections_refused_total{service="default",reason="max-connections"}'), 1);
+  assertEquals(valueOf(text, 'laster_sessions_closed_total{service="default",reason="handler-error"}'), 1);
+  assertEquals(valueOf(text, 'laster_faults_total{level="error"}'), 1);
+  assert((valueOf(text, "process_resident_memory_bytes") ?? 0) > 1e6);
+  assert((valueOf(text, "process_cpu_seconds_total") ?? 0) > 0);
+  assertEquals(text.includes("laster_handler_seconds"), false, "handlers are measured where it is asked for");
+  for (const session of sessions) void session.close();
+  metrics.stop();
+  await service.stop();
+});
+
+test("the event loop's delay, and handlers' times", async () => {
+  const { metrics, service, page } = await start({ handlerTime: true });
+  const session = await connect({ port: service.port, logger });
+  session.send(bytes("slow"));
+  await session.receive();
+  const endMs = performance.now() + 400;
+  while (performance.now() < endMs);
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  const text = await page();
+  const count = (name: string, le: string) => valueOf(text, `${name}_bucket{le="${le}"}`) ?? NaN;
+  assert((valueOf(text, "laster_event_loop_delay_seconds_count") ?? 0) >= 2, text);
+  assert(
+    count("laster_event_loop_delay_seconds", "+Inf") > count("laster_event_loop_delay_seconds", "0.1"),
+    "the stall is seen",
+  );
+  assertEquals(valueOf(text, "laster_handler_seconds_count"), 1);
+  assertEquals(count("laster_handler_seconds", "0.01"), 0);
+  assert((valueOf(text, "laster_handler_seconds_sum") ?? 0) >= 0.025);
+  metrics.stop();
+  await service.stop();
+});
+
+test("the number of series does not grow: a day of scrapes, and players who come and go", async () => {
+  const { metrics, service, page } = await start();
+  const count = (text: string) => text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
+  const play = async () => {
+    const session = await connect({ port: service.port, logger });
+    session.send(bytes("hello"));
+    await session.receive();
+    await session.close();
+    await until(() => service.sessionCount === 0, "it is over");
+  };
+  await play();
+  const before = count(await page());
+  for (let player = 0; player < 20; player++) await play();
+  for (let scrape = 0; scrape < 1_440; scrape++) await page(); // One a minute.
+  assertEquals(count(await page()), before);
+  metrics.stop();
+  await service.stop();
+});
+
+test("several services have a label each, and a page over HTTP", async () => {
+  const { metrics, service } = await start();
+  const other = await serve({ hostname, port: 0, logger });
+  metrics.watch(other, "admins");
+  await using server = await serveHttp(routes({ "/metrics": metrics.handler }), { port: 0 });
+  const response = await fetch(`http://${hostname}:${server.port}/metrics`);
+  assert(response.headers.get("content-type")?.startsWith("text/plain"));
+  const text = await response.text();
+  for (const name of ["default", "admins"]) assertEquals(valueOf(text, `laster_listeners{service="${name}"}`), 1);
+  metrics.stop();
+  await Promise.all([service.stop(), other.stop()]);
+});
+
+test("promtool finds nothing to object to", { skip: skipPromtool }, async () => {
+  const { metrics, service, page } = await start({ handlerTime: true });
+  const input = await page();
+  metrics.stop();
+  await service.stop();
+  const checked = spawnSync("promtool", ["check", "metrics"], { input, encoding: "utf8" });
+  assertEquals([checked.status, checked.stdout + checked.stderr], [0, ""]);
+  const rules = spawnSync("promtool", ["check", "rules", docs("alerts.yml")], { encoding: "utf8" });
+  assertEquals(rules.status, 0, rules.stdout + rules.stderr);
+});
+
+test("the dashboard and the alerts name only metrics that there are, and operating.md all of them", async () => {
+  const { metrics, service, page } = await start({ handlerTime: true });
+  const text = await page();
+  metrics.stop();
+  await service.stop();
+  const known = new Set(Array.from(text.matchAll(/^# TYPE (\S+)/gm), ([, name]) => name));
+  const baseOf = (name: string) => name.replace(/_(?:bucket|sum|count)$/, "");
+  for (const file of ["grafana.json", "alerts.yml"]) {
+    const used = readFileSync(docs(file), "utf8").match(/\b(?:laster|process)_[a-z_]+/g) ?? [];
+    assert(used.length > 3, file);
+    for (const name of used) assert(known.has(name) || known.has(baseOf(name)), `${file} names ${name}`);
+  }
+  JSON.parse(readFileSync(docs("grafana.json"), "utf8"));
+  const explained = readFileSync(docs("operating.md"), "utf8");
+  for (const name of known) assert(explained.includes(`\`${name}\``), `operating.md says nothing of ${name}`);
+});
