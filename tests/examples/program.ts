@@ -34,9 +34,10 @@ export class Program implements AsyncDisposable {
   readonly #waiting = new Waiting();
   #code: number | null | undefined = undefined;
 
-  /** Starts an example of the folder. */
-  constructor(runtime: TestRuntime, file: string, options: readonly string[]) {
-    const words = [...RUN_ARGUMENTS[runtime.name], `examples/${file}`, ...options];
+  /** Starts an example of the folder; on Deno it may use the network, and what `rights` say. */
+  constructor(runtime: TestRuntime, file: string, options: readonly string[], rights: readonly string[] = []) {
+    const own = runtime.name === "deno" ? rights : [];
+    const words = [...RUN_ARGUMENTS[runtime.name], ...own, `examples/${file}`, ...options];
     const env = { ...process.env, NO_COLOR: "1" };
     this.#child = spawn(runtime.command, words, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

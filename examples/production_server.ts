@@ -1,0 +1,53 @@
+// An echo server as it would be run: settings from a file that is followed, a guard, metrics and health over HTTP, an end in order.
+// `deno task production`, `bun examples/production_server.ts`, `node examples/production_server.ts`.
+
+import { fileURLToPath } from "node:url";
+import { LeveledLogger, loadSettings, type Settings, watchSettings } from "@laster/config";
+import { Metrics } from "@laster/metrics";
+import { consoleLogger, lengthPrefixed, TcpService } from "@laster/net";
+import { guard } from "@laster/net/guard";
+import { runService } from "@laster/net/hosting";
+import { health, type HttpServer, routes, serveHttp } from "@laster/net/http";
+import { exitWith, parseArguments } from "./command_line.ts";
+
+const options = parseArguments({
+  settings: { value: fileURLToPath(new URL("settings.jsonc", import.meta.url)), help: "file of settings" },
+});
+
+let settings: Settings;
+try {
+  settings = loadSettings(options.settings);
+} catch (error) {
+  exitWith(1, error instanceof Error ? error.message : String(error));
+}
+
+const logger = new LeveledLogger(consoleLogger(), settings.logLevel);
+const metrics = new Metrics();
+const guarded = guard(settings.guard);
+const service = new TcpService({
+  ...settings.service,
+  codec: lengthPrefixed({ controlFrames: true }),
+  logger,
+  admission: guarded.admission,
+  observers: [...guarded.observers, metrics],
+  onMessage: guarded.protect<undefined>((session, payload) => {
+    if (session.send(payload) === "congested") return session.drained();
+  }),
+});
+metrics.watch(service);
+
+let http: HttpServer | undefined;
+const hosted = await runService(service, { onStopped: () => http?.close() });
+if (settings.http !== undefined) {
+  http = await serveHttp(routes({ "/*": health(hosted), "/metrics": metrics.handler }), settings.http);
+  console.log(`health and metrics on http://${settings.http.hostname}:${http.port}`);
+}
+
+await watchSettings(options.settings, {
+  apply: async (changed) => {
+    await service.reconfigure(changed.service);
+    guarded.change(changed.guard ?? {});
+    logger.level = changed.logLevel;
+  },
+  onFault: ({ message }) => logger.error("{message}", { message }),
+});

@@ -1,0 +1,49 @@
+// The production server: it serves, its page has metrics, it follows its file, and ends in order.
+
+import { renameSync, writeFileSync } from "node:fs";
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { connect, lengthPrefixed, silentLogger } from "@laster/net";
+import { TemporaryFolder } from "../temporary_folder.ts";
+import { bytes, text, until, within } from "../support.ts";
+import { ownRuntime, Program } from "./program.ts";
+
+const ask = async (port: string, path: string) => {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  return { status: response.status, page: await response.text() };
+};
+
+test("the production server serves, tells, follows its settings, and ends", async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.file("settings.jsonc");
+  const write = (settings: object) => {
+    writeFileSync(`${path}.new`, `// Changed.\n${JSON.stringify(settings)}`);
+    renameSync(`${path}.new`, path);
+  };
+  const listener = { name: "players", hostname: "127.0.0.1", port: 0 };
+  write({ listeners: [listener], http: { port: 0 } });
+  await using program = new Program(ownRuntime(), "production_server.ts", ["--settings", path], [
+    "--allow-read",
+    "--allow-env",
+  ]);
+  const port = Number(await program.port());
+  await until(() => /on http:.*:(\d+)/.test(program.output), "it says where its pages are");
+  const [, http] = /on http:.*:(\d+)/.exec(program.output) ?? [];
+  const dial = () => connect({ port, codec: lengthPrefixed({ controlFrames: true }), logger: silentLogger() });
+  await using session = await dial();
+  session.send(bytes("hello"));
+  assertEquals(text(await within(session.receive(), "an answer") ?? bytes("nothing")), "hello");
+  assertEquals((await ask(http, "/ready")).page, "ready\n");
+  assert((await ask(http, "/metrics")).page.includes('laster_messages_received_total{service="default"} 1'));
+  write({ listeners: [listener, { ...listener, name: "more" }], http: { port: 0 } });
+  let page = "";
+  const endMs = performance.now() + 10_000;
+  while (!page.includes('laster_listeners{service="default"} 2') && performance.now() < endMs) {
+    page = (await ask(http, "/metrics")).page;
+  }
+  assert(page.includes('laster_listeners{service="default"} 2'), program.output);
+  write({ listeners: "none" });
+  await until(() => program.output.includes("listeners must be a list of listeners"), "it says what is wrong");
+  session.send(bytes("still"));
+  assertEquals(text(await within(session.receive(), "an answer") ?? bytes("nothing")), "still");
+});
