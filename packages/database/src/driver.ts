@@ -1,0 +1,16 @@
+// DatabaseDriver: what a queue needs of a database. Types only. Runtime neutral.
+
+/** One row of an answer, by the names of its columns. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A database, by four functions. */
+export interface DatabaseDriver<Connection = unknown> {
+  /** Makes a connection that can be used at once. */
+  connect(): Promise<Connection>;
+  /** Runs one query; a connection runs one at a time. */
+  query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
+  /** Closes a connection at once, a query that is under way or not. */
+  close(connection: Connection): Promise<void>;
+  /** Whether an error says that the connection is gone, so that nobody knows whether the query was done. */
+  isLost(error: unknown): boolean;
+}

@@ -1,0 +1,53 @@
+// Job: one query, from the call to its answer. Runtime neutral.
+
+import type { Row } from "./driver.ts";
+import { QueryError, type QueryErrorCode } from "./query_error.ts";
+
+/** Where a job is. */
+type JobState = "waiting" | "running" | "settled";
+
+/** One query. */
+export class Job {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+  /** Whether it may be run again when nobody knows if it was done. */
+  readonly isRepeatable: boolean;
+  /** What the caller waits for. */
+  readonly answer: Promise<readonly Row[]>;
+  /** Resolves once the caller waits no more: the connection is not waited for either then. */
+  readonly abandoned: Promise<void>;
+  state: JobState = "waiting";
+  readonly #onSettled: () => void;
+  readonly #settle = Promise.withResolvers<readonly Row[]>();
+  readonly #abandon = Promise.withResolvers<void>();
+
+  /** Makes one that waits; `onSettled` is called once. */
+  constructor(text: string, parameters: readonly unknown[], isRepeatable: boolean, onSettled: () => void) {
+    this.text = text;
+    this.parameters = parameters;
+    this.isRepeatable = isRepeatable;
+    this.answer = this.#settle.promise;
+    this.abandoned = this.#abandon.promise;
+    this.#onSettled = onSettled;
+  }
+
+  /** The database has answered. */
+  resolve(rows: readonly Row[]): void {
+    if (this.#end()) this.#settle.resolve(rows);
+  }
+
+  /** There is no answer. */
+  reject(code: QueryErrorCode, cause?: unknown): void {
+    const wasRunning = this.state === "running";
+    if (!this.#end()) return;
+    this.#settle.reject(new QueryError(code, wasRunning && code !== "failed", cause));
+    this.#abandon.resolve();
+  }
+
+  #end(): boolean {
+    if (this.state === "settled") return false;
+    this.state = "settled";
+    this.#onSettled();
+    return true;
+  }
+}

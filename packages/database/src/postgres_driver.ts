@@ -1,0 +1,52 @@
+// postgresDriver(): PostgreSQL, by the package `postgres`. Runtime neutral.
+
+import postgres from "postgres";
+import type { DatabaseDriver, Row } from "./driver.ts";
+
+type Sql = postgres.Sql;
+
+const CONNECT_TIMEOUT_SECS = 5;
+/** What the package says when a connection is gone, and what the system does. */
+const LOST = /^(?:CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|ENOENT|57P0[123]$|08)/;
+
+/**
+ * Makes the driver of a PostgreSQL server. Each connection is one of the package `postgres`, that makes none again by itself.
+ *
+ * @param url Where: `postgres://user:password@host:port/database`.
+ * @param options More options of the package.
+ * @returns The driver.
+ *
+ * @example A queue over eight connections
+ * ```ts ignore
+ * import { postgresDriver, QueryQueue } from "@laster/database";
+ *
+ * const queries = new QueryQueue({ driver: postgresDriver("postgres://game@localhost/game"), connections: 8 });
+ * ```
+ */
+export function postgresDriver(
+  url: string,
+  options: postgres.Options<Record<string, postgres.PostgresType>> = {},
+): DatabaseDriver<Sql> {
+  return {
+    async connect() {
+      const sql = postgres(url, {
+        connect_timeout: CONNECT_TIMEOUT_SECS,
+        onnotice: () => {},
+        fetch_types: false,
+        ...options,
+        max: 1,
+        idle_timeout: 0,
+      });
+      try {
+        await sql`select 1`;
+        return sql;
+      } catch (error) {
+        await sql.end({ timeout: 0 }).catch(() => {});
+        throw error;
+      }
+    },
+    query: async (sql, text, parameters) => await sql.unsafe(text, [...parameters] as never[]) as readonly Row[],
+    close: (sql) => sql.end({ timeout: 0 }),
+    isLost: (error) => LOST.test(String((error as { code?: unknown } | null)?.code)),
+  };
+}

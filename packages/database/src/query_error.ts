@@ -1,0 +1,42 @@
+// QueryError: why a query has no answer. Runtime neutral.
+
+/** Why: the `code` of a {@linkcode QueryError}. */
+export type QueryErrorCode = "failed" | "lost" | "timeout" | "aborted" | "full" | "closed";
+
+const REASONS: Readonly<Record<QueryErrorCode, string>> = {
+  failed: "the database refused it",
+  lost: "its connection was lost: it may have been done or not",
+  timeout: "it took too long",
+  aborted: "it was aborted",
+  full: "too many wait already",
+  closed: "the queue is closed",
+};
+
+/**
+ * A query that has no answer.
+ *
+ * @example What happened
+ * ```ts
+ * import { QueryError } from "@laster/database";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new QueryError("full", false);
+ * assertEquals([error.code, error.mayBeDone], ["full", false]);
+ * ```
+ */
+export class QueryError extends Error {
+  /** The class name. */
+  override readonly name = "QueryError";
+  /** Why. */
+  readonly code: QueryErrorCode;
+  /** Whether the database may have done it all the same: it was under way. */
+  readonly mayBeDone: boolean;
+
+  /** Makes one; `cause` is the database's error. */
+  constructor(code: QueryErrorCode, mayBeDone: boolean, cause?: unknown) {
+    const said = cause instanceof Error ? `: ${cause.message}` : "";
+    super(`Cannot answer query as ${REASONS[code]}${said}`, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.mayBeDone = mayBeDone;
+  }
+}

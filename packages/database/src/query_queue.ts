@@ -1,0 +1,303 @@
+// QueryQueue: queries over some connections, those of one key in their order. Runtime neutral.
+
+import { type Clock, systemClock } from "@laster/net";
+import type { DatabaseDriver, Row } from "./driver.ts";
+import { Job } from "./job.ts";
+import { Lanes } from "./lanes.ts";
+
+/** The wait before a connection is tried again: doubled each time, and shortened by up to a half at random. */
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 5_000;
+const KEEP_ALIVE = "select 1";
+
+/** Options of {@linkcode QueryQueue}. */
+export interface QueryQueueOptions<Connection> {
+  /** The database. */
+  readonly driver: DatabaseDriver<Connection>;
+  /**
+   * How many connections, each of which runs one query at a time.
+   *
+   * @default {4}
+   */
+  readonly connections?: number | undefined;
+  /**
+   * Queries that may wait; one more rejects with `"full"`.
+   *
+   * @default {10000}
+   */
+  readonly maxWaiting?: number | undefined;
+  /**
+   * Milliseconds from the call to the answer, for queries that do not say.
+   *
+   * @default {10000}
+   */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds of silence after which a connection is asked for a sign of life, `select 1`; 0 for never.
+   *
+   * @default {30000}
+   */
+  readonly keepAliveMs?: number | undefined;
+  /**
+   * Hears of connections that could not be made, or were lost.
+   *
+   * @default {nobody}
+   */
+  readonly onConnectionFault?: ((error: unknown) => void) | undefined;
+  /**
+   * Whose time counts.
+   *
+   * @default {systemClock()}
+   */
+  readonly clock?: Clock | undefined;
+}
+
+/** Options of a query. */
+export interface QueryOptions {
+  /** Queries of the same key run one behind the other, in the order of their calls: those of one player, say. */
+  readonly key?: string | number | undefined;
+  /**
+   * Whether it does no harm to run it twice: then it is run again if its connection is lost. A `select` is, and so is an `update`
+   * to a fixed value.
+   *
+   * @default {false}
+   */
+  readonly isRepeatable?: boolean | undefined;
+  /** Milliseconds from the call to the answer. */
+  readonly timeoutMs?: number | undefined;
+  /** Gives it up: one that waits is never run. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A snapshot of a queue. */
+export interface QueryQueueStats {
+  /** Queries that wait. */
+  readonly waiting: number;
+  /** Queries under way. */
+  readonly running: number;
+  /** Connections that can be used. */
+  readonly connections: number;
+  /** Queries that were answered. */
+  readonly answered: number;
+  /** Queries that were not. */
+  readonly rejected: number;
+  /** Queries that were run again. */
+  readonly repeated: number;
+  /** Connections that were lost. */
+  readonly lostConnections: number;
+}
+
+/**
+ * Runs queries. Each call is answered by a promise that settles, come what may: with rows, or a {@linkcode QueryError}.
+ *
+ * @example The order of a player
+ * ```ts
+ * import { type DatabaseDriver, QueryQueue } from "@laster/database";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const seen: string[] = [];
+ * const driver: DatabaseDriver<null> = {
+ *   connect: () => Promise.resolve(null),
+ *   query: async (_connection, text) => {
+ *     await new Promise((resolve) => setTimeout(resolve, 10 * Math.random()));
+ *     seen.push(text);
+ *     return [];
+ *   },
+ *   close: () => Promise.resolve(),
+ *   isLost: () => false,
+ * };
+ * const queries = new QueryQueue({ driver });
+ * await Promise.all(["a", "b", "c"].map((text) => queries.query(text, [], { key: "ann" })));
+ * assertEquals(seen, ["a", "b", "c"]);
+ * await queries.close();
+ * ```
+ */
+export class QueryQueue<Connection = unknown> {
+  readonly #options: QueryQueueOptions<Connection>;
+  readonly #clock: Clock;
+  readonly #maxWaiting: number;
+  readonly #timeoutMs: number;
+  readonly #keepAliveMs: number;
+  readonly #lanes = new Lanes();
+  readonly #workers: Promise<void>[];
+  readonly #stopped = Promise.withResolvers<void>();
+  readonly #stats = { running: 0, connections: 0, answered: 0, rejected: 0, repeated: 0, lostConnections: 0 };
+  #isClosed = false;
+  #onEmpty: (() => void) | undefined = undefined;
+
+  /**
+   * Makes a queue, and begins to connect.
+   *
+   * @param options The database, and the bounds.
+   * @throws {RangeError} if a number is out of range.
+   */
+  constructor(options: QueryQueueOptions<Connection>) {
+    const read = (
+      name: "connections" | "maxWaiting" | "timeoutMs" | "keepAliveMs",
+      otherwise: number,
+      least: number,
+    ) => {
+      const value = options[name] ?? otherwise;
+      if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value;
+      throw new RangeError(
+        `Cannot create query queue as ${name} must be an integer from ${least} on: current value is ${value}`,
+      );
+    };
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock();
+    this.#maxWaiting = read("maxWaiting", 10_000, 1);
+    this.#timeoutMs = read("timeoutMs", 10_000, 1);
+    this.#keepAliveMs = read("keepAliveMs", 30_000, 0);
+    this.#workers = Array.from({ length: read("connections", 4, 1) }, () => this.#work());
+  }
+
+  /** A snapshot of what waits, runs and was done. */
+  get stats(): QueryQueueStats {
+    return { waiting: this.#lanes.waiting, ...this.#stats };
+  }
+
+  /**
+   * Asks the database.
+   *
+   * @param text The query.
+   * @param parameters What stands for its placeholders.
+   * @param options Its key, its deadline, and whether it may be repeated.
+   * @returns The rows.
+   * @throws {QueryError} if there is no answer.
+   */
+  query(text: string, parameters: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly Row[]> {
+    const { key, isRepeatable = false, timeoutMs = this.#timeoutMs, signal } = options;
+    const onAbort = () => job.reject("aborted", signal?.reason);
+    const job: Job = new Job(text, parameters, isRepeatable, () => {
+      this.#clock.clearTimer(timer);
+      signal?.removeEventListener("abort", onAbort);
+      this.#lanes.remove(job);
+      if (this.#onEmpty !== undefined) queueMicrotask(() => this.#look());
+    });
+    const timer = this.#clock.setTimer(() => job.reject("timeout"), timeoutMs);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    void job.answer.then(() => this.#stats.answered++, () => this.#stats.rejected++);
+    if (this.#isClosed) job.reject("closed");
+    else if (this.#lanes.waiting >= this.#maxWaiting) job.reject("full");
+    else if (signal?.aborted) onAbort();
+    else this.#lanes.add(job, key);
+    return job.answer;
+  }
+
+  /**
+   * Takes no more queries, waits for the answers of those that there are, and closes the connections.
+   *
+   * @param options After `timeoutMs` the rest rejects with `"closed"`.
+   */
+  async close({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    this.#isClosed = true;
+    const empty = Promise.withResolvers<void>();
+    this.#onEmpty = empty.resolve;
+    this.#look();
+    const timer = this.#clock.setTimer(() => {
+      for (const job of [...this.#lanes.jobs.keys()]) job.reject("closed");
+      empty.resolve();
+    }, timeoutMs);
+    await empty.promise;
+    this.#clock.clearTimer(timer);
+    this.#stopped.resolve();
+    this.#lanes.stop();
+    await Promise.all(this.#workers);
+  }
+
+  #look(): void {
+    if (this.#lanes.jobs.size === 0) this.#onEmpty?.();
+  }
+
+  /** One connection: made, used, and made again, until the queue is closed. */
+  async #work(): Promise<void> {
+    const { driver } = this.#options;
+    for (;;) {
+      const connection = await this.#connect();
+      if (connection === undefined) return;
+      this.#stats.connections++;
+      const isStopped = await this.#use(connection.value);
+      this.#stats.connections--;
+      await driver.close(connection.value).catch(() => {});
+      if (isStopped) return;
+      this.#stats.lostConnections++;
+    }
+  }
+
+  /** Connects, however often it takes; gives nothing once the queue is closed. */
+  async #connect(): Promise<{ readonly value: Connection } | undefined> {
+    for (let delayMs = FIRST_RETRY_MS;; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
+      if (this.#lanes.isStopped) return undefined;
+      try {
+        return { value: await this.#options.driver.connect() };
+      } catch (error) {
+        this.#options.onConnectionFault?.(error);
+      }
+      await this.#wait(delayMs * (0.5 + 0.5 * Math.random()));
+    }
+  }
+
+  /** Runs queries until the connection is lost, or the queue closed: says which. */
+  async #use(connection: Connection): Promise<boolean> {
+    for (;;) {
+      const taken = await this.#lanes.take(this.#keepAliveMs, this.#clock);
+      if (taken === "stopped") return true;
+      if (taken === "idle") {
+        if (await this.#isAlive(connection)) continue;
+        return false;
+      }
+      const { job, done } = taken;
+      const isUsable = await this.#run(connection, job);
+      const isToBeRepeated = job.state === "waiting";
+      done(isToBeRepeated);
+      if (!isUsable) return false;
+    }
+  }
+
+  /** Runs one query; says whether the connection can be used on. */
+  async #run(connection: Connection, job: Job): Promise<boolean> {
+    const { driver, onConnectionFault } = this.#options;
+    job.state = "running";
+    this.#stats.running++;
+    try {
+      const running = driver.query(connection, job.text, job.parameters);
+      running.catch(() => {}); // Where nobody waits for it any more.
+      const rows = await Promise.race([running, job.abandoned]);
+      if (rows === undefined) return false; // Whatever it still does, this connection is not free.
+      job.resolve(rows);
+      return true;
+    } catch (error) {
+      const isLost = driver.isLost(error);
+      if (isLost) onConnectionFault?.(error);
+      if (isLost && job.isRepeatable && this.#isRunning(job)) {
+        this.#stats.repeated++;
+        job.state = "waiting";
+      } else job.reject(isLost ? "lost" : "failed", error);
+      return !isLost;
+    } finally {
+      this.#stats.running--;
+    }
+  }
+
+  /** It may have been given up meanwhile. */
+  #isRunning(job: Job): boolean {
+    return job.state === "running";
+  }
+
+  async #isAlive(connection: Connection): Promise<boolean> {
+    try {
+      await this.#options.driver.query(connection, KEEP_ALIVE, []);
+      return true;
+    } catch (error) {
+      this.#options.onConnectionFault?.(error);
+      return false;
+    }
+  }
+
+  async #wait(delayMs: number): Promise<void> {
+    const elapsed = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimer(elapsed.resolve, delayMs);
+    await Promise.race([elapsed.promise, this.#stopped.promise]);
+    this.#clock.clearTimer(timer);
+  }
+}
