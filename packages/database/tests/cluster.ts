@@ -1,9 +1,8 @@
 // A PostgreSQL cluster for tests, in a folder of its own: started, killed, and started again. Runtime neutral.
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import process from "node:process";
-import type { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { until } from "../../../tests/support.ts";
 
 const ROOT = "/usr/lib/postgresql";
@@ -20,34 +19,21 @@ export const skipWithoutPostgres: string | false = bin === undefined ? "PostgreS
 
 /** A cluster. */
 export class Cluster implements AsyncDisposable {
-  readonly #data: string;
-  readonly #sockets: string;
+  /** The folder of its Unix socket. Not in that of the tests, which only their own user may enter. */
+  readonly host: string = mkdtempSync("/tmp/laster-pg-");
+  readonly #data = `${this.host}/data`;
   #server: ChildProcess | undefined;
 
   /** Makes one that does not run yet. */
-  constructor(folder: TemporaryFolder) {
-    this.#data = folder.file("data");
-    this.#sockets = folder.path;
-    chmodSync(folder.path, 0o777);
-    mkdirSync(this.#data, { mode: 0o777 });
-    chmodSync(this.#data, 0o777);
+  constructor() {
+    chmodSync(this.host, 0o777);
     const words = ["-D", this.#data, "-A", "trust", "-U", "game", "--no-sync", "-E", "UTF8"];
     execFileSync(...asNobody(`${bin}/initdb`, words), { stdio: "ignore", cwd: "/" });
   }
 
-  /** Where it is. */
-  get url(): string {
-    return `postgres://game@localhost/postgres?host=${encodeURIComponent(this.#sockets)}`;
-  }
-
-  /** The folder of its Unix socket. */
-  get host(): string {
-    return this.#sockets;
-  }
-
   /** Starts it, and waits until it takes connections. */
   async start(): Promise<void> {
-    const words = ["-D", this.#data, "-k", this.#sockets, "-h", "", "-c", "fsync=off", "-c", "max_connections=50"];
+    const words = ["-D", this.#data, "-k", this.host, "-h", "", "-c", "fsync=off", "-c", "max_connections=50"];
     const [command, all] = asNobody(`${bin}/postgres`, words);
     const server = this.#server = spawn(command, all, { stdio: ["ignore", "ignore", "pipe"], cwd: "/" });
     let said = "";
@@ -68,6 +54,7 @@ export class Cluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
+    rmSync(this.host, { recursive: true });
   }
 }
 

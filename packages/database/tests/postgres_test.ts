@@ -7,7 +7,6 @@ import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { postgresDriver, QueryError, QueryQueue } from "@laster/database";
-import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { turn, within } from "../../../tests/support.ts";
 import { Cluster, skipWithoutPostgres } from "./cluster.ts";
 
@@ -16,8 +15,7 @@ const PLAYERS = 200;
 const MOST_WAITING = 5_000;
 
 test(`${WRITES} writes while PostgreSQL is killed three times`, { skip: skipWithoutPostgres }, async () => {
-  using folder = new TemporaryFolder();
-  await using cluster = new Cluster(folder);
+  await using cluster = new Cluster();
   await cluster.start();
   const options = { host: cluster.host, user: "game", database: "postgres" };
   const driver = postgresDriver("", options);
@@ -27,6 +25,13 @@ test(`${WRITES} writes while PostgreSQL is killed three times`, { skip: skipWith
   const lost = new Set<number>();
   let settled = 0;
   let mostWaiting = 0;
+  const kills = [0.2, 0.45, 0.7].map((share) => Math.round(share * WRITES));
+  const restart = async () => {
+    await cluster.kill();
+    await new Promise((resolve) => setTimeout(resolve, 200)); // Down for a while.
+    await cluster.start();
+  };
+  let restarted: Promise<void> = Promise.resolve();
   const write = async (number: number) => {
     try {
       const player = number % PLAYERS;
@@ -37,20 +42,12 @@ test(`${WRITES} writes while PostgreSQL is killed three times`, { skip: skipWith
       lost.add(number);
     }
     settled++;
+    if (settled < (kills[0] ?? Infinity)) return;
+    kills.shift();
+    restarted = restarted.then(restart);
   };
-  const kills = [0.2, 0.45, 0.7].map((share) => Math.round(share * WRITES));
   const writes: Promise<void>[] = [];
-  const restart = async () => {
-    await cluster.kill();
-    await new Promise((resolve) => setTimeout(resolve, 200)); // Down for a while.
-    await cluster.start();
-  };
-  let restarted: Promise<void> = Promise.resolve();
   for (let number = 0; number < WRITES; number++) {
-    if (settled >= (kills[0] ?? Infinity)) {
-      kills.shift();
-      restarted = restarted.then(restart);
-    }
     while (queries.stats.waiting >= MOST_WAITING - 1) await turn();
     mostWaiting = Math.max(mostWaiting, queries.stats.waiting);
     writes.push(write(number));
