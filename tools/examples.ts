@@ -9,8 +9,11 @@ import { parseRuntimeNames, prepareRuntimes, type Runtime } from "./runtimes.ts"
 /** How an example is run. */
 interface Example {
   readonly file: string;
-  /** A server runs until it is told to stop; a program ends by itself, with exit code 0. */
-  readonly kind: "server" | "program";
+  /**
+   * A server runs until it is told to stop; a program ends by itself, with exit code 0; one that is run by a test of its own in
+   * tests/examples/ needs more than an example is given here.
+   */
+  readonly kind: "server" | "program" | "tested";
   /** What a program is given. */
   readonly args?: readonly string[];
   /** What is run against a server: a file and its arguments, to which the port is added. */
@@ -26,6 +29,7 @@ const EXAMPLES: readonly Example[] = [
   { file: "broadcast_server.ts", kind: "server" },
   { file: "chat_server.ts", kind: "server", client: ["chat_client.ts", "--name", "ann"] },
   { file: "room_server.ts", kind: "server", client: ["room_bot.ts", "--seconds", "1"] },
+  { file: "production_server.ts", kind: "tested" },
   { file: "position_sync.ts", kind: "program", args: ["--seconds", "1", "--bots", "20"] },
 ];
 
@@ -107,6 +111,7 @@ async function checkTable(): Promise<void> {
 
 async function checkExample(runtime: Runtime, { file, kind, args = [], client }: Example): Promise<void> {
   expectCode("with bad arguments", await runExample(runtime, file, ["--no-such-option"]), 2);
+  if (kind === "tested") return;
   if (kind === "program") return expectCode("", await runExample(runtime, file, args), 0);
 
   const server = new ServerProcess(runtime, file, ["--port", "0"]);

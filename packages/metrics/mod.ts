@@ -16,4 +16,4 @@
  * @module
  */
 
-export { Metrics, type MetricsOptions, type WatchedService } from "./src/metrics.ts";
+export { Metrics, type MetricsOptions, type MetricsRegistry, type WatchedService } from "./src/metrics.ts";

@@ -120,7 +120,8 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuff
 
 /** Writes a response as its body comes, so that one without an end can be watched. */
 async function send(response: Response, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  response.headers.forEach((value, name) => outgoing.setHeader(name, value));
+  outgoing.writeHead(response.status);
   outgoing.flushHeaders(); // The first piece of a body may be long in coming.
   if (response.body === null) return void outgoing.end();
   const reader = response.body.getReader();

@@ -13,7 +13,7 @@ const LOST = /^(?:CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|ENOENT|57P0[
  * Makes the driver of a PostgreSQL server. Each connection is one of the package `postgres`, that makes none again by itself.
  *
  * @param url Where: `postgres://user:password@host:port/database`.
- * @param options More options of the package.
+ * @param options More options of the package `postgres`, by their names there.
  * @returns The driver.
  *
  * @example A queue over eight connections
@@ -23,11 +23,8 @@ const LOST = /^(?:CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|ENOENT|57P0[
  * const queries = new QueryQueue({ driver: postgresDriver("postgres://game@localhost/game"), connections: 8 });
  * ```
  */
-export function postgresDriver(
-  url: string,
-  options: postgres.Options<Record<string, postgres.PostgresType>> = {},
-): DatabaseDriver<Sql> {
-  return {
+export function postgresDriver(url: string, options: Readonly<Record<string, unknown>> = {}): DatabaseDriver {
+  const driver: DatabaseDriver<Sql> = {
     async connect() {
       const sql = postgres(url, {
         connect_timeout: CONNECT_TIMEOUT_SECS,
@@ -49,4 +46,5 @@ export function postgresDriver(
     close: (sql) => sql.end({ timeout: 0 }),
     isLost: (error) => LOST.test(String((error as { code?: unknown } | null)?.code)),
   };
+  return driver as DatabaseDriver; // What a connection is made of is nobody else's.
 }

@@ -20,14 +20,22 @@ export interface WatchedService {
   groupNames(): Iterable<string>;
 }
 
+/** What is used of a `Registry` of prom-client. */
+export interface MetricsRegistry {
+  /** The content type of the text. */
+  readonly contentType: string;
+  /** All metrics as text. */
+  metrics(): Promise<string>;
+}
+
 /** Options of {@linkcode Metrics}. */
 export interface MetricsOptions {
   /**
-   * Where the metrics are put, if there are others besides.
+   * Where the metrics are put, if there are others besides: a `Registry` of prom-client.
    *
    * @default {a registry of its own}
    */
-  readonly registry?: Registry | undefined;
+  readonly registry?: MetricsRegistry | undefined;
   /**
    * Whether the time that handlers take is measured, their promises too. That costs each message some 200 ns: much for an echo of
    * pipelined messages, little for a game.
@@ -105,7 +113,7 @@ const BY_REASON: Readonly<
  */
 export class Metrics implements ServiceObserver {
   /** Where the metrics are. */
-  readonly registry: Registry;
+  readonly registry: MetricsRegistry;
   /** Answers with all metrics, in the text format of Prometheus. */
   readonly handler: HttpHandler;
   /** Begins to measure a handler; only there if `handlerTime` was asked for, as it costs each message. */
@@ -118,11 +126,12 @@ export class Metrics implements ServiceObserver {
   readonly #delay: EventLoopDelay;
 
   /** Makes them; begins to measure the event loop. */
-  constructor({ registry = new Registry(), handlerTime = false }: MetricsOptions = {}) {
-    this.registry = registry;
-    this.#readFromStats();
-    this.#readFromProcess();
+  constructor({ registry: given, handlerTime = false }: MetricsOptions = {}) {
+    const registry = (given ?? new Registry()) as Registry;
     const registers = [registry];
+    this.registry = registry;
+    this.#readFromStats(registers);
+    this.#readFromProcess(registers);
     this.#congestions = new Counter({
       name: "laster_congestions_total",
       help: "Queues that went above a high-water mark.",
@@ -171,12 +180,11 @@ export class Metrics implements ServiceObserver {
     this.#faults.inc({ level });
   }
 
-  #readFromStats(): void {
+  #readFromStats(registers: Registry[]): void {
     const services = this.#services;
-    const registers = [this.registry];
     // One snapshot a scrape: `stats()` walks over the sessions.
     let snapshots: readonly (readonly [string, WatchedService, ServiceStats])[] = [];
-    const first = new Gauge({
+    new Gauge({
       name: "laster_services",
       help: "Services that are watched.",
       registers,
@@ -185,7 +193,6 @@ export class Metrics implements ServiceObserver {
         this.set(snapshots.length);
       },
     });
-    void first;
     const labelNames = ["service"] as const;
     for (const [name, [help, read]] of Object.entries(GAUGES)) {
       new Gauge({
@@ -226,8 +233,7 @@ export class Metrics implements ServiceObserver {
     }
   }
 
-  #readFromProcess(): void {
-    const registers = [this.registry];
+  #readFromProcess(registers: Registry[]): void {
     new Gauge({
       name: "process_resident_memory_bytes",
       help: "Memory of the process.",
