@@ -4,6 +4,7 @@
 import type { Clock } from "../clock.ts";
 import { messageOf, SessionClosedError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import { type Address, formatAddress } from "../transport/address.ts";
 import type { CloseReason } from "./close_reason.ts";
 
 /** For how long more of a kind are counted and not reported. */
@@ -16,6 +17,14 @@ export type FaultLevel = keyof Logger;
 
 /** Told of each report, also of those that are only counted. */
 export type ReportHandler = (level: FaultLevel, message: string, properties: Record<string, unknown>) => void;
+
+/** What is told of a session that ended. */
+export interface EndedSession {
+  /** Its number. */
+  readonly id: number;
+  /** The peer. */
+  readonly remoteAddress: Address;
+}
 
 /** What is known of a kind. */
 interface Kind {
@@ -74,12 +83,13 @@ export class FaultLog {
   }
 
   /** Reports what ends a session. */
-  reportEnd(id: number, reason: CloseReason, error: Error): void {
+  reportEnd({ id, remoteAddress }: EndedSession, reason: CloseReason, error: Error): void {
     const isOwnEnd = error instanceof SessionClosedError && error.sessionId === id;
     // A handler's fault is the application's, who needs to see where; any other is the peer's.
     const isHandlers = reason === "handler-error" && !isOwnEnd;
     const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
-    const properties = { id, reason, error: isHandlers ? error : messageOf(error) };
+    const address = formatAddress(remoteAddress);
+    const properties = { id, reason, address, error: isHandlers ? error : messageOf(error) };
     this.report(reason, level, "Session {id} ends by {reason}: {error}", properties);
   }
 

@@ -173,7 +173,7 @@ export class SessionCore<Data>
 
   handleFault(reason: CloseReason, fault: unknown): void {
     const error = toError(fault);
-    this.#context.faults.reportEnd(this.id, reason, error);
+    this.#context.faults.reportEnd(this.session, reason, error);
     this.close(reason, error);
   }
 

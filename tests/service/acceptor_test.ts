@@ -195,7 +195,7 @@ test("Acceptor.warnOfFewFiles() says so if the process may open too few files fo
   const few = setUp({ bounds: { maxConnections: 10_000 }, maxOpenFiles: 1_024 });
   few.acceptor.warnOfFewFiles();
   assertEquals(few.lines.map(([, properties]) => properties), [
-    { sessions: 960, bounds: { maxConnections: 10_000 }, maxOpenFiles: 1_024 },
+    { sessions: 960, maxConnections: 10_000, maxOpenFiles: 1_024 },
   ]);
   for (const maxOpenFiles of [undefined, 20_000]) {
     const enough = setUp({ bounds: { maxConnections: 10_000 }, maxOpenFiles });

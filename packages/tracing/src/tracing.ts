@@ -1,0 +1,191 @@
+// Tracing: spans of sessions, messages and dials. By `@opentelemetry/api`, so that any SDK takes them. Runtime neutral.
+
+import { type Context, context, type Span, SpanKind, SpanStatusCode, trace, type Tracer } from "@opentelemetry/api";
+import type { Address, CloseEvent, ConnectOptions, ServiceObserver, Session, SessionOrigin } from "@laster/net";
+
+/** Options of {@linkcode Tracing}. */
+export interface TracingOptions {
+  /**
+   * Which share of the sessions is traced, with all their messages, and of the dials: 0 to 1. Of the others nothing is made.
+   *
+   * @default {1}
+   */
+  readonly sampled?: number | undefined;
+  /**
+   * Random numbers from 0 to below 1.
+   *
+   * @default {Math.random}
+   */
+  readonly random?: (() => number) | undefined;
+}
+
+/** What is used of a session. */
+export interface TracedSession {
+  /** Its number. */
+  readonly id: number;
+  /** Where it comes from. */
+  readonly origin: SessionOrigin;
+  /** The peer. */
+  readonly remoteAddress: Address;
+}
+
+/** What is used of a `TcpService` to dial. */
+export interface DiallingService<Data> {
+  /** Dials and opens a session. */
+  connect(options: ConnectOptions): Promise<Session<Data>>;
+}
+
+const NAME = "@laster/net";
+
+/**
+ * Makes spans. Give it to `observers`, and wrap the message handler in it.
+ *
+ * - `laster.session` from the first moment to the last, with the peer and why it closed.
+ * - `laster.message` below it, while the handler is at it, its promise too; the handler runs in its context.
+ * - `laster.dial` around {@linkcode Tracing.connect}.
+ *
+ * @example The handler's own span is below that of its message
+ * ```ts
+ * import { trace } from "@opentelemetry/api";
+ * import { serve } from "@laster/net";
+ * import { Tracing } from "@laster/tracing";
+ *
+ * const tracing = new Tracing();
+ * await using service = await serve({
+ *   hostname: "127.0.0.1",
+ *   port: 0,
+ *   observers: [tracing],
+ *   onMessage: tracing.wrap(async (session, payload) => {
+ *     await trace.getTracer("game").startActiveSpan("save", async (span) => span.end());
+ *     session.send(payload);
+ *   }),
+ * });
+ * ```
+ */
+export class Tracing implements ServiceObserver {
+  readonly #sampled: number;
+  readonly #random: () => number;
+  readonly #spans = new WeakMap<object, Span>();
+  #tracer: Tracer | undefined = undefined;
+
+  /**
+   * Makes it.
+   *
+   * @param options How much is traced.
+   * @throws {RangeError} if the share is out of range.
+   */
+  constructor({ sampled = 1, random = Math.random }: TracingOptions = {}) {
+    if (!(sampled >= 0 && sampled <= 1)) {
+      throw new RangeError(`Cannot create tracing as sampled must be from 0 to 1: current value is ${sampled}`);
+    }
+    this.#sampled = sampled;
+    this.#random = random;
+  }
+
+  /** A session begins: its span, if it is drawn. */
+  onOpened(session: TracedSession): void {
+    if (!this.#isDrawn()) return;
+    const { id, origin, remoteAddress } = session;
+    const kind = origin.kind === "accepted" ? SpanKind.SERVER : SpanKind.CLIENT;
+    const attributes = { "laster.session.id": id, "laster.listener": nameOf(origin), ...peerOf(remoteAddress) };
+    this.#spans.set(session, this.#getTracer().startSpan("laster.session", { kind, attributes, root: true }));
+  }
+
+  /** It is over, and so is its span. */
+  onClosed(session: object, { reason, detail, isConfirmed, error }: CloseEvent): void {
+    const span = this.#spans.get(session);
+    if (span === undefined) return;
+    this.#spans.delete(session);
+    span.setAttributes({ "laster.close.reason": reason, "laster.close.confirmed": isConfirmed });
+    if (detail !== undefined) span.setAttribute("laster.close.detail", detail);
+    if (error !== undefined) fail(span, error);
+    span.end();
+  }
+
+  /**
+   * Gives a handler whose messages have spans, where their session has one.
+   *
+   * @param handler The handler; it runs in the span's context.
+   * @returns The handler to give to the service.
+   */
+  wrap<Handled extends object, Result>(
+    handler: (session: Handled, payload: Uint8Array) => Result,
+  ): (session: Handled, payload: Uint8Array) => Result {
+    return (session, payload) => {
+      const parent = this.#spans.get(session);
+      if (parent === undefined) return handler(session, payload);
+      const around = trace.setSpan(context.active(), parent);
+      const attributes = { "laster.message.bytes": payload.length };
+      const span = this.#getTracer().startSpan("laster.message", { kind: SpanKind.CONSUMER, attributes }, around);
+      return run(span, around, () => handler(session, payload));
+    };
+  }
+
+  /**
+   * Dials, with a span around it.
+   *
+   * @param service Who dials.
+   * @param options Where to.
+   * @returns The session.
+   * @throws {ConnectError} as the service does; the span says so.
+   */
+  connect<Data>(service: DiallingService<Data>, options: ConnectOptions): Promise<Session<Data>> {
+    if (!this.#isDrawn()) return service.connect(options);
+    const { hostname = "127.0.0.1", port, path } = options;
+    const attributes = path === undefined
+      ? { "server.address": hostname, "server.port": port }
+      : { "server.address": path, "network.transport": "unix" };
+    const span = this.#getTracer().startSpan("laster.dial", { kind: SpanKind.CLIENT, attributes });
+    return run(span, context.active(), () => service.connect(options));
+  }
+
+  #isDrawn(): boolean {
+    return this.#sampled > 0 && (this.#sampled === 1 || this.#random() < this.#sampled);
+  }
+
+  /** Late, for an SDK may be set up after this. */
+  #getTracer(): Tracer {
+    return this.#tracer ??= trace.getTracer(NAME);
+  }
+}
+
+/** Runs something in a span, which ends with it, or with its promise. */
+function run<Result>(span: Span, around: Context, action: () => Result): Result {
+  let result: Result;
+  try {
+    result = context.with(trace.setSpan(around, span), action);
+  } catch (error) {
+    fail(span, error);
+    span.end();
+    throw error;
+  }
+  if (!isThenable(result)) {
+    span.end();
+    return result;
+  }
+  result.then(() => span.end(), (error: unknown) => {
+    fail(span, error);
+    span.end();
+  });
+  return result;
+}
+
+function fail(span: Span, error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error);
+  span.recordException(error instanceof Error ? error : message);
+  span.setStatus({ code: SpanStatusCode.ERROR, message });
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+}
+
+/** By the names that OpenTelemetry has for it. */
+function peerOf(address: Address): Record<string, string | number> {
+  if (address.kind === "unix") return { "network.transport": "unix" };
+  return { "network.transport": "tcp", "network.peer.address": address.hostname, "network.peer.port": address.port };
+}
+
+function nameOf(origin: SessionOrigin): string {
+  return origin.kind === "accepted" ? origin.listener.name ?? "" : "";
+}

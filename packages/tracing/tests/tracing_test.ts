@@ -1,0 +1,114 @@
+// Spans by a real SDK: sessions, messages below them, what handlers do below those, dials; and nothing of what is not sampled.
+
+import { test } from "node:test";
+import { context, SpanStatusCode, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { connect, serve, type Session, silentLogger, TcpService } from "@laster/net";
+import { Tracing } from "@laster/tracing";
+import { bytes, turn, until } from "../../../tests/support.ts";
+
+const exporter = new InMemorySpanExporter();
+context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }));
+
+const hostname = "127.0.0.1";
+const logger = silentLogger();
+const spans = () => exporter.getFinishedSpans();
+
+async function start(tracing: Tracing) {
+  exporter.reset();
+  return await serve({
+    hostname,
+    port: 0,
+    name: "players",
+    logger,
+    observers: [tracing],
+    onMessage: tracing.wrap(async (session: Session, payload: Uint8Array) => {
+      await turn();
+      const inner = trace.getTracer("game").startSpan("save"); // Below the message: the context came along.
+      await turn();
+      inner.end();
+      if (payload.length === 3) throw new Error("bad message");
+      session.send(payload);
+    }),
+  });
+}
+
+test("a session, its messages, and what their handlers do", async () => {
+  const service = await start(new Tracing());
+  const session = await connect({ port: service.port, logger });
+  const other = await connect({ port: service.port, logger });
+  for (const one of [session, other]) {
+    for (const word of ["hello", "again"]) {
+      one.send(bytes(word));
+      await one.receive();
+    }
+  }
+  await session.close();
+  other.send(bytes("bad"));
+  await other.closed;
+  await until(() => spans().filter(({ name }) => name === "laster.session").length === 2, "both are over");
+  const named = (name: string) => spans().filter((span) => span.name === name);
+  assertEquals([named("laster.session").length, named("laster.message").length, named("save").length], [2, 5, 5]);
+  for (const message of named("laster.message")) {
+    assert(
+      named("laster.session").some((one) => one.spanContext().spanId === message.parentSpanContext?.spanId),
+      "below its session",
+    );
+    assertEquals(message.attributes["laster.message.bytes"], message.status.code === SpanStatusCode.ERROR ? 3 : 5);
+  }
+  for (const save of named("save")) {
+    const parent = named("laster.message").find((one) => one.spanContext().spanId === save.parentSpanContext?.spanId);
+    assert(parent !== undefined, "below its message");
+    assertEquals(parent.spanContext().traceId, save.spanContext().traceId);
+  }
+  assertEquals(
+    new Set(named("laster.message").map((one) => one.spanContext().traceId)).size,
+    2,
+    "a trace for each session",
+  );
+  const [failed] = named("laster.message").filter(({ status }) => status.code === SpanStatusCode.ERROR);
+  assertEquals([failed.status.message, failed.events[0].name], ["bad message", "exception"]);
+  const ends = named("laster.session").map(({ attributes }) => attributes["laster.close.reason"]).toSorted();
+  assertEquals(ends, ["handler-error", "remote-closing"]);
+  assertEquals(named("laster.session")[0].attributes["laster.listener"], "players");
+  await service.stop();
+});
+
+test("what is not sampled makes nothing", async () => {
+  const draws = [0.5, 0.009, 0.01];
+  const service = await start(new Tracing({ sampled: 0.01, random: () => draws.shift() ?? 1 }));
+  for (let count = 0; count < 3; count++) {
+    const session = await connect({ port: service.port, logger });
+    session.send(bytes("hello"));
+    await session.receive();
+    await session.close();
+    await until(() => service.sessionCount === 0, "it is over");
+  }
+  assertEquals(spans().map(({ name }) => name).filter((name) => name !== "save").toSorted(), [
+    "laster.message",
+    "laster.session",
+  ]);
+  await service.stop();
+  for (const sampled of [-1, 1.1, NaN]) assertThrows(() => new Tracing({ sampled }), RangeError, "from 0 to 1");
+});
+
+test("dials have spans, those that fail too", async () => {
+  const tracing = new Tracing();
+  const service = await start(tracing);
+  const client = new TcpService({ logger });
+  await client.start();
+  const session = await tracing.connect(client, { port: service.port ?? 0 });
+  await session.close();
+  const { port = 0 } = service;
+  await service.stop();
+  await assertRejects(() => tracing.connect(client, { port }));
+  const dials = spans().filter(({ name }) => name === "laster.dial");
+  assertEquals(dials.map(({ status, attributes }) => [status.code, attributes["server.port"]]), [
+    [SpanStatusCode.UNSET, port],
+    [SpanStatusCode.ERROR, port],
+  ]);
+  await client.stop();
+});
