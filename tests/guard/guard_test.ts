@@ -309,7 +309,7 @@ test("LoadShedding refuses under load, lets the heaviest talker go, and recovers
   assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], [undefined, undefined]);
 
   memory = 1_001;
-  for (let look = 0; look < 12 && ends.events.length === 0; look++) {
+  for (let look = 0; look < 12 && shedding.stats.shed === 0; look++) {
     const before = other.far.stats.receivedFrames;
     for (let count = 0; count < 5; count++) other.near.send(new Uint8Array(50));
     one.near.send(new Uint8Array(1));
