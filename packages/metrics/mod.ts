@@ -16,4 +16,10 @@
  * @module
  */
 
-export { Metrics, type MetricsOptions, type MetricsRegistry, type WatchedService } from "./src/metrics.ts";
+export {
+  Metrics,
+  type MetricsOptions,
+  type MetricsRegistry,
+  type WatchedLink,
+  type WatchedService,
+} from "./src/metrics.ts";

@@ -8,6 +8,9 @@ import { type ConnectSessionOptions, makeService } from "../service/serve.ts";
 import { type NeedsData, SERVICE_NAMES } from "../service/service_options.ts";
 import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
+import { checkPayload, type SendResult } from "../outbound/send_result.ts";
+import type { SendOptions } from "../session/session_options.ts";
+import { type KeepOptions, KeptMessages } from "./kept_messages.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Session } from "../session/session.ts";
 
@@ -15,8 +18,22 @@ const DEFAULT_MIN_DELAY_MS = 100;
 const DEFAULT_MAX_DELAY_MS = 10_000;
 const DEFAULT_STABLE_MS = 5_000;
 
-/** Where a connection that is kept is: dialling, up, between two attempts, or over. */
-export type LinkState = "connecting" | "connected" | "waiting" | "stopped";
+/**
+ * Where a connection that is kept is: dialling, up, between two attempts, with its breaker open, dialling once to see whether that
+ * may close again, or over.
+ */
+export type LinkState = "connecting" | "connected" | "waiting" | "open" | "half-open" | "stopped";
+
+/** What a link's `send` answers: as the session's, or `"kept"` for the next one. */
+export type LinkSendResult = SendResult | "kept";
+
+/** A breaker: a server that is down is not dialled all the time. */
+export interface BreakerOptions {
+  /** Attempts in a row that came to nothing, after which it opens, 1 or more. */
+  readonly failures: number;
+  /** Milliseconds for which it is open: nothing is dialled. Then one attempt shows whether it closes again. */
+  readonly openMs: number;
+}
 
 /** What a change of state says. */
 export interface LinkEvent<Data> {
@@ -24,13 +41,13 @@ export interface LinkEvent<Data> {
   readonly state: LinkState;
   /** The session, in state `"connected"`. */
   readonly session: Session<Data> | undefined;
-  /** Why the last dial failed, in state `"waiting"` or `"stopped"`. */
+  /** Why the last dial failed, in state `"waiting"`, `"open"` or `"stopped"`. */
   readonly error: ConnectError | undefined;
-  /** How the last session ended, in state `"waiting"` or `"stopped"`. */
+  /** How the last session ended, in the same states. */
   readonly closed: CloseEvent | undefined;
   /** Attempts in a row that came to nothing; a session that was over before `stableMs` is one. */
   readonly failures: number;
-  /** Milliseconds until the next attempt, in state `"waiting"`. */
+  /** Milliseconds until the next attempt, in state `"waiting"` or `"open"`. */
   readonly delayMs: number | undefined;
 }
 
@@ -66,6 +83,18 @@ export interface KeepConnectedOptions<Data = undefined>
    * @default {Infinity}
    */
   readonly maxFailures?: number | undefined;
+  /**
+   * Opens after so many attempts in a row that came to nothing, also of sessions that ended before `stableMs`.
+   *
+   * @default {undefined: none; the pauses grow up to `maxDelayMs`}
+   */
+  readonly breaker?: BreakerOptions | undefined;
+  /**
+   * What `send` of the link keeps while there is no session: the next one is sent it, in order, behind what `onConnected` sends.
+   *
+   * @default {undefined: nothing, and `send` answers `"closed"`}
+   */
+  readonly keep?: KeepOptions | undefined;
 }
 
 const NAMES = {
@@ -77,6 +106,8 @@ const NAMES = {
   maxDelayMs: true,
   stableMs: true,
   maxFailures: true,
+  breaker: true,
+  keep: true,
 };
 
 /** A connection that is kept; made by {@linkcode keepConnected}. */
@@ -85,6 +116,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
   readonly #service: TcpService<Data>;
   readonly #random: () => number;
   readonly #stopped = new AbortController();
+  readonly #kept: KeptMessages;
   #state: LinkState = "connecting";
   #session: Session<Data> | undefined = undefined;
   #failures = 0;
@@ -94,6 +126,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
   constructor(options: KeepConnectedOptions<Data>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#kept = new KeptMessages(options.keep);
     this.#service = makeService<Data>(pick(options, SERVICE_NAMES));
     options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
     this.#run = this.#keep();
@@ -107,6 +140,27 @@ export class Link<Data = undefined> implements AsyncDisposable {
   /** The session, while there is one. */
   get session(): Session<Data> | undefined {
     return this.#session;
+  }
+
+  /** Attempts in a row that came to nothing. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /**
+   * Sends to the session that there is, or keeps the message for the next one.
+   *
+   * @param payload The message; copied.
+   * @param options Its policy, its key.
+   * @returns What became of it; `"closed"` if there is no session, and no room to keep it.
+   */
+  send(payload: Uint8Array, options?: SendOptions): LinkSendResult {
+    const session = this.#session;
+    // Behind what is kept, as long as there is any.
+    if (session !== undefined && this.#kept.count === 0) return session.send(payload, options);
+    if (this.#isStopped) return "closed";
+    checkPayload(payload);
+    return this.#kept.add(payload, options) ? "kept" : "closed";
   }
 
   /** Resolves once it has stopped: by `stop()`, by the signal, or after `maxFailures`. */
@@ -137,14 +191,14 @@ export class Link<Data = undefined> implements AsyncDisposable {
     if (signal?.aborted) this.#stopped.abort();
     let last: { readonly error?: ConnectError; readonly closed?: CloseEvent } = {};
     while (!this.#isStopped) {
-      this.#enter("connecting", {});
+      this.#enter(this.#isBroken() ? "half-open" : "connecting", {});
       const startMs = clock.now();
       last = await this.#attempt();
       const isStable = last.closed !== undefined && clock.now() - startMs >= stableMs;
       this.#failures = isStable ? 0 : this.#failures + 1;
       if (this.#isStopped || this.#failures >= maxFailures || last.error?.code === "unsupported") break;
       const delayMs = this.#delayMs();
-      this.#enter("waiting", { ...last, delayMs });
+      this.#enter(this.#isBroken() ? "open" : "waiting", { ...last, delayMs });
       await this.#pause(delayMs);
     }
     await this.#service.stop();
@@ -170,6 +224,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
       this.#report("onConnected", fault);
       session.abort();
     });
+    const onRefused = (result: SendResult) => this.#warn("A message that was kept is refused: {result}", { result });
+    this.#kept.sendTo(session, onRefused).catch(() => {}); // The session has ended: the next one goes on.
     const closed = await session.finished;
     this.#session = undefined;
     return { closed };
@@ -189,7 +245,18 @@ export class Link<Data = undefined> implements AsyncDisposable {
     (this.#options.logger ?? consoleLogger()).error("The {name} handler failed: {error}", { name, error });
   }
 
+  #warn(message: string, properties: Record<string, unknown>): void {
+    (this.#options.logger ?? consoleLogger()).warn(message, properties);
+  }
+
+  /** Whether the breaker is open. */
+  #isBroken(): boolean {
+    return this.#failures >= (this.#options.breaker?.failures ?? Infinity);
+  }
+
   #delayMs(): number {
+    const { breaker } = this.#options;
+    if (breaker !== undefined && this.#isBroken()) return breaker.openMs;
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = Math.max(DEFAULT_MAX_DELAY_MS, minDelayMs) } =
       this.#options;
     const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.max(0, this.#failures - 1));
@@ -244,6 +311,13 @@ export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Da
   const maxDelayMs = orDefault(options.maxDelayMs, Math.max(DEFAULT_MAX_DELAY_MS, minDelayMs));
   requireInteger("create link", "maxDelayMs", maxDelayMs, minDelayMs, LARGEST_TIMER_MS);
   requireInteger("create link", "stableMs", orDefault(options.stableMs, DEFAULT_STABLE_MS), 0, LARGEST_TIMER_MS);
+  const { breaker } = options;
+  if (breaker !== undefined) {
+    checkKeys("breaker", breaker, { failures: true, openMs: true });
+    requireInteger("create link", "breaker.failures", breaker.failures, 1, Number.MAX_SAFE_INTEGER);
+    requireInteger("create link", "breaker.openMs", breaker.openMs, 0, LARGEST_TIMER_MS);
+  }
+  if (options.keep !== undefined) checkKeys("link", options.keep, { messages: true, bytes: true });
   if (maxFailures !== Infinity) requireInteger("create link", "maxFailures", maxFailures, 1, Number.MAX_SAFE_INTEGER);
   resolveDial(pick(options, CONNECT_NAMES) as ConnectOptions); // Throws here, and not later.
   return new Link(options);

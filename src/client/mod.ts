@@ -12,4 +12,13 @@
  * @module
  */
 
-export { keepConnected, type KeepConnectedOptions, Link, type LinkEvent, type LinkState } from "./keep_connected.ts";
+export {
+  type BreakerOptions,
+  keepConnected,
+  type KeepConnectedOptions,
+  Link,
+  type LinkEvent,
+  type LinkSendResult,
+  type LinkState,
+} from "./keep_connected.ts";
+export type { KeepOptions } from "./kept_messages.ts";

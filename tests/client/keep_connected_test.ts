@@ -175,3 +175,89 @@ test("keepConnected() refuses options that are none when it is called", () => {
     assert(error instanceof Error && error.message.includes(part), `${error}`);
   }
 });
+
+test("a breaker opens after failures in a row, tries once, and closes when a session lasts", async () => {
+  const { clock, events, link } = await setUp({
+    minDelayMs: 10,
+    maxDelayMs: 10,
+    breaker: { failures: 3, openMs: 5_000 },
+  });
+  await clock.advance(100);
+  await until(() => link.state === "open", "it is open");
+  const dials = () => events.filter(({ state }) => state === "connecting" || state === "half-open").length;
+  assertEquals([dials(), link.failures], [3, 3]);
+  await clock.advance(4_000);
+  assertEquals(dials(), 3, "nothing is dialled");
+  await clock.advance(1_000);
+  await until(() => link.failures === 4, "it has tried once");
+  assertEquals(events.slice(-2).map(({ state, delayMs }) => [state, delayMs]), [["half-open", undefined], [
+    "open",
+    5_000,
+  ]]);
+  await link.stop();
+  assertEquals([link.state, clock.timerCount], ["stopped", 0]);
+
+  const kicks: Session[] = [];
+  const back = await setUp(
+    { minDelayMs: 10, maxDelayMs: 10, breaker: { failures: 1, openMs: 1_000 } },
+    (session) => void kicks.push(session),
+  );
+  await until(() => back.link.state === "connected", "it is up");
+  kicks[0].abort();
+  await until(() => back.link.state === "open", "a session that ends at once is a failure");
+  await back.clock.advance(1_000);
+  await until(() => back.link.state === "connected", "it is up again");
+  await back.clock.advance(6_000);
+  kicks[1].abort();
+  await until(
+    () => back.link.state === "waiting" || back.link.state === "connected",
+    "one that lasted closes the breaker",
+  );
+  await back.link.stop();
+  await back.service?.stop();
+  for (const breaker of [{ failures: 0, openMs: 1 }, { failures: 1, openMs: -1 }]) {
+    assertThrows(() => keepConnected({ port: 1, breaker }), RangeError, "breaker.");
+  }
+  assertThrows(
+    () => keepConnected({ port: 1, breaker: { failures: 1, openMS: 1 } as never }),
+    TypeError,
+    "did you mean openMs?",
+  );
+});
+
+test("what is sent without a session is refused, or kept in order up to a bound, and goes to the next one", async () => {
+  const transport = memoryTransport();
+  const heard: string[] = [];
+  const options = { ...QUIET, transport, hostname: "127.0.0.1", port: 1 };
+  const start = () => serve({ ...options, onMessage: (_session, payload) => void heard.push(text(payload)) });
+  const refusing = keepConnected({ ...options, minDelayMs: 5, maxDelayMs: 5 });
+  assertEquals(refusing.send(bytes("lost")), "closed");
+  await refusing.stop();
+  const link = keepConnected({
+    ...options,
+    minDelayMs: 5,
+    maxDelayMs: 5,
+    keep: { messages: 3, bytes: 100 },
+    onConnected: (session) => session.send(bytes("login")),
+  });
+  const payload = bytes("1");
+  assertEquals(["1", "2"].map((word) => link.send(bytes(word))), ["kept", "kept"]);
+  assertEquals(link.send(payload), "kept");
+  payload.fill(0); // It was copied.
+  assertEquals(link.send(bytes("4")), "closed", "there is no room");
+  let service = await start();
+  await until(() => heard.length === 4, "all of it");
+  assertEquals(heard, ["login", "1", "2", "1"]);
+  assert(["sent", "queued"].includes(link.send(bytes("now"))));
+  await until(() => heard.length === 5, "and what is sent now");
+  await service.stop();
+  await until(() => link.session === undefined, "it is away");
+  assertEquals([link.send(new Uint8Array(90)), link.send(new Uint8Array(20))], ["kept", "closed"]);
+  assertThrows(() => link.send("text" as never), TypeError, "must be a Uint8Array");
+  service = await start();
+  await until(() => heard.length === 7, "the next session has it");
+  await link.stop();
+  await service.stop();
+  assertEquals(link.send(bytes("late")), "closed");
+  assertThrows(() => keepConnected({ ...options, keep: { messages: 0 } }), RangeError, "keep.messages");
+});

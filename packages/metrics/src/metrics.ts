@@ -28,6 +28,14 @@ export interface MetricsRegistry {
   metrics(): Promise<string>;
 }
 
+/** What is watched of a `Link` of `keepConnected()`. */
+export interface WatchedLink {
+  /** Where it is. */
+  readonly state: string;
+  /** Attempts in a row that came to nothing. */
+  readonly failures: number;
+}
+
 /** Options of {@linkcode Metrics}. */
 export interface MetricsOptions {
   /**
@@ -121,6 +129,7 @@ export class Metrics implements ServiceObserver {
   /** Ends it. */
   readonly onMessageEnd?: ServiceObserver["onMessageEnd"];
   readonly #services = new Map<string, WatchedService>();
+  readonly #links = new Map<string, WatchedLink>();
   readonly #congestions: Counter;
   readonly #faults: Counter<"level">;
   readonly #delay: EventLoopDelay;
@@ -131,6 +140,7 @@ export class Metrics implements ServiceObserver {
     const registers = [registry];
     this.registry = registry;
     this.#readFromStats(registers);
+    this.#readFromLinks(registers);
     this.#readFromProcess(registers);
     this.#congestions = new Counter({
       name: "laster_congestions_total",
@@ -163,6 +173,16 @@ export class Metrics implements ServiceObserver {
    */
   watch(service: WatchedService, name = "default"): void {
     this.#services.set(name, service);
+  }
+
+  /**
+   * Tells from now on of a link that is kept.
+   *
+   * @param link What `keepConnected()` gave.
+   * @param name What it is called in the label `link`: what it leads to.
+   */
+  watchLink(link: WatchedLink, name: string): void {
+    this.#links.set(name, link);
   }
 
   /** Measures the event loop no more. */
@@ -228,6 +248,27 @@ export class Metrics implements ServiceObserver {
           for (const [service, , stats] of snapshots) {
             for (const [reason, count] of Object.entries(read(stats))) this.inc({ service, reason }, count);
           }
+        },
+      });
+    }
+  }
+
+  #readFromLinks(registers: Registry[]): void {
+    const links = this.#links;
+    const labelNames = ["link"] as const;
+    const gauges: readonly (readonly [name: string, help: string, read: (link: WatchedLink) => number])[] = [
+      ["laster_link_connected", "Whether a link has a session.", ({ state }) => Number(state === "connected")],
+      ["laster_link_breaker_open", "Whether its breaker is open.", ({ state }) => Number(state === "open")],
+      ["laster_link_failures", "Attempts in a row that came to nothing.", ({ failures }) => failures],
+    ];
+    for (const [name, help, read] of gauges) {
+      new Gauge({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          for (const [link, watched] of links) this.set({ link }, read(watched));
         },
       });
     }

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { Metrics } from "@laster/metrics";
 import { serve, type Session, silentLogger } from "@laster/net";
+import { keepConnected } from "@laster/net/client";
 import { routes, serveHttp } from "@laster/net/http";
 import { connect } from "@laster/net";
 import { bytes, until } from "../../../tests/support.ts";
@@ -128,6 +129,24 @@ test("several services have a label each, and a page over HTTP", async () => {
   for (const name of ["default", "admins"]) assertEquals(valueOf(text, `laster_listeners{service="${name}"}`), 1);
   metrics.stop();
   await Promise.all([service.stop(), other.stop()]);
+});
+
+test("a link that is kept", async () => {
+  const { metrics, service, page } = await start();
+  const breaker = { failures: 1, openMs: 60_000 };
+  const link = keepConnected({ port: service.port, logger, minDelayMs: 5, breaker });
+  metrics.watchLink(link, "login");
+  await until(() => link.state === "connected", "it is up");
+  const see = async () => {
+    const text = await page();
+    return ["connected", "breaker_open", "failures"].map((name) => valueOf(text, `laster_link_${name}{link="login"}`));
+  };
+  assertEquals(await see(), [1, 0, 0]);
+  await service.stop();
+  await until(() => link.state === "open", "its server is away");
+  assertEquals(await see(), [0, 1, 1]);
+  await link.stop();
+  metrics.stop();
 });
 
 test("promtool finds nothing to object to", { skip: skipPromtool }, async () => {

@@ -1,0 +1,75 @@
+// KeptMessages: what was sent while a link had no session, up to a bound, until it has one. Runtime neutral.
+
+import { LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import type { SendResult } from "../outbound/send_result.ts";
+import type { SendOptions } from "../session/session_options.ts";
+import type { AnySession } from "../session/session.ts";
+
+const DEFAULT_BYTES = 1_048_576;
+
+/** How much is kept for the next session: see `keepConnected()`. */
+export interface KeepOptions {
+  /** Messages at the most, 1 to 2^31 - 1. */
+  readonly messages: number;
+  /**
+   * Bytes at the most, 1 to 2^31 - 1.
+   *
+   * @default {1 MiB}
+   */
+  readonly bytes?: number | undefined;
+}
+
+/** A message that waits. */
+interface Kept {
+  readonly payload: Uint8Array;
+  readonly options: SendOptions | undefined;
+}
+
+/** Keeps messages in their order. */
+export class KeptMessages {
+  readonly #most: number;
+  readonly #mostBytes: number;
+  readonly #kept: Kept[] = [];
+  #bytes = 0;
+
+  /** Makes it; without options it keeps nothing. */
+  constructor(options: KeepOptions | undefined) {
+    this.#most = options?.messages ?? 0;
+    this.#mostBytes = orDefault(options?.bytes, DEFAULT_BYTES);
+    if (options === undefined) return;
+    requireInteger("create link", "keep.messages", this.#most, 1, LARGEST_TIMER_MS);
+    requireInteger("create link", "keep.bytes", this.#mostBytes, 1, LARGEST_TIMER_MS);
+  }
+
+  /** How many wait. */
+  get count(): number {
+    return this.#kept.length;
+  }
+
+  /** Keeps a message, copied; says whether there was room. */
+  add(payload: Uint8Array, options: SendOptions | undefined): boolean {
+    if (this.#kept.length >= this.#most || this.#bytes + payload.length > this.#mostBytes) return false;
+    this.#kept.push({ payload: payload.slice(), options });
+    this.#bytes += payload.length;
+    return true;
+  }
+
+  /**
+   * Sends what waits, as fast as the peer reads; what is left when the session ends waits on.
+   *
+   * @param session The session.
+   * @param onRefused Is told of a message that can never be sent.
+   */
+  async sendTo(session: AnySession, onRefused: (result: SendResult) => void): Promise<void> {
+    for (let kept = this.#kept[0]; kept !== undefined && session.state === "open"; kept = this.#kept[0]) {
+      const result = session.send(kept.payload, kept.options);
+      if (result === "closed") return;
+      if (result !== "full") {
+        this.#kept.shift();
+        this.#bytes -= kept.payload.length;
+      }
+      if (result === "too-large" || result === "unencodable") onRefused(result);
+      if (result === "full" || result === "congested") await session.drained();
+    }
+  }
+}
