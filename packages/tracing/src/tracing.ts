@@ -108,9 +108,9 @@ export class Tracing implements ServiceObserver {
    * @param handler The handler; it runs in the span's context.
    * @returns The handler to give to the service.
    */
-  wrap<Handled extends object, Result>(
-    handler: (session: Handled, payload: Uint8Array) => Result,
-  ): (session: Handled, payload: Uint8Array) => Result {
+  wrap<Data>(
+    handler: (session: Session<Data>, payload: Uint8Array) => unknown,
+  ): (session: Session<Data>, payload: Uint8Array) => unknown {
     return (session, payload) => {
       const parent = this.#spans.get(session);
       if (parent === undefined) return handler(session, payload);

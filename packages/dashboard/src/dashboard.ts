@@ -1,0 +1,200 @@
+// Dashboard: a page that shows a service live, by server-sent events; and the one thing that it may do. Runtime neutral.
+
+import type { AnySession, CloseEvent, RefusedEvent, ServiceObserver } from "@laster/net";
+import type { HttpHandler } from "@laster/net/http";
+import { formatAddress } from "@laster/net/transport";
+import { readUplot } from "./assets.ts";
+import { ICON, PAGE } from "./page.ts";
+import { SCRIPT } from "./page_script.ts";
+import { type RecentEvent, type ShownService, takeSnapshot } from "./snapshot.ts";
+
+export type { ShownService } from "./snapshot.ts";
+
+const INTERVAL_MS = 1_000;
+const MOST_RECENT = 50;
+const SHORTEST_TOKEN = 8;
+const COOKIE = "laster-dashboard";
+/** Nothing but what this server gives may be loaded, or may frame the page. */
+const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'";
+
+/** Options of {@linkcode Dashboard}. */
+export interface DashboardOptions {
+  /** What whoever opens the page has to know: eight letters or more. */
+  readonly token: string | undefined;
+  /**
+   * Whether the page may close sessions.
+   *
+   * @default {false}
+   */
+  readonly actions?: boolean | undefined;
+}
+
+/**
+ * A page that shows a service. Give it to `observers`, the service to {@linkcode Dashboard.watch}, and mount its handler under a
+ * path with `/*`.
+ *
+ * @example Who has no token sees nothing
+ * ```ts
+ * import { Dashboard } from "@laster/dashboard";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dashboard = new Dashboard({ token: "open sesame" });
+ * const response = await dashboard.handler(new Request("http://localhost/dashboard/"));
+ * assertEquals(response.status, 401);
+ * ```
+ */
+export class Dashboard implements ServiceObserver {
+  /** Answers the page and what it asks for. */
+  readonly handler: HttpHandler;
+  readonly #token: string;
+  readonly #actions: boolean;
+  readonly #opened = new WeakMap<object, number>();
+  readonly #recentClosed: RecentEvent[] = [];
+  readonly #recentRefused: RecentEvent[] = [];
+  #service: ShownService | undefined = undefined;
+
+  /**
+   * Makes it.
+   *
+   * @param options The token, and what the page may do.
+   * @throws {TypeError} if the token is not long enough.
+   */
+  constructor({ token, actions = false }: DashboardOptions) {
+    if (typeof token !== "string" || token.length < SHORTEST_TOKEN) {
+      throw new TypeError(`Cannot create dashboard as token must be a text of ${SHORTEST_TOKEN} letters or more`);
+    }
+    this.#token = token;
+    this.#actions = actions;
+    this.handler = (request) => this.#answer(request);
+  }
+
+  /** Shows this service. */
+  watch(service: ShownService): void {
+    this.#service = service;
+  }
+
+  /** A session begins. */
+  onOpened(session: object): void {
+    this.#opened.set(session, Date.now());
+  }
+
+  /** It is over. */
+  onClosed(session: AnySession, { reason, detail }: CloseEvent): void {
+    const why = detail === undefined ? reason : `${reason}: ${detail}`;
+    keep(this.#recentClosed, { atMs: Date.now(), address: formatAddress(session.remoteAddress), reason: why });
+  }
+
+  /** A connection was refused. */
+  onConnectionRefused({ remoteAddress, reason }: RefusedEvent): void {
+    keep(this.#recentRefused, { atMs: Date.now(), address: formatAddress(remoteAddress), reason });
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const given = url.searchParams.get("token");
+    if (given !== null && request.method === "GET" && isSame(given, this.#token)) return logIn(url, given);
+    if (!this.#mayEnter(request)) return new Response("a token is needed: ?token=…\n", { status: 401 });
+    const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+    if (request.method === "POST") return name === "close" ? await this.#close(request) : notFound();
+    switch (name) {
+      case "":
+        return text(PAGE, "text/html; charset=utf-8", { "content-security-policy": POLICY });
+      case "uplot.js":
+        return text(await readUplot("uPlot.iife.min.js"), "text/javascript");
+      case "uplot.css":
+        return text(await readUplot("uPlot.min.css"), "text/css");
+      case "icon.svg":
+        return text(ICON, "image/svg+xml");
+      case "app.js":
+        return text(SCRIPT, "text/javascript");
+      case "events":
+        return this.#stream(request.signal);
+      default:
+        return notFound();
+    }
+  }
+
+  #mayEnter(request: Request): boolean {
+    const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
+    const cookie = new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(request.headers.get("cookie") ?? "")?.[1];
+    const given = bearer ?? (cookie === undefined ? undefined : decodeURIComponent(cookie));
+    return given !== undefined && isSame(given, this.#token);
+  }
+
+  /** Only by script: a form of another site's can neither send JSON nor the cookie. */
+  async #close(request: Request): Promise<Response> {
+    if (!this.#actions) return new Response("actions are switched off\n", { status: 403 });
+    if (request.headers.get("content-type") !== "application/json") {
+      return new Response("JSON is needed\n", { status: 415 });
+    }
+    const { id, detail } = await request.json().catch(() => ({})) as { id?: unknown; detail?: unknown };
+    const session = typeof id === "number" ? this.#service?.session(id) : undefined;
+    if (session === undefined) return notFound();
+    void session.close({
+      detail: typeof detail === "string" && detail !== "" ? detail.slice(0, 200) : "closed-by-operator",
+    });
+    return new Response("closing\n", { status: 202 });
+  }
+
+  #stream(signal: AbortSignal): Response {
+    const encoder = new TextEncoder();
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const stop = () => clearInterval(timer);
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        let dueMs = performance.now();
+        const send = () => {
+          if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // Who does not read misses some.
+          const delayMs = Math.max(0, performance.now() - dueMs);
+          dueMs = performance.now() + INTERVAL_MS;
+          controller.enqueue(encoder.encode(`data: ${JSON.stringify(this.#look(delayMs))}\n\n`));
+        };
+        send();
+        timer = setInterval(send, INTERVAL_MS);
+        signal.addEventListener("abort", stop, { once: true });
+      },
+      cancel: stop,
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+  }
+
+  #look(delayMs: number): object {
+    if (this.#service === undefined) return { state: "no service is watched" };
+    return takeSnapshot(this.#service, {
+      openedMs: (session) => this.#opened.get(session),
+      delayMs,
+      recentClosed: this.#recentClosed,
+      recentRefused: this.#recentRefused,
+      actions: this.#actions,
+    });
+  }
+}
+
+/** Puts the token into a cookie, and out of the address. */
+function logIn(url: URL, token: string): Response {
+  const path = url.pathname.slice(0, url.pathname.lastIndexOf("/") + 1);
+  const cookie = `${COOKIE}=${encodeURIComponent(token)}; HttpOnly; SameSite=Strict; Path=${path}`;
+  return new Response(null, { status: 303, headers: { location: path, "set-cookie": cookie } });
+}
+
+/** Takes as long whatever is given: nobody finds the token letter by letter. */
+function isSame(given: string, wanted: string): boolean {
+  let difference = given.length ^ wanted.length;
+  for (let index = 0; index < wanted.length; index++) {
+    difference |= wanted.charCodeAt(index) ^ (given.charCodeAt(index) || 0);
+  }
+  return difference === 0;
+}
+
+function keep(events: RecentEvent[], event: RecentEvent): void {
+  events.unshift(event);
+  if (events.length > MOST_RECENT) events.pop();
+}
+
+function text(body: string, type: string, headers: Record<string, string> = {}): Response {
+  return new Response(body, { headers: { "content-type": type, "cache-control": "no-cache", ...headers } });
+}
+
+function notFound(): Response {
+  return new Response("not found\n", { status: 404 });
+}

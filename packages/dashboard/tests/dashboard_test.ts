@@ -1,0 +1,199 @@
+// The dashboard: who may see it, what it says, what it may do; and in a real browser, narrow and wide, light and dark.
+
+import { existsSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Page } from "playwright-core";
+import { Dashboard } from "@laster/dashboard";
+import { connect, serve, type Session, silentLogger, type TcpService } from "@laster/net";
+import { routes, serveHttp } from "@laster/net/http";
+import { bytes, until, within } from "../../../tests/support.ts";
+
+const hostname = "127.0.0.1";
+const logger = silentLogger();
+const token = "open sesame, said ann";
+const auth = { authorization: `Bearer ${token}` };
+const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((path) => existsSync(path));
+const skipBrowser = chromium === undefined ? "chromium is not on this machine" : false;
+
+/** A server that echoes, shown on a page, with some sessions that talk. */
+async function start(actions = false) {
+  const dashboard = new Dashboard({ token, actions });
+  const service: TcpService = await serve({
+    hostname,
+    port: 0,
+    logger,
+    maxConnections: 4,
+    observers: [dashboard],
+    onOpen: (session) => void service.group("room").join(session),
+    onMessage: (session: Session, payload: Uint8Array) => session.send(payload),
+  });
+  dashboard.watch(service);
+  const http = await serveHttp(routes({ "/dashboard/*": dashboard.handler }), { port: 0 });
+  const sessions = await Promise.all([1, 2, 3].map(() => connect({ port: service.port, logger })));
+  const timer = setInterval(() => {
+    for (const session of sessions) if (session.state === "open") session.send(bytes("hello"));
+  }, 20);
+  const reads = sessions.map(async (session) => {
+    for await (const _payload of session) continue;
+  });
+  return {
+    service,
+    sessions,
+    url: `http://${hostname}:${http.port}/dashboard/`,
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      for (const session of sessions) void session.close();
+      await Promise.all(reads);
+      await http.close();
+      await service.stop();
+    },
+  };
+}
+
+/** The first thing that the events say. */
+async function see(url: string): Promise<Record<string, never>> {
+  const controller = new AbortController();
+  const response = await fetch(`${url}events`, { headers: auth, signal: controller.signal });
+  assertEquals(response.headers.get("content-type"), "text/event-stream");
+  let said = "";
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  while (!said.includes("\n\n")) {
+    said += (await within(reader?.read() ?? Promise.reject(new Error("no body")), "an event")).value;
+  }
+  controller.abort();
+  await reader?.cancel().catch(() => {});
+  return JSON.parse(said.slice("data: ".length)) as Record<string, never>;
+}
+
+test("who has no token sees nothing, whatever is asked for", async () => {
+  await using shown = await start(true);
+  for (
+    const path of ["", "events", "app.js", "uplot.js", "close", "?token=wrong", "?token=", `x?token=${token.slice(1)}`]
+  ) {
+    for (const method of ["GET", "POST"]) {
+      const response = await fetch(`${shown.url}${path}`, { method, redirect: "manual" });
+      assertEquals(response.status, 401, `${method} ${path}`);
+      await response.body?.cancel();
+    }
+  }
+  const entered = await fetch(`${shown.url}?token=${encodeURIComponent(token)}`, { redirect: "manual" });
+  assertEquals([entered.status, entered.headers.get("location")], [303, "/dashboard/"]);
+  const cookie = entered.headers.get("set-cookie") ?? "";
+  assert(/HttpOnly; SameSite=Strict/.test(cookie), cookie);
+  const page = await fetch(shown.url, { headers: { cookie: cookie.split(";")[0] } });
+  assertEquals(page.status, 200);
+  assert((await page.text()).includes("<title>@laster/net</title>"));
+  assert(page.headers.get("content-security-policy")?.includes("frame-ancestors 'none'"));
+  for (const [path, word] of [["app.js", "EventSource"], ["uplot.js", "uPlot"], ["uplot.css", ".uplot"]]) {
+    const asset = await fetch(`${shown.url}${path}`, { headers: auth });
+    assert((await asset.text()).includes(word), path);
+  }
+  assertThrows(() => new Dashboard({ token: "short" }), TypeError, "8 letters");
+  assertThrows(() => new Dashboard({ token: undefined }), TypeError, "token");
+});
+
+test("the events say what stats() says", async () => {
+  await using shown = await start();
+  const { service, sessions, url } = shown;
+  await using refused = await connect({ port: service.port, logger });
+  await until(() => service.sessionCount === 4, "a fourth");
+  const fifth = await connect({ port: service.port, logger });
+  await fifth.closed;
+  await refused.close();
+  await until(() => service.sessionCount === 3, "three are left");
+  const now = await see(url) as unknown as {
+    sessions: number;
+    rows: { id: number; address: string; state: string }[];
+    groups: [string, number][];
+    listeners: string[];
+    refused: Record<string, number>;
+    recentRefused: { reason: string; address: string }[];
+    recentClosed: { reason: string }[];
+    memoryBytes: number;
+    actions: boolean;
+  };
+  assertEquals([now.sessions, now.rows.length, now.groups, now.actions], [3, 3, [["room", 3]], false]);
+  assertEquals(now.rows.map(({ id }) => id).toSorted(), [...service.sessions()].map(({ id }) => id).toSorted());
+  assertEquals(now.listeners, [`${hostname}:${service.port}`]);
+  assertEquals([now.refused, now.recentRefused[0].reason, now.recentClosed[0].reason], [
+    { "max-connections": 1 },
+    "max-connections",
+    "remote-closing",
+  ]);
+  assert(now.memoryBytes > 1e6 && now.rows.every(({ address }) => address.startsWith("127.0.0.1:")));
+  assertEquals(sessions.length, 3);
+});
+
+test("sessions are closed where that is switched on, and by scripts of the page only", async () => {
+  const post = async (url: string, body: string, type = "application/json") => {
+    const response = await fetch(`${url}close`, { method: "POST", headers: { ...auth, "content-type": type }, body });
+    await response.body?.cancel();
+    return response.status;
+  };
+  await using off = await start();
+  const [one] = off.service.sessions();
+  assertEquals(await post(off.url, JSON.stringify({ id: one.id })), 403);
+  assertEquals(one.state, "open");
+  await using on = await start(true);
+  const [two] = on.service.sessions();
+  assertEquals(await post(on.url, `id=${two.id}`, "application/x-www-form-urlencoded"), 415);
+  assertEquals([await post(on.url, '{"id":99}'), await post(on.url, "{"), await post(on.url, "[]")], [404, 404, 404]);
+  assertEquals(two.state, "open");
+  assertEquals(await post(on.url, JSON.stringify({ id: two.id, detail: "cheats" })), 202);
+  const { reason, detail } = await within(two.closed, "its end");
+  assertEquals([reason, detail], ["local-closing", "cheats"]);
+});
+
+test("in a browser: it draws, sorts, searches, and closes a session", { skip: skipBrowser }, async () => {
+  await using shown = await start(true);
+  const { chromium: browsers } = await import("playwright-core");
+  const browser = await browsers.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu"] });
+  try {
+    const shots = process.env.LASTER_SHOTS;
+    for (const colorScheme of ["light", "dark"] as const) {
+      for (const [name, width, height] of [["wide", 1280, 900], ["narrow", 390, 800]] as const) {
+        const page = await browser.newPage({ colorScheme, viewport: { width, height } });
+        const faults: string[] = [];
+        page.on("pageerror", (error) => void faults.push(error.message));
+        page.on("console", (message) => void (message.type() === "error" && faults.push(message.text())));
+        await page.goto(`${shown.url}?token=${encodeURIComponent(token)}`);
+        assertEquals(page.url(), shown.url, "the token is not in the address");
+        await counts(page, "#sessions tbody tr", 3);
+        await counts(page, "canvas", 6);
+        if (shots !== undefined) await page.waitForTimeout(4_500);
+        if (shots !== undefined) await page.screenshot({ path: `${shots}/${name}-${colorScheme}.png`, fullPage: true });
+        const overflow = await page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        );
+        assertEquals([faults, overflow], [[], 0], `${name} ${colorScheme}`);
+        await page.close();
+      }
+    }
+    const page = await browser.newPage();
+    await page.goto(`${shown.url}?token=${encodeURIComponent(token)}`);
+    const [first] = shown.service.sessions();
+    await page.fill("#search", `${first.id} `);
+    await counts(page, "#sessions tbody tr", 1);
+    page.on("dialog", (dialog) => void dialog.accept("from the page"));
+    await page.click("#sessions tbody button");
+    const { detail } = await within(first.closed, "its end");
+    assertEquals(detail, "from the page");
+    await page.fill("#search", "");
+    await counts(page, "#sessions tbody tr", 2);
+    await page.locator("#recentClosed", { hasText: "from the page" }).waitFor();
+  } finally {
+    await browser.close();
+  }
+});
+
+/** Waits until the page has so many of something. Not by a function in the page: its policy forbids to make one of a text. */
+async function counts(page: Page, selector: string, wanted: number): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  let seen = -1;
+  while (seen !== wanted) {
+    if (performance.now() > endMs) throw new Error(`${seen} of ${selector}, not ${wanted}`);
+    seen = await page.locator(selector).count();
+  }
+}
