@@ -261,3 +261,25 @@ test("what is sent without a session is refused, or kept in order up to a bound,
   assertEquals(link.send(bytes("late")), "closed");
   assertThrows(() => keepConnected({ ...options, keep: { messages: 0 } }), RangeError, "keep.messages");
 });
+
+test("what is sent while messages wait goes behind them", async () => {
+  const transport = memoryTransport();
+  const heard: string[] = [];
+  const options = { ...QUIET, transport, hostname: "127.0.0.1", port: 1 };
+  const link = keepConnected({
+    ...options,
+    minDelayMs: 5,
+    maxDelayMs: 5,
+    keep: { messages: 10 },
+    onConnected: (session) => {
+      session.send(bytes("login"));
+      assertEquals(link.send(bytes("behind")), "kept");
+    },
+  });
+  for (const word of ["1", "2"]) assertEquals(link.send(bytes(word)), "kept");
+  const service = await serve({ ...options, onMessage: (_session, payload) => void heard.push(text(payload)) });
+  await until(() => heard.length === 4, "all of it");
+  assertEquals(heard, ["login", "1", "2", "behind"]);
+  await link.stop();
+  await service.stop();
+});

@@ -64,13 +64,16 @@ const codeOf = (promise: Promise<unknown>) =>
 
 test("queries of a key keep their order, those of others do not wait for them", async () => {
   const driver = new Fake(true);
-  const queries = new QueryQueue({ driver, connections: 3 });
+  const queries = new QueryQueue({ driver, connections: 4 });
   const ann = ["ann 1", "ann 2", "ann 3"].map((text) => queries.query(text, [], { key: "ann" }));
   const bob = ["bob 1", "bob 2"].map((text) => queries.query(text, [], { key: "bob" }));
   const free = queries.query("free");
   await until(() => driver.waiting.length === 3, "three run");
   assertEquals(driver.seen.toSorted(), ["ann 1", "bob 1", "free"]);
-  assertEquals([queries.stats.waiting, queries.stats.running, queries.stats.connections], [3, 3, 3]);
+  await until(() => queries.stats.connections === 4, "one has nothing to do");
+  ann.push(queries.query("ann 4", [], { key: "ann" }));
+  for (let count = 0; count < 5; count++) await turn();
+  assertEquals([queries.stats.waiting, queries.stats.running], [4, 3]);
   driver.waiting.find(({ text }) => text === "bob 1")?.resolve([]);
   await until(() => driver.seen.includes("bob 2"), "bob goes on");
   assertEquals(driver.seen.includes("ann 2"), false);
@@ -79,7 +82,7 @@ test("queries of a key keep their order, those of others do not wait for them", 
     await turn();
   }
   await Promise.all([...ann, ...bob, free]);
-  assertEquals(driver.seen.filter((text) => text.startsWith("ann")), ["ann 1", "ann 2", "ann 3"]);
+  assertEquals(driver.seen.filter((text) => text.startsWith("ann")), ["ann 1", "ann 2", "ann 3", "ann 4"]);
   await queries.close();
   assertEquals([driver.open.size, queries.stats.connections], [0, 0]);
 });
@@ -133,7 +136,8 @@ test("bounds and deadlines: full, timeout, aborted; nothing of them is kept", as
   assertEquals(await codeOf(queries.query("d", [], { signal: AbortSignal.abort() })), "aborted false");
   await clock.advance(500);
   assertEquals(await running, "timeout true", "it was under way, and its connection is not free");
-  await until(() => driver.open.size === 1 && driver.waiting.length === 2, "another connection runs the next");
+  await until(() => driver.open.size === 1 && driver.waiting.length === 2, "the next runs");
+  assertEquals(driver.connects, 2, "on another connection");
   await clock.advance(500);
   assertEquals(await waiting[0], "timeout true");
   assertEquals(driver.seen, ["running", "a"], "what waits is never run once it is given up");
