@@ -13,8 +13,8 @@ import { parseRuntimeNames, prepareRuntimes, type Runtime, type RuntimeName } fr
 import { findTests, makeGroups, type TestGroup } from "./test_groups.ts";
 import { runGroup } from "./test_runner.ts";
 
-/** Groups at a time: twice as many as there are processors, as tests wait a lot. */
-const LANES = 2 * navigator.hardwareConcurrency;
+/** Groups at a time: one more than there are processors, as tests wait a lot. */
+const LANES = navigator.hardwareConcurrency + 1;
 
 interface Arguments {
   readonly names: readonly RuntimeName[];

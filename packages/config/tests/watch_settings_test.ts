@@ -151,3 +151,31 @@ test("watchSettings() throws what is wrong at the start", async () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test("a file that changes while settings are applied is read again", async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.file("settings.json");
+  const put = (count: number) => writeFileSync(path, `{ "maxConnections": ${count} }`);
+  put(1);
+  const applied: (number | undefined)[] = [];
+  let during: (() => void) | undefined;
+  const apply = async ({ service: { maxConnections } }: Settings) => {
+    applied.push(maxConnections);
+    during?.();
+    during = undefined;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  const faults: Error[] = [];
+  const onFault = (error: Error) => void faults.push(error);
+  await using watch = await watchSettings(path, { apply, onFault, environment: {}, lookMs: 20 });
+  during = () => put(333);
+  put(22);
+  await until(() => applied.includes(333), "the later one");
+  during = () => writeFileSync(path, "{");
+  put(4444);
+  await until(() => faults.length === 1, "that it is broken now");
+  put(55555);
+  await until(() => applied.includes(55_555), "the last one");
+  assertEquals(applied, [1, 22, 333, 4444, 55_555]);
+  await watch.stop();
+});

@@ -68,14 +68,24 @@ export interface SettingsWatch extends AsyncDisposable {
  * ```
  */
 export function loadSettings(path: string, options: LoadSettingsOptions = {}): Settings {
+  return load(path, options, new Map());
+}
+
+/** Reads settings; `marks` is given what each file showed before it was read. */
+function load(path: string, options: LoadSettingsOptions, marks: Marks): Settings {
   const file = resolve(path);
+  marks.set(file, markOf(file));
   const text = read(file);
   if (/^\uFEFF?\s*</.test(text)) return fromXml(text, file);
   const folder = dirname(file);
   const settings = parseSettings(text, {
     file,
     environment: options.environment ?? ownEnvironment(),
-    readPem: (pem) => readFileSync(resolve(folder, pem), "utf8"),
+    readPem: (pem) => {
+      const pemFile = resolve(folder, pem);
+      marks.set(pemFile, markOf(pemFile));
+      return readFileSync(pemFile, "utf8");
+    },
   });
   return { ...settings, files: settings.files.map((name) => resolve(folder, name)) };
 }
@@ -107,8 +117,8 @@ export function loadSettings(path: string, options: LoadSettingsOptions = {}): S
  * ```
  */
 export async function watchSettings(path: string, options: WatchSettingsOptions): Promise<SettingsWatch> {
-  const settings = loadSettings(path, options);
-  const marks = marksOf(settings.files);
+  const marks: Marks = new Map();
+  const settings = load(path, options, marks);
   await options.apply(settings);
   return new Watch(path, options, settings, marks);
 }
@@ -118,10 +128,11 @@ class Watch implements SettingsWatch {
   readonly #options: WatchSettingsOptions;
   readonly #timer: ReturnType<typeof setInterval>;
   settings: Settings;
-  #marks: string;
+  /** What each file showed before it was read: one that changes later is seen at the next look, whenever that was. */
+  #marks: Marks;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(path: string, options: WatchSettingsOptions, settings: Settings, marks: string) {
+  constructor(path: string, options: WatchSettingsOptions, settings: Settings, marks: Marks) {
     this.#path = path;
     this.#options = options;
     this.settings = settings;
@@ -145,30 +156,31 @@ class Watch implements SettingsWatch {
   }
 
   async #look(): Promise<void> {
-    const marks = marksOf(this.settings.files);
-    if (marks === this.#marks) return;
-    this.#marks = marks;
+    const seen: Marks = new Map([...this.#marks.keys()].map((file) => [file, markOf(file)]));
+    if ([...seen].every(([file, mark]) => mark === this.#marks.get(file))) return;
+    this.#marks = seen; // What is wrong is told once.
     try {
-      const settings = loadSettings(this.#path, this.#options);
+      const marks: Marks = new Map();
+      const settings = load(this.#path, this.#options, marks);
       await this.#options.apply(settings);
       this.settings = settings;
-      this.#marks = marksOf(settings.files); // There may be others now.
+      this.#marks = marks; // There may be other files now.
     } catch (error) {
       this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
     }
   }
 }
 
-/** What shows that a file has changed. */
-function marksOf(files: readonly string[]): string {
-  return files.map((file) => {
-    try {
-      const { mtimeMs, size, ino } = statSync(file);
-      return `${mtimeMs} ${size} ${ino}`;
-    } catch {
-      return "gone";
-    }
-  }).join();
+/** By file, what shows that it has changed. */
+type Marks = Map<string, string>;
+
+function markOf(file: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(file);
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch {
+    return "gone";
+  }
 }
 
 function read(file: string): string {
