@@ -183,8 +183,9 @@ test("dials that nobody answers leave nothing behind", { skip }, async () => {
   if (isLong) {
     console.log(`${count} dials, again and again: grown by ${grown.map((bytes) => Math.round(bytes / 1e6))} MB`);
   }
-  // The heap grows to its size; what leaks grows every time.
-  assert(Math.min(...grown) < 1_000 * count, `grown by ${grown}`);
+  // The heap grows to its size, which takes some 50,000 dials on Deno; what leaks grows every time.
+  const most = isLong ? 1_000 * count : 40_000 * count;
+  assert(Math.min(...grown) < most, `grown by ${grown}`);
   assertEquals([client.stats().dials, client.sessionCount], [0, 0]);
 });
 
