@@ -10,14 +10,13 @@ import type { Address } from "../transport/address.ts";
 import type { AcceptHandler, Connection, PendingConnection } from "../transport/transport.ts";
 import { type Admission, type AdmissionRequest, boundSessions } from "./admission.ts";
 import { OpenFilesBound } from "./open_files.ts";
-import { ProxiedPeers, type ProxyProtocolOptions } from "./proxied_peers.ts";
+import { ProxiedPeers, type ProxyProtocolOptions, type WaitingPeers } from "./proxied_peers.ts";
 import { Refusals, type RefusalsOptions } from "./refusals.ts";
 
 /** For how long errors are reported without their stacks once file descriptors have run out. */
 const STACKLESS_MS = 60_000;
 
 const NOT_RUNNING = "not-running";
-const UNTRUSTED_PROXY = "untrusted-proxy";
 
 /** What an acceptor needs of its service. */
 export interface AcceptorOptions extends RefusalsOptions {
@@ -60,7 +59,8 @@ export class Acceptor {
   readonly #options: AcceptorOptions;
   readonly #openFiles: OpenFilesBound;
   readonly #admission: readonly Admission[];
-  readonly #proxied = new Set<ProxiedPeers>();
+  /** Connections whose PROXY header has not come. */
+  readonly #waiting: WaitingPeers = new Set();
 
   /** Makes it. */
   constructor(options: AcceptorOptions) {
@@ -83,8 +83,7 @@ export class Acceptor {
   forListener(listener: AcceptingListener): AcceptHandler {
     const parts = [...this.#admission, ...listener.admission];
     const { proxyProtocol } = listener;
-    const proxied = proxyProtocol && new ProxiedPeers(proxyProtocol, this.#options.clock);
-    if (proxied !== undefined) this.#proxied.add(proxied);
+    const proxied = proxyProtocol && new ProxiedPeers(proxyProtocol, this.#options.clock, this.#waiting);
     return {
       onConnection: proxied === undefined
         ? (connection) => this.#take(connection, listener, parts)
@@ -97,8 +96,7 @@ export class Acceptor {
   /** Ends what waits for a last word, or for a PROXY header. */
   stop(): void {
     this.refusals.stop();
-    for (const proxied of this.#proxied) proxied.stop();
-    this.#proxied.clear();
+    for (const connection of this.#waiting) connection.close();
   }
 
   #take(connection: Connection, listener: AcceptingListener, parts: readonly Admission[]): void {
@@ -115,14 +113,22 @@ export class Acceptor {
     listener: AcceptingListener,
     parts: readonly Admission[],
   ): Promise<void> {
-    if (!proxied.trusts(connection.remoteAddress)) return this.refusals.refuse(connection, UNTRUSTED_PROXY);
-    let known: Connection;
+    const known = await this.#identify(connection, proxied, () => proxied.read(connection));
+    if (known !== undefined) this.#take(known, listener, parts);
+  }
+
+  /** Has the header of a trusted proxy's connection read; refuses it, and gives nothing, where there is none. */
+  async #identify<Known>(
+    connection: Connection | PendingConnection,
+    proxied: ProxiedPeers,
+    read: () => Promise<Known>,
+  ): Promise<Known | undefined> {
+    if (!proxied.trusts(connection.remoteAddress)) return void this.refusals.refuse(connection, "untrusted-proxy");
     try {
-      known = await proxied.read(connection);
+      return await read();
     } catch (fault) {
-      return this.refusals.refuse(connection, reasonOf(fault, "proxy-header-invalid"));
+      return void this.refusals.refuse(connection, reasonOf(fault, "proxy-header-invalid"));
     }
-    this.#take(known, listener, parts);
   }
 
   /** The handshake is made for whom may come in; nobody else is told anything, for that would take one, too. */
@@ -133,12 +139,8 @@ export class Acceptor {
     parts: readonly Admission[],
   ): Promise<void> {
     if (proxied !== undefined) {
-      if (!proxied.trusts(pending.remoteAddress)) return this.refusals.refuse(pending, UNTRUSTED_PROXY);
-      try {
-        await proxied.readPending(pending);
-      } catch (fault) {
-        return this.refusals.refuse(pending, reasonOf(fault, "proxy-header-invalid"));
-      }
+      const known = await this.#identify(pending, proxied, () => proxied.readPending(pending));
+      if (known === undefined) return;
     }
     const admitted = this.#admit(pending.remoteAddress, listener, parts);
     if (typeof admitted === "string") return this.refusals.refuse(pending, admitted);

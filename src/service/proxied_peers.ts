@@ -25,15 +25,19 @@ export interface ProxyProtocolOptions {
 const NAMES: Record<keyof ProxyProtocolOptions, true> = { trusted: true, timeoutMs: true };
 const TIMEOUT_MS = 5_000;
 
+/** Connections of which it is not known whose they are. */
+export type WaitingPeers = Set<Connection | PendingConnection>;
+
 /** Reads the headers of one listener's connections. */
 export class ProxiedPeers {
   readonly #trusted: AddressBlocks;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
-  readonly #waiting = new Set<Connection | PendingConnection>();
+  readonly #waiting: WaitingPeers;
 
-  /** Makes it of options that were checked. */
-  constructor({ trusted, timeoutMs }: ProxyProtocolOptions, clock: Clock) {
+  /** Makes it of options that were checked; `waiting` holds those whose header has not come. */
+  constructor({ trusted, timeoutMs }: ProxyProtocolOptions, clock: Clock, waiting: WaitingPeers) {
+    this.#waiting = waiting;
     this.#trusted = new AddressBlocks(trusted);
     this.#timeoutMs = orDefault(timeoutMs, TIMEOUT_MS);
     this.#clock = clock;
@@ -55,13 +59,9 @@ export class ProxiedPeers {
   }
 
   /** Reads the header in front of a handshake; `pending.remoteAddress` is what it says then. */
-  async readPending(pending: PendingConnection): Promise<void> {
+  async readPending(pending: PendingConnection): Promise<PendingConnection> {
     await this.#wait(pending, () => pending.readProxyHeader(this.#timeoutMs));
-  }
-
-  /** Closes those whose header has not come. */
-  stop(): void {
-    for (const connection of this.#waiting) connection.close();
+    return pending;
   }
 
   async #wait<Result>(connection: Connection | PendingConnection, read: () => Promise<Result>): Promise<Result> {
