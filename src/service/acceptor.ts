@@ -54,6 +54,8 @@ export interface AcceptingListener {
 export class Acceptor {
   /** Accepts that failed. */
   errors = 0;
+  /** Handshakes under way: sessions to be. */
+  handshakes = 0;
   /** Connections that were refused. */
   readonly refusals: Refusals;
   readonly #options: AcceptorOptions;
@@ -145,11 +147,14 @@ export class Acceptor {
     const admitted = this.#admit(pending.remoteAddress, listener, parts);
     if (typeof admitted === "string") return this.refusals.refuse(pending, admitted);
     let connection: Connection;
+    this.handshakes++;
     try {
       connection = await pending.secure();
     } catch (fault) {
       admitted?.();
       return this.refusals.refuse(pending, reasonOf(fault, "handshake-failed"));
+    } finally {
+      this.handshakes--;
     }
     if (this.#options.isAccepting()) return this.#open(connection, listener, admitted);
     admitted?.();
@@ -163,7 +168,8 @@ export class Acceptor {
     parts: readonly Admission[],
   ): string | (() => void) | undefined {
     if (!this.#options.isAccepting()) return NOT_RUNNING;
-    const request = { remoteAddress, listener: place.address, sessions: this.#options.countSessions() };
+    const sessions = this.#options.countSessions() + this.handshakes;
+    const request = { remoteAddress, listener: place.address, sessions };
     const admitted: Admission[] = [];
     for (const part of parts) {
       const reason = this.#ask(part, request);

@@ -9,7 +9,7 @@ export interface AdmissionRequest {
   readonly remoteAddress: Address;
   /** Where it came in. */
   readonly listener: Address;
-  /** Sessions that there are, dialled ones too. */
+  /** Sessions that there are, dialled ones too, and handshakes under way. */
   readonly sessions: number;
 }
 

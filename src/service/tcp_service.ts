@@ -389,7 +389,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /** Whether there may be so many sessions more. */
   #hasRoom(sessions: number): boolean {
-    return this.#registry.count + sessions <= this.#settings.bounds.maxConnections &&
+    return this.#registry.count + this.#acceptor.handshakes + sessions <= this.#settings.bounds.maxConnections &&
       this.#dialler.count < this.#settings.bounds.maxDials;
   }
 

@@ -99,7 +99,8 @@ export interface CloseEvent {
   readonly unsentBytes: number;
   /**
    * Whether all was given to the system and the peer then ended its side after ours: it has read everything, if it is
-   * well-behaved. False says nothing against the delivery when the peer ended first.
+   * well-behaved; one that was closing of its own accord at that moment has dropped what came last. False says nothing against the
+   * delivery when the peer ended first.
    */
   readonly isConfirmed: boolean;
 }

@@ -165,13 +165,13 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     });
   }
 
-  /** Holds all messages back until the peer has read what it was sent. */
-  holdForDrain(drained: Promise<void>): void {
+  /** Holds all messages back until the peer has read what it was sent: `whenDrained` is asked for a promise of that. */
+  holdForDrain(whenDrained: () => Promise<void>): void {
     if (this.#isDrainHeld) return;
     this.#isDrainHeld = true;
     this.#isInterrupted = true;
     this.#owner.pauseInput();
-    drained.then(() => {
+    whenDrained().then(() => {
       this.#isDrainHeld = false;
       this.#continue();
     }, () => {}); // The session has closed.

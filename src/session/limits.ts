@@ -83,7 +83,7 @@ export interface SessionLimits {
   /**
    * Whether a peer is not read from while its queue is full, once a handler of its session, or a loop over its messages, was
    * told `"full"`: until the queue has shrunk as for `drained()`. So a peer that asks and does not read costs nothing, whatever
-   * its handler does about it.
+   * its handler does about it. Not under `maxInFlightBytes` and `maxInFlightMs`: what the peer answers to pings must be heard.
    *
    * @default {true}
    */

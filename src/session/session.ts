@@ -35,6 +35,7 @@ export type SessionOrigin = AcceptedOrigin | ConnectedOrigin;
 
 /** Set by the class, for its constructor is nobody else's business. */
 let construct: <Data>(core: SessionCore<Data>, data: Data) => Session<Data>;
+let check: (session: AnySession) => void;
 
 /**
  * One connection with its codec, queue and life; made by a service.
@@ -75,6 +76,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   static {
     construct = (core, data) => new Session(core, data);
+    check = (session) => session.#core.state !== "closed" && session.#core.queue.checkInvariants();
   }
 
   /** The session's number: unique within its service, counted up from 1. */
@@ -380,4 +382,14 @@ export type AnySession = Session<any>;
  */
 export function makeSession<Data>(core: SessionCore<Data>, data: Data): Session<Data> {
   return construct(core, data);
+}
+
+/**
+ * For simulations: checks the invariants of a session.
+ *
+ * @param session The session.
+ * @throws {Error} if one does not hold.
+ */
+export function checkSession(session: AnySession): void {
+  check(session);
 }

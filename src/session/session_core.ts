@@ -342,7 +342,8 @@ export class SessionCore<Data>
   }
 
   waitForReader(): void {
-    if (this.#context.limits.pauseWhenFull && !this.queue.isDrained) this.inbox.holdForDrain(this.drained());
+    if (this.queue.holdback?.inFlight?.isBounded === true) return; // Its answers to pings must be heard, or it never drains.
+    if (this.#context.limits.pauseWhenFull && !this.queue.isDrained) this.inbox.holdForDrain(() => this.drained());
   }
 
   /** Whether the peer has ended its side, and this side has not. */

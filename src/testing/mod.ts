@@ -1,5 +1,5 @@
 /**
- * What tests of a service need: a clock to move by hand, and connections without sockets.
+ * What tests of a service need: a clock to move by hand, connections without sockets, and a simulation of a whole world.
  *
  * @example A whole service in memory
  * ```ts
@@ -20,3 +20,10 @@
 export { FakeClock } from "./fake_clock.ts";
 export { memoryPair, memoryTransport, type MemoryTransportOptions } from "../transport/memory.ts";
 export { MemoryConnection, type MemoryScript } from "../transport/memory_connection.ts";
+export type { FaultKind } from "./simulation/faults.ts";
+export type { LinkConditions } from "./simulation/link_conditions.ts";
+export { MessageLedger } from "./simulation/message_ledger.ts";
+export { SeededRandom } from "./simulation/seeded_random.ts";
+export { type Scenario, simulate, type SimulateOptions, type SimulationReport } from "./simulation/simulate.ts";
+export type { SimulatedWorld } from "./simulation/simulated_world.ts";
+export { SimulationError } from "./simulation/simulation_error.ts";

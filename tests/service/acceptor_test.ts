@@ -2,13 +2,14 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { ListenError, type RefusedEvent, silentLogger } from "@laster/net";
+import { ConnectionError, ListenError, type RefusedEvent, silentLogger } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import type { Connection, ConnectionHandler } from "@laster/net/transport";
 import { type AcceptingListener, Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
 import type { Admission, AdmissionRequest } from "../../src/service/admission.ts";
 import { FaultLog } from "../../src/session/fault_log.ts";
 import { FakeConnection } from "../outbound/queue_fixture.ts";
+import { turn } from "../support.ts";
 
 const LAST_WORD = new Uint8Array([4, 0, 0, 0, 102, 117, 108, 108]);
 
@@ -276,4 +277,19 @@ test("Refusals.stop() ends all that are still being told, and leaves no timer", 
   const connections = Array.from({ length: 10 }, accept);
   acceptor.refusals.stop();
   assertEquals([connections.every(({ calls }) => calls.at(-1) === "abort"), clock.timerCount], [true, 0]);
+});
+
+test("Acceptor counts handshakes under way as sessions", async () => {
+  const { listener, refused, counts, acceptor } = setUp();
+  const handshakes = [0, 1, 2, 3].map(() => Promise.withResolvers<Connection>());
+  for (const { promise } of handshakes) {
+    const { remoteAddress } = new Refused();
+    const readProxyHeader = () => Promise.reject(new Error("there is none"));
+    listener.onPending?.({ remoteAddress, readProxyHeader, secure: () => promise, close: () => {} });
+  }
+  assertEquals([acceptor.handshakes, refused], [3, ["max-connections"]]);
+  handshakes[0].reject(new ConnectionError("handshake-failed"));
+  for (const { resolve } of handshakes) resolve(new Refused());
+  await turn();
+  assertEquals([acceptor.handshakes, counts.opened, refused], [0, 2, ["max-connections", "handshake-failed"]]);
 });

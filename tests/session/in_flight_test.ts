@@ -39,6 +39,22 @@ async function play(session: Session, ticks: number): Promise<Set<SendResult>> {
 }
 
 for (const { name, make } of transportsHere()) {
+  test(`two sides that wait for each other's answers to pings, and whose queues are full, go on over ${name}`, async () => {
+    const limits = { codec: CODEC, maxInFlightBytes: 400, highWaterMarkBytes: 800, maxQueuedFrames: 64 };
+    const heard = { far: 0, near: 0 };
+    await using pair = await startPair(
+      make(),
+      { ...limits, onMessage: () => heard.far++ },
+      { ...limits, onMessage: () => heard.near++ },
+    );
+    const { far, near } = await pair.connect();
+    let count = 0;
+    for (const session of [far, near]) {
+      for (count = 0; count < 60; count++) assert(session.send(pattern(90)) !== "full");
+    }
+    await until(() => heard.far === count && heard.near === count, "all is read");
+  });
+
   test(`a peer that does not read gets what was in flight, and then the latest, over ${name}`, async () => {
     const sleeper = makeSleeper();
     await using pair = await startPair(make(), { codec: CODEC, maxInFlightBytes: 4_000 }, {

@@ -139,3 +139,20 @@ test("Session whose queue is full ends by its peer's reset, and by the service's
     }
   }
 });
+
+test("Session that is told full twice, and then cut, leaves no promise behind that is rejected unheard", async () => {
+  const [{ make }] = transportsHere().slice(-1);
+  const answers: string[] = [];
+  await using fixture = await setUp(make(), {
+    onMessage(session) {
+      for (let count = 0; count < 2 * MAX_QUEUED_FRAMES; count++) answers.push(session.send(pattern(ANSWER_BYTES)));
+    },
+  });
+  const { peer, far, pair } = fixture;
+  peer.connection.pause();
+  await peer.write(framesOf([bytes("ask")]));
+  await until(() => answers.filter((answer) => answer === "full").length > 1, "two refusals");
+  far.abort();
+  await until(() => pair.server.sessionCount === 0, "the session is over");
+  await settle(); // A rejection that nobody hears of fails the test, here.
+});

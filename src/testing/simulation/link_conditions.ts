@@ -1,0 +1,57 @@
+// How good the simulated network is. Runtime neutral.
+
+import type { SeededRandom } from "./seeded_random.ts";
+
+/** How one connection of a simulated network behaves. Times are milliseconds. */
+export interface LinkConditions {
+  /**
+   * How long bytes are on their way, one way.
+   *
+   * @default {random, 0.1 to 60}
+   */
+  readonly latencyMs: number;
+  /**
+   * By how much more some of them are late; their order stays.
+   *
+   * @default {random, 0 to 20}
+   */
+  readonly jitterMs: number;
+  /**
+   * Bytes a millisecond.
+   *
+   * @default {random, 20 to 100000}
+   */
+  readonly bytesPerMs: number;
+  /**
+   * The most bytes in one piece on the way, and of one chunk that is read.
+   *
+   * @default {random, 1 to 16384}
+   */
+  readonly segmentBytes: number;
+  /**
+   * What the sender's system takes before a write must wait.
+   *
+   * @default {random, 256 to 65536}
+   */
+  readonly sendBufferBytes: number;
+  /**
+   * What the receiver's system holds unread before the sender's must wait.
+   *
+   * @default {random, 256 to 65536}
+   */
+  readonly receiveBufferBytes: number;
+}
+
+/** Draws the conditions of a connection; small and large ones are equally likely. */
+export function drawConditions(random: SeededRandom, fixed: Partial<LinkConditions>): LinkConditions {
+  const between = (least: number, most: number) => least * (most / least) ** random.next();
+  return {
+    latencyMs: between(0.1, 60),
+    jitterMs: random.chance(0.5) ? 0 : between(0.1, 20),
+    bytesPerMs: between(20, 100_000),
+    segmentBytes: Math.round(random.chance(0.1) ? 1 : between(8, 16_384)),
+    sendBufferBytes: Math.round(between(256, 65_536)),
+    receiveBufferBytes: Math.round(between(256, 65_536)),
+    ...fixed,
+  };
+}

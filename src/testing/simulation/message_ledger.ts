@@ -1,0 +1,228 @@
+// MessageLedger: every message of every session in a simulation, and whether it came. Runtime neutral.
+
+import type { BroadcastOptions, BroadcastReport } from "../../broadcast/messaging.ts";
+import type { FullPolicy } from "../../outbound/queue_limits.ts";
+import type { SendResult } from "../../outbound/send_result.ts";
+import type { CloseEvent } from "../../session/close_reason.ts";
+import type { AnySession } from "../../session/session.ts";
+import type { SendOptions } from "../../session/session_options.ts";
+import { type Address, formatAddress } from "../../transport/address.ts";
+import { checksum } from "./trace.ts";
+
+/** A message that was accepted, and has not come yet. */
+interface Entry {
+  readonly payload: Uint8Array;
+  readonly key: unknown;
+  /** What may become of it where the peer does not read. */
+  readonly policy: FullPolicy;
+}
+
+/** One direction of a connection. */
+interface Account {
+  /** What must come, oldest first. */
+  readonly open: Entry[];
+  /** Messages that were left out, as their policy allows. */
+  skipped: number;
+  /** How the sending side ended; undefined before. */
+  ended: CloseEvent | undefined;
+  /** Whether the receiving side was over because of an end in order, which comes behind all that was sent. */
+  isReadToEnd: boolean;
+}
+
+/**
+ * Every message of every session in a simulation. Send through it, tell it what comes, and it finds what was lost, came twice, out
+ * of order, or to the wrong peer. Both ends of a connection must use one ledger.
+ *
+ * @example Between two sessions
+ * ```ts
+ * import { MessageLedger, simulate } from "@laster/net/testing";
+ *
+ * await simulate({
+ *   seed: 1,
+ *   steps: 50,
+ *   scenario: {
+ *     async start(world) {
+ *       const ledger = new MessageLedger();
+ *       const server = world.service({
+ *         listeners: [{ port: 1 }],
+ *         onMessage: (session, payload) => ledger.receive(session, payload),
+ *         onClose: (session, event) => ledger.close(session, event),
+ *       });
+ *       await server.start();
+ *       const client = await world.connect({ port: 1 }, { onClose: (session, event) => ledger.close(session, event) });
+ *       return { ledger, client };
+ *     },
+ *     actions: {
+ *       talk: (_world, { ledger, client }, random) => void ledger.send(client, random.bytes(random.integer(0, 100))),
+ *     },
+ *   },
+ * });
+ * ```
+ */
+export class MessageLedger {
+  readonly #policy: FullPolicy;
+  readonly #accounts = new Map<string, Account>();
+
+  /**
+   * Makes an empty ledger.
+   *
+   * @param policy The `whenFull` of the services, which counts for a message that has none of its own.
+   */
+  constructor(policy: FullPolicy = "refuse") {
+    this.#policy = policy;
+  }
+
+  /** Sends, and notes the message if it was accepted. Arguments and answer are those of `Session.send`. */
+  send(session: AnySession, payload: Uint8Array, options: SendOptions = {}): SendResult {
+    const account = this.#accountOf(session.localAddress, session.remoteAddress);
+    // Before, as the peer's handler may run before the call returns.
+    const entry = this.#note(account, payload, options);
+    const result = session.send(payload, options);
+    if (isRefused(result)) account.open.splice(account.open.indexOf(entry), 1);
+    return result;
+  }
+
+  /**
+   * Broadcasts, and notes the message for those who took it.
+   *
+   * @param audience Who is to get it: the sessions, or the members of the group, but for those that are excepted.
+   * @param payload The message.
+   * @param broadcast Sends it: `(payload, options) => service.broadcast(payload, options)`. The options are those of the call,
+   * and have those who refuse it listed.
+   * @param options Its key, its policy, who does not get it.
+   */
+  broadcast<Session extends AnySession>(
+    audience: Iterable<Session>,
+    payload: Uint8Array,
+    broadcast: (payload: Uint8Array, options: BroadcastOptions<Session>) => BroadcastReport<Session>,
+    options: BroadcastOptions<Session> = {},
+  ): BroadcastReport<Session> {
+    const noted = new Map<Session, { readonly account: Account; readonly entry: Entry }>();
+    for (const session of audience) {
+      const account = this.#accountOf(session.localAddress, session.remoteAddress);
+      noted.set(session, { account, entry: this.#note(account, payload, options) });
+    }
+    const report = broadcast(payload, { ...options, listRefused: true });
+    for (const { session } of report.refusedBy ?? []) {
+      const { account, entry } = noted.get(session) ?? {};
+      if (account === undefined || entry === undefined) throw fault(session, "refused what it was not to get", payload);
+      account.open.splice(account.open.indexOf(entry), 1);
+      noted.delete(session);
+    }
+    if (report.accepted !== noted.size) {
+      throw new Error(`A broadcast was accepted by ${report.accepted} sessions, and ${noted.size} were to get it`);
+    }
+    return report;
+  }
+
+  /**
+   * Checks a message that came.
+   *
+   * @param session Who got it.
+   * @param payload The message.
+   * @throws {Error} if it is not the one that had to come.
+   */
+  receive(session: AnySession, payload: Uint8Array): void {
+    const account = this.#accountOf(session.remoteAddress, session.localAddress);
+    for (let index = 0; index < account.open.length; index++) {
+      const { open } = account;
+      if (equals(open[index].payload, payload)) {
+        account.skipped += index;
+        open.splice(0, index + 1);
+        return;
+      }
+      if (!mayBeSkipped(open, index)) {
+        throw fault(session, `got another message than that of ${describe(open[index].payload)}`, payload);
+      }
+    }
+    throw fault(session, "got a message that nobody sent to it, or got it twice", payload);
+  }
+
+  /**
+   * Checks the end of a session: whether all came that must have.
+   *
+   * @param session The session.
+   * @param event How it ended.
+   * @throws {Error} if a message is missing.
+   */
+  close(session: AnySession, event: CloseEvent): void {
+    const sent = this.#accountOf(session.localAddress, session.remoteAddress);
+    const received = this.#accountOf(session.remoteAddress, session.localAddress);
+    sent.ended = event;
+    received.isReadToEnd = event.reason === "remote-closing";
+    for (const account of [sent, received]) {
+      if (account.isReadToEnd && account.ended !== undefined) {
+        checkComplete(session, account, account.ended.unsentFrames);
+      }
+    }
+  }
+
+  /** Messages that were accepted and have not come, as far as nothing says that they need not. */
+  get openCount(): number {
+    let count = 0;
+    for (const { open, ended } of this.#accounts.values()) {
+      if (ended === undefined) count += open.filter((_entry, index) => !mayBeSkipped(open, index)).length;
+    }
+    return count;
+  }
+
+  /** Messages that made way for others. */
+  get skippedCount(): number {
+    let count = 0;
+    for (const { skipped } of this.#accounts.values()) count += skipped;
+    return count;
+  }
+
+  #accountOf(from: Address, to: Address): Account {
+    const name = `${formatAddress(from)} > ${formatAddress(to)}`;
+    const known = this.#accounts.get(name);
+    if (known !== undefined) return known;
+    const account: Account = { open: [], skipped: 0, ended: undefined, isReadToEnd: false };
+    this.#accounts.set(name, account);
+    return account;
+  }
+
+  #note({ open }: Account, payload: Uint8Array, { key, whenFull }: SendOptions): Entry {
+    const entry = { payload: payload.slice(), key, policy: whenFull ?? this.#policy };
+    open.push(entry);
+    return entry;
+  }
+}
+
+/** Checks that all have come but the last `unsentFrames` of them. */
+function checkComplete(session: AnySession, { open, ended }: Account, unsentFrames: number): void {
+  const missing = open.filter((_entry, index) => !mayBeSkipped(open, index));
+  if (missing.length <= unsentFrames) return;
+  throw new Error(
+    `Session ${session.id} of ${
+      formatAddress(session.remoteAddress)
+    } is over in order, and ${missing.length} messages of ` +
+      `one that closed with ${ended?.reason} are missing, the first ${describe(missing[0].payload)}`,
+  );
+}
+
+/** Whether a message may have made way for others. */
+function mayBeSkipped(open: readonly Entry[], index: number): boolean {
+  const { key, policy } = open[index];
+  if (policy === "drop-oldest") return true;
+  if (policy !== "latest-per-key" || key === undefined) return false;
+  for (let later = index + 1; later < open.length; later++) if (open[later].key === key) return true;
+  return false;
+}
+
+function isRefused(result: SendResult): boolean {
+  return result !== "sent" && result !== "queued" && result !== "congested";
+}
+
+function equals(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
+}
+
+function describe(payload: Uint8Array): string {
+  return `${payload.length} bytes ${checksum(payload)}`;
+}
+
+function fault(session: AnySession, what: string, payload: Uint8Array): Error {
+  const peer = formatAddress(session.remoteAddress);
+  return new Error(`Session ${session.id} of ${peer} ${what}: ${describe(payload)}`);
+}

@@ -1,0 +1,139 @@
+// SimulatedWorld: what a scenario is given: services, clients, time and a network of one simulation. Runtime neutral.
+
+import { toError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import type { ConnectOptions } from "../../service/connector.ts";
+import type { FaultEvent } from "../../service/observers.ts";
+import type { NeedsData, TcpServiceOptions } from "../../service/service_options.ts";
+import { TcpService } from "../../service/tcp_service.ts";
+import type { Session } from "../../session/session.ts";
+import type { Transport } from "../../transport/transport.ts";
+import type { LinkConditions } from "./link_conditions.ts";
+import { SeededRandom } from "./seeded_random.ts";
+import { SimulatedClock } from "./simulated_clock.ts";
+import { SimulatedNetwork } from "./simulated_network.ts";
+import { Trace } from "./trace.ts";
+import { Watch } from "./watch.ts";
+
+/** Which generator is for what, beside the seed. */
+const FOR_NETWORK = 1;
+const FOR_TRAITS = 2;
+const FOR_SERVICES = 3;
+
+/** What a world is made with. */
+export interface WorldOptions {
+  readonly seed: number;
+  /** What is not drawn by lot of each connection. */
+  readonly conditions: Partial<LinkConditions>;
+  /** Which faults are no failure of the simulation. */
+  readonly mayFail: (event: FaultEvent) => boolean;
+}
+
+/** What a scenario lives in. Whatever is made here has its time, its network and its random numbers from the simulation. */
+export class SimulatedWorld {
+  /** The time. */
+  readonly clock: SimulatedClock = new SimulatedClock();
+  /** The network, with what can go wrong on it. */
+  readonly network: SimulatedNetwork;
+  /** What happened. */
+  readonly trace: Trace = new Trace(this.clock);
+  /** What must hold of every service. */
+  readonly watch: Watch;
+  /** The first failure; undefined while all is well. */
+  failure: Error | undefined = undefined;
+  readonly #options: WorldOptions;
+  readonly #random: SeededRandom;
+  readonly #services: TcpService<never>[] = [];
+  readonly #logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+  /** Makes a world without anybody. */
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.#random = new SeededRandom(options.seed, FOR_SERVICES);
+    const random = new SeededRandom(options.seed, FOR_TRAITS);
+    const onFail = (error: Error) => this.fail(error);
+    const { clock, trace } = this;
+    this.network = new SimulatedNetwork({
+      clock,
+      trace,
+      random: new SeededRandom(options.seed, FOR_NETWORK),
+      traits: { batchedReads: random.chance(0.5), asyncWrites: random.chance(0.3) },
+      conditions: options.conditions,
+      onFail,
+    });
+    this.watch = new Watch({ clock, trace, network: this.network, onFail });
+  }
+
+  /** Listens and dials on the simulated network. */
+  get transport(): Transport {
+    return this.network.transport;
+  }
+
+  /** Writes a line into the trace. */
+  log(line: string): void {
+    this.trace.add(line);
+  }
+
+  /**
+   * Fails the simulation; the first failure counts.
+   *
+   * @param error Why.
+   */
+  fail(error: unknown): void {
+    if (this.failure !== undefined) return;
+    this.failure = toError(error);
+    this.trace.add(`FAILED ${this.failure.message}`);
+  }
+
+  /**
+   * Makes a service that lives in the simulation; it is stopped at the end.
+   *
+   * @param options As those of `TcpService`; its clock, transport, logger and random numbers are the simulation's.
+   */
+  service<Data = undefined>(options: TcpServiceOptions<Data> & NeedsData<Data>): TcpService<Data> {
+    const name = `service ${this.#services.length + 1}`;
+    const observer = this.watch.observer(name, this.#options.mayFail);
+    const service = new TcpService<Data>({
+      logger: this.#logger,
+      random: this.#random.next,
+      ...options,
+      clock: this.clock,
+      transport: this.transport,
+      observers: [observer, ...options.observers ?? []],
+    });
+    this.#services.push(service as unknown as TcpService<never>);
+    this.watch.add(name, service);
+    return service;
+  }
+
+  /**
+   * Dials, with a service of its own.
+   *
+   * @param dial Where to; the host is `"127.0.0.1"` if none is given.
+   * @param options As those of `service()`.
+   * @returns The session.
+   * @throws {ConnectError} if it does not come about, as happens in a bad network.
+   */
+  async connect<Data = undefined>(
+    dial: ConnectOptions,
+    options: TcpServiceOptions<Data> & NeedsData<Data> = {} as TcpServiceOptions<Data> & NeedsData<Data>,
+  ): Promise<Session<Data>> {
+    const service = this.service<Data>(options);
+    await service.start();
+    return await service.connect(dial);
+  }
+
+  /**
+   * Waits in simulated time.
+   *
+   * @param durationMs How long.
+   */
+  sleep(durationMs: number): Promise<void> {
+    return new Promise((resolve) => this.clock.schedule(resolve, durationMs));
+  }
+
+  /** Stops all services. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#services.map((service) => service.stop()));
+  }
+}

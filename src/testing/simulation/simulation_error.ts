@@ -1,0 +1,62 @@
+// SimulationError: what did not hold, and how to see it again. Runtime neutral.
+
+import { messageOf } from "../../errors.ts";
+import type { SimulatedWorld } from "./simulated_world.ts";
+
+/** Lines of the trace that are shown. */
+const SHOWN_LINES = 30;
+
+/** A failed run. */
+interface FailedRun {
+  readonly seed: number;
+  readonly kept: readonly number[];
+  readonly schedule: readonly string[];
+  readonly world: SimulatedWorld;
+}
+
+/**
+ * Something did not hold in a simulation. The message has the steps that it takes, how to repeat them, and the end of the
+ * trace; the `cause` is what failed.
+ *
+ * @example Read what it takes
+ * ```ts
+ * import { simulate, SimulationError } from "@laster/net/testing";
+ * import { assert, assertRejects } from "@std/assert";
+ *
+ * const actions = { fail: () => Promise.reject(new Error("as planned")) };
+ * const error = await assertRejects(
+ *   () => simulate({ seed: 1, steps: 10, faults: [], scenario: { start: () => ({}), actions } }),
+ *   SimulationError,
+ * );
+ * assert(error.only.length === 1);
+ * ```
+ */
+export class SimulationError extends Error {
+  /** The class name. */
+  override readonly name = "SimulationError";
+  /** The seed. */
+  readonly seed: number;
+  /** The fewest steps that were found to fail: the option `only` of `simulate()`. */
+  readonly only: readonly number[];
+  /** What happened, a line for each thing. */
+  readonly trace: readonly string[];
+
+  /** Makes the error. */
+  constructor(cause: Error, { seed, kept, schedule, world: { trace } }: FailedRun) {
+    const last = trace.lines.slice(-SHOWN_LINES);
+    super(
+      [
+        `Simulation of seed ${seed} failed: ${messageOf(cause)}`,
+        `repeat it with: seed: ${seed}, only: [${kept.join(", ")}]`,
+        `what it takes (${kept.length} steps):`,
+        ...schedule.map((line) => `  ${line}`),
+        `the last ${last.length} of ${trace.lines.length} lines of its trace:`,
+        ...last.map((line) => `  ${line}`),
+      ].join("\n"),
+      { cause },
+    );
+    this.seed = seed;
+    this.only = kept;
+    this.trace = trace.lines;
+  }
+}

@@ -1,0 +1,178 @@
+// Watch: what must hold of every service in a simulation, whatever it is for. Runtime neutral.
+
+import { messageOf, toError } from "../../errors.ts";
+import type { FaultEvent, ServiceObserver } from "../../service/observers.ts";
+import type { TcpService } from "../../service/tcp_service.ts";
+import type { CloseEvent } from "../../session/close_reason.ts";
+import { checkSession, type Session } from "../../session/session.ts";
+import type { SimulatedClock } from "./simulated_clock.ts";
+import type { SimulatedConnection } from "./simulated_connection.ts";
+import type { SimulatedNetwork } from "./simulated_network.ts";
+import type { Trace } from "./trace.ts";
+
+/** What a watch needs. */
+export interface WatchParts {
+  readonly clock: SimulatedClock;
+  readonly network: SimulatedNetwork;
+  readonly trace: Trace;
+  /** Hears of what does not hold. */
+  readonly onFail: (error: Error) => void;
+}
+
+/** A session, and its end of the network. */
+interface Watched {
+  readonly name: string;
+  readonly session: Session<unknown>;
+  readonly connection: SimulatedConnection;
+  /** What had moved either way at the last mark. */
+  movedBytes: number;
+}
+
+/** Watches all services of a simulation. */
+export class Watch {
+  /** How often what was reached: reasons of closes, answers, states. */
+  readonly reached: Map<string, number> = new Map();
+  readonly #parts: WatchParts;
+  readonly #services: { readonly name: string; readonly service: Pick<TcpService<never>, "stats"> }[] = [];
+  readonly #open = new Map<Session<unknown>, Watched>();
+
+  /** Makes a watch over nothing. */
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Counts that something was reached. */
+  reach(what: string): void {
+    this.reached.set(what, (this.reached.get(what) ?? 0) + 1);
+  }
+
+  /** Watches a service. */
+  add(name: string, service: Pick<TcpService<never>, "stats">): void {
+    this.#services.push({ name, service });
+  }
+
+  /** Makes what a service must have among its observers. */
+  observer(name: string, mayFail: (event: FaultEvent) => boolean): ServiceObserver {
+    return {
+      onOpened: (session) => this.#handleOpened(name, session),
+      onClosed: (session, event) => this.#handleClosed(session, event),
+      onBackpressure: (_session, isCongested) => this.reach(isCongested ? "queue: congested" : "queue: drained"),
+      onDropped: (_session, reason) => this.reach(`dropped: ${reason}`),
+      onConnectionRefused: ({ reason }) => this.reach(`refused: ${reason}`),
+      onConnectFailed: ({ error }) => this.reach(`dial failed: ${error.code}`),
+      onFault: (event) => {
+        if (event.level !== "error" || mayFail(event)) return;
+        const { message, properties: { error } } = event;
+        this.#parts.onFail(new Error(`${name}: ${message}: ${messageOf(toError(error))}`, { cause: error }));
+      },
+    };
+  }
+
+  /** Checks every invariant of every session. */
+  checkInvariants(): void {
+    for (const { session } of this.#open.values()) checkSession(session);
+  }
+
+  /** Checks the figures of every session against what the network has seen. */
+  checkFigures(): void {
+    for (const { name, session, connection } of this.#open.values()) {
+      const { receivedBytes, sentBytes, queuedBytes } = session.stats;
+      const { out, peer } = connection;
+      if (session.state !== "open") continue; // What comes behind the end is dropped, and not counted.
+      if (receivedBytes !== peer.out.readBytes) {
+        this.#fail(`${name} counts ${receivedBytes} bytes received, and ${peer.out.readBytes} were`);
+      }
+      if (sentBytes > out.takenBytes) this.#fail(`${name} counts ${sentBytes} bytes sent, and ${out.takenBytes} were`);
+      if (sentBytes + queuedBytes < out.takenBytes) {
+        this.#fail(`${name} counts ${sentBytes} bytes sent and ${queuedBytes} queued, and ${out.takenBytes} were sent`);
+      }
+    }
+  }
+
+  /** Notes how far everybody is, for `checkArrived()`. */
+  mark(): void {
+    for (const watched of this.#open.values()) watched.movedBytes = movedBytes(watched);
+  }
+
+  /** Checks that nobody waits who has not moved since `mark()`. */
+  checkArrived(): void {
+    for (const watched of this.#open.values()) {
+      const { name, session, connection } = watched;
+      const isLeft = connection.ended !== undefined || connection.peer.ended !== undefined;
+      if (isLeft || session.state !== "open" || watched.movedBytes !== movedBytes(watched)) continue;
+      if (connection.isReadable) this.#fail(`${name} has not read what came`);
+      const isTaken = connection.peer.out.unreadBytes === 0 && connection.out.openBytes === 0;
+      if (isTaken && session.queuedBytes > 0) {
+        this.#fail(`${name} has ${session.queuedBytes} bytes queued though its peer reads`);
+      }
+    }
+  }
+
+  /** Checks that nothing is left once all services have stopped. */
+  checkRest(): void {
+    const { clock, network } = this.#parts;
+    for (const { name } of this.#open.values()) this.#fail(`${name} was opened and not closed`);
+    for (const { name, service } of this.#services) {
+      const { state, pool, openedSessions, closedSessions, sessions } = service.stats();
+      if (state !== "stopped") this.#fail(`${name} is ${state}`);
+      if (pool.outstanding > 0) this.#fail(`${name} has ${pool.outstanding} buffers out`);
+      const closed = Object.values(closedSessions).reduce((sum, count) => sum + count, 0);
+      if (sessions !== 0 || openedSessions !== closed) {
+        this.#fail(`${name} counts ${openedSessions} sessions opened, ${closed} closed, ${sessions} there`);
+      }
+    }
+    if (clock.timerCount > 0) this.#fail(`${clock.timerCount} timers are left`);
+    network.sweep();
+    for (const { name } of network.links) this.#fail(`${name} is left open`);
+  }
+
+  #handleOpened(service: string, session: Session<unknown>): void {
+    const connection = this.#parts.network.find(session.localAddress, session.remoteAddress);
+    const name = `${service} session ${session.id}`;
+    if (connection === undefined) return this.#fail(`${name} has no connection`);
+    this.#parts.trace.add(`${name} opens on ${connection.name}`);
+    this.#open.set(session, { name, session, connection, movedBytes: -1 });
+    this.reach(`opened: ${session.origin.kind}`);
+  }
+
+  #handleClosed(session: Session<unknown>, event: CloseEvent): void {
+    const watched = this.#open.get(session);
+    if (watched === undefined) return this.#fail(`session ${session.id} was closed twice, or not opened`);
+    this.#open.delete(session);
+    const { name, connection } = watched;
+    const { reason, detail, isConfirmed, unsentFrames } = event;
+    this.#parts.trace.add(`${name} closed ${reason} ${detail ?? "-"} ${isConfirmed} ${unsentFrames}`);
+    this.reach(`closed: ${reason}`);
+    const { out, peer } = connection;
+    // Ends that cross look like an answer: nobody can tell.
+    if (isConfirmed && !peer.hasEndedFirst && (out.readBytes !== out.takenBytes || unsentFrames > 0)) {
+      this.#fail(`${name} is confirmed, and ${out.takenBytes - out.readBytes} bytes were not read`);
+    }
+    const fault = findFault(event, connection);
+    if (fault !== undefined) this.#fail(`${name} closed with ${reason}, and ${fault}`);
+  }
+
+  #fail(message: string): void {
+    this.#parts.onFail(new Error(message));
+  }
+}
+
+function movedBytes({ connection: { out, peer } }: Watched): number {
+  return out.takenBytes + peer.out.readBytes;
+}
+
+/** What contradicts the reason of a close. */
+function findFault({ reason, error }: CloseEvent, connection: SimulatedConnection): string | undefined {
+  const code = connection.ended?.error?.code;
+  switch (reason) {
+    case "reset":
+      return code === "reset" ? undefined : "no reset came";
+    case "socket-error":
+      return code === "timeout" || error !== undefined ? undefined : "the network did not give up";
+    case "remote-closing":
+    case "truncated":
+      return connection.isEndTold ? undefined : "no end came";
+    default:
+      return undefined;
+  }
+}
