@@ -2,10 +2,10 @@
 // what was sent before. Made when first needed. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
+import { PoolError } from "../errors.ts";
 import type { Connection } from "../transport/transport.ts";
 import { Backlog, type DropCounts, type WaitingMessage } from "./backlog.ts";
 import { InFlight, type Ping } from "./in_flight.ts";
-import { LARGEST_BLOCK_BYTES } from "./outbound_blocks.ts";
 import type { SegmentList } from "./segment_list.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
@@ -26,7 +26,6 @@ export class Holdback {
   /** What the peer is not known to have read; undefined if it cannot be asked. */
   readonly inFlight: InFlight | undefined;
   #ping: Ping | undefined;
-  readonly #context: SendQueueContext;
   readonly #segments: SegmentList;
   readonly #owner: HoldbackOwner;
   readonly #backlog: Backlog;
@@ -35,7 +34,6 @@ export class Holdback {
 
   /** Makes one that holds nothing. */
   constructor(context: SendQueueContext, segments: SegmentList, owner: HoldbackOwner) {
-    this.#context = context;
     this.#owner = owner;
     this.#segments = segments;
     this.#backlog = new Backlog(context.pool, context.limits);
@@ -77,7 +75,8 @@ export class Holdback {
   writeTo(connection: Connection): void {
     do {
       if (this.inFlight?.isPingDue(this.#place) === true) this.ping();
-      this.#segments.writeTo(connection);
+      // An encoder that throws ends the session, which flushes what there is: a write may be under way by now.
+      if (!this.#segments.isWriting) this.#segments.writeTo(connection);
     } while (!this.#segments.isWriting && this.refill());
   }
 
@@ -100,10 +99,14 @@ export class Holdback {
   ping(): void {
     const ping = this.#ping;
     if (this.inFlight === undefined || ping === undefined || this.inFlight.isPinged || this.#isFaulty) return;
-    if (!this.#context.blocks.canTake(LARGEST_BLOCK_BYTES)) return; // Later, then.
     const { bytes, isEncoded } = ping;
-    if (isEncoded) this.#segments.addFrame(bytes);
-    else this.#guard(() => this.#encode(bytes, 0, bytes.length));
+    try {
+      if (isEncoded) this.#segments.addFrame(bytes);
+      else this.#encode(bytes, 0, bytes.length);
+    } catch (error) {
+      if (!(error instanceof PoolError)) this.#fail(error);
+      return; // If there is only no room: later, then.
+    }
     this.inFlight.ping(this.#place);
   }
 
@@ -141,7 +144,11 @@ export class Holdback {
   }
 
   #encodeNext(): void {
-    this.#guard(() => this.#backlog.shift((payload, offset, length) => this.#encode(payload, offset, length)));
+    try {
+      this.#backlog.shift((payload, offset, length) => this.#encode(payload, offset, length));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #encode(payload: Uint8Array, offset: number, length: number): void {
@@ -149,12 +156,8 @@ export class Holdback {
     this.#segments.addEncoded(encoder, payload, offset, length, encoder.frameBytes(length));
   }
 
-  #guard(encode: () => void): void {
-    try {
-      encode();
-    } catch (error) {
-      this.#isFaulty = true;
-      this.#owner.handleEncodeError(error);
-    }
+  #fail(error: unknown): void {
+    this.#isFaulty = true;
+    this.#owner.handleEncodeError(error);
   }
 }

@@ -91,15 +91,16 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPa
   let progress = 0;
   let onProgress = () => {};
   let overflows = 0;
+  let onEncodeFault = (error: unknown) => {
+    throw error;
+  };
   const queue = new SendQueue(context, connection, encoder, {
     handleProgress() {
       progress++;
       onProgress();
     },
     handleOverflow: () => overflows++,
-    handleEncodeFault(error) {
-      throw error;
-    },
+    handleEncodeFault: (error) => onEncodeFault(error),
   });
   return {
     clock,
@@ -119,6 +120,10 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPa
     drain() {
       connection.release();
       queue.handleDrain();
+    },
+    /** Sets what happens when the encoder throws. */
+    set onEncodeFault(callback: (error: unknown) => void) {
+      onEncodeFault = callback;
     },
     /** How often the queue was full under the policy to close. */
     get overflows() {

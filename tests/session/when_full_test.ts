@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { CloseEvent, FullPolicy, Session } from "@laster/net";
+import { type CloseEvent, type Codec, type FullPolicy, raw, type Session } from "@laster/net";
 import {
   bytes,
   pattern,
@@ -282,3 +282,30 @@ for (const { name, make } of socketTransportsHere()) {
     assertEquals(told, ["say0", "say10", "say20", "say30", "say40", "p1-49", "p2-49"]);
   });
 }
+
+test("SendQueue writes once when what waited cannot be encoded, and the session flushes as it ends", () => {
+  const codec: Codec = {
+    ...raw(),
+    createEncoder: () => ({
+      maxPayloadBytes: 100,
+      frameBytes: (length) => length,
+      encode(payload, offset, length, output, outputOffset) {
+        if (payload[offset] === 9) throw new Error("as planned");
+        output.set(payload.subarray(offset, offset + length), outputOffset);
+        return length;
+      },
+    }),
+  };
+  const fixture = makeQueue({ whenFull: "drop-oldest" }, codec);
+  const { connection, queue, push } = fixture;
+  fixture.onEncodeFault = () => queue.flush();
+  connection.isTaking = false;
+  push(new Uint8Array([1]));
+  queue.flush();
+  push(new Uint8Array([2]));
+  push(new Uint8Array([9]));
+  fixture.drain(); // The connection refuses a write while another is under way.
+  fixture.drain();
+  assertEquals([connection.received, connection.writes], [[1, 2], [1, 1]]);
+  queue.dispose();
+});
