@@ -21,6 +21,7 @@ const GROUPS = ["red", "blue"] as const;
 const KEYS = ["x", "y", undefined] as const;
 const LONGEST_INTRUSION_MS = 60_000;
 const TICK_MS = 500;
+const TROUBLE = [KIND.throws, KIND.hangs, KIND.close, KIND.cannotBeEncoded, KIND.isRefused];
 const PLANNED = "as planned";
 
 /** A game that runs. */
@@ -30,6 +31,8 @@ export interface Game {
   readonly server: TcpService;
   /** The sessions of the players, of this side's view. */
   readonly players: Set<AnySession>;
+  /** Counts that something was reached. */
+  readonly reach: (what: string) => void;
 }
 
 type Action = (world: SimulatedWorld, game: Game, random: SeededRandom) => unknown;
@@ -58,8 +61,11 @@ export const GAME: Scenario<Game> = {
     },
     askForTrouble: (_world, game, random) => {
       const session = pickOpen([...game.players], random);
-      const kinds = [KIND.throws, KIND.hangs, KIND.close, KIND.cannotBeEncoded];
-      if (session !== undefined) sendOne(game, session, drawMessage(random, random.pick(kinds)), random);
+      if (session === undefined) return;
+      const message = random.chance(0.2)
+        ? new Uint8Array(LONGEST_BYTES + 1)
+        : drawMessage(random, random.pick(TROUBLE));
+      sendOne(game, session, message, random);
     },
     playerCloses: (_world, { players }, random) => void pickOpen([...players], random)?.close(),
     serverCloses: (_world, { server }, random) =>
@@ -115,7 +121,9 @@ async function startGame(world: SimulatedWorld, random: SeededRandom): Promise<G
     observers: options.isObserved ? [{ onMessageStart: () => world.watch.reach("observed") }] : [],
   });
   await server.start();
-  const game = { options, ledger, server, players: new Set<AnySession>() };
+  const reach = (what: string) => world.watch.reach(what);
+  reach(`flush: ${options.limits.flush ?? (options.limits.flushIntervalMs === undefined ? "turn" : "interval")}`);
+  const game = { options, ledger, server, players: new Set<AnySession>(), reach };
   if (options.limits.flush === "manual") void flushNowAndThen(world, game);
   return game;
 }
@@ -220,12 +228,28 @@ function talk(game: Game, random: SeededRandom, sessions: readonly AnySession[],
   }
 }
 
-function sendOne({ ledger, options }: Game, session: AnySession, message: Uint8Array, random: SeededRandom): void {
-  ledger.send(session, message, {
+function sendOne(
+  { ledger, options, reach }: Game,
+  session: AnySession,
+  message: Uint8Array,
+  random: SeededRandom,
+): void {
+  const whenFull = random.chance(0.2)
+    ? random.pick(["refuse", "drop-oldest", "latest-per-key"] as const)
+    : options.whenFull;
+  const { queuedBytes, stats: { sentBytes } } = session;
+  const result = ledger.send(session, message, {
     key: random.pick(KEYS),
-    whenFull: random.chance(0.2) ? random.pick(["refuse", "drop-oldest", "latest-per-key"]) : options.whenFull,
+    whenFull,
     ...(random.chance(0.1) ? { flush: "now" } : {}),
   });
+  reach(`policy: ${whenFull}`);
+  reach(`send: ${result}`);
+  reach(`state: ${session.state}`);
+  const isWaiting = session.queuedBytes > queuedBytes && session.stats.sentBytes === sentBytes;
+  if (isWaiting && result === "queued" && options.limits.maxInFlightBytes !== undefined) {
+    reach("send: waits for the peer to read");
+  }
 }
 
 function broadcast(_world: SimulatedWorld, { server, ledger }: Game, random: SeededRandom): void {

@@ -3,6 +3,7 @@
 import {
   type AnySession,
   type Codec,
+  FrameError,
   type FullPolicy,
   lengthPrefixed,
   type SessionLimits,
@@ -22,8 +23,10 @@ export const KIND = {
   hangs: 4,
   /** Its receiver closes. */
   close: 5,
-  /** Its encoder throws. */
+  /** Its encoder throws, which ends the session. */
   cannotBeEncoded: 6,
+  /** Its encoder refuses it. */
+  isRefused: 7,
 } as const;
 
 /** The longest message. */
@@ -109,6 +112,7 @@ function withFaults(codec: Codec): Codec {
         frameBytes: (length) => encoder.frameBytes(length),
         encode(payload, offset, length, output, outputOffset) {
           if (payload[offset] === KIND.cannotBeEncoded && length > 1) throw new Error("as planned");
+          if (payload[offset] === KIND.isRefused && length > 1) throw new FrameError("unencodable", "as planned");
           return encoder.encode(payload, offset, length, output, outputOffset);
         },
       };

@@ -32,7 +32,7 @@ export function inject(kind: FaultKind, world: SimulatedWorld, random: SeededRan
   network.sweep();
   const links = [...network.links];
   const link = links.length === 0 ? undefined : random.pick(links);
-  const durationMs = Math.ceil(LONGEST_STALL_MS ** random.next());
+  const durationMs = Math.ceil(random.spread(1, LONGEST_STALL_MS));
   switch (kind) {
     case "reset":
       return link === undefined ? undefined : reset(link);

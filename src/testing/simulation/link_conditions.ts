@@ -44,14 +44,13 @@ export interface LinkConditions {
 
 /** Draws the conditions of a connection; small and large ones are equally likely. */
 export function drawConditions(random: SeededRandom, fixed: Partial<LinkConditions>): LinkConditions {
-  const between = (least: number, most: number) => least * (most / least) ** random.next();
   return {
-    latencyMs: between(0.1, 60),
-    jitterMs: random.chance(0.5) ? 0 : between(0.1, 20),
-    bytesPerMs: between(20, 100_000),
-    segmentBytes: Math.round(random.chance(0.1) ? 1 : between(8, 16_384)),
-    sendBufferBytes: Math.round(between(256, 65_536)),
-    receiveBufferBytes: Math.round(between(256, 65_536)),
+    latencyMs: random.spread(0.1, 60),
+    jitterMs: random.chance(0.5) ? 0 : random.spread(0.1, 20),
+    bytesPerMs: random.spread(20, 100_000),
+    segmentBytes: Math.round(random.chance(0.1) ? 1 : random.spread(8, 16_384)),
+    sendBufferBytes: Math.round(random.spread(256, 65_536)),
+    receiveBufferBytes: Math.round(random.spread(256, 65_536)),
     ...fixed,
   };
 }

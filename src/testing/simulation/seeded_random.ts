@@ -52,6 +52,21 @@ export class SeededRandom {
   }
 
   /**
+   * Returns a number of any size: small ones are as likely as large ones. Made by additions and multiplications alone, for powers
+   * and logarithms differ from runtime to runtime.
+   *
+   * @param least The least, above 0.
+   * @param most The greatest.
+   */
+  spread(least: number, most: number): number {
+    let doublings = 0;
+    for (let value = least; value < most; value *= 2) doublings++;
+    let value = least * (1 + this.next());
+    for (let count = this.integer(1, Math.max(1, doublings)); count > 1; count--) value *= 2;
+    return Math.min(value, most);
+  }
+
+  /**
    * Returns true so often.
    *
    * @param probability From 0 for never to 1 for always.

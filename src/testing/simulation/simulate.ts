@@ -13,10 +13,11 @@ import { SimulationError } from "./simulation_error.ts";
 
 /** Which generator is for the steps, beside the seed and the number of the step. */
 const FOR_STEPS = 4;
-/** Most milliseconds between two steps; short ones are as likely as long ones. */
+/** Milliseconds between two steps; short gaps are as likely as long ones. */
+const SHORTEST_GAP_MS = 0.1;
 const LONGEST_GAP_MS = 400;
 /** How long everything has to arrive once nothing goes wrong any more. */
-const SETTLE_MS = 300_000;
+const SETTLE_MS = 150_000;
 /** Who waits for something that can come does not wait for longer. */
 const STILL_MS = 2_000;
 /** How long services have to stop. */
@@ -202,7 +203,7 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
     let atMs = world.clock.now();
     for (let step = 0; step < options.steps && world.failure === undefined; step++) {
       const random = new SeededRandom(seed, FOR_STEPS, step);
-      atMs += LONGEST_GAP_MS ** random.next() - 1;
+      atMs += random.spread(SHORTEST_GAP_MS, LONGEST_GAP_MS);
       if (!kept.has(step)) continue;
       await runner.runTo(atMs);
       if (world.failure === undefined) schedule.push(take(options, { world, state, random, step }));
@@ -240,6 +241,7 @@ function take<State>(
   const name = random.pick(Object.keys(actions));
   const line = `step ${step}: ${kind ?? name}`;
   world.trace.add(line);
+  world.watch.reach(kind === undefined ? `action: ${name}` : `fault: ${kind}`);
   if (kind !== undefined) inject(kind, world, random);
   else perform(() => actions[name](world, state, random), world);
   return `${world.clock.now().toFixed(3)} ms ${line}`;

@@ -143,6 +143,7 @@ export class Watch {
     const { reason, detail, isConfirmed, unsentFrames } = event;
     this.#parts.trace.add(`${name} closed ${reason} ${detail ?? "-"} ${isConfirmed} ${unsentFrames}`);
     this.reach(`closed: ${reason}`);
+    this.reach(`state: ${session.state}`);
     const { out, peer } = connection;
     // Ends that cross look like an answer: nobody can tell.
     if (isConfirmed && !peer.hasEndedFirst && (out.readBytes !== out.takenBytes || unsentFrames > 0)) {
