@@ -2,7 +2,7 @@
 // Runtime neutral.
 
 import { orDefault } from "../options.ts";
-import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
+import { MAX_BUFFER_BYTES, requireBudget, requireInteger } from "./check.ts";
 import { PoolError } from "../errors.ts";
 import { formatPoolStats } from "./pool_stats.ts";
 import { PooledBuffer } from "./pooled_buffer.ts";
@@ -84,7 +84,8 @@ export interface BufferPoolOptions {
  * allocate one handle, or nothing with `recycleHandles`. Buffers are not zeroed.
  *
  * Invariant: `freeBytes` is the sum of the kept buffers' sizes and at most `maxFreeBytes`; each class keeps at most
- * `maxFreePerClass`; free and out together are at most `maxBytes`; a kept handle is released.
+ * `maxFreePerClass`; free and out together are at most `maxBytes`, but for what was out when that was lowered, and what is charged;
+ * a kept handle is released.
  *
  * @example The second renter gets the first one's buffer
  * ```ts
@@ -110,12 +111,14 @@ export class BufferPool {
   readonly #oversize: SizeClass = makeSizeClass(0, 0);
   readonly #maxFreePerClass: number;
   readonly #maxFreeBytes: number;
-  readonly #maxBytes: number;
+  #maxBytes: number;
   readonly #recycleHandles: boolean;
   #outstanding = 0;
   #outstandingBytes = 0;
   #freeBytes = 0;
   #dropped = 0;
+  /** Which part of `maxBytes` is too much; `Infinity` while nobody wants to hear of it. */
+  #pressurePart = Infinity;
   #pressureBytes = Infinity;
   #handlePressure: () => void = () => {};
 
@@ -133,7 +136,7 @@ export class BufferPool {
     requireInteger("create BufferPool", "maxFreePerClass", maxFreePerClass, 0, Number.MAX_SAFE_INTEGER);
     requireInteger("create BufferPool", "maxFreeBytes", maxFreeBytes, 0, Number.MAX_SAFE_INTEGER);
     const maxBytes = orDefault(options.maxBytes, Infinity);
-    if (maxBytes !== Infinity) requireInteger("create BufferPool", "maxBytes", maxBytes, 1, Number.MAX_SAFE_INTEGER);
+    requireBudget("create BufferPool", "maxBytes", maxBytes);
     this.#maxBytes = maxBytes;
     this.#classes = classes.map((bytes) => makeSizeClass(bytes, Math.min(FIRST_LIMIT, maxFreePerClass)));
     this.#firstIndexByBits = indexClasses(classes);
@@ -152,6 +155,25 @@ export class BufferPool {
     return this.#outstandingBytes;
   }
 
+  /** Most bytes free and out together. */
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /**
+   * Changes `maxBytes`. What is out stays out. If that is more, nothing is rented until less is out than that; free buffers that
+   * are above it are dropped, which does not count as `dropped`. O(classes and what is dropped).
+   *
+   * @param maxBytes Bytes, 1 or more, or `Infinity`.
+   * @throws {RangeError} if it is not.
+   */
+  setMaxBytes(maxBytes: number): void {
+    requireBudget("change BufferPool", "maxBytes", maxBytes);
+    this.#maxBytes = maxBytes;
+    this.#pressureBytes = this.#pressurePart * maxBytes;
+    this.#shrinkFree(Math.max(0, maxBytes - this.#outstandingBytes));
+  }
+
   /**
    * Counts memory that is not the pool's with what is out, so that `maxBytes` bounds both. It is counted even past that.
    *
@@ -163,13 +185,14 @@ export class BufferPool {
   }
 
   /**
-   * Has a function called whenever more is out than `bytes`: at each rent and charge, as long as that is so.
+   * Has a function called whenever more is out than a part of `maxBytes`: at each rent and charge, as long as that is so.
    *
-   * @param bytes Bytes.
+   * @param part The part, above 0 and up to 1.
    * @param callback Must not rent, nor throw.
    */
-  onPressure(bytes: number, callback: () => void): void {
-    this.#pressureBytes = bytes;
+  onPressure(part: number, callback: () => void): void {
+    this.#pressurePart = part;
+    this.#pressureBytes = part * this.#maxBytes;
     this.#handlePressure = callback;
   }
 
@@ -278,6 +301,7 @@ export class BufferPool {
       outstanding: this.#outstanding,
       outstandingBytes: this.#outstandingBytes,
       freeBytes: this.#freeBytes,
+      maxBytes: this.#maxBytes,
       dropped: this.#dropped,
       classes,
     };
@@ -318,9 +342,14 @@ export class BufferPool {
           `current value is ${this.#outstandingBytes} out`,
       );
     }
-    for (let index = this.#classes.length - 1; index >= 0 && this.#freeBytes > wanted; index--) {
+    this.#shrinkFree(wanted);
+  }
+
+  /** Drops free buffers, the largest first, until no more than `bytes` are free. */
+  #shrinkFree(bytes: number): void {
+    for (let index = this.#classes.length - 1; index >= 0 && this.#freeBytes > bytes; index--) {
       const sizeClass = this.#classes[index];
-      this.#dropFree(sizeClass, Math.ceil((this.#freeBytes - wanted) / sizeClass.bytes));
+      this.#dropFree(sizeClass, Math.ceil((this.#freeBytes - bytes) / sizeClass.bytes));
     }
   }
 
@@ -334,6 +363,7 @@ export class BufferPool {
 
   /** Whether a buffer that comes back is to be kept: makes room for it, if its class needs that more than another. */
   #isWanted(sizeClass: SizeClass): boolean {
+    if (this.#outstandingBytes + this.#freeBytes + sizeClass.bytes > this.#maxBytes) return false;
     if (sizeClass.free.length >= sizeClass.limit) {
       if (sizeClass.limit >= this.#maxFreePerClass || !isShort(sizeClass)) return false;
       sizeClass.limit = Math.min(2 * sizeClass.limit, this.#maxFreePerClass);

@@ -9,6 +9,18 @@ export { requireInteger };
 export const MAX_BUFFER_BYTES = 2 ** 30;
 
 /**
+ * Refuses what is no budget of bytes.
+ *
+ * @param action What was tried, as in "create BufferPool".
+ * @param name The argument's name.
+ * @param bytes The argument; `Infinity` is none.
+ * @throws {RangeError} if it is neither an integer of at least 1 nor `Infinity`.
+ */
+export function requireBudget(action: string, name: string, bytes: number): void {
+  if (bytes !== Infinity) requireInteger(action, name, bytes, 1, Number.MAX_SAFE_INTEGER);
+}
+
+/**
  * Refuses an `offset` and `length` that do not lie inside `bytes`.
  *
  * @param action What was tried, as in "reset ByteReader".

@@ -55,6 +55,8 @@ export interface BufferPoolStats {
   readonly outstandingBytes: number;
   /** Bytes kept free now. */
   readonly freeBytes: number;
+  /** Most bytes free and out together; `Infinity` for no bound. */
+  readonly maxBytes: number;
   /** Buffers released above a limit and left to the garbage collector. */
   readonly dropped: number;
   /** Counters of each class, in ascending order of size. */

@@ -68,7 +68,7 @@ export function makeSessionContext<Data>(
   const observers = options.observers === undefined ? undefined : new Observers(options.observers, faults);
   const handlers = observers === undefined ? options : observeHandlers(options, observers);
   const pool = new BufferPool(poolOptions);
-  new MemoryGuard(clock, pool, poolOptions.maxBytes ?? Infinity, sessions).start();
+  new MemoryGuard(clock, pool, sessions).start();
   const codec = options.codec ?? lengthPrefixed();
   return {
     ...makeSendQueueContext({ clock, pool, limits, handlers, ping: findPing(codec, limits), traits: transport.traits }),

@@ -1,5 +1,7 @@
 // ServiceSettings: the options of a service as they are at the moment, for some can be changed while it runs. Runtime neutral.
 
+import type { BufferPoolOptions } from "../buffer/buffer_pool.ts";
+import { requireBudget } from "../buffer/check.ts";
 import { checkKeys, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import type { SessionContext } from "../session/session_context.ts";
@@ -15,6 +17,11 @@ export interface ReconfigureOptions extends Omit<SessionSettings, "codec" | "tra
   /** Dials at the same time, 1 to 2^31 - 1, from the next one on. */
   readonly maxDials?: number | undefined;
   /**
+   * The budget of the memory, `maxBytes`, at once. What sessions hold stays theirs, but counts: from half of the new budget on those
+   * that hold most are cut with `"over-budget"`, as ever, and above it nothing more is to be had.
+   */
+  readonly pool?: Pick<BufferPoolOptions, "maxBytes"> | undefined;
+  /**
    * All listeners that there are to be, but for those that `listen()` opened: new ones are opened, others are closed, and their
    * sessions live on. One stays the same by its `name`, or by its address if it has none. Its limits and its certificates are
    * changed where it is; for any other change it is closed and opened again.
@@ -29,8 +36,11 @@ const NAMES: Record<keyof ReconfigureOptions, true> = {
   ...LIMIT_NAMES,
   maxConnections: true,
   maxDials: true,
+  pool: true,
   listeners: true,
 };
+
+const POOL_NAMES = { maxBytes: true };
 
 const LARGEST_COUNT = 2 ** 31 - 1;
 
@@ -86,18 +96,21 @@ export class ServiceSettings<Data> {
       this.#changed = before;
       throw error;
     }
-    const { maxConnections, maxDials } = options;
+    const { maxConnections, maxDials, pool } = options;
     if (maxConnections !== undefined) this.bounds.maxConnections = maxConnections;
     if (maxDials !== undefined) this.bounds.maxDials = maxDials;
+    if (pool?.maxBytes !== undefined) this.#context.pool.setMaxBytes(pool.maxBytes);
   }
 }
 
 /** Checks the options, but listeners and limits, which are tried. */
 function checkReconfigure(options: ReconfigureOptions): void {
   checkKeys("running service", options, NAMES);
-  const { maxConnections, maxDials, listeners } = options;
+  const { maxConnections, maxDials, pool, listeners } = options;
   if (maxConnections !== undefined) checkRange("maxConnections", maxConnections, 1, LARGEST_COUNT);
   if (maxDials !== undefined) checkRange("maxDials", maxDials, 1, LARGEST_COUNT);
+  if (pool !== undefined) checkKeys("pool of a running service", pool, POOL_NAMES);
+  if (pool?.maxBytes !== undefined) requireBudget("change pool", "maxBytes", pool.maxBytes);
   if (listeners === undefined || Array.isArray(listeners)) return;
   throw new TypeError(
     `Cannot create running service as listeners must be an array: current value is ${describeValue(listeners)}`,

@@ -25,8 +25,6 @@ export interface Holder {
 export class MemoryGuard {
   readonly #clock: Clock;
   readonly #pool: BufferPool;
-  readonly #maxBytes: number;
-  readonly #lowBytes: number;
   readonly #holders: () => Iterable<Holder>;
   #isDue = false;
 
@@ -34,21 +32,18 @@ export class MemoryGuard {
    * Makes a guard.
    *
    * @param clock How to come back once the sender at hand has ended.
-   * @param pool Whose budget it is.
-   * @param maxBytes The budget; `Infinity` for none.
+   * @param pool Whose budget it is; it may change.
    * @param holders All sessions.
    */
-  constructor(clock: Clock, pool: BufferPool, maxBytes: number, holders: () => Iterable<Holder>) {
+  constructor(clock: Clock, pool: BufferPool, holders: () => Iterable<Holder>) {
     this.#clock = clock;
     this.#pool = pool;
     this.#holders = holders;
-    this.#maxBytes = maxBytes;
-    this.#lowBytes = LOW_PART * maxBytes;
   }
 
   /** Has the pool call from now on. */
   start(): void {
-    if (this.#maxBytes !== Infinity) this.#pool.onPressure(HIGH_PART * this.#maxBytes, () => this.#handlePressure());
+    this.#pool.onPressure(HIGH_PART, () => this.#handlePressure());
   }
 
   #handlePressure(): void {
@@ -61,9 +56,10 @@ export class MemoryGuard {
     this.#isDue = false;
     const holders = [...this.#holders()];
     const held = holders.map((holder) => ({ holder, bytes: holder.heldBytes })).filter(({ bytes }) => bytes > 0);
-    let overBytes = this.#pool.outstandingBytes - this.#lowBytes;
+    const lowBytes = LOW_PART * this.#pool.maxBytes;
+    let overBytes = this.#pool.outstandingBytes - lowBytes;
     for (const { holder, bytes } of held) if (holder.isGoing) overBytes -= bytes;
-    const shareBytes = this.#lowBytes / holders.length;
+    const shareBytes = lowBytes / holders.length;
     held.sort((one, other) => other.bytes - one.bytes);
     for (const { holder, bytes } of held) {
       if (overBytes <= 0 || bytes <= shareBytes) break;

@@ -97,3 +97,55 @@ test("BufferPool refuses a maxBytes that is no count", () => {
     assertThrows(() => new BufferPool({ maxBytes } as BufferPoolOptions), RangeError, "maxBytes");
   }
 });
+
+test("BufferPool.setMaxBytes() raises the budget at once", () => {
+  const pool = new BufferPool({ classes: [100], maxBytes: 200 });
+  const held = rentAll(pool, 2, 100);
+  assertEquals([pool.canRent(100), pool.maxBytes], [false, 200]);
+  pool.setMaxBytes(300);
+  assertEquals([pool.canRent(100), pool.maxBytes], [true, 300]);
+  held.push(pool.rent(100));
+  assertThrows(() => pool.rent(100), PoolError, "at most 300 bytes: current value is 300 out");
+  pool.setMaxBytes(Infinity);
+  held.push(...rentAll(pool, 10, 100));
+  for (const rented of held) rented.release();
+  assertEquals([pool.outstanding, freeOf(pool, 100)], [0, 13]);
+});
+
+test("BufferPool.setMaxBytes() lowers it: what is out stays out, nothing is rented above it, what is free above it goes", () => {
+  const pool = new BufferPool({ classes: [100, 1_000], maxBytes: 10_000 });
+  burst(pool, 3, 1_000);
+  burst(pool, 20, 100);
+  const held = rentAll(pool, 10, 100);
+  assertEquals([pool.outstandingBytes, pool.stats().freeBytes], [1_000, 4_000]);
+  pool.setMaxBytes(3_500);
+  assertEquals([freeOf(pool, 1_000), freeOf(pool, 100), pool.outstandingBytes], [1, 10, 1_000], "the largest go first");
+  pool.setMaxBytes(2_000);
+  assertEquals(pool.stats().freeBytes, 1_000, "exactly up to the budget");
+  pool.setMaxBytes(500);
+  assertEquals([pool.stats().freeBytes, pool.outstandingBytes, pool.outstanding], [0, 1_000, 10]);
+  assertEquals(pool.stats().dropped, 0, "which tells of limits that are too low");
+  held[0].bytes.fill(7);
+  assertEquals(held[0].bytes[99], 7, "still its renter's");
+  for (const rented of held.splice(0, 5)) {
+    assertEquals(pool.canRent(1), false);
+    assertThrows(() => pool.rent(1), PoolError, "at most 500 bytes");
+    rented.release();
+    assertEquals(freeOf(pool, 100), 0, "what comes back above it is not kept");
+  }
+  assertEquals([pool.outstandingBytes, pool.canRent(1)], [500, false], "exactly the budget");
+  held.pop()?.release();
+  assertEquals([pool.outstandingBytes, freeOf(pool, 100), pool.canRent(100)], [400, 1, true]);
+  held.push(pool.rent(100));
+  for (const rented of held) rented.release();
+  assertEquals([pool.outstanding, pool.stats().freeBytes], [0, 500]);
+});
+
+test("BufferPool.setMaxBytes() refuses what is no count, and stays as it was", () => {
+  const pool = new BufferPool({ classes: [100], maxBytes: 1_000 });
+  burst(pool, 5, 100);
+  for (const maxBytes of [0, -1, 1.5, NaN, -Infinity, "5"] as unknown as number[]) {
+    assertThrows(() => pool.setMaxBytes(maxBytes), RangeError, "Cannot change BufferPool as maxBytes must be");
+  }
+  assertEquals([pool.maxBytes, pool.stats().freeBytes], [1_000, 500]);
+});

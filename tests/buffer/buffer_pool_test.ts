@@ -113,6 +113,7 @@ test("BufferPool.stats() counts per class and is a snapshot", () => {
     outstanding: 3,
     outstandingBytes: 16 + 128 + 500,
     freeBytes: 16,
+    maxBytes: Infinity,
     dropped: 0,
     classes: [
       { bytes: 16, free: 1, hits: 0, misses: 2, outstanding: 1 },
@@ -291,10 +292,10 @@ test("BufferPool.charge() has free buffers dropped for it by the next rent", () 
 });
 
 test("BufferPool.onPressure() calls at each rent and charge above the mark, and not at it", () => {
-  const pool = new BufferPool({ classes: [64] });
+  const pool = new BufferPool({ classes: [64], maxBytes: 256 });
   let calls = 0;
   const rented = pool.rent(64);
-  pool.onPressure(128, () => calls++);
+  pool.onPressure(0.5, () => calls++);
   const second = pool.rent(64);
   assertEquals(calls, 0, "exactly the mark");
   pool.charge(1);
@@ -309,6 +310,25 @@ test("BufferPool.onPressure() calls at each rent and charge above the mark, and 
   assertEquals(calls, 3);
   for (const one of [rented, again]) one.release();
   pool.charge(-64);
+  assertNothingOut(pool);
+});
+
+test("BufferPool.onPressure() moves the mark with the budget", () => {
+  const pool = new BufferPool({ classes: [64], maxBytes: 256 });
+  let calls = 0;
+  pool.charge(100);
+  pool.setMaxBytes(200);
+  pool.onPressure(0.5, () => calls++);
+  pool.charge(0);
+  assertEquals(calls, 0, "exactly the mark");
+  pool.setMaxBytes(198);
+  assertEquals(calls, 0, "nothing is taken");
+  pool.charge(0);
+  assertEquals(calls, 1);
+  pool.setMaxBytes(Infinity);
+  pool.charge(1e12);
+  assertEquals(calls, 1);
+  pool.charge(-1e12 - 100);
   assertNothingOut(pool);
 });
 

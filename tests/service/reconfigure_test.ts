@@ -2,7 +2,7 @@
 // transport of this runtime.
 
 import test from "node:test";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   connect,
   type ListenerOptions,
@@ -10,11 +10,13 @@ import {
   type ReconfigureOptions,
   type Session,
   silentLogger,
+  simpleBinary,
   TcpService,
 } from "@laster/net";
+import { RawPeer } from "../raw_peer.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { Authority, skipWithoutOpenssl } from "../tls/certificates.ts";
-import { bytes, socketTransportsHere, text, transportsHere, until, within } from "../support.ts";
+import { bytes, pattern, socketTransportsHere, text, transportsHere, turn, until, within } from "../support.ts";
 
 const hostname = "127.0.0.1";
 const logger = silentLogger();
@@ -98,6 +100,53 @@ for (const { name, make } of transportsHere()) {
     assertEquals(await ask(four, "four"), "four");
   });
 
+  test(`the memory's budget changes at once, and no session with it, on ${name}`, async () => {
+    const codec = simpleBinary();
+    await using service = await start({ codec, maxQueuedBytes: 16_000_000, pool: { maxBytes: 64_000_000 } });
+    const outBytes = () => service.stats().pool.outstandingBytes;
+    const peers = [];
+    for (let count = 1; count <= 2; count++) {
+      peers.push(await RawPeer.dial(transport, portOf(service)));
+      await until(() => service.sessionCount === count, "the session");
+    }
+    const [full, other] = [...service.sessions()];
+    peers[0].connection.pause();
+    let sent = 0;
+    while (outBytes() < 1_500_000) {
+      assert(full.send(pattern(60_000)) !== "full", "there is room");
+      sent++;
+      await turn();
+    }
+    const held = outBytes();
+    await service.reconfigure({ pool: { maxBytes: 1_000_000 } });
+    const { freeBytes, maxBytes } = service.stats().pool;
+    assertEquals([outBytes(), freeBytes, maxBytes], [held, 0, 1_000_000], "what is out stays out");
+    assertEquals(other.send(pattern(60_000)), "full", "nothing more is to be had");
+    await turn();
+    assertEquals([full.state, other.state], ["open", "open"]);
+    await service.reconfigure({ pool: {}, maxDials: 5 });
+    assertEquals(other.send(pattern(60_000)), "full", "what is not said stays");
+    await service.reconfigure({ pool: { maxBytes: 32_000_000 } });
+    assert(other.send(pattern(60_000)) !== "full", "there is more at once");
+    peers[0].connection.resume();
+    await until(() => peers[0].receivedBytes === sent * 60_004, "all that was sent before");
+    await until(() => peers[1].receivedBytes === 60_004, "and after");
+    // From half of the budget on those that hold most are cut: of the new one.
+    peers[0].connection.pause();
+    while (outBytes() < 1_500_000) {
+      full.send(pattern(60_000));
+      await turn();
+    }
+    await service.reconfigure({ pool: { maxBytes: 2_500_000 } });
+    for (let count = 0; count < 10 && full.state === "open"; count++) {
+      full.send(pattern(60_000)); // Until it needs another block.
+      await turn();
+    }
+    assertEquals((await within(full.closed, "the end")).reason, "over-budget");
+    assertEquals(other.state, "open");
+    for (const { connection } of peers) connection.abort();
+  });
+
   test(`what is wrong changes nothing, on ${name}`, async () => {
     await using service = await start();
     const port = portOf(service);
@@ -107,13 +156,22 @@ for (const { name, make } of transportsHere()) {
       [{ listeners: [{ hostname, port: 70_000 }] }, "port"],
       [{ listeners: [{ hostname, port: 0, maxQueuedFrames: 0 }] }, "maxQueuedFrames"],
       [{ listeners: 5 as never }, "listeners"],
+      [{ pool: { maxBytes: 0 }, maxConnections: 1 }, "change pool as maxBytes must be an integer from 1"],
+      [{ pool: { maxBytes: "5" as never } }, "maxBytes"],
+      [{ pool: null as never }, "pool of a running service"],
+      [{ pool: { classes: [64] } as never }, "no option of that name"],
+      [{ pool: { maxBytes: 1 }, idleTimeoutMs: -1 }, "idleTimeoutMs"],
       [{ maxConections: 5 } as never, "did you mean maxConnections?"],
       [{ codec: {} } as never, "no option of that name"],
     ];
     for (const [options, word] of wrong) await assertRejects(() => service.reconfigure(options), Error, word);
     await assertRejects(
       () =>
-        service.reconfigure({ maxConnections: 1, listeners: [{ hostname, port: 0, name: "new" }, { hostname, port }] }),
+        service.reconfigure({
+          maxConnections: 1,
+          pool: { maxBytes: 1 },
+          listeners: [{ hostname, port: 0, name: "new" }, { hostname, port }],
+        }),
       ListenError,
     );
     assertEquals(service.stats().listeners.length, 1);

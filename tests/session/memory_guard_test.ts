@@ -32,9 +32,9 @@ class Session implements Holder {
 /** Sessions that hold so much, and as many again as `idle` that hold nothing. */
 function setUp(held: readonly number[], idle = 0, maxBytes = MAX_BYTES) {
   const clock = new FakeClock();
-  const pool = new BufferPool();
+  const pool = new BufferPool({ maxBytes });
   const sessions = [...held, ...Array<number>(idle).fill(0)].map((bytes) => new Session(pool, bytes));
-  new MemoryGuard(clock, pool, maxBytes, () => sessions).start();
+  new MemoryGuard(clock, pool, () => sessions).start();
   return { clock, pool, sessions, cuts: () => sessions.slice(0, held.length).map(({ cuts }) => cuts) };
 }
 
@@ -109,4 +109,21 @@ test("MemoryGuard watches nothing without a budget", async () => {
   assertEquals(clock.timerCount, 0);
   await clock.advance(0);
   assertEquals(cuts(), [0, 0]);
+});
+
+test("MemoryGuard keeps to a budget that changes", async () => {
+  const { clock, pool, sessions, cuts } = setUp([300, 90, 120], 20);
+  for (const session of sessions) session.hold();
+  pool.setMaxBytes(900);
+  await clock.advance(0);
+  assertEquals(cuts(), [0, 0, 0], "the change alone cuts nobody");
+  pool.charge(1);
+  await clock.advance(0);
+  assertEquals(cuts(), [1, 0, 0], "210 are left, of 375");
+  pool.charge(-300);
+  sessions[0].isGoing = false; // Its memory is back.
+  pool.setMaxBytes(Infinity);
+  pool.charge(1e12);
+  await clock.advance(0);
+  assertEquals(cuts(), [1, 0, 0], "without a budget nobody is");
 });

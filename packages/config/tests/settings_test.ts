@@ -26,6 +26,7 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
       { "hostname": "127.0.0.1", "port": 0, "maxQueuedBytes": "64 MiB", },
     ],
     "maxConnections": 500,
+    "pool": { "maxBytes": "512MiB" },
     "limits": { "idleTimeoutMs": "30s", "closeTimeoutMs": 250, "lowWaterMarkBytes": "10KB", "whenFull": "drop-oldest" },
     "guard": { "connections": { "cooldownMs": "2s" }, "messages": { "bytesPerSecond": "1MiB" } },
     "log": { "level": "info" },
@@ -38,6 +39,7 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
       lowWaterMarkBytes: 10_000,
       whenFull: "drop-oldest",
       maxConnections: 500,
+      pool: { maxBytes: 536_870_912 },
       listeners: [
         {
           name: "players",
@@ -63,6 +65,7 @@ test("parseSettings() says all that is wrong, with path, rule, value and source"
     `{
       "listeners": [{ "port": 70000, "tls": { "certFile": "a.pem" } }, { "prot": 5 }],
       "maxConnections": -1,
+      "pool": { "maxBytes": "much", "classes": [64] },
       "limits": { "idleTimeoutMs": "soon", "maxQueuedBytes": "5 bytes", "whenFull": "never" },
       "gaurd": {}
     }`,
@@ -75,6 +78,8 @@ test("parseSettings() says all that is wrong, with path, rule, value and source"
       ["listeners[0].tls.keyFile", "absent", file],
       ["listeners[1].prot", "5", file],
       ["maxConnections", "-1", file],
+      ["pool.maxBytes", '"much"', file],
+      ["pool.classes", "[64]", file],
       ["limits.idleTimeoutMs", '"soon"', file],
       ["limits.maxQueuedBytes", '"5 bytes"', file],
       ["limits.whenFull", '"never"', file],
@@ -82,7 +87,7 @@ test("parseSettings() says all that is wrong, with path, rule, value and source"
       ["gaurd", "{}", file],
     ]
   ) assert(seen.some((one) => one.join() === fault.join()), `${fault}: ${message}`);
-  assertEquals(faults.length, 9);
+  assertEquals(faults.length, 11);
   assertStringIncludes(message, "settings.jsonc: limits.idleTimeoutMs must be a duration such as 30s, or milliseconds");
   assertStringIncludes(message, "settings.jsonc: gaurd is no setting");
   for (const text of ["", "[]", "5", "{", '{"log": }', '{ "a" "b" }']) {
@@ -98,6 +103,7 @@ test("variables stand over the file", () => {
     LASTER_LISTENERS__1__NAME: "more",
     LASTER_LIMITS__IDLE_TIMEOUT_MS: "30s",
     LASTER_MAX_CONNECTIONS: "7",
+    LASTER_POOL__MAX_BYTES: "1MB",
     LASTER_LOG__LEVEL: "debug",
     LASTER_HTTP: '{ "port": 9 }',
     LASTER_SEED: "5",
@@ -106,6 +112,7 @@ test("variables stand over the file", () => {
   assertEquals(service, {
     idleTimeoutMs: 30_000,
     maxConnections: 7,
+    pool: { maxBytes: 1_000_000 },
     listeners: [{ port: 2 }, { port: 3, name: "more" }],
   });
   assertEquals([logLevel, http?.port], ["debug", 9]);

@@ -19,7 +19,7 @@ const hostname = "127.0.0.1";
 const logger = silentLogger();
 
 test(
-  "a limit, a rate, a log level, a listener and a certificate change under load",
+  "a limit, the memory's budget, a rate, a log level, a listener and a certificate change under load",
   { skip: skipWithoutOpenssl },
   async () => {
     using folder = new TemporaryFolder();
@@ -101,6 +101,10 @@ test(
         () => putSettings({ listeners: [plain, secure], maxConnections: 100, log: { level: "debug" } }),
         () => levels.level === "debug",
       ),
+      await change(
+        () => putSettings({ listeners: [plain, secure], pool: { maxBytes: "64MiB" } }),
+        () => service.stats().pool.maxBytes === 67_108_864,
+      ),
       await change(() => {
         putSettings({
           listeners: [plain, secure, { ...plain, name: "third" }],
@@ -120,13 +124,20 @@ test(
     // Broken in every way, one after the other: said once each, and nothing changes.
     const listeners = JSON.stringify(service.stats().listeners);
     const seen = faults.length;
-    for (const [count, broken] of ["{", '{ "maxConnections": 0 }', '{ "listeners": [{ "port": "x" }] }'].entries()) {
+    const allBroken = [
+      "{",
+      '{ "maxConnections": 0 }',
+      '{ "pool": { "maxBytes": 0 } }',
+      '{ "listeners": [{ "port": "x" }] }',
+    ];
+    for (const [count, broken] of allBroken.entries()) {
       put("settings.jsonc", broken);
       await until(() => faults.length === seen + count + 1, "it is said");
       await new Promise((resolve) => setTimeout(resolve, 700));
       assertEquals(faults.length, seen + count + 1, "and said once");
     }
     assertEquals(JSON.stringify(service.stats().listeners), listeners);
+    assertEquals(service.stats().pool.maxBytes, 67_108_864, "as it was before");
     isOver = true;
     await within(Promise.all(talks), "the last answers");
     assert(answers > 500, `${answers}`);

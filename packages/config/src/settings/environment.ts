@@ -11,6 +11,7 @@ const ROOTS: Record<Exclude<keyof SettingsFile, "$schema">, true> = {
   listeners: true,
   maxConnections: true,
   maxDials: true,
+  pool: true,
   limits: true,
   guard: true,
   log: true,

@@ -110,7 +110,7 @@ function show(value: unknown): string {
 }
 
 function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings {
-  const { listeners, maxConnections, maxDials, limits, guard, log, http } = file;
+  const { listeners, maxConnections, maxDials, pool, limits, guard, log, http } = file;
   const files = new Set([options.file]);
   const faults: SettingsFault[] = [];
   const readPem = (path: string, field: string) => {
@@ -128,6 +128,7 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
     ...limits,
     maxConnections,
     maxDials,
+    pool,
     listeners: listeners?.map(({ tls, ...listener }, index): ListenerOptions => {
       if (tls === undefined) return without(listener);
       const { certFile, keyFile, caFile, ...rest } = tls;

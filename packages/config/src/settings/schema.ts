@@ -134,6 +134,15 @@ export const settingsSchema = strictObject({
   listeners: field(array(listener, "must be a list of listeners"), "The open ports."),
   maxConnections: field(count, "Sessions at the same time."),
   maxDials: field(count, "Dials at the same time."),
+  pool: field(
+    strictObject({
+      maxBytes: field(
+        size,
+        "Bytes that all sessions together may hold; from half of it on those that hold most are cut.",
+      ),
+    }),
+    "The memory of the sessions.",
+  ),
   limits: field(strictObject(limits), "Limits of each session, where its listener does not say."),
   guard: field(guard, "What keeps hostile peers out."),
   log: field(
