@@ -33,6 +33,8 @@ export class BroadcastBatch {
   isCurrent = false;
   /** What it holds at the most: up to that broadcasts are taken without a look at each queue's limits. */
   readonly limits: { readonly bytes: number; readonly frames: number } = { bytes: 65_536, frames: 1_024 };
+  /** Writes to the connections of subscribers so far. */
+  writes = 0;
   /** The number of the last broadcast that everybody has taken. */
   #firstSerial = 0;
   readonly #starts: number[] = [];
@@ -79,7 +81,10 @@ export class BroadcastBatch {
     if (count === 0) return true;
     const areSinglesSent = subscribers.flushSingly();
     this.finish(); // Whoever leaves the fan-out now leaves it with all of that taken.
-    return subscribers.write(block, start, block.end, count) && areSinglesSent;
+    const writesBefore = subscribers.writes;
+    const areOthersSent = subscribers.write(block, start, block.end, count);
+    this.writes += subscribers.writes - writesBefore;
+    return areOthersSent && areSinglesSent;
   }
 
   /** For tests: throws if the invariant does not hold. */

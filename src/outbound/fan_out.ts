@@ -32,6 +32,8 @@ export class FanOut {
   sentBytes = 0;
   /** Frames, likewise. */
   sentFrames = 0;
+  /** Writes to their connections so far. */
+  writes = 0;
   readonly #subscribers: Subscriber[] = [];
   readonly #connections: (Connection | undefined)[] = [];
   /** Places of those that are flushed by themselves. */
@@ -72,7 +74,9 @@ export class FanOut {
     this.sentFrames += frames;
     for (let index = 0; end > start && index < this.#connections.length; index++) {
       const connection = this.#connections[index];
-      if (connection === undefined || connection.write(block.bytes, start, end - start)) continue;
+      if (connection === undefined) continue;
+      this.writes++;
+      if (connection.write(block.bytes, start, end - start)) continue;
       this.#subscribers[index].fallBehind(block, start, end, frames);
       isAllSent = false;
     }

@@ -76,6 +76,8 @@ export function checkWritten(written: number, roomBytes: number): void {
 
 /** Where the blocks and segments of a service come from; nothing is allocated once it is warm. */
 export class OutboundBlocks {
+  /** Writes to connections so far, but for those of broadcasts: counted here, as whoever writes has this at hand. */
+  writes = 0;
   readonly #pool: BufferPool;
   readonly #freeBlocks: OutboundBlock[] = [];
   /**

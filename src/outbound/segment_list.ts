@@ -129,7 +129,10 @@ export class SegmentList {
       // A frame larger than a block leaves in pieces: each that the peer takes is a sign of life. It counts with the last.
       const bytes = Math.min(head.end - head.start, LARGEST_BLOCK_BYTES);
       const frames = bytes === head.end - head.start ? head.frames : 0;
-      if (bytes > 0 && !connection.write(head.block.bytes, head.start, bytes)) return this.#lend(bytes, frames);
+      if (bytes > 0) {
+        this.#blocks.writes++;
+        if (!connection.write(head.block.bytes, head.start, bytes)) return this.#lend(bytes, frames);
+      }
       this.#take(bytes, frames);
     }
   }

@@ -2,14 +2,14 @@
 
 import type { BufferPoolStats } from "../buffer/pool_stats.ts";
 import type { CloseReason } from "../session/close_reason.ts";
-import type { SessionRegistry, SessionTotals } from "../session/session_registry.ts";
+import type { QueueDepths, SessionRegistry, SessionTotals } from "../session/session_registry.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
 
 /** Where a service is in its life. */
 export type ServiceState = "stopped" | "starting" | "running" | "stopping";
 
 /** A snapshot of a service; sums are since it was made, over sessions that are over too. */
-export interface ServiceStats extends SessionTotals {
+export interface ServiceStats extends SessionTotals, QueueDepths {
   /** Where the service is in its life. */
   readonly state: ServiceState;
   /** Where it listens. */
@@ -32,6 +32,8 @@ export interface ServiceStats extends SessionTotals {
   readonly refusals: Readonly<Record<string, number>>;
   /** Accepts that failed. Node drops connections for want of file descriptors without a word: those are not counted. */
   readonly acceptErrors: number;
+  /** Writes to connections, each of one or more frames, or of a part of a large one: a flush is `sentBytes / writes` long, on average. */
+  readonly writes: number;
   /** The buffer pool. */
   readonly pool: BufferPoolStats;
 }
@@ -51,12 +53,16 @@ export interface Counted {
     readonly errors: number;
     readonly refusals: { readonly count: number; readonly byReason: Readonly<Record<string, number>> };
   };
-  /** The memory. */
-  readonly pool: { stats(): BufferPoolStats };
+  /** The memory, and what counts writes: those of queues, and those of broadcasts. */
+  readonly context: {
+    readonly pool: { stats(): BufferPoolStats };
+    readonly blocks: { readonly writes: number };
+    readonly broadcasts: { readonly writes: number };
+  };
 }
 
 /** Takes the figures of a service. */
-export function takeServiceStats({ state, listeners, dialler, registry, acceptor, pool }: Counted): ServiceStats {
+export function takeServiceStats({ state, listeners, dialler, registry, acceptor, context }: Counted): ServiceStats {
   return {
     state,
     listeners: Array.from(listeners, ({ address }) => address),
@@ -69,7 +75,8 @@ export function takeServiceStats({ state, listeners, dialler, registry, acceptor
     refusedConnections: acceptor.refusals.count,
     refusals: acceptor.refusals.byReason,
     acceptErrors: acceptor.errors,
-    pool: pool.stats(),
+    writes: context.blocks.writes + context.broadcasts.writes,
+    pool: context.pool.stats(),
     ...registry.totals(),
   };
 }
@@ -92,7 +99,9 @@ export function formatServiceStats(stats: ServiceStats, poolDump: string): strin
     `dials     ${stats.dials} (failed ${stats.failedDials}, attempts ${stats.failedDialAttempts})`,
     `received  ${stats.receivedFrames} frames, ${stats.receivedBytes} bytes`,
     `sent      ${stats.sentFrames} frames, ${stats.sentBytes} bytes, refused ${stats.refusedSends}, ` +
-    `dropped ${stats.droppedSends}`,
+    `dropped ${stats.droppedSends}, writes ${stats.writes}`,
+    `queued    ${stats.queuedFrames} frames, ${stats.queuedBytes} bytes, longest ${stats.longestQueueFrames} frames, ` +
+    `${stats.longestQueueBytes} bytes`,
     `accept errors ${stats.acceptErrors}`,
     "pool",
     ...poolDump.split("\n").map((line) => `  ${line}`),

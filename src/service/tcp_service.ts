@@ -338,7 +338,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       dialler: this.#dialler,
       registry: this.#registry,
       acceptor: this.#acceptor,
-      pool: this.#context.pool,
+      context: this.#context,
     });
   }
 

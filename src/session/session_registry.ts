@@ -1,7 +1,7 @@
 // SessionRegistry: the sessions of a service, by id, and what those that are over have counted. Runtime neutral.
 
 import type { CloseEvent, CloseReason } from "./close_reason.ts";
-import { takeStats } from "./session_stats.ts";
+import { type SessionStats, takeStats } from "./session_stats.ts";
 import type { Session } from "./session.ts";
 import type { SessionCore } from "./session_core.ts";
 
@@ -19,6 +19,18 @@ export interface SessionTotals {
   readonly droppedSends: number;
   /** Sends that were refused. */
   readonly refusedSends: number;
+}
+
+/** What waits in the queues of the sessions at the moment: accepted by `send`, and not taken by the system yet. */
+export interface QueueDepths {
+  /** Frames in all queues. */
+  readonly queuedFrames: number;
+  /** Bytes of those. */
+  readonly queuedBytes: number;
+  /** Frames in the queue that has most of them. */
+  readonly longestQueueFrames: number;
+  /** Bytes in the queue that has most of them; it may be another one. */
+  readonly longestQueueBytes: number;
 }
 
 /** Who hears of sessions that come and go. */
@@ -85,7 +97,7 @@ export class SessionRegistry<Data> {
     const { reason } = event;
     this.#cores.delete(core.id);
     this.#closed.set(reason, (this.#closed.get(reason) ?? 0) + 1);
-    this.#totals = addUp(this.#totals, core);
+    this.#totals = addUp(this.#totals, takeStats(core));
     this.listener?.handleClosed(core.session, event);
   }
 
@@ -99,16 +111,23 @@ export class SessionRegistry<Data> {
     return this.#cores.values();
   }
 
-  /** Sums over all sessions, those that are over too. */
-  totals(): SessionTotals {
+  /** Sums over all sessions, those that are over too, and the queues of those that are not. */
+  totals(): SessionTotals & QueueDepths {
     let totals = this.#totals;
-    for (const core of this.#cores.values()) totals = addUp(totals, core);
-    return totals;
+    let [queuedFrames, queuedBytes, longestQueueFrames, longestQueueBytes] = [0, 0, 0, 0];
+    for (const core of this.#cores.values()) {
+      const stats = takeStats(core);
+      totals = addUp(totals, stats);
+      queuedFrames += stats.queuedFrames;
+      queuedBytes += stats.queuedBytes;
+      longestQueueFrames = Math.max(longestQueueFrames, stats.queuedFrames);
+      longestQueueBytes = Math.max(longestQueueBytes, stats.queuedBytes);
+    }
+    return { ...totals, queuedFrames, queuedBytes, longestQueueFrames, longestQueueBytes };
   }
 }
 
-function addUp<Data>(totals: SessionTotals, core: SessionCore<Data>): SessionTotals {
-  const stats = takeStats(core);
+function addUp(totals: SessionTotals, stats: SessionStats): SessionTotals {
   const { refused, dropped } = stats;
   return {
     receivedFrames: totals.receivedFrames + stats.receivedFrames,

@@ -61,6 +61,7 @@ test("BroadcastBatch.flush() writes to those that hold nothing and has the other
   assertEquals([ready.calls, late.calls.length], [[], 2]);
   assertEquals([ready.connection.writes, late.connection.writes], [[10, 10, 30], [30]]);
   assertEquals([subscribers.count, subscribers.sentBytes, subscribers.sentFrames], [2, 50, 5]);
+  assertEquals(batch.writes, 4, "those to connections");
 });
 
 test("BroadcastBatch.flush() has whoever does not take all fall behind, once, and goes on with the others", () => {
@@ -86,6 +87,7 @@ test("BroadcastBatch.flush() writes no frames of no bytes, and counts them", () 
   batch.add(0);
   assertEquals(batch.flush(), true);
   assertEquals([taker.connection.writes, batch.subscribers.sentFrames, batch.subscribers.sentBytes], [[], 1, 0]);
+  assertEquals(batch.writes, 0);
 });
 
 /** Broadcasts a frame of ten bytes to a queue. */

@@ -104,7 +104,7 @@ for (const { name, make } of transportsHere()) {
     const codec = simpleBinary();
     await using service = await start({ codec, maxQueuedBytes: 16_000_000, pool: { maxBytes: 64_000_000 } });
     const outBytes = () => service.stats().pool.outstandingBytes;
-    const peers = [];
+    const peers: RawPeer[] = [];
     for (let count = 1; count <= 2; count++) {
       peers.push(await RawPeer.dial(transport, portOf(service)));
       await until(() => service.sessionCount === count, "the session");

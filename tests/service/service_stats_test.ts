@@ -23,6 +23,11 @@ const EMPTY: ServiceStats = {
   sentBytes: 0,
   droppedSends: 0,
   refusedSends: 0,
+  queuedFrames: 0,
+  queuedBytes: 0,
+  longestQueueFrames: 0,
+  longestQueueBytes: 0,
+  writes: 0,
   pool: new BufferPool().stats(),
 };
 
@@ -34,7 +39,8 @@ test("formatServiceStats() says none where there is none", () => {
     "closed    none",
     "dials     0 (failed 0, attempts 0)",
     "received  0 frames, 0 bytes",
-    "sent      0 frames, 0 bytes, refused 0, dropped 0",
+    "sent      0 frames, 0 bytes, refused 0, dropped 0, writes 0",
+    "queued    0 frames, 0 bytes, longest 0 frames, 0 bytes",
     "accept errors 0",
     "pool",
     "  a table",

@@ -208,6 +208,11 @@ test("TcpService.stats() and dump() tell what happened", async () => {
     sentBytes: 12,
     droppedSends: 0,
     refusedSends: 0,
+    queuedFrames: 0,
+    queuedBytes: 0,
+    longestQueueFrames: 0,
+    longestQueueBytes: 0,
+    writes: 1,
   });
   assertEquals([listeners.length, pool.outstanding], [1, 0]);
   const dump = pair.server.dump();
