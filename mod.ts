@@ -54,7 +54,7 @@ export type { CloseOptions, SendOptions } from "./src/session/session_options.ts
 export type { SessionState } from "./src/session/session_state.ts";
 export type { DropCounts } from "./src/outbound/backlog.ts";
 export type { Refusal, SessionStats } from "./src/session/session_stats.ts";
-export type { SessionTotals } from "./src/session/session_registry.ts";
+export type { QueueDepths, SessionTotals } from "./src/session/session_registry.ts";
 export type { ConnectOptions } from "./src/service/connector.ts";
 export { Group } from "./src/broadcast/group.ts";
 export { Listener, type ListenerOptions } from "./src/service/listener.ts";

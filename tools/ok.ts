@@ -12,11 +12,20 @@ interface Step {
   readonly isShown?: boolean;
 }
 
-const { exports, workspace } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as {
-  exports: Record<string, string>;
-  workspace: string[];
-};
-const entryPoints = [...Object.values(exports), ...workspace.map((folder) => `${folder}/mod.ts`)];
+interface Manifest {
+  readonly exports: string | Readonly<Record<string, string>>;
+  readonly workspace?: readonly string[];
+}
+
+const readManifest = async (folder: string) =>
+  JSON.parse(await Deno.readTextFile(`${ROOT}/${folder}/deno.json`)) as Manifest;
+const filesOf = (folder: string, { exports }: Manifest) =>
+  (typeof exports === "string" ? [exports] : Object.values(exports)).map((path) => `${folder}/${path.slice(2)}`);
+
+const root = await readManifest(".");
+const workspace = root.workspace ?? [];
+const entryPoints = filesOf(".", root);
+for (const folder of workspace) entryPoints.push(...filesOf(folder, await readManifest(folder)));
 
 /** More than the test runs allow themselves. */
 const LIMIT_MS = 1_200_000;

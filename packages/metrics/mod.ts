@@ -1,5 +1,5 @@
 /**
- * Metrics of services for Prometheus, by `prom-client`.
+ * Metrics of services for Prometheus, by `prom-client`; `./opentelemetry` has them for OpenTelemetry.
  *
  * @example What a scrape gets
  * ```ts
@@ -16,10 +16,6 @@
  * @module
  */
 
-export {
-  Metrics,
-  type MetricsOptions,
-  type MetricsRegistry,
-  type WatchedLink,
-  type WatchedService,
-} from "./src/metrics.ts";
+export { Metrics, type MetricsOptions, type MetricsRegistry } from "./src/metrics.ts";
+export type { ServiceMetrics, ServiceMetricsOptions } from "./src/service_metrics.ts";
+export type { Reading, WatchedLink, WatchedService } from "./src/watched.ts";

@@ -11,7 +11,10 @@ import { serve, type Session, silentLogger } from "@laster/net";
 import { keepConnected } from "@laster/net/client";
 import { routes, serveHttp } from "@laster/net/http";
 import { connect } from "@laster/net";
-import { bytes, until } from "../../../tests/support.ts";
+import { defaultTransport } from "@laster/net/transport";
+import { RawPeer } from "../../../tests/raw_peer.ts";
+import { bytes, pattern, turn, until } from "../../../tests/support.ts";
+import { seriesOf, valueOf } from "./page.ts";
 
 const hostname = "127.0.0.1";
 const logger = silentLogger();
@@ -37,12 +40,6 @@ async function start(options: ConstructorParameters<typeof Metrics>[0] = {}) {
   const page = async () => await (await metrics.handler(new Request("http://localhost/metrics"))).text();
   return { metrics, service, page };
 }
-
-/** The value of a series; undefined if it is not there. */
-const valueOf = (page: string, series: string): number | undefined => {
-  const line = page.split("\n").find((one) => one.startsWith(`${series} `));
-  return line === undefined ? undefined : Number(line.slice(series.length + 1));
-};
 
 test("a scrape says what stats() says", async () => {
   const { metrics, service, page } = await start();
@@ -77,6 +74,35 @@ test("a scrape says what stats() says", async () => {
   await service.stop();
 });
 
+test("what waits in the queues, in all and in the longest, and how much a write takes", async () => {
+  const { metrics, service, page } = await start();
+  const transport = defaultTransport();
+  const peers = await Promise.all([1, 2].map(() => RawPeer.dial(transport, service.port ?? 0)));
+  await until(() => service.sessionCount === 2, "both are there");
+  const see = async () => {
+    const text = await page();
+    return (name: string) => valueOf(text, `laster_${name}{service="default"}`) ?? NaN;
+  };
+  const before = await see();
+  assertEquals([before("queued_bytes"), before("longest_queue_messages"), before("writes_total")], [0, 0, 0]);
+  for (const session of service.sessions()) for (let count = 0; count < 10; count++) session.send(pattern(100));
+  await until(() => peers.every(({ receivedBytes }) => receivedBytes === 1_040), "they have them");
+  const after = await see();
+  assertEquals([after("writes_total"), after("sent_bytes_total")], [2, 2 * 10 * 104], "a write of 1,040 bytes each");
+  for (const { connection } of peers) connection.pause();
+  const [heavy, light] = service.sessions();
+  while (heavy.send(pattern(60_000)) !== "congested") await turn();
+  light.send(pattern(10));
+  const full = await see();
+  const { queuedBytes, queuedFrames } = heavy.stats;
+  assertEquals([full("longest_queue_bytes"), full("longest_queue_messages")], [queuedBytes, queuedFrames]);
+  assertEquals([full("queued_bytes"), full("queued_messages")], [queuedBytes + 14, queuedFrames + 1]);
+  assertEquals(full("pool_max_bytes"), 1_073_741_824);
+  for (const { connection } of peers) connection.abort();
+  metrics.stop();
+  await service.stop();
+});
+
 test("the event loop's delay, and handlers' times", async () => {
   const { metrics, service, page } = await start({ handlerTime: true });
   const session = await connect({ port: service.port, logger });
@@ -99,9 +125,28 @@ test("the event loop's delay, and handlers' times", async () => {
   await service.stop();
 });
 
+test("a scrape takes one snapshot of each service, and has nothing of before", async () => {
+  const metrics = new Metrics();
+  let looks = 0;
+  let refusals: Record<string, number> = { banned: 2 };
+  const { service, metrics: other } = await start();
+  metrics.watch({ stats: () => ({ ...service.stats(), sessions: ++looks, refusals }), groupNames: () => [] });
+  const page = async () => await (await metrics.handler(new Request("http://localhost/metrics"))).text();
+  const refused = 'laster_connections_refused_total{service="default",reason="banned"}';
+  for (let scrape = 1; scrape <= 3; scrape++) {
+    const text = await page();
+    assertEquals([valueOf(text, 'laster_sessions{service="default"}'), looks], [scrape, scrape]);
+    assertEquals(valueOf(text, refused), 2, "not the sum over the scrapes");
+  }
+  refusals = {};
+  assertEquals(valueOf(await page(), refused), undefined);
+  for (const one of [metrics, other]) one.stop();
+  await service.stop();
+});
+
 test("the number of series does not grow: a day of scrapes, and players who come and go", async () => {
   const { metrics, service, page } = await start();
-  const count = (text: string) => text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
+  const count = (text: string) => seriesOf(text).length;
   const play = async () => {
     const session = await connect({ port: service.port, logger });
     session.send(bytes("hello"));

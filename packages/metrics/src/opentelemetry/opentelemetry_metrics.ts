@@ -1,0 +1,82 @@
+// OpenTelemetryMetrics: exports the metrics of services by the metrics API of OpenTelemetry, so that any SDK takes them. Runtime
+// neutral.
+
+import { type BatchObservableResult, type Meter, metrics } from "@opentelemetry/api";
+import { FIGURES } from "../figures.ts";
+import { ServiceMetrics, type ServiceMetricsOptions } from "../service_metrics.ts";
+
+const NAME = "@laster/net";
+
+/**
+ * Metrics of services: the same as those of `Metrics`, under the same names but for the `_total` of counters, which exporters for
+ * Prometheus add. Give it to `observers` of a service, and the service to `watch()`. Set the SDK up before: what is made without
+ * one is heard by nobody. Each collection takes one snapshot of each service.
+ *
+ * @example Whatever SDK there is takes them
+ * ```ts
+ * import { OpenTelemetryMetrics } from "@laster/metrics/opentelemetry";
+ * import { serve } from "@laster/net";
+ * import { metrics as api } from "@opentelemetry/api";
+ * import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
+ * import { assert } from "@std/assert";
+ *
+ * const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+ * const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] });
+ * api.setGlobalMeterProvider(provider);
+ *
+ * const metrics = new OpenTelemetryMetrics();
+ * await using service = await serve({ hostname: "127.0.0.1", port: 0, observers: [metrics] });
+ * metrics.watch(service);
+ * await provider.forceFlush();
+ * const [{ scopeMetrics: [{ metrics: all }] }] = exporter.getMetrics();
+ * assert(all.some(({ descriptor }) => descriptor.name === "laster_sessions"));
+ * metrics.stop();
+ * await provider.shutdown();
+ * ```
+ */
+export class OpenTelemetryMetrics extends ServiceMetrics {
+  readonly #stopObserving: () => void;
+
+  /** Makes them; begins to measure the event loop. */
+  constructor(options: ServiceMetricsOptions = {}) {
+    const meter = metrics.getMeter(NAME);
+    super(options, ({ name, help: description, buckets }) => {
+      const advice = { explicitBucketBoundaries: [...buckets] };
+      const histogram = meter.createHistogram(name, { description, unit: unitOf(name), advice });
+      return (seconds) => histogram.record(seconds);
+    });
+    this.#stopObserving = this.#observe(meter);
+  }
+
+  /** Measures the event loop no more, and reads nothing: an SDK has the last values. */
+  override stop(): void {
+    super.stop();
+    this.#stopObserving();
+  }
+
+  #observe(meter: Meter): () => void {
+    const observed = FIGURES.map(({ name: full, help: description, kind, read }) => {
+      const name = full.replace(/_total$/, "");
+      const options = { description, unit: unitOf(name) };
+      const instrument = kind === "gauge"
+        ? meter.createObservableGauge(name, options)
+        : meter.createObservableCounter(name, options);
+      return { instrument, read };
+    });
+    const observe = (result: BatchObservableResult) => {
+      const reading = this.read();
+      for (const { instrument, read } of observed) {
+        for (const [value, labels] of read(reading)) result.observe(instrument, value, labels);
+      }
+    };
+    const instruments = observed.map(({ instrument }) => instrument);
+    meter.addBatchObservableCallback(observe, instruments);
+    return () => meter.removeBatchObservableCallback(observe, instruments);
+  }
+}
+
+/** The unit, as UCUM has it, by the end of the name; none of what is counted, which exporters would make a ratio of. */
+function unitOf(name: string): string {
+  if (name.endsWith("_bytes")) return "By";
+  return name.endsWith("_seconds") ? "s" : "";
+}

@@ -1,0 +1,31 @@
+// What is watched, and what is seen of it at a time. Runtime neutral.
+
+import type { ServiceStats } from "@laster/net";
+
+/** What is watched: a `TcpService`. */
+export interface WatchedService {
+  /** Its figures; asking changes nothing. */
+  stats(): ServiceStats;
+  /** The groups that have members. */
+  groupNames(): Iterable<string>;
+}
+
+/** What is watched of a `Link` of `keepConnected()`. */
+export interface WatchedLink {
+  /** Where it is. */
+  readonly state: string;
+  /** Attempts in a row that came to nothing. */
+  readonly failures: number;
+}
+
+/** All that is watched, at one moment. */
+export interface Reading {
+  /** The services by name, with one snapshot of each: `stats()` walks over the sessions. */
+  readonly services: readonly (readonly [name: string, service: WatchedService, stats: ServiceStats])[];
+  /** The links by name. */
+  readonly links: Iterable<readonly [name: string, link: WatchedLink]>;
+  /** Queues that went above a high-water mark so far. */
+  readonly congestions: number;
+  /** Faults so far, by level. */
+  readonly faults: ReadonlyMap<string, number>;
+}
