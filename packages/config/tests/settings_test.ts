@@ -174,6 +174,24 @@ test("settings.schema.json is that of the schema", () => {
   );
 });
 
+test("LeveledLogger formats nothing of a level that is off, and does not even look at the properties", () => {
+  let looks = 0;
+  const properties = {
+    get player(): string {
+      looks++;
+      return "player 5";
+    },
+  };
+  const lines: string[] = [];
+  const say = (message: string, given: Record<string, unknown> = {}) =>
+    void lines.push(message.replaceAll(/\{(\w+)\}/g, (_whole, name: string) => String(given[name])));
+  const logger = new LeveledLogger({ debug: say, info: say, warn: say, error: say }, "error");
+  for (const name of ["debug", "info", "warn"] as const) logger[name]("{player} moves", properties);
+  assertEquals([looks, lines], [0, []]);
+  logger.error("{player} moves", properties);
+  assertEquals([looks, lines], [1, ["player 5 moves"]]);
+});
+
 test("LeveledLogger hands on what is at its level, and the level changes", () => {
   const seen: string[] = [];
   const say = (level: string) => (message: string) => void seen.push(`${level} ${message}`);
