@@ -73,13 +73,15 @@ export class Guard {
    * Changes lists and rates while the service runs; what an option does not say is its default, and a part that is not named stays
    * as it is. A part that was left out stays out.
    *
-   * @param options Those of addresses, connections and messages.
+   * @param options Those of addresses, connections, messages and the validator.
    * @throws {RangeError | TypeError} if an option is wrong; the parts before it have changed then.
    */
-  change({ addresses, connections, messages }: Pick<GuardOptions, "addresses" | "connections" | "messages">): void {
+  change(options: Pick<GuardOptions, "addresses" | "connections" | "messages" | "validator">): void {
+    const { addresses, connections, messages, validator } = options;
     if (addresses !== undefined) this.addresses.change(addresses);
     if (connections) this.connections?.change(connections);
     if (messages) this.messages?.change(messages);
+    if (validator !== undefined) this.validator.change(validator);
   }
 
   /** For `admission` of a service or a listener. */

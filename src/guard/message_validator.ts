@@ -82,6 +82,15 @@ const NAMES: Record<keyof MessageValidatorOptions, true> = {
 };
 const SCORES: Readonly<Record<ThreatLevel, number>> = { low: 1, medium: 5, high: 25, critical: 100 };
 
+/** Scores and bans, with their defaults. */
+interface Rules {
+  readonly scores: Readonly<Record<ThreatLevel, number>>;
+  readonly banScore: number;
+  readonly halfLifeMs: number;
+  readonly banMs: number;
+  readonly countLoopback: boolean;
+}
+
 interface Suspect {
   readonly held: 0;
   score: number;
@@ -110,11 +119,7 @@ interface Suspect {
  */
 export class MessageValidator implements Admission {
   readonly #clock: Clock;
-  readonly #scores: Readonly<Record<ThreatLevel, number>>;
-  readonly #banScore: number;
-  readonly #halfLifeMs: number;
-  readonly #banMs: number;
-  readonly #countLoopback: boolean;
+  #rules: Rules;
   readonly #suspects: AddressTable<Suspect>;
   readonly #counts = new Map<string, number>();
 
@@ -125,19 +130,7 @@ export class MessageValidator implements Admission {
    * @throws {RangeError | TypeError} if an option is wrong.
    */
   constructor(options: MessageValidatorOptions = {}) {
-    checkKeys("message validator", options, NAMES);
-    if (options.scores !== undefined) checkKeys("message validator", options.scores, SCORES);
-    this.#scores = { ...SCORES, ...options.scores };
-    for (const [level, score] of Object.entries(this.#scores)) {
-      requireInteger("create message validator", `scores.${level}`, score, 0, MOST);
-    }
-    this.#banScore = orDefault(options.banScore, 100);
-    this.#halfLifeMs = orDefault(options.halfLifeMs, 60_000);
-    this.#banMs = orDefault(options.banMs, 600_000);
-    this.#countLoopback = orDefault(options.countLoopback, false);
-    requireInteger("create message validator", "banScore", this.#banScore, 1, MOST);
-    requireInteger("create message validator", "halfLifeMs", this.#halfLifeMs, 1, LARGEST_TIMER_MS);
-    requireInteger("create message validator", "banMs", this.#banMs, 0, LARGEST_TIMER_MS);
+    this.#rules = resolveRules(options);
     const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create message validator", "maxAddresses", maxAddresses, 1, MOST);
     const clock = this.#clock = options.clock ?? systemClock();
@@ -147,6 +140,17 @@ export class MessageValidator implements Admission {
       scoredMs: clock.now(),
       banEndMs: -Infinity,
     }));
+  }
+
+  /**
+   * Puts other scores and bans in the place of those that there are, from the next message on; what an option does not say is its
+   * default. The scores that addresses have stay, and bans end when they would have. Clock and `maxAddresses` stay.
+   *
+   * @param options Scores and bans.
+   * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
+   */
+  change(options: MessageValidatorOptions): void {
+    this.#rules = resolveRules(options);
   }
 
   /** Messages that were found bad, by reason. */
@@ -180,7 +184,7 @@ export class MessageValidator implements Admission {
   }
 
   #punish<Data>(session: Session<Data>, { level, reason }: Threat): void {
-    const added = this.#scores[level];
+    const added = this.#rules.scores[level];
     if (added === undefined || typeof reason !== "string") {
       throw new TypeError(
         `Cannot judge message as a threat must have a level and a reason: current value is ${describeValue(level)}`,
@@ -195,19 +199,40 @@ export class MessageValidator implements Admission {
   /** Adds to the score of an address; says whether it is banned now. */
   #score(address: AdmissionRequest["remoteAddress"], added: number): boolean {
     const { owner, isLocal } = peerOf(address);
-    if (isLocal && !this.#countLoopback) return false;
+    const { banScore, banMs, countLoopback } = this.#rules;
+    if (isLocal && !countLoopback) return false;
     const suspect = this.#suspects.use(owner);
     suspect.score = this.#decayed(suspect) + added;
     suspect.scoredMs = this.#clock.now();
-    if (suspect.score < this.#banScore) return false;
+    if (suspect.score < banScore) return false;
     suspect.score = 0;
-    suspect.banEndMs = suspect.scoredMs + this.#banMs;
+    suspect.banEndMs = suspect.scoredMs + banMs;
     return true;
   }
 
   #decayed({ score, scoredMs }: Suspect): number {
-    return score * 0.5 ** ((this.#clock.now() - scoredMs) / this.#halfLifeMs);
+    return score * 0.5 ** ((this.#clock.now() - scoredMs) / this.#rules.halfLifeMs);
   }
+}
+
+function resolveRules(options: MessageValidatorOptions): Rules {
+  checkKeys("message validator", options, NAMES);
+  if (options.scores !== undefined) checkKeys("message validator", options.scores, SCORES);
+  const given = Object.entries(options.scores ?? {}).filter(([, score]) => score !== undefined);
+  const rules = {
+    scores: { ...SCORES, ...Object.fromEntries(given) },
+    banScore: orDefault(options.banScore, 100),
+    halfLifeMs: orDefault(options.halfLifeMs, 60_000),
+    banMs: orDefault(options.banMs, 600_000),
+    countLoopback: orDefault(options.countLoopback, false),
+  };
+  for (const [level, score] of Object.entries(rules.scores)) {
+    requireInteger("create message validator", `scores.${level}`, score, 0, MOST);
+  }
+  requireInteger("create message validator", "banScore", rules.banScore, 1, MOST);
+  requireInteger("create message validator", "halfLifeMs", rules.halfLifeMs, 1, LARGEST_TIMER_MS);
+  requireInteger("create message validator", "banMs", rules.banMs, 0, LARGEST_TIMER_MS);
+  return rules;
 }
 
 /** Finds messages shorter than so many bytes: a `"medium"` threat, `"too-short"`. */

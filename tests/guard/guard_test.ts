@@ -392,6 +392,38 @@ test("MessageLimits takes no more than a burst and what comes back, whatever the
   await check({ messagesPerSecond: 100, addressMessagesPerSecond: 20 }, 1, 20, 1_048_576);
 });
 
+test("MessageValidator's scores and bans change while it is used, and a wrong one changes nothing", async () => {
+  const clock = new FakeClock();
+  const guarded = guard({ clock, messages: false, validator: { banScore: 50 } });
+  const { remoteAddress } = from("192.0.2.1");
+  const session = { remoteAddress, close: () => {} } as unknown as Session;
+  const handle = guarded.protect<undefined>(() => {}, tooShort(2));
+  const sendBad = () => {
+    handle(session, new Uint8Array(1));
+    return guarded.validator.scoreOf(remoteAddress);
+  };
+  const isBanned = () => guarded.validator.admit({ remoteAddress }) === "banned";
+  assertEquals([sendBad(), sendBad()], [5, 10]);
+  guarded.change({ validator: { scores: { medium: 20, low: undefined }, banScore: 60, banMs: 1_000 } });
+  assertEquals([sendBad(), sendBad(), isBanned()], [30, 50, false], "the score stays, what is added is new");
+  assertThrows(() => guarded.change({ validator: { banScore: 0 } }), RangeError, "banScore");
+  assertThrows(() => guarded.change({ validator: { scores: { medium: -1 }, banMs: 5 } }), RangeError, "scores.medium");
+  assertThrows(
+    () => guarded.change({ validator: { scores: { medum: 1 } as never } }),
+    TypeError,
+    "did you mean medium",
+  );
+  assertEquals([sendBad(), isBanned()], [0, true], "70 of 60");
+  guarded.change({ validator: { banMs: 600_000 } });
+  await clock.advance(1_000);
+  assertEquals(isBanned(), false, "a ban ends when it would have");
+  guarded.change({ messages: { messagesPerSecond: 1 }, connections: {} });
+  assertEquals(sendBad(), 5, "the defaults, as the last change had it");
+  guarded.change({ validator: { halfLifeMs: 1_000 } });
+  await clock.advance(1_000);
+  assertEquals(guarded.validator.scoreOf(remoteAddress), 2.5);
+});
+
 test("lists and rates change while they are used, and a wrong one changes nothing", () => {
   const clock = new FakeClock();
   const guarded = guard({

@@ -28,7 +28,8 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
     "maxConnections": 500,
     "pool": { "maxBytes": "512MiB" },
     "limits": { "idleTimeoutMs": "30s", "closeTimeoutMs": 250, "lowWaterMarkBytes": "10KB", "whenFull": "drop-oldest" },
-    "guard": { "connections": { "cooldownMs": "2s" }, "messages": { "bytesPerSecond": "1MiB" } },
+    "guard": { "connections": { "cooldownMs": "2s" }, "messages": { "bytesPerSecond": "1MiB" },
+      "validator": { "scores": { "high": 50 }, "banMs": "10m" } },
     "log": { "level": "info" },
     "http": { "port": 9110 },
   }`);
@@ -50,7 +51,11 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
         { hostname: "127.0.0.1", port: 0, maxQueuedBytes: 67_108_864 },
       ],
     },
-    guard: { connections: { cooldownMs: 2_000 }, messages: { bytesPerSecond: 1_048_576 } },
+    guard: {
+      connections: { cooldownMs: 2_000 },
+      messages: { bytesPerSecond: 1_048_576 },
+      validator: { scores: { high: 50 }, banMs: 600_000 },
+    },
     logLevel: "info",
     http: { hostname: "127.0.0.1", port: 9_110 },
     files: [file],

@@ -19,7 +19,7 @@ export interface Settings {
   /** For the options of a `TcpService`, and for its `reconfigure()`. Listeners with TLS have their certificates in them. */
   readonly service: ReconfigureOptions;
   /** For `guard()`, and for the `change()` of a guard; undefined if the file does not say. */
-  readonly guard: Pick<GuardOptions, "addresses" | "connections" | "messages"> | undefined;
+  readonly guard: Pick<GuardOptions, "addresses" | "connections" | "messages" | "validator"> | undefined;
   /** What is logged. */
   readonly logLevel: LogLevel;
   /** Where health and metrics are served; undefined for nowhere. */

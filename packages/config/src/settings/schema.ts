@@ -126,6 +126,24 @@ const guard = strictObject({
     }),
     "How many messages.",
   ),
+  validator: field(
+    strictObject({
+      scores: field(
+        strictObject({
+          low: field(count, "Of a low threat."),
+          medium: field(count, "Of a medium one."),
+          high: field(count, "Of a high one."),
+          critical: field(count, "Of a critical one."),
+        }),
+        "What a bad message adds to the score of its address.",
+      ),
+      banScore: field(count, "The score at which an address is banned."),
+      halfLifeMs: field(duration, "In which half of a score is forgotten."),
+      banMs: field(duration, "For how long an address is banned."),
+      countLoopback: field(flag, "Whether this machine's own addresses have a score."),
+    }),
+    "What bad messages lead to.",
+  ),
 });
 
 /** The whole file. */
