@@ -2,7 +2,7 @@
 // alerts of docs/ ask for.
 
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
@@ -12,6 +12,7 @@ import { keepConnected } from "@laster/net/client";
 import { routes, serveHttp } from "@laster/net/http";
 import { connect } from "@laster/net";
 import { defaultTransport } from "@laster/net/transport";
+import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { RawPeer } from "../../../tests/raw_peer.ts";
 import { bytes, pattern, turn, until } from "../../../tests/support.ts";
 import { seriesOf, valueOf } from "./page.ts";
@@ -204,6 +205,41 @@ test("promtool finds nothing to object to", { skip: skipPromtool }, async () => 
   const rules = spawnSync("promtool", ["check", "rules", docs("alerts.yml")], { encoding: "utf8" });
   assertEquals(rules.status, 0, rules.stdout + rules.stderr);
 });
+
+test(
+  "the alerts of memory and queues fire above their part of the budget, and not at it",
+  { skip: skipPromtool },
+  () => {
+    using folder = new TemporaryFolder();
+    const input = (series: string, value: number) => ({
+      series: `laster_${series}{instance="a", service="default"}`,
+      values: `${value}x20`,
+    });
+    const check = (outstanding: number, queued: number, firing: readonly string[]) => {
+      const cases = [{
+        expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
+        eval_time: "10m",
+        exp_samples: firing.map((alertname) => ({ labels: `{alertname="${alertname}"}`, value: 1 })),
+      }];
+      const series = [
+        input("pool_max_bytes", 1_000),
+        input("pool_outstanding_bytes", outstanding),
+        input("queued_bytes", queued),
+      ];
+      const path = folder.file("alerts_test.yml");
+      // JSON is YAML.
+      const tests = [{ interval: "1m", input_series: series, promql_expr_test: cases }];
+      writeFileSync(path, JSON.stringify({ rule_files: [docs("alerts.yml")], tests }));
+      return spawnSync("promtool", ["test", "rules", path], { encoding: "utf8" });
+    };
+    for (
+      const [outstanding, queued, firing] of [[400, 200, []], [401, 201, ["LasterMemory", "LasterQueues"]]] as const
+    ) {
+      const { status, stdout, stderr } = check(outstanding, queued, firing);
+      assertEquals(status, 0, `${outstanding} ${queued}: ${stdout}${stderr}`);
+    }
+  },
+);
 
 test("the dashboard and the alerts name only metrics that there are, and operating.md all of them", async () => {
   const { metrics, service, page } = await start({ handlerTime: true });
