@@ -29,6 +29,8 @@ export class Holdback {
   readonly #segments: SegmentList;
   readonly #owner: HoldbackOwner;
   readonly #backlog: Backlog;
+  /** Bytes of frames that are no messages. */
+  #controlBytes = 0;
   /** Whether the encoder has thrown. */
   #isFaulty = false;
 
@@ -100,6 +102,8 @@ export class Holdback {
     const ping = this.#ping;
     if (this.inFlight === undefined || ping === undefined || this.inFlight.isPinged || this.#isFaulty) return;
     const { bytes, isEncoded } = ping;
+    const place = this.#place;
+    const before = this.#segments.queuedBytes;
     try {
       if (isEncoded) this.#segments.addFrame(bytes);
       else this.#encode(bytes, 0, bytes.length);
@@ -107,7 +111,8 @@ export class Holdback {
       if (!(error instanceof PoolError)) this.#fail(error);
       return; // If there is only no room: later, then.
     }
-    this.inFlight.ping(this.#place);
+    this.passControl(this.#segments.queuedBytes - before);
+    this.inFlight.ping(place);
   }
 
   /** The peer has answered; says whether there is more for it. */
@@ -131,9 +136,14 @@ export class Holdback {
     this.#backlog.clear();
   }
 
-  /** How many bytes were sent or stand encoded. */
+  /** A frame was queued that is no message: two sides whose pings counted would ask each other for ever. */
+  passControl(bytes: number): void {
+    this.#controlBytes += bytes;
+  }
+
+  /** How many bytes of messages were sent or stand encoded. */
   get #place(): number {
-    return this.#segments.sentBytes + this.#segments.queuedBytes;
+    return this.#segments.sentBytes + this.#segments.queuedBytes - this.#controlBytes;
   }
 
   /** Whether the peer may be sent so much more; if not, it is asked how far it is. */

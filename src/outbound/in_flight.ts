@@ -23,7 +23,7 @@ export interface InFlightLimits {
 }
 
 /**
- * The pings of one session, one at a time. Places are counted in bytes of all that the session has sent, and queued as frames.
+ * The pings of one session, one at a time. Places are counted in bytes of all messages that the session has sent, and queued as frames.
  *
  * Invariant: `#readTo` is no more than `#pingedTo`: what is read is what was sent before an answered ping, and that ping.
  */

@@ -132,6 +132,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     const diverted = this.#divert(end - start, whenFull, payload, 0, payload?.length ?? 0, key);
     if (diverted !== undefined) return diverted;
     this.#segments.addShared(block, start, end, 1);
+    if (payload === undefined) this.#holdback?.passControl(end - start);
     return this.#accept();
   }
 

@@ -92,7 +92,7 @@ export interface SessionLimits {
    * Bytes that the peer may have still to read, framing included, 0 for no bound, at most 2^31 - 1. What is sent beyond that waits
    * here, as if the peer took no more, and what is outdated by then is dropped as `whenFull` says: without it some megabytes lie
    * in the buffers of the two systems before that begins. The peer is asked how far it is by pings: see `heartbeat`. A message
-   * that is longer by itself goes out when the peer has read all before it.
+   * that is longer by itself goes out when the peer has read all before it. Pings and their answers do not count.
    *
    * @default {0}
    */

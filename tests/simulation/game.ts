@@ -196,7 +196,14 @@ async function join(
         timeoutMs: random.pick([50, 5_000]),
         retries: random.pick([0, 3]),
       },
-      { ...others, ...(hasHandler ? { onMessage } : {}), ...options.limits, codec: options.codec },
+      // Two sides that stop reading while their queues are full may wait for each other.
+      {
+        ...others,
+        ...(hasHandler ? { onMessage } : {}),
+        ...options.limits,
+        pauseWhenFull: false,
+        codec: options.codec,
+      },
     );
     players.add(session);
     session.closed.then(() => players.delete(session));

@@ -1,11 +1,11 @@
 // simulate(): a whole server, its clients and its network on one event loop, in simulated time, as a seed decides.
 // Runtime neutral.
 
-import { messageOf, toError } from "../../errors.ts";
 import type { FaultEvent } from "../../service/observers.ts";
 import { checkKeys, describeValue } from "../../options.ts";
 import type { LinkConditions } from "./link_conditions.ts";
 import { FAULT_KINDS, type FaultKind, inject } from "./faults.ts";
+import { Runner } from "./runner.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { shrinkSteps } from "./shrink.ts";
 import { SimulatedWorld } from "./simulated_world.ts";
@@ -22,10 +22,6 @@ const SETTLE_MS = 150_000;
 const STILL_MS = 2_000;
 /** How long services have to stop. */
 const STOP_MS = 600_000;
-/** Things that happen in one run at the most: a loop that never rests is a failure. */
-const MOST_EVENTS = 2_000_000;
-/** A walk over all sessions now and then is enough for what does not heal. */
-const EVENTS_PER_LOOK = 16;
 /** One step in so many goes wrong. */
 const FAULT_SHARE = 0.15;
 
@@ -206,8 +202,7 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
       atMs += random.spread(SHORTEST_GAP_MS, LONGEST_GAP_MS);
       if (!kept.has(step)) continue;
       await runner.runTo(atMs);
-      if (world.failure === undefined) schedule.push(take(options, { world, state, random, step }));
-      await settle();
+      await runner.run(() => schedule.push(take(options, { world, state, random, step })));
     }
     world.trace.add("nothing goes wrong any more");
     await runner.runFor(SETTLE_MS);
@@ -254,61 +249,4 @@ function perform(action: () => unknown, world: SimulatedWorld): void {
   } catch (error) {
     world.fail(error);
   }
-}
-
-/** Has what is due happen, and checks what must hold behind each of it. */
-class Runner {
-  /** What the scenario wants to hold. */
-  check: () => void = () => {};
-  readonly #world: SimulatedWorld;
-  #events = 0;
-
-  constructor(world: SimulatedWorld) {
-    this.#world = world;
-  }
-
-  async runFor(durationMs: number): Promise<void> {
-    await this.runTo(this.#world.clock.now() + durationMs);
-  }
-
-  async runTo(untilMs: number): Promise<void> {
-    while (await this.#runNext(untilMs));
-  }
-
-  /** Runs until a promise settles. */
-  async until<Value>(promise: Promise<Value>, mostMs: number): Promise<Value> {
-    let isSettled = false;
-    const settled = () => (isSettled = true);
-    promise.then(settled, settled);
-    const untilMs = this.#world.clock.now() + mostMs;
-    await settle();
-    while (!isSettled && await this.#runNext(untilMs));
-    if (isSettled) return await promise;
-    throw this.#world.failure ?? new Error(`Something was waited for that did not come within ${mostMs} ms`);
-  }
-
-  /** Whether there was something, and all is well. */
-  async #runNext(untilMs: number): Promise<boolean> {
-    const { clock, watch, failure } = this.#world;
-    if (failure !== undefined || !clock.runNext(untilMs)) return false;
-    await settle();
-    if (++this.#events > MOST_EVENTS) {
-      throw new Error(`The event loop never rests: ${MOST_EVENTS} things have happened`);
-    }
-    watch.checkInvariants();
-    if (this.#events % EVENTS_PER_LOOK === 0) watch.checkFigures();
-    try {
-      this.check();
-    } catch (error) {
-      throw new Error(`What must hold does not: ${messageOf(toError(error))}`, { cause: error });
-    }
-    return this.#world.failure === undefined;
-  }
-}
-
-/** All promises that can settle do. */
-function settle(): Promise<void> {
-  // No type library of the web platform declares `setImmediate`.
-  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
-  return new Promise((resolve) => setImmediate(resolve));
 }

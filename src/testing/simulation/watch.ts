@@ -172,7 +172,7 @@ function findFault({ reason, error }: CloseEvent, connection: SimulatedConnectio
       return code === "timeout" || error !== undefined ? undefined : "the network did not give up";
     case "remote-closing":
     case "truncated":
-      return connection.isEndTold ? undefined : "no end came";
+      return connection.peer.out.hasEndArrived ? undefined : "no end came";
     default:
       return undefined;
   }

@@ -1,0 +1,82 @@
+// Runner: has what is due in a simulation happen, one thing after the other, and checks what must hold. Runtime neutral.
+
+import { messageOf, toError } from "../../errors.ts";
+import type { SimulatedWorld } from "./simulated_world.ts";
+
+/** Things that happen in one run at the most: a loop that never rests is a failure. */
+const MOST_EVENTS = 2_000_000;
+/** A walk over all figures now and then is enough for what does not heal. */
+const EVENTS_PER_LOOK = 16;
+
+/** Has what is due happen, and checks what must hold behind each of it. */
+export class Runner {
+  /** What the scenario wants to hold. */
+  check: () => void = () => {};
+  readonly #world: SimulatedWorld;
+  #events = 0;
+
+  /** Makes it for a world. */
+  constructor(world: SimulatedWorld) {
+    this.#world = world;
+  }
+
+  /** Goes on for a time. */
+  async runFor(durationMs: number): Promise<void> {
+    await this.runTo(this.#world.clock.now() + durationMs);
+  }
+
+  /** Goes on to a time. */
+  async runTo(untilMs: number): Promise<void> {
+    while (await this.#runNext(untilMs));
+  }
+
+  /** Runs until a promise settles. */
+  async until<Value>(promise: Promise<Value>, mostMs: number): Promise<Value> {
+    let isSettled = false;
+    const settled = () => (isSettled = true);
+    promise.then(settled, settled);
+    const untilMs = this.#world.clock.now() + mostMs;
+    await settle();
+    while (!isSettled && await this.#runNext(untilMs));
+    if (isSettled) return await promise;
+    throw this.#world.failure ?? new Error(`Something was waited for that did not come within ${mostMs} ms`);
+  }
+
+  /** Has one thing happen, unless something has failed. */
+  async run(event: () => void): Promise<void> {
+    if (this.#world.failure !== undefined) return;
+    event();
+    await settle();
+    this.#checkAll();
+  }
+
+  /** Whether there was something, and all is well. */
+  async #runNext(untilMs: number): Promise<boolean> {
+    const { clock, failure } = this.#world;
+    if (failure !== undefined || !clock.runNext(untilMs)) return false;
+    await settle();
+    this.#checkAll();
+    return this.#world.failure === undefined;
+  }
+
+  #checkAll(): void {
+    const { watch } = this.#world;
+    if (++this.#events > MOST_EVENTS) {
+      throw new Error(`The event loop never rests: ${MOST_EVENTS} things have happened`);
+    }
+    watch.checkInvariants();
+    if (this.#events % EVENTS_PER_LOOK === 0) watch.checkFigures();
+    try {
+      this.check();
+    } catch (error) {
+      throw new Error(`What must hold does not: ${messageOf(toError(error))}`, { cause: error });
+    }
+  }
+}
+
+/** All promises that can settle do. */
+function settle(): Promise<void> {
+  // No type library of the web platform declares `setImmediate`.
+  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
+  return new Promise((resolve) => setImmediate(resolve));
+}
