@@ -40,7 +40,8 @@ export class Job {
   reject(code: QueryErrorCode, cause?: unknown): void {
     const wasRunning = this.state === "running";
     if (!this.#end()) return;
-    this.#settle.reject(new QueryError(code, wasRunning && code !== "failed", cause));
+    const mayBeDone = wasRunning && code !== "failed";
+    this.#settle.reject(new QueryError(code, mayBeDone, cause, this.isRepeatable || !mayBeDone));
     this.#abandon.resolve();
   }
 

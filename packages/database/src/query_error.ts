@@ -31,12 +31,15 @@ export class QueryError extends Error {
   readonly code: QueryErrorCode;
   /** Whether the database may have done it all the same: it was under way. */
   readonly mayBeDone: boolean;
+  /** Whether asking again does no harm: it cannot have been done, or it is `isRepeatable`. */
+  readonly canRepeat: boolean;
 
   /** Makes one; `cause` is the database's error. */
-  constructor(code: QueryErrorCode, mayBeDone: boolean, cause?: unknown) {
+  constructor(code: QueryErrorCode, mayBeDone: boolean, cause?: unknown, canRepeat: boolean = !mayBeDone) {
     const said = cause instanceof Error ? `: ${cause.message}` : "";
     super(`Cannot answer query as ${REASONS[code]}${said}`, cause === undefined ? {} : { cause });
     this.code = code;
     this.mayBeDone = mayBeDone;
+    this.canRepeat = canRepeat;
   }
 }

@@ -122,6 +122,24 @@ test("a lost connection: what may be repeated is, in its place; of the rest it i
   await queries.close();
 });
 
+test("an error says whether asking again does no harm", async () => {
+  const clock = new FakeClock();
+  const driver = new Fake(true);
+  const queries = new QueryQueue({ driver, connections: 2, clock });
+  const canRepeat = (text: string, isRepeatable: boolean, timeoutMs: number) =>
+    queries.query(text, [], { isRepeatable, timeoutMs }).catch((
+      error: QueryError,
+    ) => [error.mayBeDone, error.canRepeat]);
+  const answers = [canRepeat("take", false, 100), canRepeat("set", true, 100)];
+  await until(() => driver.waiting.length === 2, "two run");
+  answers.push(canRepeat("waits", false, 50));
+  await clock.advance(100);
+  assertEquals(await Promise.all(answers), [[true, false], [true, true], [false, true]]);
+  const closed = queries.close();
+  await clock.advance(10_000);
+  await closed;
+});
+
 test("bounds and deadlines: full, timeout, aborted; nothing of them is kept", async () => {
   const clock = new FakeClock();
   const driver = new Fake(true);
