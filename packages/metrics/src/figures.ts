@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import type { ServiceStats } from "@laster/net";
-import type { Reading, WatchedLink, WatchedService } from "./watched.ts";
+import type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./watched.ts";
 
 /** A value, and what it is of. No label is an address or an id. */
 export type Sample = readonly [value: number, labels: Readonly<Record<string, string>>];
@@ -65,6 +65,16 @@ function ofLinks(name: string, help: string, read: (link: WatchedLink) => number
     kind: "gauge",
     labelNames: ["link"],
     read: ({ links }) => Array.from(links, ([link, watched]): Sample => [read(watched), { link }]),
+  };
+}
+
+function ofPolicies(name: string, help: string, read: (policy: WatchedPolicy) => number): Figure {
+  return {
+    name,
+    help,
+    kind: "gauge",
+    labelNames: ["policy"],
+    read: ({ policies }) => Array.from(policies, ([policy, watched]): Sample => [read(watched), { policy }]),
   };
 }
 
@@ -155,7 +165,24 @@ export const FIGURES: readonly Figure[] = [
   },
   ofLinks("laster_link_connected", "Whether a link has a session.", ({ state }) => Number(state === "connected")),
   ofLinks("laster_link_breaker_open", "Whether its breaker is open.", ({ state }) => Number(state === "open")),
+  ofLinks(
+    "laster_link_breaker_half_open",
+    "Whether its breaker tries once.",
+    ({ state }) => Number(state === "half-open"),
+  ),
   ofLinks("laster_link_failures", "Attempts in a row that came to nothing.", ({ failures }) => failures),
+  ofPolicies(
+    "laster_policy_breaker_open",
+    "Whether the breaker of a policy is open.",
+    ({ state }) => Number(state === "open" || state === "isolated"),
+  ),
+  ofPolicies(
+    "laster_policy_breaker_half_open",
+    "Whether its breaker tries once.",
+    ({ state }) => Number(state === "half-open"),
+  ),
+  ofPolicies("laster_policy_running", "Calls under way, their pauses included.", ({ running = 0 }) => running),
+  ofPolicies("laster_policy_waiting", "Calls that wait for their turn.", ({ waiting = 0 }) => waiting),
   plain("gauge", "process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage().rss),
   plain("counter", "process_cpu_seconds_total", "CPU time of the process.", () => {
     const { user, system } = process.cpuUsage();

@@ -4,7 +4,10 @@
 import type { ServiceObserver } from "@laster/net";
 import { EventLoopDelay } from "./event_loop_delay.ts";
 import { DELAYS, HANDLER_TIMES, type HistogramFigure } from "./figures.ts";
-import type { Reading, WatchedLink, WatchedService } from "./watched.ts";
+import type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./watched.ts";
+
+/** More would be a name for each player. */
+const MOST_NAMES = 100;
 
 /** Options of all exporters. */
 export interface ServiceMetricsOptions {
@@ -28,6 +31,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
   readonly onMessageEnd?: ServiceObserver["onMessageEnd"];
   readonly #services = new Map<string, WatchedService>();
   readonly #links = new Map<string, WatchedLink>();
+  readonly #policies = new Map<string, WatchedPolicy>();
   readonly #faults = new Map<string, number>();
   readonly #delay: EventLoopDelay;
   #congestions = 0;
@@ -52,10 +56,22 @@ export abstract class ServiceMetrics implements ServiceObserver {
    * Tells from now on of a link that is kept.
    *
    * @param link What `keepConnected()` gave.
-   * @param name What it is called in the label `link`: what it leads to.
+   * @param name What it is called in the label `link`: what it leads to, not an address.
+   * @throws {RangeError} if there are 100 names already.
    */
   watchLink(link: WatchedLink, name: string): void {
-    this.#links.set(name, link);
+    addNamed(this.#links, "link", name, link);
+  }
+
+  /**
+   * Tells from now on of a policy: whether its breaker is open, and how many calls it has.
+   *
+   * @param policy A `ResiliencePolicy` of `@laster/resilience`, or anything else that has the `state` of a breaker.
+   * @param name What it is called in the label `policy`: what it is for, not an address.
+   * @throws {RangeError} if there are 100 names already.
+   */
+  watchPolicy(policy: WatchedPolicy, name: string): void {
+    addNamed(this.#policies, "policy", name, policy);
   }
 
   /** Measures the event loop no more. */
@@ -78,10 +94,20 @@ export abstract class ServiceMetrics implements ServiceObserver {
     return {
       services: Array.from(this.#services, ([name, service]) => [name, service, service.stats()] as const),
       links: this.#links,
+      policies: this.#policies,
       congestions: this.#congestions,
       faults: this.#faults,
     };
   }
+}
+
+/** Watches one more, or another in the place of the one of this name. */
+function addNamed<Watched>(watched: Map<string, Watched>, what: string, name: string, one: Watched): void {
+  if (!watched.has(name) && watched.size >= MOST_NAMES) {
+    const value = JSON.stringify(name);
+    throw new RangeError(`Cannot watch ${what} as there may be ${MOST_NAMES} names: current value is ${value}`);
+  }
+  watched.set(name, one);
 }
 
 /** Measures from the call of a handler to its end. */

@@ -18,12 +18,24 @@ export interface WatchedLink {
   readonly failures: number;
 }
 
+/** What is watched of a policy: a `ResiliencePolicy`, or anything that has a breaker. */
+export interface WatchedPolicy {
+  /** Where its breaker is. */
+  readonly state: string;
+  /** Calls under way. */
+  readonly running?: number | undefined;
+  /** Calls that wait for their turn. */
+  readonly waiting?: number | undefined;
+}
+
 /** All that is watched, at one moment. */
 export interface Reading {
   /** The services by name, with one snapshot of each: `stats()` walks over the sessions. */
   readonly services: readonly (readonly [name: string, service: WatchedService, stats: ServiceStats])[];
   /** The links by name. */
   readonly links: Iterable<readonly [name: string, link: WatchedLink]>;
+  /** The policies by name. */
+  readonly policies: Iterable<readonly [name: string, policy: WatchedPolicy]>;
   /** Queues that went above a high-water mark so far. */
   readonly congestions: number;
   /** Faults so far, by level. */

@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Metrics } from "@laster/metrics";
 import { serve, type Session, silentLogger } from "@laster/net";
 import { keepConnected } from "@laster/net/client";
@@ -185,13 +185,37 @@ test("a link that is kept", async () => {
   await until(() => link.state === "connected", "it is up");
   const see = async () => {
     const text = await page();
-    return ["connected", "breaker_open", "failures"].map((name) => valueOf(text, `laster_link_${name}{link="login"}`));
+    const names = ["connected", "breaker_open", "breaker_half_open", "failures"];
+    return names.map((name) => valueOf(text, `laster_link_${name}{link="login"}`));
   };
-  assertEquals(await see(), [1, 0, 0]);
+  assertEquals(await see(), [1, 0, 0, 0]);
   await service.stop();
   await until(() => link.state === "open", "its server is away");
-  assertEquals(await see(), [0, 1, 1]);
+  assertEquals(await see(), [0, 1, 0, 1]);
+  metrics.watchLink({ state: "half-open", failures: 3 }, "login"); // Another in its place.
+  assertEquals(await see(), [0, 0, 1, 3]);
   await link.stop();
+  metrics.stop();
+});
+
+test("a policy, by a name; there are only so many names", async () => {
+  const metrics = new Metrics();
+  const see = async (name: string) => {
+    const text = await (await metrics.handler(new Request("http://localhost/metrics"))).text();
+    const names = ["breaker_open", "breaker_half_open", "running", "waiting"];
+    return names.map((figure) => valueOf(text, `laster_policy_${figure}{policy="${name}"}`));
+  };
+  const policy = { state: "closed", running: 2, waiting: 5 };
+  metrics.watchPolicy(policy, "login");
+  assertEquals(await see("login"), [0, 0, 2, 5]);
+  policy.state = "half-open";
+  assertEquals(await see("login"), [0, 1, 2, 5]);
+  for (policy.state of ["open", "isolated"]) assertEquals(await see("login"), [1, 0, 2, 5]);
+  for (let count = 1; count < 100; count++) metrics.watchPolicy({ state: "closed" }, `policy ${count}`);
+  assertEquals(await see("policy 99"), [0, 0, 0, 0]);
+  assertThrows(() => metrics.watchPolicy(policy, "one more"), RangeError, "Cannot watch policy as there may be 100");
+  metrics.watchPolicy({ state: "closed" }, "login");
+  assertEquals(await see("login"), [0, 0, 0, 0]);
   metrics.stop();
 });
 
