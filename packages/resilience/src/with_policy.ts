@@ -1,0 +1,131 @@
+// dialWith(), queryWith(): a dial, or a query, under a policy of cockatiel's. Runtime neutral.
+
+import type { Session } from "@laster/net";
+import { TaskCancelledError } from "cockatiel";
+import { isTransient } from "./transient.ts";
+
+const NEVER = new AbortController().signal;
+
+/** What is used of a policy: any of cockatiel's, several in a `wrap()`, or a `ResiliencePolicy`. */
+export interface PolicyLike<Alternative = never> {
+  /** Never there: cockatiel's types say by it what a `fallback()` gives. */
+  readonly _altReturn?: Alternative;
+  /** Runs a call, as often as it sees fit. */
+  execute<Result>(
+    call: (context: { readonly signal: AbortSignal }) => Promise<Result>,
+    signal?: AbortSignal,
+  ): Promise<Result | Alternative>;
+}
+
+/**
+ * Dials under a policy. An attempt that the policy gives up ends at once, if the dial is given the signal; a session that comes all
+ * the same is aborted, so that none is open that nobody has. After a failure that is not transient nothing is dialled again,
+ * whatever the policy handles.
+ *
+ * @param policy The policy.
+ * @param dial Dials once, with the signal of the attempt.
+ * @param signal Ends it, pauses too.
+ * @returns The session, or what the policy has in its place.
+ * @throws {ConnectError} of the last attempt.
+ * @throws {TaskCancelledError} of cockatiel, if the policy's time was up.
+ * @throws {BrokenCircuitError | BulkheadRejectedError} of cockatiel, if the policy does not let it in.
+ * @throws the reason of the signal, if that aborts.
+ *
+ * @example A dial that is tried again
+ * ```ts
+ * import { connect, serve } from "@laster/net";
+ * import { dialWith, ResiliencePolicy } from "@laster/resilience";
+ *
+ * await using service = await serve({ hostname: "127.0.0.1", port: 0 });
+ * const policy = new ResiliencePolicy({ retries: 5 });
+ * await using session = await dialWith(policy, (signal) => connect({ port: service.port, signal }));
+ * console.log(session.state);
+ * ```
+ */
+export function dialWith<Data = undefined, Alternative = never>(
+  policy: PolicyLike<Alternative>,
+  dial: (signal: AbortSignal) => Promise<Session<Data>>,
+  signal?: AbortSignal,
+): Promise<Session<Data> | Alternative> {
+  return execute(policy, async (attempt) => {
+    const session = await dial(attempt);
+    if (!attempt.aborted && signal?.aborted !== true) return session;
+    session.abort();
+    throw attempt.reason;
+  }, signal);
+}
+
+/**
+ * Asks a database under a policy. After a failure that is not transient it is not asked again, whatever the policy handles: a query
+ * that may have been done runs once, unless it is `isRepeatable`.
+ *
+ * @param policy The policy.
+ * @param query Asks once, with the signal of the attempt: a query of a `QueryQueue`.
+ * @param signal Ends it, pauses too.
+ * @returns The rows, or what the policy has in their place.
+ * @throws {QueryError} of the last attempt.
+ * @throws {TaskCancelledError} of cockatiel, if the policy's time was up; its cause is the query's error.
+ * @throws {BrokenCircuitError | BulkheadRejectedError} of cockatiel, if the policy does not let it in.
+ * @throws the reason of the signal, if that aborts.
+ *
+ * @example A query that waits for room
+ * ```ts
+ * import { QueryQueue } from "@laster/database";
+ * import { queryWith, ResiliencePolicy } from "@laster/resilience";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queries = new QueryQueue({
+ *   driver: {
+ *     connect: () => Promise.resolve(null),
+ *     query: (_connection, text) => Promise.resolve([{ text }]),
+ *     close: () => Promise.resolve(),
+ *     isLost: () => false,
+ *   },
+ * });
+ * const policy = new ResiliencePolicy();
+ * assertEquals(await queryWith(policy, (signal) => queries.query("gold", [], { signal })), [{ text: "gold" }]);
+ * await queries.close();
+ * ```
+ */
+export function queryWith<Answer, Alternative = never>(
+  policy: PolicyLike<Alternative>,
+  query: (signal: AbortSignal) => Promise<Answer>,
+  signal?: AbortSignal,
+): Promise<Answer | Alternative> {
+  return execute(policy, query, signal);
+}
+
+async function execute<Result, Alternative>(
+  policy: PolicyLike<Alternative>,
+  call: (signal: AbortSignal) => Promise<Result>,
+  signal: AbortSignal = NEVER,
+): Promise<Result | Alternative> {
+  /** Why there may be no further attempt; set while one is under way, too. */
+  let refusal: { readonly error: unknown } | undefined;
+  const attempt = async (context: { readonly signal: AbortSignal }): Promise<Result> => {
+    if (refusal !== undefined) throw refusal.error;
+    refusal = { error: new Error("Cannot make attempt as the one before must have ended: it is under way") };
+    try {
+      return await call(context.signal);
+    } catch (fault) {
+      const error = context.signal.aborted && !signal.aborted ? timedOut(fault) : fault;
+      refusal = isTransient(error) ? undefined : { error };
+      throw error;
+    }
+  };
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([policy.execute(attempt, signal), aborted.promise]); // cockatiel sleeps its pauses out.
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function timedOut(cause: unknown): TaskCancelledError {
+  const error = new TaskCancelledError("Cannot make call as it must end in the policy's time");
+  error.cause = cause;
+  return error;
+}
