@@ -120,6 +120,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     return isInputPaused || !inbox.isInsideFrame ? 0 : inbox.tailBytes;
   }
 
+  /** The names of the groups that it is in, in the order in which it joined them; asking changes nothing. */
+  groupNames(): Iterable<string> {
+    return this.#core.groups?.values() ?? [];
+  }
+
   /** A snapshot of the session's counters. */
   get stats(): SessionStats {
     return takeStats(this.#core);

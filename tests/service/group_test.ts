@@ -98,3 +98,19 @@ test("Group.join() refuses one group too many", async () => {
   pair.server.group("one").leave(far);
   assertEquals(pair.server.group("three").join(far), true);
 });
+
+test("Session.groupNames() gives its groups in the order of joining, and none once it closes", async () => {
+  await using pair = await startPair(memoryTransport());
+  const { near, far } = await pair.connect();
+  const { far: other } = await pair.connect();
+  assertEquals([[...far.groupNames()], [...near.groupNames()]], [[], []]);
+  for (const name of ["red", "blue", "green"]) pair.server.group(name).join(far);
+  pair.server.group("blue").join(other);
+  pair.server.group("red").leave(far);
+  pair.server.group("red").join(far);
+  assertEquals([[...far.groupNames()], [...other.groupNames()]], [["blue", "green", "red"], ["blue"]]);
+  for (const name of far.groupNames()) pair.server.group(name).leave(far);
+  assertEquals([[...far.groupNames()], [...pair.server.groupNames()]], [[], ["blue"]]);
+  await other.close();
+  assertEquals([...other.groupNames()], []);
+});
