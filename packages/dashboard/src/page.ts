@@ -33,7 +33,9 @@ td button { cursor: pointer; }
 #search { width: min(100%, 260px); margin-bottom: .5rem; }
 .now .other { color: var(--other); }
 .now .ink { color: var(--ink); }
-#sessions th:nth-child(2), #sessions td:nth-child(2) { text-align: left; }
+#sessions :is(th, td):is(:nth-child(2), :nth-child(9)) { text-align: left; }
+#sessions td:nth-child(9) { max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
+#groups td:first-child { white-space: normal; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); }
 #link.off { color: var(--other); }
 </style>
@@ -42,7 +44,7 @@ td button { cursor: pointer; }
 <header><h1>@laster/net</h1><span id="state" class="quiet">connecting</span><span id="listeners" class="quiet"></span><span id="link" class="quiet"></span></header>
 <main id="main">
   <section class="wide" id="sessions"><h2>Sessions <span class="now" id="count"></span></h2>
-    <input id="search" type="search" placeholder="address, id or state" aria-label="search sessions">
+    <input id="search" type="search" placeholder="address, id, state or group" aria-label="search sessions">
     <table><thead></thead><tbody></tbody></table></section>
   <section><h2>Closed, by reason</h2><table id="closed"></table></section>
   <section><h2>Refused, by reason</h2><table id="refused"></table></section>

@@ -53,7 +53,7 @@ addEventListener("resize", () => charts.forEach(draw));
 
 const COLUMNS = [["id", (r) => r.id], ["address", (r) => r.address], ["age", (r) => r.ageMs, (r) => age(r.ageMs)], ["state", (r) => r.state],
   ["queue", (r) => r.queuedBytes, (r) => bytes(r.queuedBytes)], ["in/s", (r) => r.inRate, (r) => count(r.inRate)], ["out/s", (r) => r.outRate, (r) => count(r.outRate)],
-  ["round trip", (r) => r.roundTripMs ?? -1, (r) => ms(r.roundTripMs)]];
+  ["round trip", (r) => r.roundTripMs ?? -1, (r) => ms(r.roundTripMs)], ["groups", (r) => r.groups.join(", ")]];
 let sort = { column: 4, down: true };
 let last, rows = [], actions = false;
 const head = document.querySelector("#sessions thead").insertRow();
@@ -71,13 +71,14 @@ $("search").oninput = showRows;
 function showRows() {
   const word = $("search").value.toLowerCase();
   const key = COLUMNS[sort.column][1];
-  const found = rows.filter((r) => (r.id + " " + r.address + " " + r.state).toLowerCase().includes(word))
+  const found = rows.filter((r) => (r.id + " " + r.address + " " + r.state + " " + r.groups.join(" ")).toLowerCase().includes(word))
     .sort((a, b) => { const [x, y] = [key(a), key(b)]; return (x < y ? -1 : x > y ? 1 : a.id - b.id) * (sort.down ? -1 : 1); });
   const body = document.querySelector("#sessions tbody");
   if (body.contains(document.activeElement)) return; // Somebody is about to press a button.
   body.replaceChildren(...found.slice(0, 200).map((r) => {
     const row = document.createElement("tr");
     for (const [, value, format] of COLUMNS) row.insertCell().textContent = format ? format(r) : value(r);
+    row.lastChild.title = row.lastChild.textContent; // Groups that are cut off.
     const cell = row.insertCell();
     if (actions) {
       const button = document.createElement("button");

@@ -7,6 +7,9 @@ import type { AnySession, ServiceStats } from "@laster/net";
 /** So many sessions are told of: those with the longest queues. */
 const MOST_SESSIONS = 500;
 const MOST_GROUPS = 100;
+/** Groups of a session that are told of, and characters of a name: whoever names groups may take names of players. */
+const MOST_GROUPS_OF_SESSION = 8;
+const LONGEST_NAME = 32;
 
 /** What is shown: a `TcpService`. */
 export interface ShownService {
@@ -42,6 +45,8 @@ export interface SessionRow {
   readonly received: number;
   readonly sent: number;
   readonly roundTripMs: number | undefined;
+  /** Names of its groups, eight at the most, and then `"…"`. */
+  readonly groups: readonly string[];
 }
 
 /** All that the page is told. */
@@ -79,7 +84,7 @@ export interface SnapshotParts {
 export function takeSnapshot(service: ShownService, { openedMs, ...parts }: SnapshotParts): Snapshot {
   const stats = service.stats();
   const nowMs = Date.now();
-  const rows: SessionRow[] = [];
+  const rows: Omit<SessionRow, "groups">[] = [];
   const roundTrips: number[] = [];
   let queuedBytes = 0;
   for (const session of service.sessions()) {
@@ -111,10 +116,23 @@ export function takeSnapshot(service: ShownService, { openedMs, ...parts }: Snap
     roundTripMs: roundTrips[roundTrips.length >> 1],
     memoryBytes: process.memoryUsage().rss,
     poolBytes: stats.pool.outstandingBytes,
-    rows: rows.slice(0, MOST_SESSIONS),
-    groups: names.map((name) => [name, service.group(name).size] as const),
+    rows: rows.slice(0, MOST_SESSIONS).map((row) => ({ ...row, groups: groupsOf(service.session(row.id)) })),
+    groups: names.map((name) => [shorten(name), service.group(name).size] as const),
     closed: stats.closedSessions,
     refused: stats.refusals,
     ...parts,
   };
+}
+
+function groupsOf(session: AnySession | undefined): string[] {
+  const names: string[] = [];
+  for (const name of session?.groupNames() ?? []) {
+    if (names.length === MOST_GROUPS_OF_SESSION) return [...names, "…"];
+    names.push(shorten(name));
+  }
+  return names;
+}
+
+function shorten(name: string): string {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
 }

@@ -126,6 +126,30 @@ test("the events say what stats() says", async () => {
   assertEquals(sessions.length, 3);
 });
 
+test("each session's groups: so many, in their order, their names cut; a look changes nothing", async () => {
+  await using shown = await start();
+  const { service, url } = shown;
+  await until(() => service.sessionCount === 3, "three sessions");
+  const [one, two, three] = service.sessions();
+  for (let count = 1; count < 8; count++) service.group(`area ${count}`).join(one);
+  for (let count = 1; count < 20; count++) service.group(`area ${count}`).join(two);
+  service.group("room").leave(three);
+  const { length } = [...service.groupNames()];
+  const rows = async () => {
+    const seen = await see(url) as unknown as { rows: { id: number; groups: string[] }[]; groups: [string, number][] };
+    return { ...seen, of: (id: number) => seen.rows.find((row) => row.id === id)?.groups };
+  };
+  const eight = ["room", ...[1, 2, 3, 4, 5, 6, 7].map((count) => `area ${count}`)];
+  let seen = await rows();
+  assertEquals([seen.of(one.id), seen.of(two.id), seen.of(three.id)], [eight, [...eight, "…"], []]);
+  assertEquals([...service.groupNames()].length, length, "no group comes of a look");
+  service.group("a".repeat(32)).join(three);
+  service.group("b".repeat(100_000)).join(three);
+  seen = await rows();
+  assertEquals(seen.of(three.id), ["a".repeat(32), `${"b".repeat(31)}…`]);
+  assert(seen.groups.every(([name]) => name.length <= 32));
+});
+
 test("sessions are closed where that is switched on, and by scripts of the page only", async () => {
   const post = async (url: string, body: string, type = "application/json") => {
     const response = await fetch(`${url}close`, { method: "POST", headers: { ...auth, "content-type": type }, body });
@@ -148,6 +172,13 @@ test("sessions are closed where that is switched on, and by scripts of the page 
 
 test("in a browser: it draws, sorts, searches, and closes a session", { skip: skipBrowser }, async () => {
   await using shown = await start(true);
+  const evil = "<img src=x onerror=alert(1)>";
+  await until(() => shown.service.sessionCount === 3, "three sessions");
+  const [member, crowded] = shown.service.sessions();
+  shown.service.group(evil).join(member);
+  for (const name of ["guild of the long names", "w".repeat(40), "area 7", "area 8"]) {
+    shown.service.group(name).join(crowded);
+  }
   const { chromium: browsers } = await import("playwright-core");
   const browser = await browsers.launch({ executablePath: chromium, args: ["--no-sandbox", "--disable-gpu"] });
   try {
@@ -168,11 +199,30 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
           "document.documentElement.scrollWidth - document.documentElement.clientWidth",
         );
         assertEquals([faults, overflow], [[], 0], `${name} ${colorScheme}`);
+        const widest = await page.evaluate(
+          "Math.max(...[...document.querySelectorAll('#sessions td:nth-child(9)')].map((cell) => cell.clientWidth))",
+        );
+        if (name === "narrow") assert(Number(widest) <= 300, `groups are ${widest} pixels wide`);
         await page.close();
       }
     }
     const page = await browser.newPage();
+    const pageFaults: string[] = [];
+    page.on("pageerror", (error) => void pageFaults.push(error.message));
     await page.goto(`${shown.url}?token=${encodeURIComponent(token)}`);
+    const groups = page.locator("#sessions tbody td:nth-child(9)");
+    await page.locator("#sessions thead", { hasText: "groups" }).waitFor();
+    await page.fill("#search", evil.toUpperCase());
+    await counts(page, "#sessions tbody tr", 1);
+    assertEquals([await groups.textContent(), await groups.getAttribute("title")], Array(2).fill(`room, ${evil}`));
+    assertEquals(await page.locator("img").count(), 0, "a name is text");
+    await page.fill("#search", "");
+    await counts(page, "#sessions tbody tr", 3);
+    await page.click("#sessions thead th:nth-child(9) button");
+    await page.locator("#sessions tbody tr:first-child", { hasText: "guild of the long names" }).waitFor();
+    await page.click("#sessions thead th:nth-child(9) button");
+    await page.locator("#sessions tbody tr:last-child", { hasText: "guild of the long names" }).waitFor();
+    assertEquals(pageFaults, []);
     const [first] = shown.service.sessions();
     await page.fill("#search", `${first.id} `);
     await counts(page, "#sessions tbody tr", 1);
