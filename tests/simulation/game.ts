@@ -13,6 +13,7 @@ import {
   KIND,
   LONGEST_BYTES,
   mostQueuedBytes,
+  mostQueuedFrames,
 } from "./game_options.ts";
 
 const PLAIN_PORT = 1;
@@ -31,6 +32,8 @@ export interface Game {
   readonly server: TcpService;
   /** The sessions of the players, of this side's view. */
   readonly players: Set<AnySession>;
+  /** Connections that the admission has let in and not heard the end of. */
+  readonly admitted: { count: number };
   /** Counts that something was reached. */
   readonly reach: (what: string) => void;
 }
@@ -91,12 +94,15 @@ export const GAME: Scenario<Game> = {
     },
     intrude,
   },
-  check: (_world, { server, options }) => {
+  check: (_world, { server, options, admitted }) => {
     assert(server.sessionCount <= options.maxConnections, "more connections than there may be");
+    assert(admitted.count >= 0, "an admission was told of an end twice");
     for (const session of server.sessions()) {
       assert(session.queuedBytes <= mostQueuedBytes(options), "more is queued than may be");
+      assert(session.stats.queuedFrames <= mostQueuedFrames(options), "more messages are queued than may be");
     }
   },
+  stopped: (_world, { admitted }) => assertEquals(admitted.count, 0, "an admission was not told of each end"),
   end: (_world, game) => {
     assertEquals(game.ledger.openCount, 0, "messages that were accepted have not come");
   },
@@ -106,6 +112,7 @@ export const GAME: Scenario<Game> = {
 async function startGame(world: SimulatedWorld, random: SeededRandom): Promise<Game> {
   const options = drawOptions(random);
   const ledger = new MessageLedger(options.whenFull);
+  const admitted = { count: 0 };
   const own = new SimulatedHandlers(world, ledger, random);
   const server = world.service({
     ...own.handlers(),
@@ -117,13 +124,20 @@ async function startGame(world: SimulatedWorld, random: SeededRandom): Promise<G
       { port: PLAIN_PORT, name: "plain" },
       { port: TLS_PORT, name: "tls", tls: { cert: "", key: "" } },
     ],
-    admission: [{ admit: () => random.chance(0.95) ? undefined : "unlucky" }],
+    admission: [{
+      admit() {
+        if (!random.chance(0.95)) return "unlucky";
+        admitted.count++;
+        return undefined;
+      },
+      release: () => void admitted.count--,
+    }],
     observers: options.isObserved ? [{ onMessageStart: () => world.watch.reach("observed") }] : [],
   });
   await server.start();
   const reach = (what: string) => world.watch.reach(what);
   reach(`flush: ${options.limits.flush ?? (options.limits.flushIntervalMs === undefined ? "turn" : "interval")}`);
-  const game = { options, ledger, server, players: new Set<AnySession>(), reach };
+  const game = { options, ledger, server, admitted, players: new Set<AnySession>(), reach };
   if (options.limits.flush === "manual") void flushNowAndThen(world, game);
   return game;
 }
@@ -142,6 +156,8 @@ class SimulatedHandlers {
   readonly #world: SimulatedWorld;
   readonly #ledger: MessageLedger;
   readonly #random: SeededRandom;
+  /** Whose handler runs, or has its promise open. */
+  readonly #busy = new Set<AnySession>();
 
   constructor(world: SimulatedWorld, ledger: MessageLedger, random: SeededRandom) {
     [this.#world, this.#ledger, this.#random] = [world, ledger, random];
@@ -149,7 +165,7 @@ class SimulatedHandlers {
 
   handlers() {
     return {
-      onMessage: (session: AnySession, payload: Uint8Array) => this.#handle(session, payload),
+      onMessage: (session: AnySession, payload: Uint8Array) => this.#handleSerially(session, payload),
       onClose: (...end: Parameters<MessageLedger["close"]>) => this.#ledger.close(...end),
       onEnd: (session: AnySession) => {
         this.#world.watch.reach("half open");
@@ -157,6 +173,18 @@ class SimulatedHandlers {
         void session.close();
       },
     };
+  }
+
+  #handleSerially(session: AnySession, payload: Uint8Array): unknown {
+    assert(!this.#busy.has(session), "a handler is called while the one before is under way");
+    this.#busy.add(session);
+    let result: unknown;
+    try {
+      result = this.#handle(session, payload);
+      return result instanceof Promise ? result.finally(() => this.#busy.delete(session)) : result;
+    } finally {
+      if (!(result instanceof Promise)) this.#busy.delete(session);
+    }
   }
 
   #handle(session: AnySession, payload: Uint8Array): unknown {

@@ -29,8 +29,11 @@ export const KIND = {
   isRefused: 7,
 } as const;
 
-/** The longest message. */
+/** The shortest message, and the longest one. */
+const SHORTEST_BYTES = 5;
 export const LONGEST_BYTES = 2_000;
+/** Pings and answers that are queued at the same time. */
+const MOST_CONTROL_FRAMES = 4;
 /** How long a handler's promise may take, and a slow one takes. */
 export const HANDLER_TIMEOUT_MS = 2_000;
 
@@ -91,10 +94,18 @@ export function mostQueuedBytes({ limits: { maxQueuedBytes = 0 } }: GameOptions)
   return 1.25 * maxQueuedBytes + LONGEST_BYTES;
 }
 
+/** The most messages that a session may have queued; what a codec answers by itself comes on top. */
+export function mostQueuedFrames({ limits: { maxQueuedFrames = 0, heartbeat } }: GameOptions): number {
+  return maxQueuedFrames + (heartbeat === undefined ? 0 : MOST_CONTROL_FRAMES);
+}
+
 /** Makes a message. */
 export function drawMessage(random: SeededRandom, kind: number = KIND.plain): Uint8Array {
   const isLong = random.chance(0.1);
-  const message = random.bytes(1 + Math.floor(random.next() * (isLong ? LONGEST_BYTES - 1 : 60)));
+  // Long enough that no two are the same.
+  const message = random.bytes(
+    SHORTEST_BYTES + Math.floor(random.next() * (isLong ? LONGEST_BYTES - SHORTEST_BYTES : 60)),
+  );
   message[0] = kind;
   return message;
 }

@@ -31,7 +31,8 @@ interface Account {
 
 /**
  * Every message of every session in a simulation. Send through it, tell it what comes, and it finds what was lost, came twice, out
- * of order, or to the wrong peer. Both ends of a connection must use one ledger.
+ * of order, or to the wrong peer. Both ends of a connection must use one ledger. Messages that may be dropped must differ from each
+ * other, or it cannot tell which of them has come.
  *
  * @example Between two sessions
  * ```ts
