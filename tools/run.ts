@@ -8,6 +8,8 @@ export const ROOT: string = dirname(import.meta.dirname ?? ".");
 /** What a run may need. */
 export interface RunOptions {
   readonly env?: Record<string, string>;
+  /** Where it runs. @default {the root of the checkout} */
+  readonly cwd?: string;
   /** How long it may take before it is ended. @default {600_000} */
   readonly limitMs?: number;
   /** Whether its output is shown as it comes, and not kept. @default {false} */
@@ -23,11 +25,11 @@ export interface RunResult {
   readonly seconds: number;
 }
 
-/** Runs `command` in the root of the checkout, with no input. */
+/** Runs `command` with no input. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env, limitMs = 600_000, isShown = false } = options;
+  const { env, cwd, limitMs = 600_000, isShown = false } = options;
   const startMs = performance.now();
-  const child = start(command, args, isShown ? "inherit" : "piped", env);
+  const child = start(command, args, isShown ? "inherit" : "piped", { env, cwd });
   if (child === undefined) return { code: undefined, output: "", seconds: 0 };
 
   const printed: string[] = [];
@@ -45,15 +47,15 @@ export async function run(command: string, args: readonly string[], options: Run
   return { code: isLate ? 1 : code, output: printed.join(""), seconds: (performance.now() - startMs) / 1000 };
 }
 
-/** Starts `command` in the root of the checkout, with no input; undefined if it is not on this machine. */
+/** Starts `command`, in the root of the checkout if nothing else is said, with no input; undefined if it is not on this machine. */
 export function start(
   command: string,
   args: readonly string[],
   output: "inherit" | "piped",
-  env?: Record<string, string>,
+  { env, cwd = ROOT }: Pick<RunOptions, "env" | "cwd"> = {},
 ): Deno.ChildProcess | undefined {
   try {
-    return new Deno.Command(command, { args: [...args], cwd: ROOT, env, stdin: "null", stdout: output, stderr: output })
+    return new Deno.Command(command, { args: [...args], cwd, env, stdin: "null", stdout: output, stderr: output })
       .spawn();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;

@@ -3,6 +3,7 @@
 import {
   type AnySession,
   type Codec,
+  type FrameEncoder,
   FrameError,
   type FullPolicy,
   lengthPrefixed,
@@ -110,24 +111,23 @@ export function drawMessage(random: SeededRandom, kind: number = KIND.plain): Ui
   return message;
 }
 
-/** A codec that cannot make frames of some messages. */
+/** A codec that cannot make frames of some messages. Its sessions share an encoder, so that broadcasts are encoded once. */
 function withFaults(codec: Codec): Codec {
+  const encoder = codec.createEncoder();
+  const faulty: FrameEncoder = {
+    maxPayloadBytes: encoder.maxPayloadBytes,
+    frameBytes: (length) => encoder.frameBytes(length),
+    encode(payload, offset, length, output, outputOffset) {
+      if (payload[offset] === KIND.cannotBeEncoded && length > 1) throw new Error("as planned");
+      if (payload[offset] === KIND.isRefused && length > 1) throw new FrameError("unencodable", "as planned");
+      return encoder.encode(payload, offset, length, output, outputOffset);
+    },
+  };
   return {
     name: codec.name,
     ...(codec.ping === undefined ? {} : { ping: codec.ping }),
     createDecoder: () => codec.createDecoder(),
-    createEncoder() {
-      const encoder = codec.createEncoder();
-      return {
-        maxPayloadBytes: encoder.maxPayloadBytes,
-        frameBytes: (length) => encoder.frameBytes(length),
-        encode(payload, offset, length, output, outputOffset) {
-          if (payload[offset] === KIND.cannotBeEncoded && length > 1) throw new Error("as planned");
-          if (payload[offset] === KIND.isRefused && length > 1) throw new FrameError("unencodable", "as planned");
-          return encoder.encode(payload, offset, length, output, outputOffset);
-        },
-      };
-    },
+    createEncoder: () => faulty,
   };
 }
 

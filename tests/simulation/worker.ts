@@ -1,7 +1,8 @@
 // Plays the game with some seeds and prints a line of JSON for each: what `deno task sim` starts, once a processor.
 //
-//   worker.ts FIRST COUNT STRIDE
+//   worker.ts FIRST COUNT STRIDE [--hunt]
 //
+// With `--hunt` it ends with the first seed that fails, and does not look for the fewest steps.
 // Runs unchanged on Deno, Bun and Node.
 
 import process from "node:process";
@@ -24,9 +25,12 @@ export interface SeedResult {
 }
 
 /** Plays the game with one seed. */
-export async function playSeed(seed: number): Promise<SeedResult & { readonly trace: readonly string[] }> {
+export async function playSeed(
+  seed: number,
+  shrink: boolean = true,
+): Promise<SeedResult & { readonly trace: readonly string[] }> {
   try {
-    const { hash, trace, simulatedMs, reached } = await simulate({ seed, steps: STEPS, scenario: GAME });
+    const { hash, trace, simulatedMs, reached } = await simulate({ seed, steps: STEPS, shrink, scenario: GAME });
     return { seed, hash, trace, simulatedMs, reached: Object.fromEntries(reached) };
   } catch (error) {
     if (!(error instanceof SimulationError)) throw error;
@@ -36,8 +40,10 @@ export async function playSeed(seed: number): Promise<SeedResult & { readonly tr
 
 if (import.meta.main) {
   const [first, count, stride] = process.argv.slice(2).map(Number);
+  const isHunt = process.argv.includes("--hunt");
   for (let index = 0; index < count; index++) {
-    const { trace: _trace, ...result } = await playSeed(first + index * stride);
+    const { trace: _trace, ...result } = await playSeed(first + index * stride, !isHunt);
     process.stdout.write(`${JSON.stringify(result)}\n`);
+    if (isHunt && result.failure !== undefined) break;
   }
 }

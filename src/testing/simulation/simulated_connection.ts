@@ -51,8 +51,8 @@ export class SimulatedConnection implements Connection, PipeEnds {
   readonly out: SimulatedPipe;
   /** How it ended, as its handler was told, or will be; undefined while it lives. */
   ended: ConnectionEnd | undefined = undefined;
-  /** Whether a call of this side's ended it: `close()` or `abort()`. */
-  isEndedHere = false;
+  /** Whether it was closed both ways without having ended its side, while the peer had not: what it sent may be lost. */
+  isClosedEarly = false;
   /** Whether it ended its side before it knew that the other had: both ends cross on their way. */
   hasEndedFirst = false;
   readonly #host: ConnectionHost;
@@ -98,11 +98,6 @@ export class SimulatedConnection implements Connection, PipeEnds {
   get isReadable(): boolean {
     const isStopped = this.#isPaused || this.#isStalled || this.#handler === undefined || this.ended !== undefined;
     return !isStopped && (this.#peer.out.unreadBytes > 0 || this.#isAtEnd());
-  }
-
-  /** Whether the handler was told of the peer's end. */
-  get isEndTold(): boolean {
-    return this.#isEndTold;
   }
 
   /** The program at this end hangs, or goes on. */
@@ -171,7 +166,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
 
   close(): void {
     if (this.ended !== undefined) return;
-    this.isEndedHere = true;
+    this.isClosedEarly = !this.out.isEnded && !this.#isEndTold;
     if (this.#peer.out.unreadBytes > 0) this.out.reset(); // As TCP does with what is unread.
     else this.#end();
     this.#breakWith({});
@@ -179,7 +174,6 @@ export class SimulatedConnection implements Connection, PipeEnds {
 
   abort(): void {
     if (this.ended !== undefined) return;
-    this.isEndedHere = true;
     this.out.reset();
     this.#breakWith({});
   }

@@ -145,6 +145,8 @@ export class Watch {
     this.reach(`closed: ${reason}`);
     this.reach(`state: ${session.state}`);
     const { out, peer } = connection;
+    if (connection.isClosedEarly) this.#fail(`${name} closed both ways before either side had ended`);
+    if (isConfirmed && !connection.hasEndedFirst) this.#fail(`${name} is confirmed, and its peer ended first`);
     // Ends that cross look like an answer: nobody can tell.
     if (isConfirmed && !peer.hasEndedFirst && (out.readBytes !== out.takenBytes || unsentFrames > 0)) {
       this.#fail(`${name} is confirmed, and ${out.takenBytes - out.readBytes} bytes were not read`);
