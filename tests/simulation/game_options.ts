@@ -63,7 +63,8 @@ export function drawOptions(random: SeededRandom): GameOptions {
       () => simpleBinary({ maxPayloadBytes: LONGEST_BYTES }),
     ])();
   const whenFull = random.pick(POLICIES);
-  const highWaterMarkBytes = random.integer(500, 20_000);
+  // Where there is much room, broadcasts are encoded once for many; where there is little, queues fill.
+  const highWaterMarkBytes = random.chance(0.4) ? 532_480 : random.integer(500, 20_000);
   const asks = hasControlFrames && random.chance(0.6);
   return {
     codec: withFaults(codec),
