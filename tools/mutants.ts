@@ -3,8 +3,8 @@
 //
 //   deno task mutants [--seeds N] [PART OF A NAME]...
 //
-// A patch is what `git diff` prints. In front of it stand a line that says what is wrong, and `Tests: PART OF A PATH` if there are
-// tests to run where no seed finds it. The last line is `N passed, N failed`: a bug that nothing catches is a failure.
+// A patch is what `git diff` prints. In front of it stand a line that says what is wrong, and `Tests: FILE` if there is a
+// file of tests to run where no seed finds it. The last line is `N passed, N failed`: a bug that nothing catches is a failure.
 
 import { parseArgs } from "node:util";
 import { join } from "node:path";
