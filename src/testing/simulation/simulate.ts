@@ -235,6 +235,7 @@ function take<State>(
   const kind = isFault ? random.pick(faults) : undefined;
   const name = random.pick(Object.keys(actions));
   const line = `step ${step}: ${kind ?? name}`;
+  world.beginStep(step);
   world.trace.add(line);
   world.watch.reach(kind === undefined ? `action: ${name}` : `fault: ${kind}`);
   if (kind !== undefined) inject(kind, world, random);

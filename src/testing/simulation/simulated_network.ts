@@ -29,7 +29,8 @@ const CAPABILITIES = { ...MEMORY_CAPABILITIES, tls: "emulated" } as const;
 /** What a network is made of. */
 export interface NetworkParts {
   readonly clock: SimulatedClock;
-  readonly random: SeededRandom;
+  /** Makes the generator of the next connection: what becomes of that does not depend on the others. */
+  readonly makeRandom: () => SeededRandom;
   readonly trace: Trace;
   readonly traits: TransportTraits;
   /** What is not drawn by lot. */
@@ -54,11 +55,7 @@ interface SimulatedListener {
 }
 
 /** A network of one simulation. */
-export class SimulatedNetwork implements ConnectionHost {
-  readonly clock: SimulatedClock;
-  readonly random: SeededRandom;
-  readonly trace: Trace;
-  readonly traits: TransportTraits;
+export class SimulatedNetwork {
   /** The next accepts that fail. */
   failingAccepts = 0;
   /** Whether dials get no answer. */
@@ -68,12 +65,12 @@ export class SimulatedNetwork implements ConnectionHost {
   readonly transport: Transport;
   readonly #parts: NetworkParts;
   readonly #listeners = new Map<string, SimulatedListener>();
+  #dials = 0;
   #nextPort = FIRST_FREE_PORT;
 
   /** Makes a network without anybody. */
   constructor(parts: NetworkParts) {
     this.#parts = parts;
-    ({ clock: this.clock, random: this.random, trace: this.trace, traits: this.traits } = parts);
     const transport: Transport = {
       name: "simulated",
       capabilities: CAPABILITIES,
@@ -88,10 +85,6 @@ export class SimulatedNetwork implements ConnectionHost {
       },
     };
     this.transport = transport;
-  }
-
-  fail(error: Error): void {
-    this.#parts.onFail(error);
   }
 
   /** Finds an end by its addresses. */
@@ -131,7 +124,11 @@ export class SimulatedNetwork implements ConnectionHost {
   async #connect(address: Address, { signal, tls }: DialOptions): Promise<Connection> {
     const key = formatAddress(address);
     if (signal?.aborted) throw new ConnectError("aborted", key);
-    const conditions = drawConditions(this.random, this.#parts.conditions);
+    const { clock, trace, traits, onFail } = this.#parts;
+    const number = this.#dials++;
+    const random = this.#parts.makeRandom();
+    const conditions = drawConditions(random, this.#parts.conditions);
+    const host = { clock, trace, traits, random, fail: onFail };
     const { promise, resolve, reject } = Promise.withResolvers<Connection>();
     const isSilent = this.isSilent;
     let isOver = false;
@@ -144,8 +141,8 @@ export class SimulatedNetwork implements ConnectionHost {
       if (isOver || isSilent) return;
       const listener = this.#find(address);
       if (listener === undefined) return this.#later(() => fail("refused"), conditions.latencyMs);
-      const link = this.#open(address, conditions, listener.isTls);
-      this.trace.add(`${link.name} dialled ${key}`);
+      const link = this.#open(`link ${number}`, address, { host, conditions, isTls: listener.isTls });
+      trace.add(`${link.name} dialled ${key}`);
       const answer = (connection: Connection) => {
         if (isOver) return connection.abort();
         if ((tls !== undefined) !== listener.isTls) connection.abort();
@@ -163,29 +160,36 @@ export class SimulatedNetwork implements ConnectionHost {
   #accept({ handler, isTls }: SimulatedListener, { accepted }: SimulatedLink, { latencyMs }: LinkConditions): void {
     if (this.failingAccepts > 0) {
       this.failingAccepts--;
-      this.trace.add(`${accepted.name} accept fails`);
+      this.#parts.trace.add(`${accepted.name} accept fails`);
       handler.onAcceptError(new ListenError("too-many-files", formatAddress(accepted.localAddress)));
       return accepted.abort();
     }
     if (!isTls) return handler.onConnection(accepted);
-    const pending = new SimulatedHandshake(this.clock, accepted, 2 * latencyMs + HANDSHAKE_WORK_MS);
+    const pending = new SimulatedHandshake(this.#parts.clock, accepted, 2 * latencyMs + HANDSHAKE_WORK_MS);
     if (handler.onPending !== undefined) return handler.onPending(pending);
     pending.secure().then((connection) => handler.onConnection(connection), () => {});
   }
 
-  #open(address: Address, conditions: LinkConditions, isTls: boolean): SimulatedLink {
-    const name = `link ${this.#nextPort - FIRST_FREE_PORT}`;
+  #open(
+    name: string,
+    address: Address,
+    { host, conditions, isTls }: {
+      readonly host: ConnectionHost;
+      readonly conditions: LinkConditions;
+      readonly isTls: boolean;
+    },
+  ): SimulatedLink {
     const here: Address = address.kind === "tcp"
       ? { ...address, port: this.#nextPort++ }
       : { kind: "unix", path: `${address.path}#${this.#nextPort++}` };
     const tls = isTls ? TLS_INFO : undefined;
-    const accepted = new SimulatedConnection(this, conditions, {
+    const accepted = new SimulatedConnection(host, conditions, {
       name: `${name} accepted`,
       localAddress: address,
       remoteAddress: here,
       tls,
     });
-    const dialled = new SimulatedConnection(this, conditions, {
+    const dialled = new SimulatedConnection(host, conditions, {
       name: `${name} dialled`,
       localAddress: here,
       remoteAddress: address,
@@ -205,7 +209,7 @@ export class SimulatedNetwork implements ConnectionHost {
   }
 
   #later(callback: () => void, delayMs: number): void {
-    this.clock.schedule(callback, delayMs);
+    this.#parts.clock.schedule(callback, delayMs);
   }
 }
 

@@ -43,6 +43,9 @@ export class SimulatedWorld {
   failure: Error | undefined = undefined;
   readonly #options: WorldOptions;
   readonly #random: SeededRandom;
+  /** The last step that was taken, and the dials since. */
+  #step = -1;
+  #dialsOfStep = 0;
   readonly #services: TcpService<never>[] = [];
   readonly #logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -56,7 +59,7 @@ export class SimulatedWorld {
     this.network = new SimulatedNetwork({
       clock,
       trace,
-      random: new SeededRandom(options.seed, FOR_NETWORK),
+      makeRandom: () => new SeededRandom(options.seed, FOR_NETWORK, this.#step, this.#dialsOfStep++),
       traits: { batchedReads: random.chance(0.5), asyncWrites: random.chance(0.3) },
       conditions: options.conditions,
       onFail,
@@ -67,6 +70,12 @@ export class SimulatedWorld {
   /** Listens and dials on the simulated network. */
   get transport(): Transport {
     return this.network.transport;
+  }
+
+  /** Says which step comes: its connections are the same, whatever other steps are left out. */
+  beginStep(step: number): void {
+    this.#step = step;
+    this.#dialsOfStep = 0;
   }
 
   /** Writes a line into the trace. */
