@@ -4,6 +4,7 @@ import { type Clock, systemClock } from "@laster/net";
 import type { DatabaseDriver, Row } from "./driver.ts";
 import { Job } from "./job.ts";
 import { Lanes } from "./lanes.ts";
+import { QueryError } from "./query_error.ts";
 
 /** The wait before a connection is tried again: doubled each time, and shortened by up to a half at random. */
 const FIRST_RETRY_MS = 50;
@@ -122,7 +123,7 @@ export class QueryQueue<Connection = unknown> {
   readonly #workers: Promise<void>[];
   readonly #stopped = Promise.withResolvers<void>();
   readonly #stats = { running: 0, connections: 0, answered: 0, rejected: 0, repeated: 0, lostConnections: 0 };
-  #isClosed = false;
+  #closed: Promise<void> | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
 
   /**
@@ -177,7 +178,7 @@ export class QueryQueue<Connection = unknown> {
     const timer = this.#clock.setTimer(() => job.reject("timeout"), timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
     void job.answer.then(() => this.#stats.answered++, () => this.#stats.rejected++);
-    if (this.#isClosed) job.reject("closed");
+    if (this.#closed !== undefined) job.reject("closed");
     else if (this.#lanes.waiting >= this.#maxWaiting) job.reject("full");
     else if (signal?.aborted) onAbort();
     else this.#lanes.add(job, key);
@@ -185,12 +186,16 @@ export class QueryQueue<Connection = unknown> {
   }
 
   /**
-   * Takes no more queries, waits for the answers of those that there are, and closes the connections.
+   * Takes no more queries, waits for the answers of those that there are, and closes the connections. Called again, it waits for the
+   * same end.
    *
    * @param options After `timeoutMs` the rest rejects with `"closed"`.
    */
-  async close({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    this.#isClosed = true;
+  close({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    return this.#closed ??= this.#end(timeoutMs);
+  }
+
+  async #end(timeoutMs: number): Promise<void> {
     const empty = Promise.withResolvers<void>();
     this.#onEmpty = empty.resolve;
     this.#look();
@@ -285,12 +290,16 @@ export class QueryQueue<Connection = unknown> {
   }
 
   async #isAlive(connection: Connection): Promise<boolean> {
+    const late = Promise.withResolvers<never>();
+    const timer = this.#clock.setTimer(() => late.reject(new QueryError("timeout", false)), this.#timeoutMs);
     try {
-      await this.#options.driver.query(connection, KEEP_ALIVE, []);
+      await Promise.race([this.#options.driver.query(connection, KEEP_ALIVE, []), late.promise]);
       return true;
     } catch (error) {
       this.#options.onConnectionFault?.(error);
       return false;
+    } finally {
+      this.#clock.clearTimer(timer);
     }
   }
 

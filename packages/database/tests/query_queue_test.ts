@@ -194,6 +194,44 @@ test("close() waits for what was asked, and takes no more", async () => {
   assertEquals(await lost, "closed false");
 });
 
+test("close() twice waits for one end", async () => {
+  const clock = new FakeClock();
+  const driver = new Fake(true);
+  const queries = new QueryQueue({ driver, connections: 1, clock });
+  const answer = queries.query("a");
+  await until(() => driver.waiting.length === 1, "it runs");
+  const closed = [queries.close(), queries.close()];
+  driver.answer();
+  await answer;
+  await within(Promise.all(closed), "both ends, though no time passes", 2_000);
+  await within(queries.close(), "the end that was", 2_000);
+});
+
+test("a connection that gives no sign of life in time is made again", async () => {
+  const clock = new FakeClock();
+  const driver = new Fake(true);
+  const faults: unknown[] = [];
+  const onConnectionFault = (error: unknown) => void faults.push(error);
+  const queries = new QueryQueue({
+    driver,
+    connections: 1,
+    keepAliveMs: 5_000,
+    timeoutMs: 1_000,
+    clock,
+    onConnectionFault,
+  });
+  await until(() => driver.open.size === 1, "it is connected");
+  await turn();
+  await clock.advance(5_000);
+  await until(() => driver.seen.length === 1, "it is asked");
+  await clock.advance(999);
+  assertEquals(queries.stats.lostConnections, 0);
+  await clock.advance(1);
+  await until(() => driver.connects === 2 && driver.open.size === 1, "another is there");
+  assertEquals([queries.stats.lostConnections, faults.length], [1, 1]);
+  await queries.close();
+});
+
 test("a silent connection is asked for a sign of life", async () => {
   const clock = new FakeClock();
   const driver = new Fake();
