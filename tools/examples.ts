@@ -30,6 +30,7 @@ const EXAMPLES: readonly Example[] = [
   { file: "chat_server.ts", kind: "server", client: ["chat_client.ts", "--name", "ann"] },
   { file: "room_server.ts", kind: "server", client: ["room_bot.ts", "--seconds", "1"] },
   { file: "production_server.ts", kind: "tested" },
+  { file: "leaderboard.ts", kind: "tested" },
   { file: "position_sync.ts", kind: "program", args: ["--seconds", "1", "--bots", "20"] },
 ];
 

@@ -1,6 +1,19 @@
 /**
  * A queue of database queries: connections that are kept, an order for each key, bounds, deadlines.
  *
+ * @example SQLite, which needs no server
+ * ```ts
+ * import { QueryQueue, sqliteDriver } from "@laster/database";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queries = new QueryQueue({ driver: sqliteDriver({ path: ":memory:" }) }); // { path: "game.db" }
+ * await queries.query("create table if not exists players (name text primary key, gold integer not null)");
+ * await queries.query("insert into players values ($1, $2)", ["ann", 5], { key: "ann" });
+ * const rows = await queries.query("select gold from players where name = $1", ["ann"], { key: "ann" });
+ * assertEquals(rows, [{ gold: 5 }]);
+ * await queries.close();
+ * ```
+ *
  * @example A driver of one's own
  * ```ts
  * import { type DatabaseDriver, QueryQueue } from "@laster/database";
@@ -24,3 +37,5 @@ export type { DatabaseDriver, Row } from "./src/driver.ts";
 export { postgresDriver } from "./src/postgres_driver.ts";
 export { QueryError, type QueryErrorCode } from "./src/query_error.ts";
 export { type QueryOptions, QueryQueue, type QueryQueueOptions, type QueryQueueStats } from "./src/query_queue.ts";
+export { sqliteDriver, type SqliteDriverOptions } from "./src/sqlite_driver.ts";
+export { SqliteError } from "./src/sqlite_error.ts";

@@ -75,8 +75,13 @@ export class Program implements AsyncDisposable {
     return this.exit();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends it at once, as a machine that fails, and gives the exit code. */
+  kill(): Promise<number | null> {
     if (this.#code === undefined) this.#child.kill("SIGKILL");
-    await this.exit();
+    return this.exit();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
   }
 }

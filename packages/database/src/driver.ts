@@ -5,6 +5,8 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** A database, by four functions. */
 export interface DatabaseDriver<Connection = unknown> {
+  /** How many connections suit it, for queues whose options do not say; otherwise 4. */
+  readonly connections?: number | undefined;
   /** Makes a connection that can be used at once. */
   connect(): Promise<Connection>;
   /** Runs one query; a connection runs one at a time. */

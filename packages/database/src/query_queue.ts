@@ -18,7 +18,7 @@ export interface QueryQueueOptions<Connection> {
   /**
    * How many connections, each of which runs one query at a time.
    *
-   * @default {4}
+   * @default {what the driver says; otherwise 4}
    */
   readonly connections?: number | undefined;
   /**
@@ -149,7 +149,7 @@ export class QueryQueue<Connection = unknown> {
     this.#maxWaiting = read("maxWaiting", 10_000, 1);
     this.#timeoutMs = read("timeoutMs", 10_000, 1);
     this.#keepAliveMs = read("keepAliveMs", 30_000, 0);
-    this.#workers = Array.from({ length: read("connections", 4, 1) }, () => this.#work());
+    this.#workers = Array.from({ length: read("connections", options.driver.connections ?? 4, 1) }, () => this.#work());
   }
 
   /** A snapshot of what waits, runs and was done. */

@@ -1,0 +1,176 @@
+// sqliteDriver(): a file of SQLite in a thread of its own, by the runtime's `node:sqlite`. Runs on Node, Bun and Deno.
+
+import type { DatabaseDriver, Row } from "./driver.ts";
+import type { SqliteFileOptions, SqliteValue } from "./sqlite_file.ts";
+import { type Asked, SqliteThread, ThreadLostError } from "./sqlite_thread.ts";
+
+/** How many queries go in one batch at most, unless the queue's options say. */
+const CONNECTIONS = 64;
+/** How long a connection waits for the thread to open the file, or to finish what it does. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const LARGEST = 2 ** 31 - 1;
+
+/** Options of {@linkcode sqliteDriver}. */
+export interface SqliteDriverOptions {
+  /** The file, which is made if it is not there; beside it SQLite keeps two more, `-wal` and `-shm`. `":memory:"` is for tests. */
+  readonly path: string;
+  /**
+   * What outlives what. `"full"`: what was reported done is on the disk, and outlives a power cut; each batch waits for the disk.
+   * `"normal"`: what was reported done outlives the process, however it ends, but a power cut may take the last of it; the file
+   * stays sound.
+   *
+   * @default {"full"}
+   */
+  readonly synchronous?: "full" | "normal" | undefined;
+  /**
+   * Milliseconds that a query waits for another process that writes to the file, 0 to 2^31 - 1; then it fails, and so do the writes
+   * of its batch. The queries behind it wait as well.
+   *
+   * @default {5000}
+   */
+  readonly busyTimeoutMs?: number | undefined;
+  /**
+   * Statements that are kept prepared, 1 to 2^31 - 1: the one that was not used for longest is dropped.
+   *
+   * @default {256}
+   */
+  readonly maxStatements?: number | undefined;
+}
+
+/**
+ * Makes the driver of a file of SQLite. The file is open in one thread, which all connections of the driver share, so that the event
+ * loop never waits for the disk. Queries that come while the thread is busy are its next batch: one message, one transaction, one
+ * wait for the disk. Each settles on its own, and one that fails undoes nothing of the others. A batch has as many queries as the
+ * queue has connections, at most.
+ *
+ * Each query is one statement, with `?`, `?1` or `$1` for its parameters: null, booleans (as 0 and 1), numbers, bigints, strings,
+ * `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s. `begin` and the like are refused.
+ * SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced.
+ *
+ * A statement cannot be interrupted: one that takes long holds all others of the file up, and on Node the end of the process too.
+ *
+ * @param options The file, and how safely it is written.
+ * @returns The driver.
+ * @throws {TypeError | RangeError} if an option is wrong.
+ *
+ * @example Gold
+ * ```ts
+ * import { QueryQueue, sqliteDriver } from "@laster/database";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queries = new QueryQueue({ driver: sqliteDriver({ path: ":memory:" }) });
+ * await queries.query("create table players (name text primary key, gold integer)");
+ * await queries.query("insert into players values ($1, $2)", ["ann", 5], { key: "ann" });
+ * await queries.query("update players set gold = gold + $2 where name = $1", ["ann", 2], { key: "ann" });
+ * assertEquals(await queries.query("select gold from players"), [{ gold: 7 }]);
+ * await queries.close();
+ * ```
+ */
+export function sqliteDriver(options: SqliteDriverOptions): DatabaseDriver {
+  return new SqliteDriver(options) as DatabaseDriver; // What a connection is made of is nobody else's.
+}
+
+/** One query at a time, of the thread that all share. */
+interface SqliteConnection {
+  asked: Asked | undefined;
+}
+
+/** The driver. */
+export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
+  readonly connections = CONNECTIONS;
+  readonly #options: SqliteFileOptions;
+  /** Those that are open, or are being made. */
+  #count = 0;
+  #thread: SqliteThread | undefined = undefined;
+
+  /** Makes one; opens nothing yet. */
+  constructor({ path, synchronous = "full", busyTimeoutMs = 5_000, maxStatements = 256 }: SqliteDriverOptions) {
+    if (typeof path !== "string" || path === "") {
+      throw new TypeError(`Cannot create SQLite driver as path must be the name of a file: current value is "${path}"`);
+    }
+    if (synchronous !== "full" && synchronous !== "normal") {
+      throw new TypeError(
+        `Cannot create SQLite driver as synchronous must be "full" or "normal": current value is "${synchronous}"`,
+      );
+    }
+    const check = (name: string, value: number, least: number) => {
+      if (Number.isInteger(value) && value >= least && value <= LARGEST) return value;
+      throw new RangeError(
+        `Cannot create SQLite driver as ${name} must be an integer from ${least} to ${LARGEST}: current value is ${value}`,
+      );
+    };
+    this.#options = {
+      path,
+      synchronous,
+      busyTimeoutMs: check("busyTimeoutMs", busyTimeoutMs, 0),
+      maxStatements: check("maxStatements", maxStatements, 1),
+    };
+  }
+
+  /** The thread that runs, if one does: for tests. */
+  get thread(): SqliteThread | undefined {
+    return this.#thread;
+  }
+
+  async connect(): Promise<SqliteConnection> {
+    this.#count++;
+    const connection: SqliteConnection = { asked: undefined };
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      const { path } = this.#options;
+      late.reject(
+        new ThreadLostError(`Cannot connect to ${path} as its thread must answer in ${CONNECT_TIMEOUT_MS} ms`),
+      );
+    }, CONNECT_TIMEOUT_MS);
+    try {
+      await Promise.race([this.query(connection, "select 1", []), late.promise]);
+      return connection;
+    } catch (error) {
+      await this.close(connection);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async query(
+    connection: SqliteConnection,
+    text: string,
+    parameters: readonly unknown[],
+  ): Promise<readonly Row[]> {
+    const values = parameters.map(toValue);
+    // A thread that was lost had nothing to do with this query: a new one may run it.
+    if (this.#thread === undefined || this.#thread.isOver) this.#thread = new SqliteThread(this.#options);
+    connection.asked = this.#thread.ask(text, values);
+    try {
+      return await connection.asked.answer;
+    } finally {
+      connection.asked = undefined;
+    }
+  }
+
+  async close({ asked }: SqliteConnection): Promise<void> {
+    if (asked !== undefined) this.#thread?.drop(asked);
+    this.#count--;
+    if (this.#count > 0) return;
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.end();
+  }
+
+  isLost(error: unknown): boolean {
+    return error instanceof ThreadLostError;
+  }
+}
+
+function toValue(value: unknown, index: number): SqliteValue {
+  if (typeof value === "boolean") return Number(value);
+  if (value instanceof Uint8Array) return new Uint8Array(value); // Of a view, what it shows alone goes over to the thread.
+  if (value === null || typeof value === "string" || typeof value === "bigint") return value;
+  if (typeof value === "number" && !Number.isNaN(value)) return value;
+  throw new TypeError(
+    `Cannot bind parameter ${
+      index + 1
+    } as it must be null, a boolean, number, bigint, string or Uint8Array: current value is ${value}`,
+  );
+}

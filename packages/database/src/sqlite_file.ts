@@ -1,0 +1,186 @@
+// SqliteFile: a file of SQLite in the thread that waits for it: runs batches of queries, each batch in one transaction. Runs on Node,
+// Bun and Deno.
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Row } from "./driver.ts";
+import { isBlank, readStatement, type Statement } from "./sqlite_text.ts";
+
+/** SQLITE_BUSY: another process writes to the file, and has done so for as long as one waits. */
+const BUSY = 5;
+/** SQLITE_BUSY_SNAPSHOT: another process has written since this transaction first read. Nothing waits for that. */
+const BUSY_SNAPSHOT = 517;
+
+/** What a parameter may be. */
+export type SqliteValue = null | number | bigint | string | Uint8Array;
+
+/** How a file is opened. */
+export interface SqliteFileOptions {
+  readonly path: string;
+  readonly synchronous: "full" | "normal";
+  readonly busyTimeoutMs: number;
+  readonly maxStatements: number;
+}
+
+/** A query. */
+export interface Question {
+  readonly text: string;
+  readonly parameters: readonly SqliteValue[];
+}
+
+/** What became of a query: its rows, or what SQLite said. */
+export type Answer = { readonly rows: readonly Row[] } | Refusal;
+
+/** What SQLite, or this file, said. */
+export interface Refusal {
+  readonly message: string;
+  readonly resultCode: number | undefined;
+}
+
+/** A statement that SQLite has prepared. */
+interface Prepared extends Statement {
+  readonly statement: StatementSync;
+}
+
+/** An open file. */
+export class SqliteFile {
+  readonly #database: DatabaseSync;
+  readonly #busyTimeoutMs: number;
+  readonly #maxStatements: number;
+  /** Those that are kept, the one that was not used for longest first. */
+  readonly #prepared = new Map<string, Prepared>();
+  /** Whether a query of this batch has waited for another process, in vain: the rest of the batch does not wait again. */
+  #hasWaited = false;
+
+  /** Opens a file, or makes it. */
+  constructor({ path, synchronous, busyTimeoutMs, maxStatements }: SqliteFileOptions) {
+    this.#database = new DatabaseSync(path);
+    this.#busyTimeoutMs = busyTimeoutMs;
+    this.#maxStatements = maxStatements;
+    this.#setBusyTimeout(busyTimeoutMs);
+    this.#database.exec("pragma journal_mode = wal");
+    this.#database.exec(`pragma synchronous = ${synchronous}`);
+    this.#database.exec("pragma foreign_keys = on");
+  }
+
+  /** Runs queries in their order, and answers in it: once what they did is in the file. */
+  run(batch: readonly Question[]): Answer[] {
+    const answers: Answer[] = [];
+    let group: Question[] = [];
+    for (const question of batch) {
+      if (isAlone(question)) {
+        answers.push(...this.#runGroup(group), this.#answer(question));
+        group = [];
+        this.#prepared.clear(); // Deno would give rows the columns that their table had before.
+      } else group.push(question);
+    }
+    answers.push(...this.#runGroup(group));
+    if (this.#hasWaited) this.#setBusyTimeout(this.#busyTimeoutMs);
+    this.#hasWaited = false;
+    return answers;
+  }
+
+  /** Closes the file. */
+  close(): void {
+    this.#prepared.clear();
+    this.#database.close();
+  }
+
+  /**
+   * Runs queries in one transaction. A query that fails undoes nothing of the others: SQLite takes back that statement alone. Where
+   * more than that is undone, or another process has written meanwhile, all of it is, and each runs again by itself: none was reported.
+   */
+  #runGroup(group: readonly Question[]): Answer[] {
+    if (group.length < 2) return group.map((question) => this.#answer(question));
+    const answers: Answer[] = [];
+    this.#database.exec("begin");
+    for (const question of group) {
+      const answer = this.#answer(question);
+      answers.push(answer);
+      if (!this.#database.isTransaction || isOutdated(answer)) return this.#runAgain(group);
+    }
+    try {
+      this.#database.exec("commit");
+      return answers;
+    } catch {
+      return this.#runAgain(group); // Each hears its own reason.
+    }
+  }
+
+  #runAgain(group: readonly Question[]): Answer[] {
+    if (this.#database.isTransaction) this.#database.exec("rollback");
+    return group.map((question) => this.#answer(question));
+  }
+
+  #answer({ text, parameters }: Question): Answer {
+    try {
+      const prepared = this.#prepare(text);
+      if (parameters.length !== prepared.parameters) {
+        throw new TypeError(
+          `Cannot run query as it takes ${prepared.parameters} parameters: current value is ${parameters.length}`,
+        );
+      }
+      return { rows: prepared.statement.all(...parameters.map(toStored)).map(toRow) };
+    } catch (error) {
+      const { message, errcode } = error as { readonly message: string; readonly errcode?: number };
+      if (errcode === BUSY && !this.#hasWaited) {
+        this.#hasWaited = true;
+        this.#setBusyTimeout(0);
+      }
+      return { message, resultCode: errcode };
+    }
+  }
+
+  #setBusyTimeout(timeoutMs: number): void {
+    this.#database.exec(`pragma busy_timeout = ${timeoutMs}`);
+  }
+
+  #prepare(given: string): Prepared {
+    const kept = this.#prepared.get(given);
+    const prepared = kept ?? this.#prepareAnew(given);
+    this.#prepared.delete(given);
+    this.#prepared.set(given, prepared); // The last that would be dropped.
+    if (this.#prepared.size > this.#maxStatements) {
+      const [oldest] = this.#prepared.keys();
+      this.#prepared.delete(oldest);
+    }
+    return prepared;
+  }
+
+  #prepareAnew(given: string): Prepared {
+    const read = readStatement(given);
+    if (isBlank(read.text)) throw new TypeError("Cannot run query as it must be a statement: current value is empty");
+    const statement = this.#database.prepare(read.text);
+    const rest = read.text.slice(statement.sourceSQL.length);
+    if (!isBlank(rest)) {
+      throw new TypeError(`Cannot run query as it must be one statement: current value has ${rest.trim()} behind it`);
+    }
+    statement.setReadBigInts(true);
+    return { ...read, statement };
+  }
+}
+
+function isAlone({ text }: Question): boolean {
+  try {
+    return readStatement(text).isAlone;
+  } catch {
+    return false; // It is told so in its place.
+  }
+}
+
+function isOutdated(answer: Answer): boolean {
+  return "message" in answer && answer.resultCode === BUSY_SNAPSHOT;
+}
+
+/** Whole numbers are stored as such: a number of JavaScript would be one with a fraction. */
+function toStored(value: SqliteValue): SqliteValue {
+  return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
+}
+
+/** Whole numbers are read as numbers, and as bigints where a number is not exact. */
+function toRow(read: Record<string, unknown>): Row {
+  const row: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(read)) {
+    row[name] = typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  }
+  return row;
+}

@@ -1,0 +1,51 @@
+// readStatement(): what has to be known of a statement before SQLite prepares it. Runtime neutral.
+
+/**
+ * What stands in a statement: texts and names in quotes, comments, words, placeholders, anything else that begins as one. Names come
+ * before placeholders, as they may have a `$` in them.
+ */
+const TOKEN =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)|([a-z_][\w$]*)|[?$](\d+)|(\?)|([$:@]\w+)/gi;
+/** Statements that end or begin a transaction, which others may be in. */
+const TRANSACTION = /^(?:begin|commit|end|rollback|savepoint|release)$/i;
+/** Statements that SQLite refuses or ignores in a transaction, or that change what others were prepared for. */
+const ALONE = /^(?:pragma|vacuum|attach|detach|create|alter|drop|reindex|analyze)$/i;
+const COMMENTS = /--[^\n]*|\/\*[^]*?(?:\*\/|$)/g;
+
+/** A statement, as it is given to SQLite. */
+export interface Statement {
+  /** Its text, with `?1` in the place of `$1`. */
+  readonly text: string;
+  /** How many parameters it takes. */
+  readonly parameters: number;
+  /** Whether it may share no transaction with others. */
+  readonly isAlone: boolean;
+}
+
+/**
+ * Reads a statement.
+ *
+ * @throws {TypeError} if it is one that cannot be run: of a transaction, or with placeholders that have names.
+ */
+export function readStatement(given: string): Statement {
+  let first: string | undefined;
+  let parameters = 0;
+  const text = given.replace(TOKEN, (token, word?: string, number?: string, next?: string, name?: string) => {
+    if (word !== undefined) first ??= word;
+    else if (number !== undefined) parameters = Math.max(parameters, Number(number));
+    else if (next !== undefined) parameters++;
+    else if (name !== undefined) {
+      throw new TypeError(`Cannot run query as its placeholders must be ?, ?1 or $1: current value is ${name}`);
+    }
+    return number === undefined ? token : `?${number}`;
+  });
+  if (first !== undefined && TRANSACTION.test(first)) {
+    throw new TypeError(`Cannot run query as each is a transaction of its own: current value is ${first}`);
+  }
+  return { text, parameters, isAlone: first !== undefined && ALONE.test(first) };
+}
+
+/** Whether nothing but comments is in a text. */
+export function isBlank(text: string): boolean {
+  return text.replace(COMMENTS, "").trim() === "";
+}
