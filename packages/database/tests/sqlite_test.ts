@@ -314,6 +314,22 @@ test("a file that cannot be opened is told of, and tried again", async () => {
   assert((await lost).startsWith("closed"));
 });
 
+test("a thread that is lost while nothing is under way takes nothing with it", async () => {
+  using folder = new TemporaryFolder();
+  const driver = sqliteDriver({ path: folder.file("game.db") });
+  const queries = new QueryQueue({ driver });
+  await queries.query("create table t (a)");
+  await until(() => queries.stats.connections === 64, "all are connected");
+  const thread = insideOf(driver).thread;
+  assert(thread !== undefined);
+  await thread.worker.terminate();
+  await until(() => thread.isOver, "it is gone");
+  await within(queries.query("insert into t values (1)"), "an answer of another", 5_000);
+  assertEquals(await queries.query("select a from t"), [{ a: 1 }]);
+  assertEquals(queries.stats.lostConnections, 0);
+  await queries.close();
+});
+
 const WRITES = 100_000;
 const PLAYERS = 200;
 const MOST_WAITING = 5_000;
