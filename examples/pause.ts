@@ -1,15 +1,22 @@
 // Pause: a time to wait that can be cut short. One at a time.
 
+import { type Clock, systemClock } from "@laster/net";
+
 /** A wait; for a handler that returns its promise it holds back what its session says next. */
 export class Pause {
+  readonly #clock: Clock;
   #end: () => void = () => {};
+
+  constructor(clock: Clock = systemClock()) {
+    this.#clock = clock;
+  }
 
   /** Waits for so many milliseconds, or until `end()`. */
   begin(durationMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, durationMs);
+    const timer = this.#clock.setTimer(resolve, durationMs);
     this.#end = () => {
-      clearTimeout(timer);
+      this.#clock.clearTimer(timer);
       resolve();
     };
     return promise;

@@ -3,10 +3,10 @@
 // `deno task positions`, `bun examples/position_sync.ts`, `node examples/position_sync.ts`.
 
 import process from "node:process";
-import { formatAddress, type Group, lengthPrefixed, type Session, TcpService } from "@laster/net";
-import { ByteReader } from "@laster/net/buffer";
+import { formatAddress } from "@laster/net";
 import { parseArguments } from "./command_line.ts";
-import { POSITION_BYTES, PositionBots, WORLD_SIZE } from "./position_bots.ts";
+import { PositionBots, WORLD_SIZE } from "./position_bots.ts";
+import { NOBODY, PositionWorld } from "./position_world.ts";
 
 const LIVE_INTERVAL_MS = 250;
 const LOG_INTERVAL_MS = 1_000;
@@ -14,23 +14,12 @@ const MAP_COLUMNS = 60;
 const MAP_ROWS = 15;
 /** Lines of the live view around the map, and one that stays free: a line break in the last one would scroll. */
 const OTHER_ROWS = 10;
-/** For so long a player that does not read is sent on; what comes then waits here, the latest of each. */
-const MOST_IN_FLIGHT_MS = 300;
 /** How long nothing may move before the last positions have reached everybody, and how often that is looked at. */
 const SETTLE_LIMIT_MS = 5_000;
 const SETTLE_LOOK_MS = 20;
-/** The id of a session that has not said who it is. */
-const NOBODY = -1;
 /** The alternate screen without a cursor, and back. */
 const ENTER_SCREEN = "\x1b[?1049h\x1b[?25l\x1b[2J";
 const LEAVE_SCREEN = "\x1b[?25h\x1b[?1049l";
-
-/** What the server knows of a connection. */
-interface Player {
-  id: number;
-  x: number;
-  y: number;
-}
 
 const options = parseArguments({
   seconds: { value: 10, help: "how long, 0 until Ctrl-C", least: 0, most: 86_400 },
@@ -40,40 +29,12 @@ const options = parseArguments({
 });
 const slow = Math.min(options.slow, options.bots);
 
-const taken = new Set<number>();
-const reader = new ByteReader(new Uint8Array(POSITION_BYTES));
-let refused = 0;
-
-const server = new TcpService<Player>({
-  codec: lengthPrefixed({ maxPayloadBytes: POSITION_BYTES, controlFrames: true }),
-  maxInFlightMs: MOST_IN_FLIGHT_MS,
+const world = new PositionWorld({
   listeners: [{ hostname: "127.0.0.1", port: 0 }],
-  maxConnections: options.bots,
-  // One write for each player and tick. A queue holds one position of each at the most, and what is being written: so the
-  // limits of bytes can be as they are.
-  flushIntervalMs: Math.round(1_000 / options.rate),
-  whenFull: "latest-per-key",
-  createData: () => ({ id: NOBODY, x: 0, y: 0 }),
-  onOpen: (session) => world.join(session),
-  onMessage: handlePosition,
-  onClose: (session) => taken.delete(session.data.id),
+  maxPlayers: options.bots,
+  rate: options.rate,
 });
-const world: Group<Session<Player>> = server.group("world");
-
-/** Takes a position and passes it on to all, the player too: it sees when its own comes back. */
-function handlePosition(session: Session<Player>, payload: Uint8Array): void {
-  const player = session.data;
-  reader.reset(payload);
-  const id = reader.readUint32LE();
-  if (player.id === NOBODY && !taken.has(id)) {
-    player.id = id;
-    taken.add(id);
-  }
-  if (player.id !== id) return session.abort(); // It says that it is somebody else.
-  player.x = reader.readFloat32LE();
-  player.y = reader.readFloat32LE();
-  refused += world.broadcast(payload, { key: id }).refused;
-}
+const server = world.service;
 
 /** Shows what goes on: all over again in a terminal, a line a second elsewhere. */
 class PositionView {
@@ -232,7 +193,7 @@ const faults: readonly (readonly [number, string])[] = [
   [bots.outOfOrder, "messages were no newer than one before"],
   [behind.steady, "newest positions never came to a player that is not slow"],
   [behind.slow, "newest positions never came to a slow player"],
-  [refused, "messages were refused by a queue"],
+  [world.refused, "messages were refused by a queue"],
   [bots.failures, "sends were refused, or sessions ended by themselves"],
   [options.bots - stats.sessions, "players are missing at the end"],
 ];

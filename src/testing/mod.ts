@@ -25,5 +25,5 @@ export type { LinkConditions } from "./simulation/link_conditions.ts";
 export { MessageLedger } from "./simulation/message_ledger.ts";
 export { SeededRandom } from "./simulation/seeded_random.ts";
 export { type Scenario, simulate, type SimulateOptions, type SimulationReport } from "./simulation/simulate.ts";
-export type { SimulatedWorld } from "./simulation/simulated_world.ts";
+export type { SimulatedParts, SimulatedWorld } from "./simulation/simulated_world.ts";
 export { SimulationError } from "./simulation/simulation_error.ts";

@@ -29,6 +29,9 @@ export interface WorldOptions {
   readonly mayFail: (event: FaultEvent) => boolean;
 }
 
+/** What a service in a simulation is made of. */
+export type SimulatedParts = Pick<TcpServiceOptions, "clock" | "transport" | "logger" | "random" | "observers">;
+
 /** What a scenario lives in. Whatever is made here has its time, its network and its random numbers from the simulation. */
 export class SimulatedWorld {
   /** The time. */
@@ -47,6 +50,7 @@ export class SimulatedWorld {
   #step = -1;
   #dialsOfStep = 0;
   readonly #services: TcpService<never>[] = [];
+  #made = 0;
   readonly #logger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
   /** Makes a world without anybody. */
@@ -95,23 +99,39 @@ export class SimulatedWorld {
   }
 
   /**
-   * Makes a service that lives in the simulation; it is stopped at the end.
-   *
-   * @param options As those of `TcpService`; its clock, transport, logger and random numbers are the simulation's.
+   * What a service needs to live in the simulation, for one that your own code makes: give it these options, and then to `adopt()`.
    */
-  service<Data = undefined>(options: TcpServiceOptions<Data> & NeedsData<Data>): TcpService<Data> {
-    const name = `service ${this.#services.length + 1}`;
-    const observer = this.watch.observer(name, this.#options.mayFail);
-    const service = new TcpService<Data>({
-      logger: this.#logger,
-      random: this.#random.next,
-      ...options,
+  parts(): SimulatedParts {
+    const name = `service ${++this.#made}`;
+    return {
       clock: this.clock,
       transport: this.transport,
-      observers: [observer, ...options.observers ?? []],
-    });
+      logger: this.#logger,
+      random: this.#random.next,
+      observers: [this.watch.observer(name, this.#options.mayFail)],
+    };
+  }
+
+  /**
+   * Has a service looked at, and stopped at the end.
+   *
+   * @param service One that was made with `parts()`.
+   */
+  adopt<Data>(service: TcpService<Data>): void {
     this.#services.push(service as unknown as TcpService<never>);
-    this.watch.add(name, service);
+    this.watch.add(`service ${this.#made}`, service);
+  }
+
+  /**
+   * Makes a service that lives in the simulation; it is stopped at the end.
+   *
+   * @param options As those of `TcpService`; its clock, transport and observers are the simulation's, with yours behind them.
+   */
+  service<Data = undefined>(options: TcpServiceOptions<Data> & NeedsData<Data>): TcpService<Data> {
+    const { observers, clock, transport, ...parts } = this.parts();
+    const all = [...observers ?? [], ...options.observers ?? []];
+    const service = new TcpService<Data>({ ...parts, ...options, clock, transport, observers: all });
+    this.adopt(service);
     return service;
   }
 

@@ -1,0 +1,96 @@
+// The chat under simulation: a model for tests of a game server of one's own. Whatever the network does, an account is of one
+// session, nobody hears what was not said, and nothing is left of who is gone.
+
+import test from "node:test";
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import { type AnySession, ConnectError } from "@laster/net";
+import { type Scenario, type SeededRandom, simulate, type SimulatedWorld } from "@laster/net/testing";
+import { chatCodec, decodeMessage, encodeMessage } from "../../examples/chat_protocol.ts";
+import { ChatRoom } from "../../examples/chat_room.ts";
+
+const FIRST_SEED = Number(process.env.LASTER_SEED ?? Date.now() % 1_000_000_000);
+const SEEDS = 30;
+const ACCOUNTS = ["ann", "bob", "eve"] as const;
+
+interface Chat {
+  readonly room: ChatRoom;
+  readonly visitors: Set<AnySession>;
+  /** Lines that were said. */
+  said: number;
+}
+
+async function join(world: SimulatedWorld, { visitors }: Chat, random: SeededRandom): Promise<void> {
+  const lastOf = new Map<string, number>();
+  try {
+    const session: AnySession = await world.connect({ port: 1, timeoutMs: 1_000 }, {
+      codec: chatCodec(),
+      onMessage(_session, payload) {
+        const message = decodeMessage(payload);
+        if (message.kind !== "server-chat") return;
+        const line = Number(message.chatMsg);
+        assert(line > (lastOf.get(message.sender) ?? 0), `${message.sender} was heard twice, or out of order`);
+        lastOf.set(message.sender, line);
+        world.watch.reach("heard");
+      },
+    });
+    visitors.add(session);
+    session.send(encodeMessage({ kind: "client-hello", account: random.pick(ACCOUNTS), passwd: "" }));
+    session.closed.then(() => visitors.delete(session));
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error;
+  }
+}
+
+function pick({ visitors }: Chat, random: SeededRandom): AnySession | undefined {
+  return visitors.size === 0 ? undefined : random.pick([...visitors]);
+}
+
+function say(_world: SimulatedWorld, chat: Chat, random: SeededRandom): void {
+  pick(chat, random)?.send(encodeMessage({ kind: "client-chat", chatMsg: String(++chat.said) }));
+}
+
+const CHAT: Scenario<Chat> = {
+  async start(world) {
+    const room = new ChatRoom({
+      ...world.parts(),
+      listeners: [{ port: 1 }],
+      onFault: (line) => world.log(line),
+    });
+    world.adopt(room.service);
+    await room.service.start();
+    return { room, visitors: new Set(), said: 0 };
+  },
+  actions: {
+    join,
+    joinToo: join,
+    hello(_world, chat, random) {
+      pick(chat, random)?.send(encodeMessage({ kind: "client-hello", account: random.pick(ACCOUNTS), passwd: "" }));
+    },
+    say,
+    sayMore: say,
+    bye: (_world, chat, random) => void pick(chat, random)?.send(encodeMessage({ kind: "client-bye" })),
+    vanish: (_world, chat, random) => pick(chat, random)?.abort(),
+  },
+  check(_world, { room }) {
+    const names = [...room.service.sessions()].flatMap(({ data: { account } }) =>
+      account === undefined ? [] : [account]
+    );
+    assertEquals(new Set(names).size, names.length, "an account is of one session");
+    assert(room.accounts <= ACCOUNTS.length);
+  },
+  async end(_world, { room }) {
+    await room.service.stop();
+    assertEquals(room.accounts, 0, "nobody has an account any more");
+  },
+};
+
+test(`the chat holds in ${SEEDS} simulated worlds`, async () => {
+  console.log(`seeds from ${FIRST_SEED} (LASTER_SEED=${FIRST_SEED} repeats them)`);
+  let heard = 0;
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+    const { reached } = await simulate({ seed, steps: 120, scenario: CHAT });
+    heard += reached.get("heard") ?? 0;
+  }
+  assert(heard > 2 * SEEDS, `${heard} lines were heard`);
+});
