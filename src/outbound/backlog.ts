@@ -89,6 +89,7 @@ export class Backlog {
    *
    * @param message The payload, and its policy.
    * @param before What is queued before the backlog.
+   * @throws {PoolError} if the budget has no room for it: others were dropped for it at the most, as its policy says.
    */
   add(
     { payload, offset, length, frameBytes, key, whenFull }: WaitingMessage,
@@ -96,10 +97,10 @@ export class Backlog {
   ): SendResult {
     const { maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes, highWaterMarkFrames } = this.#limits;
     const ownKey = whenFull === "latest-per-key" ? key : undefined;
-    if (this.#supersede(ownKey)) this.drops.superseded++;
+    const outdated = this.#find(ownKey);
     while (
-      before.queuedBytes + this.bytes + frameBytes > maxQueuedBytes ||
-      before.queuedFrames + this.frames >= maxQueuedFrames
+      before.queuedBytes + this.bytes - (outdated?.frameBytes ?? 0) + frameBytes > maxQueuedBytes ||
+      before.queuedFrames + this.frames - (outdated === undefined ? 0 : 1) >= maxQueuedFrames
     ) {
       const oldest = whenFull === "drop-oldest" ? this.#findDroppable() : -1;
       if (oldest < 0) return "full";
@@ -107,6 +108,8 @@ export class Backlog {
       this.drops.oldest++;
     }
     const bytes = this.#reserve(length);
+    // Only now, as there may have been no memory for the one that comes in its place.
+    if (this.#supersede(ownKey)) this.drops.superseded++;
     copyBytes(payload, offset, bytes, this.#end, length);
     if (ownKey !== undefined) this.#latest.set(ownKey, this.#entries.length);
     this.#entries.push({ key: ownKey, mayDrop: whenFull === "drop-oldest", start: this.#end, length, frameBytes });
@@ -127,6 +130,12 @@ export class Backlog {
     }
     this.#droppable = this.#entries.length;
     return -1;
+  }
+
+  /** The payload with this key, if there is one. */
+  #find(key: unknown): Entry | undefined {
+    const index = key === undefined ? undefined : this.#latest.get(key);
+    return index === undefined ? undefined : this.#entries[index];
   }
 
   /** Drops the payload with this key; says whether there was one. */

@@ -70,7 +70,12 @@ export class Holdback {
 
   /** Adds a copy of a payload, and drops others for it as its policy says. */
   add(message: WaitingMessage): SendResult {
-    return this.#backlog.add(message, this.#segments);
+    try {
+      return this.#backlog.add(message, this.#segments);
+    } catch (error) {
+      if (error instanceof PoolError) return "full"; // The budget of the service is used up.
+      throw error;
+    }
   }
 
   /** Has the connection take all that is queued, and what has waited, as far as it does and the peer may be sent. */

@@ -91,7 +91,7 @@ export function makeQueue(limits: SessionLimits = {}, codec: Codec = raw({ maxPa
   let progress = 0;
   let onProgress = () => {};
   let overflows = 0;
-  let onEncodeFault = (error: unknown) => {
+  let onEncodeFault = (error: unknown): void => {
     throw error;
   };
   const queue = new SendQueue(context, connection, encoder, {

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { type CloseEvent, type Codec, type FullPolicy, raw, type Session } from "@laster/net";
+import { type CloseEvent, type Codec, type FullPolicy, lengthPrefixed, raw, type Session } from "@laster/net";
 import {
   bytes,
   pattern,
@@ -308,4 +308,40 @@ test("SendQueue writes once when what waited cannot be encoded, and the session 
   fixture.drain();
   assertEquals([connection.received, connection.writes], [[1, 2], [1, 1]]);
   queue.dispose();
+});
+
+test("SendQueue keeps the last of a key for which a longer one finds no room", () => {
+  const fixture = makeQueue({ whenFull: "latest-per-key", highWaterMarkBytes: 0, maxQueuedBytes: 1_000_000 });
+  const { connection, queue } = fixture;
+  connection.isTaking = false;
+  const send = (payload: Uint8Array, key?: string) => queue.push(payload, 0, payload.length, key);
+  send(utf8("first"));
+  queue.flush();
+  assertEquals(send(utf8("here"), "ann"), "congested");
+  assertEquals(send(new Uint8Array(999_999), "ann"), "full");
+  assertEquals(queue.holdback?.drops.superseded, 0);
+  connection.isTaking = true;
+  fixture.drain();
+  assertEquals(received(fixture), "firsthere");
+});
+
+test("broadcast() answers full where the budget is used up, and what waited is not lost for it", async () => {
+  const heard: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  const codec = lengthPrefixed({ controlFrames: true });
+  const [{ make }] = transportsHere().slice(-1);
+  await using pair = await startPair(
+    make(),
+    { codec, whenFull: "latest-per-key", maxInFlightBytes: 300, pool: { maxBytes: 40_000 } },
+    { codec, onMessage: (_session, payload) => gate.promise.then(() => void heard.push(text(payload))) },
+  );
+  await pair.connect();
+  const answers = new Set<number>();
+  for (let count = 0; count < 1_000; count++) {
+    answers.add(pair.server.broadcast(bytes(`${count}`.padEnd(90)), { whenFull: "refuse" }).refused);
+  }
+  assertEquals(answers, new Set([0, 1]), "some were taken, some refused, and none was thrown");
+  const taken = 1_000 - pair.server.stats().refusedSends;
+  gate.resolve();
+  await until(() => heard.length === taken, "all that was taken is read");
 });
