@@ -18,6 +18,7 @@ const PAGES = [
   "limits",
   "messages",
   "operating",
+  "recorder",
   "rooms-and-broadcast",
   "security",
   "settings",

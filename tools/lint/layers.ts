@@ -15,6 +15,7 @@ const LAYERS: ReadonlyMap<string, number> = new Map([
   ["hosting", 7],
   ["http", 7],
   ["players", 7],
+  ["recorder", 7],
   ["testing", 7],
 ]);
 

@@ -1,0 +1,155 @@
+// RecordRing: one array that holds the last bytes of all connections, each as a record with its time. Writes over the oldest.
+// Runtime neutral.
+
+/** Sizes of records, and places of headers, are multiples of this many bytes. */
+const UNIT_BYTES = 16;
+/** What stands in front of the bytes of a record. */
+export const HEADER_BYTES = 16;
+/** Up to here a loop is faster than a view and `set()`. */
+const LOOP_BYTES = 48;
+/** Bits of a header's second word that say what the record is. */
+const KIND_BITS = 4;
+const KIND_MASK = 15;
+
+/** What happened on a connection, by the number that stands for it in the ring. */
+export const RECORD_KINDS = [
+  "received",
+  "sent",
+  "received-end",
+  "sent-end",
+  "discarded",
+  "closed",
+  "aborted",
+  "gone",
+] as const;
+
+/** The places of {@linkcode RECORD_KINDS}. Only the first two have bytes. */
+export const RECEIVED = 0;
+export const SENT = 1;
+export const RECEIVED_END = 2;
+export const SENT_END = 3;
+export const DISCARDED = 4;
+export const CLOSED = 5;
+export const ABORTED = 6;
+export const GONE = 7;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** What a header says. */
+export interface RecordHeader {
+  /** Which of {@linkcode RECORD_KINDS}. */
+  readonly kind: number;
+  /** Bytes that came, went or were dropped. */
+  readonly length: number;
+  /** How many of them are here, the last ones. */
+  readonly kept: number;
+  /** When, by the clock. */
+  readonly timeMs: number;
+  /** Where the record before of the same connection is; negative if it is gone, or there is none. */
+  readonly previous: number;
+}
+
+/**
+ * Records one behind the other. A position counts on for good, so that it says whether its record was written over: those from
+ * `#head - capacity` on are there.
+ *
+ * ```text
+ *  0       4                8             16
+ * +-------+----------------+-------------+----------------+---------+
+ * | length| kind, distance | time, ms    | bytes          | to a    |
+ * |       | to the previous| as a float  |                | multiple|
+ * +-------+----------------+-------------+----------------+---------+
+ * ```
+ *
+ * The distance is in units of 16 bytes. A header never goes round the end of the array, as all is in such units; bytes may.
+ * Invariant: `#offset` is `#head % capacity`, and both are multiples of 16.
+ */
+export class RecordRing {
+  /** Bytes of memory. */
+  readonly capacity: number;
+  readonly #mostKept: number;
+  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
+  readonly #times: Float64Array;
+  #head = 0;
+  #offset = 0;
+
+  /**
+   * Makes it, and takes all its memory.
+   *
+   * @param maxBytes Bytes of memory, 32 to 2^30; rounded down to a multiple of 16.
+   * @param mostKept Bytes that a record has at the most; longer chunks lose their front.
+   */
+  constructor(maxBytes: number, mostKept: number) {
+    this.capacity = maxBytes - maxBytes % UNIT_BYTES;
+    this.#mostKept = Math.min(mostKept, this.capacity - HEADER_BYTES);
+    const memory = new ArrayBuffer(this.capacity);
+    this.#bytes = new Uint8Array(memory);
+    this.#words = new Uint32Array(memory);
+    this.#times = new Float64Array(memory);
+  }
+
+  /**
+   * Writes a record without bytes, or with `length` bytes of `source` from `start` on, which are copied.
+   *
+   * @returns Its position.
+   */
+  append(kind: number, previous: number, timeMs: number, length: number, source = NOTHING, start = 0): number {
+    const position = this.#head;
+    const at = this.#offset;
+    const kept = kind > SENT ? 0 : length > this.#mostKept ? this.#mostKept : length;
+    const distance = previous < 0 || position - previous > this.capacity ? 0 : (position - previous) / UNIT_BYTES;
+    this.#words[at >>> 2] = length;
+    this.#words[(at >>> 2) + 1] = (distance << KIND_BITS) | kind;
+    this.#times[(at >>> 3) + 1] = timeMs;
+    if (kept > 0) this.#put(at + HEADER_BYTES, source, start + length - kept, kept);
+    const size = (HEADER_BYTES + kept + UNIT_BYTES - 1) & -UNIT_BYTES;
+    this.#head = position + size;
+    const next = at + size;
+    this.#offset = next >= this.capacity ? next - this.capacity : next;
+    return position;
+  }
+
+  /** Whether the record at a position is there. */
+  has(position: number): boolean {
+    return position >= 0 && this.#head - position <= this.capacity;
+  }
+
+  /** Reads the header of a record that is there. */
+  read(position: number): RecordHeader {
+    const at = position % this.capacity;
+    const length = this.#words[at >>> 2];
+    const word = this.#words[(at >>> 2) + 1];
+    const kind = word & KIND_MASK;
+    const distance = (word >>> KIND_BITS) * UNIT_BYTES;
+    return {
+      kind,
+      length,
+      kept: kind > SENT ? 0 : Math.min(length, this.#mostKept),
+      timeMs: this.#times[(at >>> 3) + 1],
+      previous: distance === 0 ? -1 : position - distance,
+    };
+  }
+
+  /** Copies the last bytes of a record that is there, as many as `target` takes. */
+  copy(position: number, kept: number, target: Uint8Array): void {
+    const at = (position + HEADER_BYTES + kept - target.length) % this.capacity;
+    const room = this.capacity - at;
+    target.set(this.#bytes.subarray(at, at + Math.min(room, target.length)));
+    if (target.length > room) target.set(this.#bytes.subarray(0, target.length - room), room);
+  }
+
+  #put(at: number, source: Uint8Array, start: number, length: number): void {
+    const bytes = this.#bytes;
+    if (length > LOOP_BYTES || at + length > this.capacity) return this.#putLong(at, source, start, length);
+    for (let index = 0; index < length; index++) bytes[at + index] = source[start + index];
+  }
+
+  #putLong(at: number, source: Uint8Array, start: number, length: number): void {
+    const bytes = this.#bytes;
+    const from = at === this.capacity ? 0 : at;
+    const first = Math.min(length, this.capacity - from);
+    bytes.set(source.subarray(start, start + first), from);
+    if (first < length) bytes.set(source.subarray(start + first, start + length), 0);
+  }
+}
