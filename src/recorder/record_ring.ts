@@ -1,6 +1,8 @@
 // RecordRing: one array that holds the last bytes of all connections, each as a record with its time. Writes over the oldest.
 // Runtime neutral.
 
+import type { RecordKind } from "./recording.ts";
+
 /** Sizes of records, and places of headers, are multiples of this many bytes. */
 const UNIT_BYTES = 16;
 /** What stands in front of the bytes of a record. */
@@ -12,7 +14,7 @@ const KIND_BITS = 4;
 const KIND_MASK = 15;
 
 /** What happened on a connection, by the number that stands for it in the ring. */
-export const RECORD_KINDS = [
+export const RECORD_KINDS: readonly RecordKind[] = [
   "received",
   "sent",
   "received-end",
@@ -21,7 +23,7 @@ export const RECORD_KINDS = [
   "closed",
   "aborted",
   "gone",
-] as const;
+];
 
 /** The places of {@linkcode RECORD_KINDS}. Only the first two have bytes. */
 export const RECEIVED = 0;

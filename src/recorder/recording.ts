@@ -5,7 +5,6 @@ import type { CloseReason } from "../session/close_reason.ts";
 import type { Address } from "../transport/address.ts";
 import { readJsonLines, writeJsonLines } from "./json_lines.ts";
 import { writePcapng } from "./pcapng.ts";
-import type { RECORD_KINDS } from "./record_ring.ts";
 
 /**
  * What happened on a connection:
@@ -17,7 +16,15 @@ import type { RECORD_KINDS } from "./record_ring.ts";
  * - `"closed"`, `"aborted"`: this side closed the connection, in order or with a reset.
  * - `"gone"`: the connection is gone.
  */
-export type RecordKind = typeof RECORD_KINDS[number];
+export type RecordKind =
+  | "received"
+  | "sent"
+  | "received-end"
+  | "sent-end"
+  | "discarded"
+  | "closed"
+  | "aborted"
+  | "gone";
 
 /** One thing that happened. */
 export interface RecordingEntry {
