@@ -17,6 +17,9 @@
  * @module
  */
 
+export type { ConformanceCase } from "./conformance/conformance_case.ts";
+export type { SocketFolder, TransportCasesOptions } from "./conformance/transport/settings.ts";
+export { transportCases } from "./conformance/transport_cases.ts";
 export { FakeClock } from "./fake_clock.ts";
 export { memoryPair, memoryTransport, type MemoryTransportOptions } from "../transport/memory.ts";
 export { MemoryConnection, type MemoryScript } from "../transport/memory_connection.ts";

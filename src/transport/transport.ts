@@ -1,5 +1,5 @@
 // Transport and Connection: what a runtime must offer so that sessions can live on it. Types only; the adapters are
-// beside it, and tests/transport/conformance.ts says the same in cases. Runtime neutral.
+// beside it, and transportCases() in src/testing/conformance/ says the same in cases. Runtime neutral.
 
 import type { ConnectionError, ListenError } from "../errors.ts";
 import type { Address } from "./address.ts";

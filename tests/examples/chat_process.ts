@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { raw, type Session, silentLogger, TcpService } from "@laster/net";
-import { Waiting } from "../transport/conformance/waiting.ts";
+import { Waiting } from "../../src/testing/conformance/waiting.ts";
 import { assertNothingLeft, within } from "../support.ts";
 
 const PATH = fileURLToPath(new URL("../../examples/chat_client.ts", import.meta.url));

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { Waiting } from "../transport/conformance/waiting.ts";
+import { Waiting } from "../../src/testing/conformance/waiting.ts";
 
 /** A runtime, as tools/test.ts hands it to the tests in LASTER_RUNTIMES. */
 export interface TestRuntime {

@@ -1,69 +1,78 @@
-// The conformance suite of transports: the contract in src/transport/transport.ts, in cases. Every adapter runs it on
-// every runtime it loads on; see the *_test.ts files here. Runtime neutral.
+// Runs the conformance suite of transports, transportCases() of `./testing`, for the adapters; and, for those of sockets, what
+// needs the system: other processes, files, /proc. See the *_test.ts files here. Runtime neutral.
 
 import { describe, test } from "node:test";
+import { type ConformanceCase, transportCases, type TransportCasesOptions } from "@laster/net/testing";
 import { isRuntime } from "../../src/runtime_name.ts";
+import { resolveSettings } from "../../src/testing/conformance/transport/settings.ts";
+import { TransportSuite } from "../../src/testing/conformance/transport/suite.ts";
+import { nodeTransport } from "../../src/transport/node.ts";
 import type { Transport } from "../../src/transport/transport.ts";
-import { breakCases } from "./conformance/break_cases.ts";
-import type { Capabilities } from "./conformance/capabilities.ts";
-import { closeCases } from "./conformance/close_cases.ts";
-import { dataCases } from "./conformance/data_cases.ts";
-import { dialCases } from "./conformance/dial_cases.ts";
-import { faultCases } from "./conformance/fault_cases.ts";
-import { keepAliveCases } from "./conformance/keep_alive_cases.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
 import { fairnessCases } from "./conformance/fairness_cases.ts";
-import { flowCases } from "./conformance/flow_cases.ts";
-import { listenCases } from "./conformance/listen_cases.ts";
-import { optionCases } from "./conformance/option_cases.ts";
-import { reentrancyCases } from "./conformance/reentrancy_cases.ts";
-import type { Suite } from "./conformance/suite.ts";
+import { keepAliveCases } from "./conformance/keep_alive_cases.ts";
+import { noDelayCases } from "./conformance/no_delay_cases.ts";
 import { systemCases } from "./conformance/system_cases.ts";
-import { watchCases } from "./conformance/watch_cases.ts";
+import type { SystemTraits } from "./conformance/system_traits.ts";
+
+/** The groups that are of streams of bytes, whatever is below. */
+const STREAM_GROUPS: readonly string[] = ["data", "flow", "close", "break", "reentrancy"];
+
+/** Groups of cases that need the system. */
+const SYSTEM_GROUPS: Readonly<Record<string, (suite: TransportSuite, traits: SystemTraits) => void>> = {
+  "no-delay": noDelayCases,
+  system: systemCases,
+  "keep-alive": keepAliveCases,
+  fairness: fairnessCases,
+};
 
 /** Declares what of the suite is of streams of bytes, for an adapter over TLS. */
-export function tlsConformanceSuite(name: string, parts: Required<Pick<Suite, "makeTransport" | "makePeer">>): void {
-  const capabilities: Capabilities = {
-    isSystem: true,
-    abortResets: ["tcp"],
-    outOfFiles: "silent",
-    keepAliveMs: 60_000,
-    hasAfterPoll: false,
-  };
-  const suite: Suite = { ...parts, capabilities, networks: ["tcp"], mayEndFirst: true };
+export function tlsConformanceSuite(
+  name: string,
+  parts: Required<Pick<TransportCasesOptions, "makeTransport" | "makePeer">>,
+): void {
+  const cases = transportCases({ ...parts, networks: ["tcp"], abortResets: ["tcp"], mayEndFirst: true });
+  // `node:tls` of Deno tells a reset as an end, and that of Bun one behind a shutdown.
+  const hasResets = isRuntime("Node");
+  const groups = STREAM_GROUPS.filter((group) => group !== "break" || hasResets);
   describe(`${name} Transport over TLS`, () => {
-    describe("data", () => dataCases(suite));
-    describe("flow", () => flowCases(suite));
-    describe("close", () => closeCases(suite));
-    // `node:tls` of Deno tells a reset as an end, and that of Bun one behind a shutdown.
-    const reason = isRuntime("Node") ? undefined : "a reset of TLS is no reset here";
-    if (reason === undefined) describe("break", () => breakCases(suite));
-    else test("break", { skip: reason }, () => {});
-    describe("reentrancy", () => reentrancyCases(suite));
+    declare(cases.filter(({ group }) => groups.includes(group)));
+    if (!hasResets) test("break", { skip: "a reset of TLS is no reset here" }, () => {});
   });
 }
 
-/** Declares the suite for one adapter; without what is the system's own, for a transport around an adapter. */
-export function conformanceSuite(
-  name: string,
-  makeTransport: () => Transport,
-  capabilities: Capabilities,
-  { hasSystemCases } = { hasSystemCases: capabilities.isSystem },
-): void {
-  const suite = { makeTransport, capabilities };
-  describe(`${name} Transport`, () => {
-    describe("data", () => dataCases(suite));
-    describe("flow", () => flowCases(suite));
-    describe("close", () => closeCases(suite));
-    describe("break", () => breakCases(suite));
-    describe("watch", () => watchCases(suite));
-    describe("faults", () => faultCases(suite));
-    describe("reentrancy", () => reentrancyCases(suite));
-    describe("listen", () => listenCases(suite));
-    describe("dial", () => dialCases(suite));
-    describe("options", () => optionCases(suite));
-    if (!hasSystemCases) return;
-    describe("system", () => systemCases(suite));
-    describe("keep-alive", () => keepAliveCases(suite));
-    describe("fairness", () => fairnessCases(suite));
+/** Declares the suite for a transport around an adapter of sockets: what is the system's own is left to the adapter's suite. */
+export function wrappedConformanceSuite(name: string, makeTransport: () => Transport): void {
+  const cases = transportCases({ makeTransport, makePeer: nodeTransport, makeFolder: () => new TemporaryFolder() });
+  describe(`${name} Transport`, () => declare(cases));
+}
+
+/** Declares the suite for an adapter of sockets. */
+export function socketConformanceSuite(name: string, makeTransport: () => Transport, traits: SystemTraits): void {
+  const options = { makeTransport, makePeer: nodeTransport, makeFolder: () => new TemporaryFolder() };
+  const settings = resolveSettings(options);
+  const systemSuites = Object.entries(SYSTEM_GROUPS).map(([group, declareCases]) => {
+    const suite = new TransportSuite(settings, group);
+    declareCases(suite, traits);
+    return suite;
   });
+  const cases = [...transportCases(options), ...systemSuites.flatMap((suite) => suite.cases)];
+  describe(`${name} Transport`, () => declare(cases));
+}
+
+/** Declares the suite for the transport in memory. */
+export function memoryConformanceSuite(name: string, makeTransport: () => Transport): void {
+  const makeFolder = () => new TemporaryFolder();
+  const cases = transportCases({ makeTransport, makeFolder, isSystem: false, abortResets: ["tcp", "unix"] });
+  describe(`${name} Transport`, () => declare(cases));
+}
+
+function declare(cases: readonly ConformanceCase[]): void {
+  for (const group of new Set(cases.map(({ group }) => group))) {
+    describe(group, () => {
+      for (const { name, skip, run } of cases.filter((one) => one.group === group)) {
+        test(name, { skip: skip ?? false }, run);
+      }
+    });
+  }
 }

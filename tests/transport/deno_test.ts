@@ -1,11 +1,9 @@
 import { test } from "node:test";
 import { denoTransport } from "../../src/transport/deno.ts";
-import { conformanceSuite } from "./conformance.ts";
+import { socketConformanceSuite } from "./conformance.ts";
 
 if ("Deno" in globalThis) {
-  conformanceSuite("deno", denoTransport, {
-    isSystem: true,
-    abortResets: [],
+  socketConformanceSuite("deno", denoTransport, {
     outOfFiles: "reported",
     keepAliveMs: 7_200_000,
     hasAfterPoll: false,

@@ -6,7 +6,8 @@ import { ConnectError } from "../../src/errors.ts";
 import { memoryPair, memoryTransport } from "../../src/transport/memory.ts";
 import type { MemoryConnection, MemoryScript } from "../../src/transport/memory_connection.ts";
 import { turn } from "../support.ts";
-import { patternBytes, Probe } from "./conformance/probe.ts";
+import { patternBytes } from "../../src/testing/conformance/transport/pattern.ts";
+import { Probe } from "../../src/testing/conformance/transport/probe.ts";
 
 interface Pair {
   readonly sender: Probe;

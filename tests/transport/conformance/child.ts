@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { Waiting } from "./waiting.ts";
+import { Waiting } from "../../../src/testing/conformance/waiting.ts";
 
 /** What the script is run with. */
 export interface ChildOptions {

@@ -4,11 +4,12 @@
 import { assert } from "@std/assert";
 import { systemClock } from "../../../src/clock.ts";
 import type { Connection } from "../../../src/transport/transport.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench } from "../../../src/testing/conformance/transport/bench.ts";
 import { Child } from "./child.ts";
-import { patternBytes, type Probe } from "./probe.ts";
-import { benchCase, type Suite } from "./suite.ts";
-import { Waiting } from "./waiting.ts";
+import { patternBytes } from "../../../src/testing/conformance/transport/pattern.ts";
+import type { Probe } from "../../../src/testing/conformance/transport/probe.ts";
+import { benchCase, type TransportSuite } from "../../../src/testing/conformance/transport/suite.ts";
+import { Waiting } from "../../../src/testing/conformance/waiting.ts";
 
 /** Messages to and fro beside the flood. */
 const ROUNDS = 100;
@@ -32,7 +33,7 @@ const MOST_WORK_A_ROUND = 200;
 const STORM_BACKLOG = 64;
 
 /** Declares the cases. */
-export function fairnessCases(suite: Suite): void {
+export function fairnessCases(suite: TransportSuite): void {
   benchCase(suite, "serves a quiet connection while another process floods", async (bench) => {
     const quiet = await quietPair(bench);
     const listening = await bench.listen();

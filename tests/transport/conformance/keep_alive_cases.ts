@@ -1,26 +1,25 @@
 // Conformance: TCP keep-alive, as the system tells of it. Runtime neutral.
 
 import { readFileSync } from "node:fs";
-import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { TcpAddress } from "../../../src/transport/address.ts";
 import { until } from "../../support.ts";
-import type { Probe } from "./probe.ts";
-import { benchCase, type Suite } from "./suite.ts";
+import type { Probe } from "../../../src/testing/conformance/transport/probe.ts";
+import { benchCase, type TransportSuite } from "../../../src/testing/conformance/transport/suite.ts";
+import type { SystemTraits } from "./system_traits.ts";
 
 /** Linux counts the time until a timer fires in hundredths of a second. */
 const TICK_MS = 10;
 const KEEP_ALIVE_TIMER = "02";
 
-/** Declares the cases. Behind the first probe come others that the system does not tell of: see `Capabilities.keepAliveMs`. */
-export function keepAliveCases(suite: Suite): void {
+/** Declares the cases. Behind the first probe come others that the system does not tell of: see `SystemTraits.keepAliveMs`. */
+export function keepAliveCases(suite: TransportSuite, { keepAliveMs: mostMs }: SystemTraits): void {
   const behaviour = "asks a silent peer for a sign of life";
   if (process.platform !== "linux") {
-    test(behaviour, { skip: "only Linux tells of its timers, in /proc/net/tcp" }, () => {});
+    suite.add(behaviour, () => Promise.resolve(), "only Linux tells of its timers, in /proc/net/tcp");
     return;
   }
-  const { capabilities } = suite.makeTransport();
-  if (capabilities?.keepAliveDelay !== "missing") {
+  if (suite.settings.capabilities?.keepAliveDelay !== "missing") {
     benchCase(suite, "asks after the delay that it is given", async (bench) => {
       const keepAlive = { delayMs: 7_000 };
       const startMs = performance.now();
@@ -47,7 +46,6 @@ export function keepAliveCases(suite: Suite): void {
     for (const end of [accepted, dialled]) assertEquals(timerOf(end).timer, "00");
   });
   benchCase(suite, behaviour, async (bench) => {
-    const mostMs = suite.capabilities.keepAliveMs;
     for (const end of await bench.pair("tcp")) {
       await until(() => timerOf(end).timer === KEEP_ALIVE_TIMER, "keep-alive is on: two seconds at the most");
       const { timer, dueMs } = timerOf(end);

@@ -1,15 +1,18 @@
 // Conformance: what only sockets of a system have: delayed small packets, full queues, scarce descriptors. The other
 // processes are started once a case. Runtime neutral.
 
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { ConnectError } from "../../../src/errors.ts";
 import { nodeTransport } from "../../../src/transport/node.ts";
 import type { Address } from "../../../src/transport/address.ts";
-import type { Bench } from "./bench.ts";
+import type { Bench } from "../../../src/testing/conformance/transport/bench.ts";
 import { Child } from "./child.ts";
-import { patternBytes, type Probe } from "./probe.ts";
-import { benchCase, endCase, type Suite } from "./suite.ts";
-import { withTimeout } from "./waiting.ts";
+import { patternBytes } from "../../../src/testing/conformance/transport/pattern.ts";
+import type { Probe } from "../../../src/testing/conformance/transport/probe.ts";
+import { benchCase, endCase, type TransportSuite } from "../../../src/testing/conformance/transport/suite.ts";
+import { withTimeout } from "../../../src/testing/conformance/waiting.ts";
+import type { SystemTraits } from "./system_traits.ts";
 
 /** With delays of 40 ms, as the system makes them without no-delay, this many round trips take a second. */
 const DELAY_ROUNDS = 25;
@@ -28,14 +31,17 @@ const OPEN_FILES = 100;
 /** With a pause that doubles from 5 ms, ten errors take 3 seconds; without one there are thousands. */
 const MOST_ERRORS = 20;
 
+/** Connections of the process that dies. */
+const DYING_CONNECTIONS = 50;
+
 /** Declares the cases. */
-export function systemCases(suite: Suite): void {
+export function systemCases(suite: TransportSuite, traits: SystemTraits): void {
   benchCase(
     suite,
     "calls afterPoll back behind all connections that were ready together, if it can",
     async (bench) => {
       const afterPoll = bench.transport.traits?.afterPoll;
-      assertEquals(afterPoll !== undefined, suite.capabilities.hasAfterPoll);
+      assertEquals(afterPoll !== undefined, traits.hasAfterPoll);
       if (afterPoll === undefined) return;
       const pairs = [];
       for (let count = 0; count < READY_TOGETHER; count++) pairs.push(await bench.pair("tcp"));
@@ -91,8 +97,8 @@ export function systemCases(suite: Suite): void {
     try {
       const port = Number(await child.line("port"));
       const address: Address = { kind: "tcp", hostname: "127.0.0.1", port };
-      await useUpFiles(bench, child, address);
-      if (suite.capabilities.outOfFiles === "fatal") return;
+      await useUpFiles(bench, child, address, traits);
+      if (traits.outOfFiles === "fatal") return;
       const dialled = (await bench.dial(address)).start();
       await echo(dialled, 1);
       assertEquals(child.count("error unknown"), 0, "connections that were dead when accepted, reported as errors");
@@ -101,6 +107,33 @@ export function systemCases(suite: Suite): void {
       await child.kill();
     }
   });
+
+  benchCase(suite, "finds the reset of a process that floods, never reads, and dies", async (bench) => {
+    const listening = await bench.listen();
+    listening.onConnection = (probe) => {
+      probe.checksPattern = false;
+      probe.hooks.onData = (chunk) => {
+        if (!probe.write(chunk.slice())) probe.pause();
+      };
+      probe.hooks.onDrain = () => probe.resume();
+      probe.start();
+    };
+    const port = (listening.listener.address as { port: number }).port;
+    const child = new Child("flood_child.ts", { arguments: [`${port}`, `${DYING_CONNECTIONS}`], openFiles: 256 });
+    await listening.accept(DYING_CONNECTIONS);
+    const { accepted } = listening;
+    for (const probe of accepted) await probe.until("a chunk", () => probe.receivedBytes > 0);
+    await child.kill();
+    for (const probe of accepted) await probe.probeUntil(() => probe.closes > 0, false, () => bench.settle());
+  });
+
+  benchCase(suite, "removes the path of a Unix socket on close", async (bench) => {
+    const listening = await bench.listen(bench.address("unix"));
+    const { path } = listening.listener.address as { path: string };
+    assertEquals(existsSync(path), true);
+    await listening.listener.close();
+    assertEquals(existsSync(path), false);
+  }, "unix");
 }
 
 /** Dials until the queue of a listener that does not accept is full; what gets no answer then is aborted. */
@@ -126,7 +159,7 @@ async function abortPendingDials(bench: Bench, address: Address): Promise<void> 
 }
 
 /** Dials more than the child has descriptors for, sees it run out, and lets both sides drop all of them. */
-async function useUpFiles(bench: Bench, child: Child, address: Address): Promise<void> {
+async function useUpFiles(bench: Bench, child: Child, address: Address, { outOfFiles }: SystemTraits): Promise<void> {
   const dialled: Probe[] = [];
   // By `node:net`, which can reset: those that wait in the queue are dead then when they are accepted.
   for (let count = 0; count < OPEN_FILES; count++) {
@@ -135,7 +168,7 @@ async function useUpFiles(bench: Bench, child: Child, address: Address): Promise
   for (let round = 1; round <= 20; round++) await echo(dialled[0], round);
   const accepted = child.count("accepted");
   assert(accepted < dialled.length, `${accepted} of ${dialled.length} accepted`);
-  if (bench.capabilities.outOfFiles === "reported") await child.line("error too-many-files");
+  if (outOfFiles === "reported") await child.line("error too-many-files");
   assert(child.count("error") < MOST_ERRORS, `${child.count("error")} errors: the accept loop spins`);
   for (const probe of dialled) probe.abort();
   child.say("free");

@@ -1,19 +1,15 @@
 // Bench: what one case works on. Opens listeners and pairs of probes on a transport, and at the end closes all of it and
 // checks that nothing is left and that no probe saw the contract broken. Runtime neutral.
 
-import { setImmediate } from "node:timers/promises";
-import { assertEquals } from "@std/assert";
-import type { ListenError } from "../../../src/errors.ts";
-import type { Address } from "../../../src/transport/address.ts";
-import type { DialOptions, ListenOptions } from "../../../src/transport/socket_options.ts";
-import type { Connection, Transport, TransportListener } from "../../../src/transport/transport.ts";
-import type { Capabilities } from "./capabilities.ts";
-import { patternBytes, Probe } from "./probe.ts";
-import { TemporaryFolder } from "../../temporary_folder.ts";
-import { Waiting } from "./waiting.ts";
-
-/** The kinds of socket that a case runs over. */
-export type Network = "tcp" | "unix";
+import { equals, holds } from "../check.ts";
+import { turn, Waiting } from "../waiting.ts";
+import { patternBytes } from "./pattern.ts";
+import { Probe } from "./probe.ts";
+import type { ListenError } from "../../../errors.ts";
+import type { Address } from "../../../transport/address.ts";
+import type { DialOptions, ListenOptions } from "../../../transport/socket_options.ts";
+import type { Connection, Transport, TransportListener } from "../../../transport/transport.ts";
+import type { Network, SocketFolder, TransportSettings } from "./settings.ts";
 
 /** A port of the system's choice. */
 export const ANY_PORT: Address = { kind: "tcp", hostname: "127.0.0.1", port: 0 };
@@ -32,7 +28,11 @@ export class BenchListener {
   listener!: TransportListener;
   /** What a case does inside `onConnection`. */
   onConnection: (probe: Probe) => void = () => {};
-  readonly #waiting = new Waiting();
+  readonly #waiting: Waiting;
+
+  constructor(timeoutMs: number) {
+    this.#waiting = new Waiting(timeoutMs);
+  }
 
   /** Records a connection. */
   add(probe: Probe): void {
@@ -57,23 +57,24 @@ export interface PairOptions {
 /** What one case works on. */
 export class Bench {
   readonly transport: Transport;
-  readonly capabilities: Capabilities;
+  readonly settings: TransportSettings;
   readonly #probes: Probe[] = [];
   readonly #listeners: BenchListener[] = [];
-  #folder: TemporaryFolder | undefined = undefined;
+  #folder: SocketFolder | undefined = undefined;
   #pathCount = 0;
   #control: readonly [Probe, Probe] | undefined = undefined;
 
-  constructor(transport: Transport, capabilities: Capabilities) {
-    this.transport = transport;
-    this.capabilities = capabilities;
+  constructor(settings: TransportSettings) {
+    this.settings = settings;
+    this.transport = settings.makeTransport();
   }
 
   /** Makes an address to listen on. */
   address(network: Network): Address {
     if (network === "tcp") return ANY_PORT;
-    this.#folder ??= new TemporaryFolder();
-    return { kind: "unix", path: this.#folder.file(`${this.#pathCount++}.sock`) };
+    this.#folder ??= this.settings.makeFolder?.();
+    holds(this.#folder !== undefined, "Unix sockets need a folder");
+    return { kind: "unix", path: `${this.#folder.path}/${this.#pathCount++}.sock` };
   }
 
   /** Listens. */
@@ -82,7 +83,7 @@ export class Bench {
     options: ListenOptions = {},
     transport: Transport = this.transport,
   ): Promise<BenchListener> {
-    const listening = new BenchListener();
+    const listening = new BenchListener(this.settings.timeoutMs);
     listening.listener = await transport.listen(address, {
       onConnection: (connection) => listening.add(this.#add(connection)),
       onAcceptError: (error) => listening.acceptErrors.push(error),
@@ -116,7 +117,7 @@ export class Bench {
       await other.received(one.receivedBytes + 1);
       await other.send(patternBytes(1, one.receivedBytes));
       await one.received(other.receivedBytes);
-      await setImmediate();
+      await turn();
     }
   }
 
@@ -125,7 +126,7 @@ export class Bench {
    * can, over a Unix socket by closing with unread input, which is all there is.
    */
   async reset(peer: Probe, subject: Probe): Promise<void> {
-    if (this.capabilities.isSystem && peer.connection.localAddress.kind === "unix") {
+    if (this.settings.isSystem && peer.connection.localAddress.kind === "unix") {
       subject.write(patternBytes(UNREAD_BYTES));
       await this.settle();
     }
@@ -139,11 +140,11 @@ export class Bench {
       if (!probe.isStarted) probe.start();
       if (probe.closes === 0) probe.abort();
     }
-    for (const probe of this.#probes) await probe.closed();
+    await Promise.all(this.#probes.map((probe) => probe.closed()));
     for (const { listener } of this.#listeners) await listener.close();
-    await setImmediate();
-    assertEquals(this.#probes.flatMap((probe) => probe.violations), [], "violations of the contract");
-    assertEquals(this.#probes.filter((probe) => probe.closes !== 1).length, 0, "connections not closed exactly once");
+    await turn();
+    equals(this.#probes.flatMap((probe) => probe.violations), [], "violations of the contract");
+    equals(this.#probes.filter((probe) => probe.closes !== 1).length, 0, "connections not closed exactly once");
   }
 
   async #openControl(): Promise<readonly [Probe, Probe]> {
@@ -152,7 +153,7 @@ export class Bench {
   }
 
   #add(connection: Connection): Probe {
-    const probe = new Probe(connection);
+    const probe = new Probe(connection, this.settings.timeoutMs);
     this.#probes.push(probe);
     return probe;
   }

@@ -1,15 +1,16 @@
 // Conformance: pause and resume. Runtime neutral.
 
-import { setImmediate } from "node:timers/promises";
-import { assert, assertEquals } from "@std/assert";
+import { equals, hasSameBytes, holds } from "../check.ts";
+import { turn } from "../waiting.ts";
 import { UNREAD_BYTES } from "./bench.ts";
-import { hasSameBytes, patternBytes, type Probe, sharedPattern } from "./probe.ts";
-import { endCase, type Suite } from "./suite.ts";
+import { patternBytes, sharedPattern } from "./pattern.ts";
+import { endCase, type TransportSuite } from "./suite.ts";
+import type { Probe } from "./probe.ts";
 
 const MIB = 1_048_576;
 
 /** Declares the cases. The probe itself blames an `onData` or `onEnd` that comes while paused. */
-export function flowCases(suite: Suite): void {
+export function flowCases(suite: TransportSuite): void {
   endCase(suite, "holds bytes and end back while paused", async ({ bench, subject, peer }) => {
     subject.start();
     peer.start();
@@ -19,7 +20,7 @@ export function flowCases(suite: Suite): void {
     await peer.send(patternBytes(99, 1));
     peer.shutdown();
     await bench.settle();
-    assertEquals([subject.receivedBytes, subject.ends], [1, 0]);
+    equals([subject.receivedBytes, subject.ends], [1, 0], "the bytes and ends");
     subject.resume();
     await subject.received(100);
     await subject.ended();
@@ -31,7 +32,7 @@ export function flowCases(suite: Suite): void {
     subject.pause();
     peer.shutdown();
     await bench.settle();
-    assertEquals(subject.ends, 0);
+    equals(subject.ends, 0, "the ends that were handed over");
     subject.resume();
     await subject.ended();
   });
@@ -42,7 +43,7 @@ export function flowCases(suite: Suite): void {
     peer.start();
     await peer.send(patternBytes(10));
     await bench.settle();
-    assertEquals(subject.receivedBytes, 0);
+    equals(subject.receivedBytes, 0, "the bytes received");
     subject.resume();
     await subject.received(10);
   });
@@ -59,15 +60,15 @@ export function flowCases(suite: Suite): void {
     await subject.until("a chunk", () => held.length === 1);
     await bench.settle();
     for (let resumes = 1; subject.receivedBytes < 4 * MIB; resumes++) {
-      if (resumes % 16 === 1) await setImmediate();
+      if (resumes % 16 === 1) await turn();
       const { chunk, copy } = held[held.length - 1];
-      assert(hasSameBytes(chunk, copy), "the chunk has changed while paused");
+      holds(hasSameBytes(chunk, copy), "the chunk has changed while paused");
       held.length = 0;
       subject.resume();
       await subject.until("another chunk", () => held.length > 0);
     }
     await sending;
-    assertEquals(subject.receivedBytes, 4 * MIB);
+    equals(subject.receivedBytes, 4 * MIB, "the bytes received");
   });
 
   endCase(suite, "stays paused if resume() and pause() come together", async ({ bench, subject, peer }) => {
@@ -81,7 +82,7 @@ export function flowCases(suite: Suite): void {
       subject.pause();
       await bench.settle();
     }
-    assertEquals(subject.receivedBytes, 0);
+    equals(subject.receivedBytes, 0, "the bytes received");
     subject.resume();
     subject.resume();
     await subject.received(400);
@@ -105,9 +106,9 @@ export function flowCases(suite: Suite): void {
     subject.start();
     peer.start();
     subject.pause();
-    assertEquals(peer.write(sharedPattern(16 * MIB)), false);
+    equals(peer.write(sharedPattern(16 * MIB)), false, "the answer of the peer's write()");
     await bench.settle();
-    assertEquals(peer.drains, 0);
+    equals(peer.drains, 0, "the peer's drains");
     subject.resume();
     await subject.received(16 * MIB);
     await peer.until("drain", () => peer.drains === 1);
@@ -119,7 +120,7 @@ export function flowCases(suite: Suite): void {
     subject.pause();
     await subject.send(sharedPattern(16 * MIB));
     await peer.received(16 * MIB);
-    assert(subject.closes === 0);
+    equals(subject.closes, 0, "the closes");
   });
 
   endCase(suite, "drops 16 MiB and hands over the end after discardInput()", async ({ subject, peer }) => {
@@ -144,7 +145,7 @@ export function flowCases(suite: Suite): void {
     await bench.settle();
     subject.discardInput();
     await subject.ended();
-    assertEquals([subject.receivedBytes, subject.discardedBytes], [0, 1_000]);
+    equals([subject.receivedBytes, subject.discardedBytes], [0, 1_000], "the bytes received and dropped");
   });
 
   endCase(suite, "tells of nothing that it drops while paused", async ({ bench, subject, peer }) => {
@@ -161,7 +162,7 @@ export function flowCases(suite: Suite): void {
     subject.pause();
     peer.shutdown();
     await bench.settle();
-    assertEquals(subject.ends, 0);
+    equals(subject.ends, 0, "the ends that were handed over");
     subject.resume();
     await subject.ended();
   });
@@ -178,11 +179,11 @@ export function flowCases(suite: Suite): void {
         subject.pause();
       };
       subject.discardInput();
-      assertEquals(peer.write(sharedPattern(16 * MIB)), false);
+      equals(peer.write(sharedPattern(16 * MIB)), false, "the answer of the peer's write()");
       for (let pauses = 0; pauses < 4; pauses++) {
         await subject.until("a piece", () => pieces > pauses);
         await bench.settle();
-        assertEquals(peer.drains, 0);
+        equals(peer.drains, 0, "the peer's drains");
         if (pauses < 3) subject.resume();
       }
       subject.hooks.onDiscard = undefined;
@@ -215,7 +216,7 @@ export function flowCases(suite: Suite): void {
     await dialled.send(patternBytes(4 * MIB));
     await accepted.received(4 * MIB);
     await answering;
-    assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk on loan has changed");
+    holds(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk on loan has changed");
   });
 
   endCase(suite, "keeps a small chunk intact while paused, whatever others send", async ({ bench, subject, peer }) => {
@@ -229,7 +230,7 @@ export function flowCases(suite: Suite): void {
     peer.write(patternBytes(1_000, 0));
     await subject.until("a chunk", () => loans.length === 1);
     await exchangeSmall(await bench.pair("tcp"));
-    assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
+    holds(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
     subject.hooks.onData = undefined;
     subject.resume();
     await peer.send(patternBytes(1_000, 1_000));
@@ -264,7 +265,7 @@ export function flowCases(suite: Suite): void {
       await dialled.send(patternBytes(MIB));
       await accepted.received(MIB);
       await answering;
-      assert(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
+      holds(hasSameBytes(loans[0].chunk, loans[0].copy), "the chunk has changed");
     });
   }
 }

@@ -1,28 +1,31 @@
 // Conformance: listeners and addresses. Runtime neutral.
 
-import { existsSync } from "node:fs";
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { ConnectError, ListenError } from "../../../src/errors.ts";
-import type { Address, TcpAddress } from "../../../src/transport/address.ts";
-import { ANY_PORT, type Bench, type Network } from "./bench.ts";
-import { patternBytes } from "./probe.ts";
-import { benchCase, type Suite } from "./suite.ts";
+import { ConnectError, ListenError } from "../../../errors.ts";
+import { type Address, formatAddress, type TcpAddress } from "../../../transport/address.ts";
+import { equals, holds, rejects } from "../check.ts";
+import { ANY_PORT, type Bench } from "./bench.ts";
+import { patternBytes } from "./pattern.ts";
+import { benchCase, type TransportSuite } from "./suite.ts";
+import type { Network } from "./settings.ts";
 
 /** Declares the cases. */
-export function listenCases(suite: Suite): void {
-  for (const network of ["tcp", "unix"] as const) listenCasesOf(suite, network);
+export function listenCases(suite: TransportSuite): void {
+  for (const network of suite.settings.networks) listenCasesOf(suite, network);
 
   benchCase(suite, "knows the addresses of both ends", async (bench) => {
     const listening = await bench.listen();
     const { address } = listening.listener;
-    assert(address.kind === "tcp" && address.hostname === "127.0.0.1" && address.port > 0);
+    holds(
+      address.kind === "tcp" && address.hostname === "127.0.0.1" && address.port > 0,
+      `it listens on ${formatAddress(address)}`,
+    );
     const { connection: dialled } = await bench.dial(address);
     const { connection: accepted } = await listening.accept();
-    assertEquals([dialled.remoteAddress, accepted.localAddress], [address, address]);
-    assertEquals(accepted.remoteAddress, dialled.localAddress);
+    equals([dialled.remoteAddress, accepted.localAddress], [address, address], "the listener's address at both ends");
+    equals(accepted.remoteAddress, dialled.localAddress, "the remote address of the accepted end");
     const { hostname, port } = dialled.localAddress as TcpAddress;
-    assertEquals(hostname, "127.0.0.1");
-    assert(port > 0 && port !== address.port);
+    equals(hostname, "127.0.0.1", "the host name");
+    holds(port > 0 && port !== address.port, `the dialled port is ${port}`);
   });
 
   benchCase(suite, "knows the addresses after the connection is gone", async (bench) => {
@@ -40,7 +43,7 @@ export function listenCases(suite: Suite): void {
       localAddress,
       remoteAddress,
     ]);
-    assertEquals(after, before);
+    equals(after, before, "the addresses after the end");
   });
 
   benchCase(suite, "has a path at the listening end of a Unix socket only", async (bench) => {
@@ -48,17 +51,21 @@ export function listenCases(suite: Suite): void {
     const { address } = listening.listener;
     const { connection: dialled } = await bench.dial(address);
     const { connection: accepted } = await listening.accept();
-    assertEquals([accepted.localAddress, dialled.remoteAddress], [address, address]);
+    equals([accepted.localAddress, dialled.remoteAddress], [address, address], "the listener's address at both ends");
     const nowhere: Address = { kind: "unix", path: "" };
-    assertEquals([accepted.remoteAddress, dialled.localAddress], [nowhere, nowhere]);
-  });
+    equals([accepted.remoteAddress, dialled.localAddress], [nowhere, nowhere], "the dialled address at both ends");
+  }, "unix");
 
   benchCase(suite, "listens on IPv6", async (bench) => {
     const listening = await bench.listen({ kind: "tcp", hostname: "::1", port: 0 });
     const dialled = (await bench.dial(listening.listener.address)).start();
     const accepted = (await listening.accept()).start();
-    assertEquals((accepted.connection.remoteAddress as TcpAddress).hostname, "::1");
-    assertEquals(accepted.connection.remoteAddress, dialled.connection.localAddress);
+    equals((accepted.connection.remoteAddress as TcpAddress).hostname, "::1", "the remote host of the accepted end");
+    equals(
+      accepted.connection.remoteAddress,
+      dialled.connection.localAddress,
+      "the remote address of the accepted end",
+    );
     await dialled.send(patternBytes(10));
     await accepted.received(10);
   });
@@ -66,26 +73,26 @@ export function listenCases(suite: Suite): void {
   benchCase(suite, "listens on :: for IPv6 and IPv4, and names IPv4 addresses in their own form", async (bench) => {
     const listening = await bench.listen({ kind: "tcp", hostname: "::", port: 0 });
     const { hostname, port } = listening.listener.address as TcpAddress;
-    assertEquals(hostname, "::");
+    equals(hostname, "::", "the host name");
     for (const [index, host] of ["127.0.0.1", "::1"].entries()) {
       const { connection: dialled } = await bench.dial({ kind: "tcp", hostname: host, port });
       const { connection: accepted } = await listening.accept(index + 1);
-      assertEquals(accepted.remoteAddress, dialled.localAddress);
-      assertEquals([accepted.localAddress, dialled.remoteAddress], [
+      equals(accepted.remoteAddress, dialled.localAddress, "the remote address of the accepted end");
+      equals([accepted.localAddress, dialled.remoteAddress], [
         { kind: "tcp", hostname: host, port },
         { kind: "tcp", hostname: host, port },
-      ]);
-      assertEquals((accepted.remoteAddress as TcpAddress).hostname, host);
+      ], "the listener's address at both ends");
+      equals((accepted.remoteAddress as TcpAddress).hostname, host, "the remote host of the accepted end");
     }
   });
 
   benchCase(suite, "listens on 0.0.0.0 for every IPv4 address", async (bench) => {
     const listening = await bench.listen({ kind: "tcp", hostname: "0.0.0.0", port: 0 });
     const { hostname, port } = listening.listener.address as TcpAddress;
-    assertEquals(hostname, "0.0.0.0");
+    equals(hostname, "0.0.0.0", "the host name");
     await bench.dial({ kind: "tcp", hostname: "127.0.0.1", port });
     const { connection } = await listening.accept();
-    assertEquals((connection.remoteAddress as TcpAddress).hostname, "127.0.0.1");
+    equals((connection.remoteAddress as TcpAddress).hostname, "127.0.0.1", "the remote host of the accepted end");
   });
 
   benchCase(suite, "takes a backlog", async (bench) => {
@@ -94,12 +101,12 @@ export function listenCases(suite: Suite): void {
     await listening.accept(8);
   });
 
-  if (!suite.capabilities.isSystem) return;
+  if (!suite.settings.isSystem) return;
 
   benchCase(suite, "listens on a host name, and reports its address", async (bench) => {
     const listening = await bench.listen({ kind: "tcp", hostname: "localhost", port: 0 });
     const { hostname } = listening.listener.address as TcpAddress;
-    assert(hostname === "127.0.0.1" || hostname === "::1", hostname);
+    holds(hostname === "127.0.0.1" || hostname === "::1", `the host is ${hostname}`);
     await bench.dial(listening.listener.address);
     await listening.accept();
   });
@@ -107,38 +114,30 @@ export function listenCases(suite: Suite): void {
   benchCase(suite, "refuses an address that this machine has not got", async (bench) => {
     // 192.0.2.0/24 is set aside for documentation: no machine has it.
     const listening = bench.listen({ kind: "tcp", hostname: "192.0.2.1", port: 0 });
-    assertEquals((await assertRejects(() => listening, ListenError)).code, "address-not-available");
+    equals((await rejects(() => listening, ListenError)).code, "address-not-available", "the error's code");
   });
 
   benchCase(suite, "refuses a Unix path in a folder that does not exist", async (bench) => {
     const address = await bench.address("unix") as { path: string };
     const listening = bench.listen({ kind: "unix", path: `${address.path}.missing/socket` });
-    const { code } = await assertRejects(() => listening, ListenError);
+    const { code } = await rejects(() => listening, ListenError);
     // libuv makes EACCES of ENOENT here, as Windows would say.
-    assert(code === "folder-not-found" || code === "permission-denied", code);
-  });
+    holds(code === "folder-not-found" || code === "permission-denied", `the error's code is ${code}`);
+  }, "unix");
 
   benchCase(suite, "refuses a host name that does not resolve", async (bench) => {
     const listening = bench.listen({ kind: "tcp", hostname: "no host has this name", port: 0 });
-    assertEquals((await assertRejects(() => listening, ListenError)).code, "host-not-found");
-  });
-
-  benchCase(suite, "removes the path of a Unix socket on close", async (bench) => {
-    const listening = await bench.listen(await bench.address("unix"));
-    const { path } = listening.listener.address as { path: string };
-    assertEquals(existsSync(path), true);
-    await listening.listener.close();
-    assertEquals(existsSync(path), false);
+    equals((await rejects(() => listening, ListenError)).code, "host-not-found", "the error's code");
   });
 }
 
-function listenCasesOf(suite: Suite, network: Network): void {
+function listenCasesOf(suite: TransportSuite, network: Network): void {
   benchCase(suite, `refuses an address in use (${network})`, async (bench) => {
     const { listener } = await bench.listen(await bench.address(network));
-    const error = await assertRejects(() => bench.listen(listener.address), ListenError);
-    assertEquals(error.code, "address-in-use");
-    await assertAccepts(bench, listener.address);
-  });
+    const error = await rejects(() => bench.listen(listener.address), ListenError);
+    equals(error.code, "address-in-use", "the error's code");
+    await checkAccepts(bench, listener.address);
+  }, network);
 
   benchCase(suite, `refuses dials after close, while its connections live on (${network})`, async (bench) => {
     const listening = await bench.listen(await bench.address(network));
@@ -147,12 +146,12 @@ function listenCasesOf(suite: Suite, network: Network): void {
     await listening.listener.close();
     await listening.listener.close();
     const dialling = bench.dial(listening.listener.address);
-    assertEquals((await assertRejects(() => dialling, ConnectError)).code, "refused");
+    equals((await rejects(() => dialling, ConnectError)).code, "refused", "the error's code");
     await dialled.send(patternBytes(10));
     await accepted.received(10);
     await accepted.send(patternBytes(10));
     await dialled.received(10);
-  });
+  }, network);
 
   benchCase(suite, `listens again where it listened before (${network})`, async (bench) => {
     const first = await bench.listen(await bench.address(network));
@@ -165,16 +164,16 @@ function listenCasesOf(suite: Suite, network: Network): void {
     await Promise.all([accepted.closed(), dialled.closed()]);
     await first.listener.close();
     const second = await bench.listen(first.listener.address);
-    assertEquals(second.listener.address, first.listener.address);
+    equals(second.listener.address, first.listener.address, "the address of the second listener");
     await bench.dial(second.listener.address);
     await second.accept();
     await first.listener.close();
     await bench.dial(second.listener.address);
     await second.accept(2);
-  });
+  }, network);
 }
 
-async function assertAccepts(bench: Bench, address: Address): Promise<void> {
+async function checkAccepts(bench: Bench, address: Address): Promise<void> {
   const dialled = await bench.dial(address);
-  assertEquals(dialled.connection.remoteAddress, address);
+  equals(dialled.connection.remoteAddress, address, "the remote address of the dialled end");
 }

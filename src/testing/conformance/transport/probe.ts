@@ -1,67 +1,14 @@
 // Probe: a handler that records what its connection does, and checks at every call what the contract in
 // src/transport/transport.ts promises. Tests drive the connection through it. Runtime neutral.
 
-import { Buffer } from "node:buffer";
-import { assert, assertEquals } from "@std/assert";
-import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../src/transport/transport.ts";
-import { Waiting } from "./waiting.ts";
-
-/** Prime, so that no shift by a buffer's size goes unseen. */
-const PATTERN_BYTES = 65_521;
+import { equals, holds } from "../check.ts";
+import { DEFAULT_TIMEOUT_MS, Waiting } from "../waiting.ts";
+import { findWrong } from "./pattern.ts";
+import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../transport/transport.ts";
 
 /** A look finds what is there, or the next one does. */
 const MOST_LOOKS = 20;
 const LEAST_LOOKING_MS = 5_000;
-
-const PATTERN = Uint8Array.from({ length: PATTERN_BYTES }, (_, index) => (index * 31 + (index >>> 8) * 7) & 255);
-
-/** The longest array that `sharedPattern()` gives. */
-const SHARED_BYTES = 16_777_216;
-
-let shared: Uint8Array | undefined = undefined;
-
-/** As `patternBytes()`, of an array that all cases share, and nobody may write to: many megabytes take long to fill. */
-export function sharedPattern(length: number, position: number = 0): Uint8Array {
-  shared ??= patternBytes(SHARED_BYTES + PATTERN_BYTES);
-  const start = position % PATTERN_BYTES;
-  assert(start + length <= shared.length, `${length} bytes are more than there are`);
-  return shared.subarray(start, start + length);
-}
-
-/** Makes bytes that a probe with `checksPattern` knows, from a place in the stream on. */
-export function patternBytes(length: number, position: number = 0): Uint8Array {
-  const bytes = new Uint8Array(length);
-  fillPattern(bytes, position);
-  return bytes;
-}
-
-/** Writes the stream's bytes from a place on into an array. */
-export function fillPattern(bytes: Uint8Array, position: number): void {
-  for (let index = 0; index < bytes.length;) {
-    const start = (position + index) % PATTERN_BYTES;
-    const part = PATTERN.subarray(start, Math.min(PATTERN_BYTES, start + bytes.length - index));
-    bytes.set(part, index);
-    index += part.length;
-  }
-}
-
-/** Finds the first place that is wrong, to 64 KiB; undefined if all are the stream's bytes from that position on. */
-export function findWrong(bytes: Uint8Array, position: number): number | undefined {
-  for (let index = 0; index < bytes.length;) {
-    const start = (position + index) % PATTERN_BYTES;
-    const length = Math.min(PATTERN_BYTES - start, bytes.length - index);
-    if (!hasSameBytes(bytes.subarray(index, index + length), PATTERN.subarray(start, start + length))) {
-      return position + index;
-    }
-    index += length;
-  }
-  return undefined;
-}
-
-/** Compares at the speed of memory, without a picture of the difference. */
-export function hasSameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  return Buffer.compare(one, other) === 0;
-}
 
 /** What a case does inside a handler call, after the probe has recorded it. */
 export interface ProbeHooks {
@@ -87,7 +34,7 @@ export class Probe implements ConnectionHandler {
   closes = 0;
   end: ConnectionEnd | undefined = undefined;
   isStarted = false;
-  readonly #waiting = new Waiting();
+  readonly #waiting: Waiting;
   /** The method of the connection that runs now, which may not call the handler. */
   #running = "";
   #isPaused = false;
@@ -95,8 +42,9 @@ export class Probe implements ConnectionHandler {
   #isWriting = false;
   #isOver = false;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, timeoutMs: number = DEFAULT_TIMEOUT_MS) {
     this.connection = connection;
+    this.#waiting = new Waiting(timeoutMs);
   }
 
   start(): this {
@@ -140,7 +88,7 @@ export class Probe implements ConnectionHandler {
   ): Promise<void> {
     const endMs = performance.now() + LEAST_LOOKING_MS; // A system that is busy resets what a dead process had only later.
     for (let looks = 0; !isTrue(this.probe(mayRead)); looks++) {
-      assert(
+      holds(
         looks < MOST_LOOKS || performance.now() < endMs,
         `${looks} looks at the peer; state is ${this.describe()}`,
       );
@@ -227,13 +175,13 @@ export class Probe implements ConnectionHandler {
   /** Waits for a state; fails if the connection closes first. */
   async until(what: string, isTrue: () => boolean): Promise<void> {
     await this.#waiting.until(`${what}; state is ${this.describe()}`, () => isTrue() || this.closes > 0);
-    assert(isTrue(), `connection closed instead of: ${what}; state is ${this.describe()}`);
+    holds(isTrue(), `connection closed instead of: ${what}; state is ${this.describe()}`);
   }
 
   /** Waits until so many bytes have come in all. */
   async received(bytes: number): Promise<void> {
     await this.until(`${bytes} bytes`, () => this.receivedBytes >= bytes);
-    assertEquals(this.receivedBytes, bytes, "bytes received");
+    equals(this.receivedBytes, bytes, "bytes received");
   }
 
   /** Waits for the peer's end. */

@@ -1,9 +1,10 @@
 // Conformance: what a handler does to its own connection from inside a call. That nothing is called afterwards, and
 // onClose once, the probe and the bench check. Runtime neutral.
 
-import { assertEquals } from "@std/assert";
-import { patternBytes, type Probe, sharedPattern } from "./probe.ts";
-import { benchCase, endCase, type Suite } from "./suite.ts";
+import { equals } from "../check.ts";
+import { patternBytes, sharedPattern } from "./pattern.ts";
+import { benchCase, endCase, type TransportSuite } from "./suite.ts";
+import type { Probe } from "./probe.ts";
 
 const MIB = 1_048_576;
 
@@ -11,16 +12,16 @@ const MIB = 1_048_576;
 const ENDINGS = ["abort", "close"] as const;
 
 /** Declares the cases. */
-export function reentrancyCases(suite: Suite): void {
+export function reentrancyCases(suite: TransportSuite): void {
   for (const ending of ENDINGS) {
     endCase(suite, `takes ${ending}() inside onData`, async ({ bench, subject, peer }) => {
       subject.hooks.onData = () => subject[ending]();
       subject.start();
       peer.start();
       peer.write(patternBytes(MIB));
-      assertEquals(await subject.closed(), {});
+      equals(await subject.closed(), {}, "what onClose brought");
       await bench.settle();
-      assertEquals(subject.ends, 0);
+      equals(subject.ends, 0, "the ends that were handed over");
     });
 
     endCase(suite, `takes ${ending}() inside onEnd`, async ({ bench, subject, peer }) => {
@@ -28,7 +29,7 @@ export function reentrancyCases(suite: Suite): void {
       subject.start();
       peer.start();
       peer.shutdown();
-      assertEquals(await subject.closed(), {});
+      equals(await subject.closed(), {}, "what onClose brought");
       await bench.settle();
     });
 
@@ -36,10 +37,10 @@ export function reentrancyCases(suite: Suite): void {
       subject.hooks.onDrain = () => subject[ending]();
       subject.start();
       peer.start();
-      assertEquals(subject.write(sharedPattern(16 * MIB)), false);
-      assertEquals(await subject.closed(), {});
+      equals(subject.write(sharedPattern(16 * MIB)), false, "the answer of write()");
+      equals(await subject.closed(), {}, "what onClose brought");
       await bench.settle();
-      assertEquals(subject.drains, 1);
+      equals(subject.drains, 1, "the drains");
     });
 
     endCase(suite, `takes ${ending}() inside onClose`, async ({ bench, subject, peer }) => {
@@ -66,7 +67,7 @@ export function reentrancyCases(suite: Suite): void {
       const dialled = await dialOrReset(bench.dial(listening.listener.address));
       dialled?.start();
       const accepted = await listening.accept();
-      assertEquals(await accepted.closed(), {});
+      equals(await accepted.closed(), {}, "what onClose brought");
     });
   }
 
@@ -110,7 +111,7 @@ async function dialOrReset(dialling: Promise<Probe>): Promise<Probe | undefined>
   try {
     return await dialling;
   } catch (error) {
-    assertEquals((error as { code?: string }).code, "reset");
+    equals((error as { code?: string }).code, "reset", "the error's code");
     return undefined;
   }
 }

@@ -1,25 +1,31 @@
 // Conformance: the ends in order, half of a connection at a time. Runtime neutral.
 
-import { assertEquals } from "@std/assert";
-import type { Bench, Network } from "./bench.ts";
-import { patternBytes, type Probe, sharedPattern } from "./probe.ts";
-import { endCase, type Suite } from "./suite.ts";
+import { equals } from "../check.ts";
+import { patternBytes, sharedPattern } from "./pattern.ts";
+import { endCase, type TransportSuite } from "./suite.ts";
+import type { Bench } from "./bench.ts";
+import type { Probe } from "./probe.ts";
+import type { Network } from "./settings.ts";
 
 const MIB = 1_048_576;
 
 /** Declares the cases. */
-export function closeCases(suite: Suite): void {
+export function closeCases(suite: TransportSuite): void {
   endCase(suite, "sends 1 MiB after the peer's end", async ({ bench, subject, peer }) => {
     subject.start();
     peer.start();
     await peer.send(patternBytes(10));
     peer.shutdown();
     await subject.ended();
-    assertEquals(subject.receivedBytes, 10);
+    equals(subject.receivedBytes, 10, "the bytes received");
     await bench.settle();
     await subject.send(patternBytes(MIB));
     await peer.received(MIB);
-    assertEquals([subject.ends, subject.closes, peer.ends, peer.closes], [1, 0, 0, 0]);
+    equals(
+      [subject.ends, subject.closes, peer.ends, peer.closes],
+      [1, 0, 0, 0],
+      "the ends and closes, and those of the peer",
+    );
   });
 
   endCase(suite, "receives 1 MiB after shutdown()", async ({ bench, subject, peer }) => {
@@ -28,7 +34,7 @@ export function closeCases(suite: Suite): void {
     await subject.send(patternBytes(10));
     subject.shutdown();
     await peer.ended();
-    assertEquals(peer.receivedBytes, 10);
+    equals(peer.receivedBytes, 10, "the bytes that the peer received");
     await bench.settle();
     await peer.send(patternBytes(MIB));
     await subject.received(MIB);
@@ -47,8 +53,8 @@ export function closeCases(suite: Suite): void {
     await subject.ended();
     subject.close();
     peer.close();
-    assertEquals([await subject.closed(), await peer.closed()], [{}, {}]);
-    assertEquals([subject.ends, peer.ends], [1, 1]);
+    equals([await subject.closed(), await peer.closed()], [{}, {}], "what onClose brought at both ends");
+    equals([subject.ends, peer.ends], [1, 1], "the ends of both");
   });
 
   endCase(suite, "delivers all it took if close() comes after onEnd", async ({ bench, network, subject, peer }) => {
@@ -84,10 +90,10 @@ export function closeCases(suite: Suite): void {
     peer.start();
     await subject.send(patternBytes(MIB));
     subject.shutdown();
-    assertEquals(await subject.closed(), {});
+    equals(await subject.closed(), {}, "what onClose brought");
     await arrivedInOrder(peer, MIB);
     peer.close();
-    assertEquals(await peer.closed(), {});
+    equals(await peer.closed(), {}, "what the peer's onClose brought");
   });
 
   endCase(suite, "keeps bytes and end while paused though both sides have ended", async ({ bench, subject, peer }) => {
@@ -99,7 +105,7 @@ export function closeCases(suite: Suite): void {
     await peer.send(patternBytes(10_000));
     peer.shutdown();
     await bench.settle();
-    assertEquals([subject.receivedBytes, subject.ends, subject.closes], [0, 0, 0]);
+    equals([subject.receivedBytes, subject.ends, subject.closes], [0, 0, 0], "the bytes, ends and closes");
     subject.resume();
     await subject.received(10_000);
     await subject.ended();
@@ -148,45 +154,49 @@ export function closeCases(suite: Suite): void {
     subject.start();
     peer.start();
     subject.shutdown();
-    assertEquals(subject.write(patternBytes(10)), false);
+    equals(subject.write(patternBytes(10)), false, "the answer of write()");
     await peer.ended();
     await bench.settle();
-    assertEquals([peer.receivedBytes, subject.closes, subject.drains], [0, 0, 0]);
+    equals(
+      [peer.receivedBytes, subject.closes, subject.drains],
+      [0, 0, 0],
+      "the bytes that the peer received, the closes and drains",
+    );
   });
 
   endCase(suite, "drops what is written after close()", async ({ bench, subject, peer }) => {
     subject.start();
     peer.start();
     subject.close();
-    assertEquals(subject.write(patternBytes(10)), false);
+    equals(subject.write(patternBytes(10)), false, "the answer of write()");
     await subject.closed();
-    assertEquals(subject.write(patternBytes(10)), false);
+    equals(subject.write(patternBytes(10)), false, "the answer of write()");
     await bench.settle();
-    assertEquals([peer.receivedBytes, subject.drains], [0, 0]);
+    equals([peer.receivedBytes, subject.drains], [0, 0], "the bytes that the peer received, and the drains");
   });
 
   endCase(suite, "says once and without error that it was closed before start()", async ({ bench, subject, peer }) => {
     peer.start();
     subject.close();
     subject.start();
-    assertEquals(await subject.closed(), {});
+    equals(await subject.closed(), {}, "what onClose brought");
     await bench.settle();
-    assertEquals(subject.closes, 1);
+    equals(subject.closes, 1, "the closes");
   });
 
   endCase(suite, "closes though a write is under way", async ({ subject, peer }) => {
     subject.start();
-    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
+    equals(subject.write(sharedPattern(16 * MIB)), false, "the answer of write()");
     subject.close();
-    assertEquals(await subject.closed(), {});
-    assertEquals(subject.drains, 0);
+    equals(await subject.closed(), {}, "what onClose brought");
+    equals(subject.drains, 0, "the drains");
     peer.start();
   });
 }
 
 /** What is sent to a peer that does not read: a Unix socket and the in-memory transport have small buffers. */
 function unreadBytes(bench: Bench, network: Network): number {
-  return bench.capabilities.isSystem && network === "tcp" ? MIB : 65_536;
+  return bench.settings.isSystem && network === "tcp" ? MIB : 65_536;
 }
 
 /** Lets the peer end its own side, and read when the case resumes it. */
@@ -207,5 +217,5 @@ async function sendAndClose(subject: Probe, bytes: number, shutdowns: number): P
 async function arrivedInOrder(peer: Probe, bytes: number): Promise<void> {
   await peer.received(bytes);
   await peer.ended();
-  assertEquals(peer.end?.error, undefined);
+  equals(peer.end?.error, undefined, "the error of the peer's onClose");
 }

@@ -1,8 +1,9 @@
 // Conformance: bytes arrive whole, and arrays are lent as the contract says. Runtime neutral.
 
-import { assert, assertEquals } from "@std/assert";
-import { fillPattern, findWrong, patternBytes, type Probe, sharedPattern } from "./probe.ts";
-import { benchCase, endCase, type Suite } from "./suite.ts";
+import { equals, holds } from "../check.ts";
+import { fillPattern, findWrong, patternBytes, sharedPattern } from "./pattern.ts";
+import { benchCase, endCase, type TransportSuite } from "./suite.ts";
+import type { Probe } from "./probe.ts";
 
 const KIB = 1_024;
 const MIB = 1_048_576;
@@ -14,7 +15,7 @@ const MORE_THAN_BUFFERS = 16 * MIB;
 const MANY_CONNECTIONS = 500;
 
 /** Declares the cases. */
-export function dataCases(suite: Suite): void {
+export function dataCases(suite: TransportSuite): void {
   endCase(suite, "sends bytes both ways", async ({ subject, peer }) => {
     subject.start();
     peer.start();
@@ -48,15 +49,15 @@ export function dataCases(suite: Suite): void {
   endCase(suite, "sends 16 MiB whole to a peer that reads late, with one onDrain", async ({ bench, subject, peer }) => {
     subject.start();
     const bytes = sharedPattern(MORE_THAN_BUFFERS);
-    assertEquals(subject.write(bytes), false);
+    equals(subject.write(bytes), false, "the answer of write()");
     await bench.settle();
-    assertEquals(subject.drains, 0, "drains before the peer reads");
+    equals(subject.drains, 0, "drains before the peer reads");
     peer.start();
     await subject.until("drain", () => subject.drains === 1);
     await peer.received(MORE_THAN_BUFFERS);
     await bench.settle();
-    assertEquals(subject.drains, 1, "drains");
-    assertEquals(findWrong(bytes, 0), undefined, "the array on loan has changed");
+    equals(subject.drains, 1, "drains");
+    equals(findWrong(bytes, 0), undefined, "the array on loan has changed");
   });
 
   endCase(suite, "lets an array be overwritten once it is taken", async ({ subject, peer }) => {
@@ -90,7 +91,7 @@ export function dataCases(suite: Suite): void {
 
   endCase(suite, "keeps 16 MiB for a handler that starts later", async ({ bench, subject, peer }) => {
     peer.start();
-    assertEquals(peer.write(sharedPattern(MORE_THAN_BUFFERS)), false);
+    equals(peer.write(sharedPattern(MORE_THAN_BUFFERS)), false, "the answer of the peer's write()");
     await bench.settle();
     subject.start();
     await subject.received(MORE_THAN_BUFFERS);
@@ -117,8 +118,8 @@ export function dataCases(suite: Suite): void {
       }
       for (const probe of dialled) await probe.received(50 * (round + 1));
     }
-    assertEquals(listening.accepted.length, MANY_CONNECTIONS);
-    assert(listening.accepted.every((probe) => probe.receivedBytes === 200));
+    equals(listening.accepted.length, MANY_CONNECTIONS, "the connections accepted");
+    holds(listening.accepted.every((probe) => probe.receivedBytes === 200), "not all bytes came on each connection");
   });
 }
 

@@ -1,13 +1,13 @@
 // Conformance: odd arguments end in typed errors, and a handler's faults in its own connection. What nobody catches fails the
 // case by itself. Runtime neutral.
 
-import { assertEquals, assertRejects } from "@std/assert";
-import { ConnectError, ListenError } from "../../../src/errors.ts";
-import { nodeTransport } from "../../../src/transport/node.ts";
-import { type Address, formatAddress } from "../../../src/transport/address.ts";
-import { patternBytes, Probe } from "./probe.ts";
-import { benchCase, type Suite } from "./suite.ts";
-import { withTimeout } from "./waiting.ts";
+import { ConnectError, ListenError } from "../../../errors.ts";
+import { type Address, formatAddress } from "../../../transport/address.ts";
+import { equals, holds, rejects } from "../check.ts";
+import { withTimeout } from "../waiting.ts";
+import { patternBytes } from "./pattern.ts";
+import { Probe } from "./probe.ts";
+import { benchCase, type TransportSuite } from "./suite.ts";
 
 const ODD_HOSTS = ["a\0b", "x".repeat(300), "x".repeat(70_000), "a b", "1.2.3.4.5", "http://localhost"];
 const ODD_PATHS = [
@@ -19,7 +19,7 @@ const ODD_PATHS = [
 ];
 
 /** Declares the cases. */
-export function faultCases(suite: Suite): void {
+export function faultCases(suite: TransportSuite): void {
   benchCase(suite, "goes on listening if onConnection throws, and drops the connection", async (bench) => {
     const accepted: Probe[] = [];
     const listener = await bench.transport.listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, {
@@ -33,7 +33,7 @@ export function faultCases(suite: Suite): void {
       const first = await bench.dial(listener.address).catch(() => undefined);
       first?.start();
       await first?.until("an end or a close", () => first.ends > 0).catch(() => first.closed());
-      assertEquals(await accepted[0].closed(), {});
+      equals(await accepted[0].closed(), {}, "what onClose brought");
       const second = (await bench.dial(listener.address)).start();
       await second.send(patternBytes(10));
       await accepted[1].received(10);
@@ -44,37 +44,43 @@ export function faultCases(suite: Suite): void {
     }
   });
 
-  if (!suite.capabilities.isSystem) return;
+  if (!suite.settings.isSystem) return;
 
   const addresses: readonly Address[] = [
     ...ODD_HOSTS.map((hostname) => ({ kind: "tcp", hostname, port: 9 }) as const),
     ...ODD_PATHS.map((path) => ({ kind: "unix", path }) as const),
   ];
   for (const address of addresses) {
-    const name = JSON.stringify(formatAddress(address).slice(0, 20));
+    const name = nameOf(address);
 
     benchCase(suite, `has a reason not to dial ${name}`, async (bench) => {
-      const dialling = () => withTimeout(bench.transport.connect(address), "the dial");
-      assertReason((await assertRejects(dialling, ConnectError)).code, address);
-    });
+      const dialling = () => withTimeout(bench.transport.connect(address), "the dial", suite.settings.timeoutMs);
+      checkReason((await rejects(dialling, ConnectError)).code, address);
+    }, address.kind);
 
     benchCase(suite, `has a reason not to listen on ${name}`, async (bench) => {
       const handler = { onConnection: () => {}, onAcceptError: () => {} };
-      const listening = () => withTimeout(bench.transport.listen(address, handler), "the listener");
-      assertReason((await assertRejects(listening, ListenError)).code, address);
-    });
+      const listening = () =>
+        withTimeout(bench.transport.listen(address, handler), "the listener", suite.settings.timeoutMs);
+      checkReason((await rejects(listening, ListenError)).code, address);
+    }, address.kind);
   }
 
+  const { makePeer = suite.settings.makeTransport } = suite.settings;
   benchCase(suite, "takes every call on a connection that is gone", async (bench) => {
-    const [accepted, dialled] = await bench.pair("tcp", { dialler: nodeTransport() });
+    const [accepted, dialled] = await bench.pair("tcp", { dialler: makePeer() });
     accepted.start();
     dialled.abort();
     await accepted.closed();
     accepted.pause();
-    assertEquals([accepted.probe(true), accepted.probe(false)], [false, false]);
+    equals([accepted.probe(true), accepted.probe(false)], [false, false], "the answers of probe()");
     accepted.resume();
     accepted.discardInput();
-    assertEquals([accepted.write(patternBytes(10)), accepted.connection.heldBytes], [false, 0]);
+    equals(
+      [accepted.write(patternBytes(10)), accepted.connection.heldBytes],
+      [false, 0],
+      "the answer of write(), and heldBytes",
+    );
     accepted.shutdown();
     accepted.close();
     accepted.abort();
@@ -82,8 +88,15 @@ export function faultCases(suite: Suite): void {
   });
 }
 
+/** What an odd address is called: some are very long. */
+function nameOf(address: Address): string {
+  const text = formatAddress(address);
+  const name = JSON.stringify(text.slice(0, 20));
+  return text.length > 20 ? `${name}, ${text.length} characters long` : name;
+}
+
 /** A host must not be found; where a path leads is told apart by some runtimes only. */
-function assertReason(code: string, address: Address): void {
-  if (address.kind === "tcp") assertEquals(code, "host-not-found");
-  else assertEquals(code === "unknown", false, code);
+function checkReason(code: string, address: Address): void {
+  if (address.kind === "tcp") equals(code, "host-not-found", "the error's code");
+  else holds(code !== "unknown", "the error's code is unknown");
 }

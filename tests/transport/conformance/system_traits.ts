@@ -1,13 +1,8 @@
-// What an adapter can do on a runtime, where that differs: each field says why it is needed. Runtime neutral.
+// What an adapter does on a runtime with what the system has, where that differs: each field says why it is needed. Runtime
+// neutral.
 
-import type { Network } from "./bench.ts";
-
-/** What an adapter can do on a runtime. */
-export interface Capabilities {
-  /** Whether the connections are sockets of the system; the in-memory ones have no host names, descriptors or queue. */
-  readonly isSystem: boolean;
-  /** The networks on which `abort()` sends a reset. */
-  readonly abortResets: readonly Network[];
+/** What an adapter does on a runtime. */
+export interface SystemTraits {
   /** What becomes of a listener when the process has no descriptor left for the next connection. */
   readonly outOfFiles: OutOfFiles;
   /**

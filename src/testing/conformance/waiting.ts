@@ -1,11 +1,18 @@
 // Waiting for a state with a time limit, looked at again whenever something happened. Runtime neutral.
 
+import { nextTurn } from "../../defer.ts";
+
 /** Far above what any case takes on a busy machine: only a failure waits so long. */
-const LIMIT_MS = 30_000;
+export const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Waits until something is true. */
 export class Waiting {
+  readonly #timeoutMs: number;
   readonly #looks = new Set<() => void>();
+
+  constructor(timeoutMs: number = DEFAULT_TIMEOUT_MS) {
+    this.#timeoutMs = timeoutMs;
+  }
 
   /** Looks again: something happened. */
   look(): void {
@@ -22,18 +29,29 @@ export class Waiting {
       resolve();
     };
     this.#looks.add(look);
-    return withTimeout(promise, what);
+    return withTimeout(promise, what, this.#timeoutMs);
   }
 }
 
 /** Gives what the promise gives, or rejects after a time limit. */
-export async function withTimeout<Result>(promise: Promise<Result>, what: string): Promise<Result> {
+export async function withTimeout<Result>(
+  promise: Promise<Result>,
+  what: string,
+  timeoutMs: number = DEFAULT_TIMEOUT_MS,
+): Promise<Result> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const error = new Error(`Waited ${LIMIT_MS} ms for ${what}`);
-  const timer = setTimeout(() => reject(error), LIMIT_MS);
+  const error = new Error(`Cannot pass as this must come within ${timeoutMs} ms: ${what}`);
+  const timer = setTimeout(() => reject(error), timeoutMs);
   try {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Resolves in the next turn of the event loop. */
+export function turn(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  nextTurn(resolve);
+  return promise;
 }

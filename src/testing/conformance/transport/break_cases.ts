@@ -1,26 +1,26 @@
 // Conformance: resets and aborts, told apart from an end in order. Runtime neutral.
 
-import { assertEquals } from "@std/assert";
+import { equals } from "../check.ts";
 import { UNREAD_BYTES } from "./bench.ts";
-import { patternBytes, sharedPattern } from "./probe.ts";
-import { breakCase, type Suite } from "./suite.ts";
+import { patternBytes, sharedPattern } from "./pattern.ts";
+import { breakCase, type TransportSuite } from "./suite.ts";
 
 const MIB = 1_048_576;
 
 /** Declares the cases. */
-export function breakCases(suite: Suite): void {
+export function breakCases(suite: TransportSuite): void {
   breakCase(suite, "reports a reset while idle", async ({ bench, subject, peer }) => {
     subject.start();
     await bench.reset(peer, subject);
-    assertEquals((await subject.closed()).error?.code, "reset");
-    if (!suite.mayEndFirst) assertEquals(subject.ends, 0);
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
+    if (!suite.settings.mayEndFirst) equals(subject.ends, 0, "the ends that were handed over");
   });
 
   breakCase(suite, "reports a reset that comes before start()", async ({ bench, subject, peer }) => {
     await bench.reset(peer, subject);
     await bench.settle();
     subject.start();
-    assertEquals((await subject.closed()).error?.code, "reset");
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
   });
 
   breakCase(suite, "reports a reset in the middle of reading", async ({ bench, subject, peer }) => {
@@ -32,29 +32,29 @@ export function breakCases(suite: Suite): void {
     await bench.settle();
     subject.hooks.onData = undefined;
     subject.resume();
-    assertEquals((await subject.closed()).error?.code, "reset");
-    assertEquals(subject.ends, 0);
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
+    equals(subject.ends, 0, "the ends that were handed over");
   });
 
   breakCase(suite, "reports a reset in the middle of writing", async ({ bench, subject, peer }) => {
     subject.start();
-    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
+    equals(subject.write(sharedPattern(16 * MIB)), false, "the answer of write()");
     await bench.settle();
     peer.abort();
-    assertEquals((await subject.closed()).error?.code, "reset");
-    assertEquals([subject.drains, subject.ends], [0, 0]);
-    assertEquals(subject.write(patternBytes(10)), false);
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
+    equals([subject.drains, subject.ends], [0, 0], "the drains and ends");
+    equals(subject.write(patternBytes(10)), false, "the answer of write()");
   });
 
   breakCase(suite, "reports a reset after the peer's end", async ({ bench, subject, peer }) => {
     subject.start();
     peer.shutdown();
     await subject.ended();
-    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
+    equals(subject.write(sharedPattern(16 * MIB)), false, "the answer of write()");
     await bench.settle();
     peer.abort();
-    assertEquals((await subject.closed()).error?.code, "reset");
-    assertEquals(subject.drains, 0);
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
+    equals(subject.drains, 0, "the drains");
   });
 
   breakCase(suite, "reports a reset after shutdown()", async ({ bench, network, subject, peer }) => {
@@ -66,8 +66,8 @@ export function breakCases(suite: Suite): void {
     subject.shutdown();
     await bench.settle();
     peer.abort();
-    assertEquals((await subject.closed()).error?.code, "reset");
-    assertEquals(subject.ends, 0);
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
+    equals(subject.ends, 0, "the ends that were handed over");
   });
 
   breakCase(suite, "finds out by writing that the peer closed both ways", async ({ bench, subject, peer }) => {
@@ -79,7 +79,7 @@ export function breakCases(suite: Suite): void {
       subject.write(patternBytes(10));
       await bench.settle();
     }
-    assertEquals((await subject.closed()).error?.code, "reset");
+    equals((await subject.closed()).error?.code, "reset", "the code of the error in onClose");
   });
 
   breakCase(suite, "aborts without an error at this end", async ({ subject, peer }) => {
@@ -88,7 +88,7 @@ export function breakCases(suite: Suite): void {
     await peer.send(patternBytes(10));
     await subject.received(10);
     subject.abort();
-    assertEquals(await subject.closed(), {});
+    equals(await subject.closed(), {}, "what onClose brought");
     await peer.until("an end or a close", () => peer.ends > 0 || peer.closes > 0).catch(() => {});
   });
 
@@ -98,16 +98,16 @@ export function breakCases(suite: Suite): void {
     subject.write(patternBytes(10));
     subject.shutdown();
     subject.abort();
-    assertEquals(await subject.closed(), {});
+    equals(await subject.closed(), {}, "what onClose brought");
   });
 
   breakCase(suite, "aborts though a write is under way", async ({ bench, subject, peer }) => {
     subject.start();
-    assertEquals(subject.write(sharedPattern(16 * MIB)), false);
+    equals(subject.write(sharedPattern(16 * MIB)), false, "the answer of write()");
     subject.abort();
-    assertEquals(await subject.closed(), {});
+    equals(await subject.closed(), {}, "what onClose brought");
     await bench.settle();
-    assertEquals(subject.drains, 0);
+    equals(subject.drains, 0, "the drains");
     peer.start();
   });
 
@@ -119,6 +119,6 @@ export function breakCases(suite: Suite): void {
     subject.abort();
     await peer.until("the outcome", () => peer.ends > 0 || peer.closes > 0);
     const isReset = peer.end?.error?.code === "reset";
-    assertEquals(isReset, bench.capabilities.abortResets.includes(network));
+    equals(isReset, bench.settings.abortResets.includes(network), "whether the peer sees a reset");
   });
 }

@@ -1,0 +1,57 @@
+// The bytes that the ends of a case send each other: a function of their place in the stream, so that a loss, a swap or a
+// repetition shows. Runtime neutral.
+
+import { findDifference, holds } from "../check.ts";
+
+/** Prime, so that no shift by a buffer's size goes unseen. */
+const PATTERN_BYTES = 65_521;
+
+/** The longest array that `sharedPattern()` gives. */
+const SHARED_BYTES = 16_777_216;
+
+/** Both are filled when they are first asked for, and constant from then on. */
+let period: Uint8Array | undefined = undefined;
+let shared: Uint8Array | undefined = undefined;
+
+/** Makes bytes that a probe with `checksPattern` knows, from a place in the stream on. */
+export function patternBytes(length: number, position: number = 0): Uint8Array {
+  const bytes = new Uint8Array(length);
+  fillPattern(bytes, position);
+  return bytes;
+}
+
+/** As `patternBytes()`, of an array that all cases share, and nobody may write to: many megabytes take long to fill. */
+export function sharedPattern(length: number, position: number = 0): Uint8Array {
+  shared ??= patternBytes(SHARED_BYTES + PATTERN_BYTES);
+  const start = position % PATTERN_BYTES;
+  holds(start + length <= shared.length, `${length} bytes are more than there are`);
+  return shared.subarray(start, start + length);
+}
+
+/** Writes the stream's bytes from a place on into an array. */
+export function fillPattern(bytes: Uint8Array, position: number): void {
+  period ??= makePeriod();
+  for (let index = 0; index < bytes.length;) {
+    const start = (position + index) % PATTERN_BYTES;
+    const part = period.subarray(start, Math.min(PATTERN_BYTES, start + bytes.length - index));
+    bytes.set(part, index);
+    index += part.length;
+  }
+}
+
+/** Finds the first place that is wrong; undefined if all are the stream's bytes from that position on. */
+export function findWrong(bytes: Uint8Array, position: number): number | undefined {
+  period ??= makePeriod();
+  for (let index = 0; index < bytes.length;) {
+    const start = (position + index) % PATTERN_BYTES;
+    const length = Math.min(PATTERN_BYTES - start, bytes.length - index);
+    const place = findDifference(bytes.subarray(index, index + length), period.subarray(start, start + length));
+    if (place !== undefined) return position + index + place;
+    index += length;
+  }
+  return undefined;
+}
+
+function makePeriod(): Uint8Array {
+  return Uint8Array.from({ length: PATTERN_BYTES }, (_, index) => (index * 31 + (index >>> 8) * 7) & 255);
+}

@@ -1,0 +1,73 @@
+// transportCases(): the contract of src/transport/transport.ts, in cases, for whoever writes a transport. Runtime neutral.
+
+import type { ConformanceCase } from "./conformance_case.ts";
+import { breakCases } from "./transport/break_cases.ts";
+import { closeCases } from "./transport/close_cases.ts";
+import { dataCases } from "./transport/data_cases.ts";
+import { dialCases } from "./transport/dial_cases.ts";
+import { faultCases } from "./transport/fault_cases.ts";
+import { flowCases } from "./transport/flow_cases.ts";
+import { listenCases } from "./transport/listen_cases.ts";
+import { optionCases } from "./transport/option_cases.ts";
+import { reentrancyCases } from "./transport/reentrancy_cases.ts";
+import { resolveSettings, type TransportCasesOptions } from "./transport/settings.ts";
+import { TransportSuite } from "./transport/suite.ts";
+import { watchCases } from "./transport/watch_cases.ts";
+
+const GROUPS: Readonly<Record<string, (suite: TransportSuite) => void>> = {
+  data: dataCases,
+  flow: flowCases,
+  close: closeCases,
+  break: breakCases,
+  watch: watchCases,
+  faults: faultCases,
+  reentrancy: reentrancyCases,
+  listen: listenCases,
+  dial: dialCases,
+  options: optionCases,
+};
+
+/**
+ * Makes the cases that every transport has to pass: the adapters of Deno, Bun and Node do, and so does the in-memory transport.
+ * A handler that checks the whole contract at each of its calls stands behind all of them, so that a case may fail for more than
+ * its name says; the message tells.
+ *
+ * The groups are `"data"`, `"flow"` (pause and resume), `"close"`, `"break"` (resets), `"watch"` (looks at the peer while paused),
+ * `"faults"`, `"reentrancy"`, `"listen"`, `"dial"` and `"options"`. A case moves up to 32 MiB, and one opens 500 connections.
+ *
+ * @param options The transport, and what is to be known of it.
+ * @returns The cases, which depend on nothing of each other.
+ * @throws {RangeError} if `timeoutMs` is out of range.
+ * @throws {TypeError} if there is an option of another name, or `networks` lacks `"tcp"`.
+ *
+ * @example With any test runner
+ * ```ts
+ * import { memoryTransport, transportCases } from "@laster/net/testing";
+ * import { test } from "node:test";
+ *
+ * // Your transport in the place of this one, and `isSystem` left out if it is one of sockets.
+ * const cases = transportCases({ makeTransport: () => memoryTransport(), isSystem: false });
+ * for (const { group, name, skip, run } of cases) {
+ *   test(`${group}: ${name}`, { skip: skip ?? false }, run);
+ * }
+ * ```
+ *
+ * @example By hand, the cases of one group
+ * ```ts
+ * import { memoryTransport, transportCases } from "@laster/net/testing";
+ * import { assert } from "@std/assert";
+ *
+ * const cases = transportCases({ makeTransport: () => memoryTransport(), isSystem: false });
+ * const dials = cases.filter(({ group, skip }) => group === "dial" && skip === undefined);
+ * for (const { run } of dials) await run();
+ * assert(dials.length > 0);
+ * ```
+ */
+export function transportCases(options: TransportCasesOptions): readonly ConformanceCase[] {
+  const settings = resolveSettings(options);
+  return Object.entries(GROUPS).flatMap(([group, declare]) => {
+    const suite = new TransportSuite(settings, group);
+    declare(suite);
+    return suite.cases;
+  });
+}
