@@ -17,6 +17,8 @@
  * @module
  */
 
+export type { CodecCasesOptions, RefusedBytes } from "./conformance/codec/settings.ts";
+export { codecCases } from "./conformance/codec_cases.ts";
 export type { ConformanceCase } from "./conformance/conformance_case.ts";
 export type { SocketFolder, TransportCasesOptions } from "./conformance/transport/settings.ts";
 export { transportCases } from "./conformance/transport_cases.ts";

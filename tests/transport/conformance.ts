@@ -4,8 +4,9 @@
 import { describe, test } from "node:test";
 import { type ConformanceCase, transportCases, type TransportCasesOptions } from "@laster/net/testing";
 import { isRuntime } from "../../src/runtime_name.ts";
+import { collectCases } from "../../src/testing/conformance/case_list.ts";
 import { resolveSettings } from "../../src/testing/conformance/transport/settings.ts";
-import { TransportSuite } from "../../src/testing/conformance/transport/suite.ts";
+import type { TransportSuite } from "../../src/testing/conformance/transport/suite.ts";
 import { nodeTransport } from "../../src/transport/node.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
@@ -17,14 +18,6 @@ import type { SystemTraits } from "./conformance/system_traits.ts";
 
 /** The groups that are of streams of bytes, whatever is below. */
 const STREAM_GROUPS: readonly string[] = ["data", "flow", "close", "break", "reentrancy"];
-
-/** Groups of cases that need the system. */
-const SYSTEM_GROUPS: Readonly<Record<string, (suite: TransportSuite, traits: SystemTraits) => void>> = {
-  "no-delay": noDelayCases,
-  system: systemCases,
-  "keep-alive": keepAliveCases,
-  fairness: fairnessCases,
-};
 
 /** Declares what of the suite is of streams of bytes, for an adapter over TLS. */
 export function tlsConformanceSuite(
@@ -50,14 +43,14 @@ export function wrappedConformanceSuite(name: string, makeTransport: () => Trans
 /** Declares the suite for an adapter of sockets. */
 export function socketConformanceSuite(name: string, makeTransport: () => Transport, traits: SystemTraits): void {
   const options = { makeTransport, makePeer: nodeTransport, makeFolder: () => new TemporaryFolder() };
-  const settings = resolveSettings(options);
-  const systemSuites = Object.entries(SYSTEM_GROUPS).map(([group, declareCases]) => {
-    const suite = new TransportSuite(settings, group);
-    declareCases(suite, traits);
-    return suite;
-  });
-  const cases = [...transportCases(options), ...systemSuites.flatMap((suite) => suite.cases)];
-  describe(`${name} Transport`, () => declare(cases));
+  const systemGroups: Readonly<Record<string, (suite: TransportSuite) => void>> = {
+    "no-delay": noDelayCases,
+    system: (suite) => systemCases(suite, traits),
+    "keep-alive": (suite) => keepAliveCases(suite, traits),
+    fairness: fairnessCases,
+  };
+  const systemCasesHere = collectCases(resolveSettings(options), systemGroups);
+  describe(`${name} Transport`, () => declare([...transportCases(options), ...systemCasesHere]));
 }
 
 /** Declares the suite for the transport in memory. */

@@ -27,7 +27,8 @@ export function holds(isTrue: boolean, fault: string): asserts isTrue {
  */
 export function equals(actual: unknown, expected: unknown, what: string): void {
   if (isSame(actual, expected)) return;
-  throw new Error(`Cannot pass as ${what} must be ${show(expected)}: current value is ${show(actual)}`);
+  const place = actual instanceof Uint8Array && expected instanceof Uint8Array ? whereOf(actual, expected) : "";
+  throw new Error(`Cannot pass as ${what} must be ${show(expected)}: current value is ${show(actual)}${place}`);
 }
 
 /**
@@ -64,6 +65,13 @@ export function findDifference(one: Uint8Array, other: Uint8Array): number | und
     if (one[index] !== other[index]) return index;
   }
   return undefined;
+}
+
+/** Says where two arrays part, if that is not seen at once. */
+function whereOf(actual: Uint8Array, expected: Uint8Array): string {
+  const length = Math.min(actual.length, expected.length);
+  const index = findDifference(actual.subarray(0, length), expected) ?? length;
+  return index < SHOWN_BYTES ? "" : `, other from byte ${index} on`;
 }
 
 function isSame(one: unknown, other: unknown): boolean {

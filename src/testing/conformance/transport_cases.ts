@@ -1,5 +1,6 @@
 // transportCases(): the contract of src/transport/transport.ts, in cases, for whoever writes a transport. Runtime neutral.
 
+import { collectCases } from "./case_list.ts";
 import type { ConformanceCase } from "./conformance_case.ts";
 import { breakCases } from "./transport/break_cases.ts";
 import { closeCases } from "./transport/close_cases.ts";
@@ -11,7 +12,7 @@ import { listenCases } from "./transport/listen_cases.ts";
 import { optionCases } from "./transport/option_cases.ts";
 import { reentrancyCases } from "./transport/reentrancy_cases.ts";
 import { resolveSettings, type TransportCasesOptions } from "./transport/settings.ts";
-import { TransportSuite } from "./transport/suite.ts";
+import type { TransportSuite } from "./transport/suite.ts";
 import { watchCases } from "./transport/watch_cases.ts";
 
 const GROUPS: Readonly<Record<string, (suite: TransportSuite) => void>> = {
@@ -64,10 +65,5 @@ const GROUPS: Readonly<Record<string, (suite: TransportSuite) => void>> = {
  * ```
  */
 export function transportCases(options: TransportCasesOptions): readonly ConformanceCase[] {
-  const settings = resolveSettings(options);
-  return Object.entries(GROUPS).flatMap(([group, declare]) => {
-    const suite = new TransportSuite(settings, group);
-    declare(suite);
-    return suite.cases;
-  });
+  return collectCases(resolveSettings(options), GROUPS);
 }

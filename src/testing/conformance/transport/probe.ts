@@ -34,6 +34,7 @@ export class Probe implements ConnectionHandler {
   closes = 0;
   end: ConnectionEnd | undefined = undefined;
   isStarted = false;
+  readonly #timeoutMs: number;
   readonly #waiting: Waiting;
   /** The method of the connection that runs now, which may not call the handler. */
   #running = "";
@@ -44,6 +45,7 @@ export class Probe implements ConnectionHandler {
 
   constructor(connection: Connection, timeoutMs: number = DEFAULT_TIMEOUT_MS) {
     this.connection = connection;
+    this.#timeoutMs = timeoutMs;
     this.#waiting = new Waiting(timeoutMs);
   }
 
@@ -86,7 +88,7 @@ export class Probe implements ConnectionHandler {
     mayRead: boolean,
     between: () => Promise<void>,
   ): Promise<void> {
-    const endMs = performance.now() + LEAST_LOOKING_MS; // A system that is busy resets what a dead process had only later.
+    const endMs = performance.now() + Math.min(LEAST_LOOKING_MS, this.#timeoutMs); // A system that is busy resets what a dead process had only later.
     for (let looks = 0; !isTrue(this.probe(mayRead)); looks++) {
       holds(
         looks < MOST_LOOKS || performance.now() < endMs,

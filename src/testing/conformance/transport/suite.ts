@@ -1,10 +1,10 @@
-// TransportSuite: takes the cases that are declared: once each, and run at both ends of a connection and over each kind of
-// socket. Runtime neutral.
+// How a case of a transport is declared: once, and run at both ends of a connection and over each kind of socket. Runtime
+// neutral.
 
 import { messageOf, toError } from "../../../errors.ts";
 import { Bench } from "./bench.ts";
 import type { Transport } from "../../../transport/transport.ts";
-import type { ConformanceCase } from "../conformance_case.ts";
+import type { CaseList } from "../case_list.ts";
 import type { Probe } from "./probe.ts";
 import type { Network, TransportSettings } from "./settings.ts";
 
@@ -23,23 +23,8 @@ export interface Ends {
   readonly peer: Probe;
 }
 
-/** The cases of one group, for one transport. */
-export class TransportSuite {
-  readonly settings: TransportSettings;
-  readonly group: string;
-  /** What was declared. */
-  readonly cases: ConformanceCase[] = [];
-
-  constructor(settings: TransportSettings, group: string) {
-    this.settings = settings;
-    this.group = group;
-  }
-
-  /** Adds a case. */
-  add(name: string, run: () => Promise<void>, skip?: string): void {
-    this.cases.push({ group: this.group, name, run, ...(skip === undefined ? {} : { skip }) });
-  }
-}
+/** Where the cases of one group are declared, for one transport. */
+export type TransportSuite = CaseList<TransportSettings>;
 
 /** Declares a case that opens its own connections, over that network among others. */
 export function benchCase(
@@ -72,7 +57,7 @@ export function breakCase(suite: TransportSuite, behaviour: string, body: (ends:
     for (const role of ROLES) {
       const name = `${behaviour} (${role}, ${network})`;
       if (makePeer === undefined) {
-        suite.add(name, () => Promise.resolve(), "its abort() sends no reset: the option makePeer is needed");
+        suite.add(name, () => {}, "its abort() sends no reset: the option makePeer is needed");
         continue;
       }
       benchCase(suite, name, async (bench) => {
