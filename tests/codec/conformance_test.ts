@@ -45,6 +45,9 @@ const CODECS: Readonly<Record<string, CodecCasesOptions>> = {
       return frame;
     },
   },
+  "lengthPrefixed() with control frames": {
+    makeCodec: (maxPayloadBytes) => lengthPrefixed({ controlFrames: true, maxPayloadBytes }),
+  },
   "delimited() of lines": { makeCodec: (maxPayloadBytes) => delimited({ maxPayloadBytes }), makePayload: letters },
   "delimited() of several bytes": {
     makeCodec: (maxPayloadBytes) => delimited({ delimiter: "--end--", maxPayloadBytes }),
@@ -102,6 +105,9 @@ const CODECS: Readonly<Record<string, CodecCasesOptions>> = {
   "heartbeat(), an example": {
     makeCodec: (maxPayloadBytes) => heartbeat({ maxPayloadBytes }),
     refused: [{ name: "an unknown kind", bytes: Uint8Array.of(3), code: "malformed" }],
+  },
+  "control frames below a checksum": {
+    makeCodec: (maxPayloadBytes) => staged(lengthPrefixed({ controlFrames: true, maxPayloadBytes }), [checksum()]),
   },
   "heartbeat() with a checksum": {
     makeCodec: (maxPayloadBytes) => staged(heartbeat({ maxPayloadBytes }), [checksum()]),

@@ -13,6 +13,7 @@ const PIECE = /^```ts\n(.*?)^```\n\n```text\n(.*?)^```$/gms;
 /** The pages that have such code; getting-started.md has whole programs, and a test of its own. */
 const PAGES = [
   "backpressure",
+  "conformance",
   "from-laster40net",
   "lifecycle",
   "limits",

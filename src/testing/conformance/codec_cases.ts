@@ -31,8 +31,8 @@ const GROUPS: Readonly<Record<string, (suite: CodecSuite) => void>> = {
  * @throws {RangeError} if a number is out of range.
  * @throws {TypeError} if there is an option of another name.
  *
- * @example With any test runner
- * ```ts
+ * @example With `node:test`, or any other test runner
+ * ```ts ignore
  * import { lengthPrefixed } from "@laster/net";
  * import { codecCases } from "@laster/net/testing";
  * import { test } from "node:test";

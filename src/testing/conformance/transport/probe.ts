@@ -88,7 +88,8 @@ export class Probe implements ConnectionHandler {
     mayRead: boolean,
     between: () => Promise<void>,
   ): Promise<void> {
-    const endMs = performance.now() + Math.min(LEAST_LOOKING_MS, this.#timeoutMs); // A system that is busy resets what a dead process had only later.
+    // A system that is busy resets what a dead process had only later.
+    const endMs = performance.now() + Math.min(LEAST_LOOKING_MS, this.#timeoutMs);
     for (let looks = 0; !isTrue(this.probe(mayRead)); looks++) {
       holds(
         looks < MOST_LOOKS || performance.now() < endMs,
