@@ -221,6 +221,13 @@ export const BROKEN_CODECS: Readonly<Record<string, BrokenCodec>> = {
     foundBy: "encoder: writes a frame to the middle of an array",
     makeCodec: withEncode((encode) => (payload, offset, length, output) => encode(payload, offset, length, output, 0)),
   },
+  "clears a byte before its frame": {
+    foundBy: "encoder: writes a frame to the middle of an array",
+    makeCodec: withEncode((encode) => (payload, offset, length, output, at) => {
+      if (at > 0) output[at - 1] = 0;
+      return encode(payload, offset, length, output, at);
+    }),
+  },
   "does not say how long a payload may be": {
     foundBy: "encoder: says how long a payload may be",
     makeCodec: withEncoder((encoder) => ({ ...encoder, maxPayloadBytes: NaN })),
