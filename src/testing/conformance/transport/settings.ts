@@ -38,7 +38,7 @@ export interface TransportCasesOptions {
    *
    * @default {["tcp", "unix"]}
    */
-  readonly networks?: readonly Network[] | undefined;
+  readonly networks?: readonly Address["kind"][] | undefined;
   /**
    * Whether the connections are sockets of the operating system. Those have host names, paths that may be wrong, and buffers of
    * some hundred kilobytes, and what a look reads ahead counts in `heldBytes`; the in-memory ones have nothing of it.
@@ -51,7 +51,7 @@ export interface TransportCasesOptions {
    *
    * @default {["tcp"] if `capabilities.reset` is not "missing", else []}
    */
-  readonly abortResets?: readonly Network[] | undefined;
+  readonly abortResets?: readonly Address["kind"][] | undefined;
   /**
    * Whether a reset may show as an end first, as TLS has it.
    *
