@@ -31,7 +31,7 @@ async function join(world: SimulatedWorld, { visitors }: Chat, random: SeededRan
         const line = Number(message.chatMsg);
         assert(line > (lastOf.get(message.sender) ?? 0), `${message.sender} was heard twice, or out of order`);
         lastOf.set(message.sender, line);
-        world.watch.reach("heard");
+        world.reach("heard");
       },
     });
     visitors.add(session);

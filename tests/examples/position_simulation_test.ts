@@ -48,7 +48,7 @@ async function join(world: SimulatedWorld, positions: Positions): Promise<void> 
         const [other, step] = [view.getUint32(0, true), view.getFloat32(4, true)];
         assert(step > (heard.get(other) ?? 0), `${other} was heard going back`);
         heard.set(other, step);
-        world.watch.reach("heard");
+        world.reach("heard");
       },
     });
     positions.walkers.set(id, { id, session, steps: 0, heard });
@@ -87,7 +87,7 @@ const POSITIONS: Scenario<Positions> = {
     for (const { id, heard } of walkers) {
       for (const other of walkers) assertEquals(heard.get(other.id), other.steps, `${id} knows where ${other.id} is`);
     }
-    for (let count = walkers.length ** 2; count > 0; count--) world.watch.reach("known in the end");
+    for (let count = walkers.length ** 2; count > 0; count--) world.reach("known in the end");
     assertEquals(positions.world.refused, 0);
     await positions.world.service.stop();
   },

@@ -132,10 +132,10 @@ async function startGame(world: SimulatedWorld, random: SeededRandom): Promise<G
       },
       release: () => void admitted.count--,
     }],
-    observers: options.isObserved ? [{ onMessageStart: () => world.watch.reach("observed") }] : [],
+    observers: options.isObserved ? [{ onMessageStart: () => world.reach("observed") }] : [],
   });
   await server.start();
-  const reach = (what: string) => world.watch.reach(what);
+  const reach = (what: string) => world.reach(what);
   reach(`flush: ${options.limits.flush ?? (options.limits.flushIntervalMs === undefined ? "turn" : "interval")}`);
   const game = { options, ledger, server, admitted, players: new Set<AnySession>(), reach };
   if (options.limits.flush === "manual") void flushNowAndThen(world, game);
@@ -168,7 +168,7 @@ class SimulatedHandlers {
       onMessage: (session: AnySession, payload: Uint8Array) => this.#handleSerially(session, payload),
       onClose: (...end: Parameters<MessageLedger["close"]>) => this.#ledger.close(...end),
       onEnd: (session: AnySession) => {
-        this.#world.watch.reach("half open");
+        this.#world.reach("half open");
         this.#ledger.send(session, drawMessage(this.#random));
         void session.close();
       },

@@ -3,7 +3,7 @@
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimulatedConnection } from "./simulated_connection.ts";
 import type { SimulatedLink } from "./simulated_network.ts";
-import type { SimulatedWorld } from "./simulated_world.ts";
+import type { World } from "./world.ts";
 
 /** How long a program hangs, the network is silent, or the event loop stands still, at most. */
 const LONGEST_STALL_MS = 20_000;
@@ -27,7 +27,7 @@ export type FaultKind = "reset" | "lost" | "stall" | "accept-error" | "no-answer
 export const FAULT_KINDS: readonly FaultKind[] = ["reset", "lost", "stall", "accept-error", "no-answer", "clock-jump"];
 
 /** Has something go wrong. */
-export function inject(kind: FaultKind, world: SimulatedWorld, random: SeededRandom): void {
+export function inject(kind: FaultKind, world: World, random: SeededRandom): void {
   const { clock, network, trace } = world;
   network.sweep();
   const links = [...network.links];
@@ -60,7 +60,7 @@ function reset({ dialled, accepted }: SimulatedLink): void {
   accepted.out.reset();
 }
 
-function stall({ clock, trace }: SimulatedWorld, end: SimulatedConnection, durationMs: number): void {
+function stall({ clock, trace }: World, end: SimulatedConnection, durationMs: number): void {
   trace.add(`${end.name} hangs for ${durationMs} ms`);
   end.setStalled(true);
   clock.schedule(() => end.setStalled(false), durationMs);

@@ -1,7 +1,7 @@
 // Runner: has what is due in a simulation happen, one thing after the other, and checks what must hold. Runtime neutral.
 
 import { messageOf, toError } from "../../errors.ts";
-import type { SimulatedWorld } from "./simulated_world.ts";
+import type { World } from "./world.ts";
 
 /** Things that happen in one run at the most: a loop that never rests is a failure. */
 const MOST_EVENTS = 2_000_000;
@@ -12,11 +12,11 @@ const EVENTS_PER_LOOK = 16;
 export class Runner {
   /** What the scenario wants to hold. */
   check: () => void = () => {};
-  readonly #world: SimulatedWorld;
+  readonly #world: World;
   #events = 0;
 
   /** Makes it for a world. */
-  constructor(world: SimulatedWorld) {
+  constructor(world: World) {
     this.#world = world;
   }
 

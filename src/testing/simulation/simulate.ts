@@ -8,8 +8,9 @@ import { FAULT_KINDS, type FaultKind, inject } from "./faults.ts";
 import { Runner } from "./runner.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { shrinkSteps } from "./shrink.ts";
-import { SimulatedWorld } from "./simulated_world.ts";
+import type { SimulatedWorld } from "./simulated_world.ts";
 import { SimulationError } from "./simulation_error.ts";
+import { World } from "./world.ts";
 
 /** Which generator is for the steps, beside the seed and the number of the step. */
 const FOR_STEPS = 4;
@@ -178,7 +179,7 @@ function refuse(rule: string, value: unknown): never {
 /** What a run left. */
 interface Run {
   readonly failure: Error | undefined;
-  readonly world: SimulatedWorld;
+  readonly world: World;
   /** The steps that were taken, as lines. */
   readonly schedule: readonly string[];
 }
@@ -190,7 +191,7 @@ async function report({ world: { trace, clock, watch } }: Run): Promise<Simulati
 /** One run, with those of the steps that are kept. */
 async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySet<number>): Promise<Run> {
   const { seed, scenario, conditions = {} } = options;
-  const world = new SimulatedWorld({ seed, conditions, mayFail: (event) => scenario.mayFail?.(event) ?? false });
+  const world = new World({ seed, conditions, mayFail: (event) => scenario.mayFail?.(event) ?? false });
   const schedule: string[] = [];
   const runner = new Runner(world);
   try {
@@ -225,7 +226,7 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
 function take<State>(
   { scenario: { actions }, faults = FAULT_KINDS }: SimulateOptions<State>,
   { world, state, random, step }: {
-    readonly world: SimulatedWorld;
+    readonly world: World;
     readonly state: State;
     readonly random: SeededRandom;
     readonly step: number;
@@ -244,7 +245,7 @@ function take<State>(
 }
 
 /** Calls an action, and fails the simulation if it fails, later too. */
-function perform(action: () => unknown, world: SimulatedWorld): void {
+function perform(action: () => unknown, world: World): void {
   try {
     Promise.resolve(action()).catch((error: unknown) => world.fail(error));
   } catch (error) {

@@ -1,7 +1,7 @@
 // SimulationError: what did not hold, and how to see it again. Runtime neutral.
 
 import { messageOf } from "../../errors.ts";
-import type { SimulatedWorld } from "./simulated_world.ts";
+import type { World } from "./world.ts";
 
 /** Lines of the trace that are shown. */
 const SHOWN_LINES = 30;
@@ -11,7 +11,7 @@ interface FailedRun {
   readonly seed: number;
   readonly kept: readonly number[];
   readonly schedule: readonly string[];
-  readonly world: SimulatedWorld;
+  readonly world: World;
 }
 
 /**
