@@ -15,8 +15,12 @@ const players = clients - neverRead - flood;
 const TALK_MS = [500, 1_500] as const;
 const STAY_MS = [10_000, 90_000] as const;
 const AWAY_MS = [0, 2_000] as const;
+/** A peer that never reads, or floods, comes back after this long: far apart, so that they do not come and go in waves. */
+const RETURN_MS = [0, 20_000] as const;
 /** All come within this time. */
 const ARRIVAL_MS = 10_000;
+/** What a peer that never reads sends at most: more than the system and the server hold for it. */
+const MOST_UNREAD_BYTES = 8_000_000;
 const LONGEST_BYTES = 300;
 /** One in so many leaves without a word. */
 const ABORTS = 5;
@@ -26,13 +30,14 @@ const FLOOD_CHUNK = manyOf(frameOf(64), 1_024);
 let isOver = false;
 const sleepers = new Set<() => void>();
 const sockets = new Set<Socket>();
+const troubles: Record<string, number> = {};
 const figures: { -readonly [Name in keyof LoadFigures]: LoadFigures[Name] } = {
   visits: 0,
   sent: 0,
   echoed: 0,
   pushed: 0,
   mismatches: 0,
-  troubles: 0,
+  troubles,
 };
 
 /** A player, as long as it is there. */
@@ -64,9 +69,13 @@ const service = new TcpService<Visit>({
   createData: () => new Visit(),
   onMessage: ({ data }, payload) => data.hear(payload),
   onClose: (_session, { reason }) => {
-    if (reason !== "local-closing" && reason !== "local-abort" && reason !== "shutdown") figures.troubles++;
+    if (reason !== "local-closing" && reason !== "local-abort" && reason !== "shutdown") countTrouble(reason);
   },
 });
+
+function countTrouble(what: string): void {
+  troubles[what] = (troubles[what] ?? 0) + 1;
+}
 
 async function play(): Promise<void> {
   await sleep([0, ARRIVAL_MS]);
@@ -79,7 +88,7 @@ async function play(): Promise<void> {
 async function visit(): Promise<void> {
   const session = await service.connect({ port }).catch((error: unknown) => {
     if (!(error instanceof ConnectError)) throw error;
-    if (!isOver) figures.troubles++;
+    if (!isOver) countTrouble(`dial: ${error.code}`);
   });
   if (session === undefined) return;
   figures.visits++;
@@ -97,13 +106,14 @@ async function visit(): Promise<void> {
 
 /** A peer that sends one chunk after the other, as fast as the system takes them, and comes back when it is cut. */
 async function press(chunk: Uint8Array, reads: boolean): Promise<void> {
-  await sleep([0, ARRIVAL_MS]);
+  await sleep(RETURN_MS);
   while (!isOver) {
     await new Promise<void>((resolve) => {
       const socket = dial({ host: "127.0.0.1", port });
       sockets.add(socket);
+      const mostBytes = reads ? Infinity : MOST_UNREAD_BYTES;
       const write = () => {
-        while (socket.write(chunk));
+        while (socket.bytesWritten < mostBytes && socket.write(chunk));
       };
       socket.on("connect", write).on("drain", write);
       socket.on("error", () => {}); // It was cut: "close" follows.
@@ -114,7 +124,7 @@ async function press(chunk: Uint8Array, reads: boolean): Promise<void> {
       if (reads) socket.resume();
       else socket.pause();
     });
-    await sleep(AWAY_MS);
+    await sleep(RETURN_MS);
   }
 }
 

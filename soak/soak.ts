@@ -22,6 +22,7 @@ const START_LIMIT_MS = 20_000;
 const GONE_LIMIT_MS = 60_000;
 const END_LIMIT_MS = 15_000;
 const LOOK_MS = 50;
+const MEMORY_LOOK_MS = 250;
 /** What is kept of the end of a program's output. */
 const KEPT_CHARS = 100_000;
 /** One in so many clients never reads, and one floods. */
@@ -42,16 +43,21 @@ export async function soakRuntime(options: SoakOptions): Promise<Soak> {
   const { runtime, loadRuntime, minutes, clients, onSample } = options;
   const samples: Sample[] = [];
   let startMs = Infinity;
+  let least = Infinity;
+  const look = () => least = Math.min(least, readMemory(server.pid)?.residentBytes ?? Infinity);
   const server = new Child(runtime.command, [...SERVER_FLAGS[runtime.name], "soak/server.ts"]);
   server.onLine = (line) => {
     const figures = readFigures(line, "sample");
     const minute = (performance.now() - startMs) / 60_000;
     if (figures === undefined || minute < 0 || minute > minutes) return;
-    const residentBytes = readMemory(server.pid)?.residentBytes ?? NaN;
+    look();
+    const residentBytes = least;
+    least = Infinity;
     const sample = { ...figures, minute, residentBytes, descriptors: countDescriptors(server.pid) ?? NaN };
     samples.push(sample);
     onSample(sample);
   };
+  const looking = setInterval(look, MEMORY_LOOK_MS);
   let load: Child | undefined;
   try {
     await waitFor("the server to listen", START_LIMIT_MS, () => findPort(server) !== undefined || server.hasEnded);
@@ -83,6 +89,7 @@ export async function soakRuntime(options: SoakOptions): Promise<Soak> {
     const stopped = server.output.split("\n").map((line) => readFigures(line, "stopped")).find((found) => found);
     return { clients, samples, load: figures, descriptorsBefore, descriptorsAfter, stopped, exitCode };
   } finally {
+    clearInterval(looking);
     await Promise.all([server.kill(), load?.kill()]);
   }
 }

@@ -23,6 +23,8 @@ export interface ChaosLink {
   ending: Ending | undefined;
   /** Who was told of an end that the other side has not made. */
   deceived: "client" | "server" | undefined;
+  /** What the client sends, and what it gets. */
+  readonly lanes: Lane[];
 }
 
 /** Connections at the same time: others are refused. */
@@ -86,7 +88,7 @@ export class ChaosProxy implements AsyncDisposable {
     if (this.targetPort === 0 || this.#sockets.size > 2 * MOST_LINKS) return void near.resetAndDestroy();
     const far = connect({ host: "127.0.0.1", port: this.targetPort, allowHalfOpen: true, noDelay: true });
     this.#keep(far);
-    const link: ChaosLink = { ending: undefined, deceived: undefined };
+    const link: ChaosLink = { ending: undefined, deceived: undefined, lanes: [] };
     this.#links.set(near.remotePort ?? 0, link);
     const random = new SeededRandom(seed, this.#count++);
     const ending = random.chance(endings) ? random.pick<Ending>(["cut", "reset"]) : undefined;
@@ -98,7 +100,7 @@ export class ChaosProxy implements AsyncDisposable {
       if (kind === "cut") link.deceived = isOutward ? "server" : "client";
     };
     for (const [from, to, isFirst] of [[near, far, true], [far, near, false]] as const) {
-      new Lane({
+      const lane = new Lane({
         from,
         to,
         random: new SeededRandom(seed, this.#count, Number(isFirst)),
@@ -107,6 +109,7 @@ export class ChaosProxy implements AsyncDisposable {
         onBytes,
         onEnding,
       });
+      link.lanes.push(lane);
     }
   }
 

@@ -9,6 +9,8 @@ export interface Account {
   sent: number;
   /** Messages that came, in order. */
   got: number;
+  /** Whether there was something queued when it was closed. */
+  hadQueue: boolean;
   /** How it ended; undefined if its process was killed before. */
   end: Pick<CloseEvent, "reason" | "unsentFrames" | "isConfirmed"> | undefined;
   /** Where the client dialled from. */
@@ -30,6 +32,8 @@ export interface Tally {
   messages: number;
   /** Directions at whose clean close everything had come. */
   lossless: number;
+  /** The same where something was still queued at the close. */
+  flushed: number;
   /** Ends that said that the peer has read all, and were right. */
   confirmed: number;
   /** The same where the peer was ending, or dying, of its own accord: what came last is dropped then, as documented. */
@@ -40,7 +44,12 @@ export interface Tally {
 
 /** Makes a tally of nothing. */
 export function emptyTally(): Tally {
-  return { messages: 0, lossless: 0, confirmed: 0, crossed: 0, crossedShort: 0 };
+  return { messages: 0, lossless: 0, flushed: 0, confirmed: 0, crossed: 0, crossedShort: 0 };
+}
+
+/** Makes an account of one that has done nothing yet. */
+export function emptyAccount(): Account {
+  return { sent: 0, got: 0, hadQueue: false, end: undefined, port: 0 };
 }
 
 /** Reads lines of a ledger into accounts by name. Gives what is wrong with them. */
@@ -48,12 +57,13 @@ export function readLedger(lines: readonly string[], accounts: Map<string, Accou
   const faults: string[] = [];
   for (const line of lines) {
     const [what, name, ...rest] = line.split(" ");
-    const account = accounts.get(name) ?? { sent: 0, got: 0, end: undefined, port: 0 };
+    const account = accounts.get(name) ?? emptyAccount();
     accounts.set(name, account);
     if (what === "open") account.port = Number(rest[0]);
     else if (what === "sent") account.sent++;
     else if (what === "undo") account.sent--;
     else if (what === "got") account.got++;
+    else if (what === "closing") account.hadQueue = true;
     else if (what === "end" && account.end === undefined) account.end = JSON.parse(rest.join(" "));
     else faults.push(line);
   }
@@ -80,6 +90,7 @@ export function judgeDirection(
     const unsent = end.unsentFrames;
     if (got < sent - unsent) faults.push(`${got} of ${sent} came before a clean close, with ${unsent} unsent`);
     if (unsent === 0) tally.lossless++;
+    if (unsent === 0 && from.hadQueue) tally.flushed++;
     const isUndisturbed = killed === undefined && !isBroken;
     if (isUndisturbed && !end.isConfirmed) faults.push(`a clean close was not confirmed, with ${unsent} unsent`);
   }

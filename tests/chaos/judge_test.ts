@@ -6,12 +6,14 @@ const CLOSED: Account = {
   sent: 10,
   got: 0,
   end: { reason: "local-closing", unsentFrames: 0, isConfirmed: true },
+  hadQueue: false,
   port: 1,
 };
 const READ: Account = {
   sent: 0,
   got: 10,
   end: { reason: "remote-closing", unsentFrames: 0, isConfirmed: false },
+  hadQueue: false,
   port: 1,
 };
 const CALM: Circumstances = { killed: undefined, deceived: undefined, isBroken: false };
@@ -27,7 +29,7 @@ test("readLedger() counts what was accepted, what came, and how it ended", () =>
   const end = '{"reason":"local-closing","unsentFrames":1,"isConfirmed":false,"error":"it is gone"}';
   const lines = ["open 1.2 40", "sent 1.2 0", "sent 1.2 1", "undo 1.2 1", "got 1.2 0", `end 1.2 ${end}`];
   assertEquals(readLedger(lines, accounts), []);
-  assertEquals(accounts.get("1.2"), { sent: 1, got: 1, end: JSON.parse(end), port: 40 });
+  assertEquals(accounts.get("1.2"), { sent: 1, got: 1, hadQueue: false, end: JSON.parse(end), port: 40 });
 });
 
 test("readLedger() finds a wrong message, and a second end", () => {

@@ -15,15 +15,15 @@ import { printedRandom } from "../random.ts";
 import { until } from "../support.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { ChaosProxy } from "./chaos_proxy.ts";
-import { type Account, emptyTally, judgeDirection, readLedger } from "./judge.ts";
+import { type Account, emptyAccount, emptyTally, judgeDirection, readLedger } from "./judge.ts";
 import { LedgerReader } from "./ledger_file.ts";
 import type { Side } from "./ledger_session.ts";
 
 const isLong = process.env.LASTER_LONG === "1";
 const ROUNDS = isLong ? 500 : 10;
 const SESSIONS = 6;
-/** A round's deed is done once this many bytes went through, at most. */
-const MOST_BYTES = 2_500_000;
+/** A round's deed is done once this many bytes went through, at most: in some rounds when all but long transfers are over. */
+const MOST_BYTES = [2_500_000, 2_500_000, 25_000_000] as const;
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const RUN_ARGUMENTS = { deno: ["run", "--no-check", "--quiet", "-A"], bun: ["run"], node: [] } as const;
 /** Kills come first: they are what it is about. */
@@ -35,6 +35,8 @@ class Child implements AsyncDisposable {
   output = "";
   code: number | null | undefined = undefined;
   isKilled = false;
+  /** What it runs on. */
+  readonly title: string;
   readonly accounts = new Map<string, Account>();
   readonly #child: ChildProcess;
   readonly #reader: LedgerReader;
@@ -43,6 +45,7 @@ class Child implements AsyncDisposable {
     const { name, command } = isLong ? random.pick(runtimesHere()) : ownRuntime();
     const args = [...RUN_ARGUMENTS[name], `tests/chaos/${file}`, ledger, ...words.map(String)];
     this.#child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    this.title = name;
     this.#reader = new LedgerReader(ledger);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (chunk: Uint8Array) => this.output += new TextDecoder().decode(chunk));
@@ -106,7 +109,10 @@ test("kill -9 in a loop loses nothing before a clean close, and doubles nothing"
       const words = [seed, proxy.port, round, SESSIONS];
       await using client = new Child("ledger_client_program.ts", folder.file(`client ${round}`), words, random);
       const deed = random.pick(DEEDS);
-      await playRound(proxy, server, client, deed, random.integer(1_000, MOST_BYTES));
+      await playRound(proxy, server, client, deed, random.integer(1_000, random.pick(MOST_BYTES))).catch((cause) => {
+        client.read();
+        throw new Error(`round ${round}, ${deed}: ${describe(proxy, client, server)}`, { cause });
+      });
       for (const name of client.accounts.keys()) judgeSession(name, { proxy, server, client, tally });
       tally.rounds++;
       if (server.hasEnded) {
@@ -145,6 +151,20 @@ async function playRound(
   }, "the server's sessions are over");
 }
 
+/** The sessions that are not over, where a round does not end. */
+function describe(proxy: ChaosProxy, client: Child, server: Child | undefined): string {
+  server?.read();
+  const open = [...client.accounts].filter(([name, { end }]) => end === undefined || !server?.accounts.get(name)?.end);
+  const lines = open.map(([name, near]) => {
+    const link = proxy.linkOf(near.port);
+    const lanes = link?.lanes.map((lane) => lane.describe()).join("; ");
+    return `${name}: ${JSON.stringify({ near, far: server?.accounts.get(name) })}, ${
+      link?.ending ?? "whole"
+    }: ${lanes}`;
+  });
+  return [`client ${client.title}, server ${server?.title}`, ...lines].join("\n");
+}
+
 interface Judged {
   readonly proxy: ChaosProxy;
   readonly server: Child;
@@ -155,7 +175,7 @@ interface Judged {
 function judgeSession(name: string, { proxy, server, client, tally }: Judged): void {
   const near = client.accounts.get(name);
   // One that was over before its first message came has no name there.
-  const far = server.accounts.get(name) ?? { sent: 0, got: 0, end: undefined, port: 0 };
+  const far = server.accounts.get(name) ?? emptyAccount();
   if (near === undefined) return;
   if (near.end === undefined) assert(client.isKilled, `${name} has no end at the client`);
   const link = proxy.linkOf(near.port);

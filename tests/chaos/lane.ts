@@ -54,6 +54,19 @@ export class Lane {
     to.on("close", () => this.#isOver = true);
   }
 
+  /** Its state, for people. */
+  describe(): string {
+    const { from, to } = this.#options;
+    const state = [
+      this.#isOver ? "over" : "open",
+      this.#hasEnded ? "ended" : "",
+      this.#isPumping ? `passing on ${this.#chunks.length} chunks` : "idle",
+      from.destroyed ? "from is gone" : from.isPaused() ? "from is paused" : "",
+      to.destroyed ? "to is gone" : `${to.writableLength} bytes wait for to`,
+    ];
+    return `${this.#forwardedBytes} bytes, ${state.filter((part) => part !== "").join(", ")}`;
+  }
+
   /** The sender was reset, and so is the receiver. */
   #breakOff(): void {
     if (this.#isOver) return;

@@ -7,8 +7,16 @@ import type { LedgerWriter } from "./ledger_file.ts";
 const MOST_MESSAGES = 300;
 const MOST_PER_BURST = 8;
 const LONGEST_PAUSE_MS = 4;
+/** A handler that takes long: what comes meanwhile waits in front of it, an end too. */
+const LONG_PAUSE_MS = 40;
 /** Some messages are long enough to come in pieces. */
 const LENGTHS = [300, 300, 300, 300, 300, 300, 300, 20_000] as const;
+/** One in so many sides sends all in one burst, and long ones: more than the system takes, so that it is still queued at a close. */
+const HEAVY = 8;
+const MOST_HEAVY_MESSAGES = 200;
+const LONGEST_HEAVY_BYTES = 60_000;
+/** A message repeats its beginning, which is random: bytes of that. */
+const PATTERN_BYTES = 101;
 /** How a session gets its name: the first message of the client. */
 const HELLO = "hello ";
 
@@ -48,7 +56,7 @@ export class LedgerSession {
     const isRight = expected.length === payload.length && expected.every((byte, index) => byte === payload[index]);
     if (isRight) this.#ledger.note("got", this.#name, this.#next++);
     else this.#ledger.note("bad", this.#name, `${payload.length} bytes instead of message ${this.#next}`);
-    return this.#random.chance(0.02) ? this.#pause() : undefined;
+    return this.#random.chance(0.02) ? this.#pause(this.#random.pick([LONGEST_PAUSE_MS, LONG_PAUSE_MS])) : undefined;
   }
 
   /** It is over. */
@@ -69,9 +77,10 @@ export class LedgerSession {
 
   /** Sends some messages, and closes, or waits for the other end to do so. */
   async #talk(session: AnySession, name: string): Promise<void> {
-    const count = this.#random.integer(0, MOST_MESSAGES);
+    const isHeavy = isHeavySide(name, this.#side);
+    const count = this.#random.integer(0, isHeavy ? MOST_HEAVY_MESSAGES : MOST_MESSAGES);
     for (let sent = 0; sent < count;) {
-      const burst = Math.min(count, sent + this.#random.integer(1, MOST_PER_BURST));
+      const burst = isHeavy ? count : Math.min(count, sent + this.#random.integer(1, MOST_PER_BURST));
       while (sent < burst) {
         // Before, as what is sent may come before the call returns.
         this.#ledger.note("sent", name, sent);
@@ -85,22 +94,35 @@ export class LedgerSession {
           if (isOver) return;
         }
       }
-      await this.#pause();
+      if (sent < count) await this.#pause();
     }
-    if (this.#closes === this.#side || this.#closes === "both") await session.close();
+    if (this.#closes !== this.#side && this.#closes !== "both") return;
+    if (session.queuedBytes > 0) this.#ledger.note("closing", name);
+    await session.close();
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => setTimeout(resolve, this.#random.integer(0, LONGEST_PAUSE_MS)));
+  #pause(mostMs: number = LONGEST_PAUSE_MS): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.#random.integer(0, mostMs)));
   }
+}
+
+function keyOf(name: string, side: Side): number {
+  let key = side === "client" ? 17 : 91;
+  for (const char of name) key = (key * 31 + char.charCodeAt(0)) >>> 0;
+  return key;
+}
+
+function isHeavySide(name: string, side: Side): boolean {
+  return new SeededRandom(keyOf(name, side)).integer(1, HEAVY) === 1;
 }
 
 /** A message that is another one for every session, side and number. */
 function messageOf(name: string, side: Side, number: number): Uint8Array {
-  let key = side === "client" ? 17 : 91;
-  for (const char of name) key = (key * 31 + char.charCodeAt(0)) >>> 0;
-  const random = new SeededRandom(key, number);
-  const payload = random.bytes(random.integer(4, random.pick(LENGTHS)));
+  const random = new SeededRandom(keyOf(name, side), number);
+  const longest = isHeavySide(name, side) ? LONGEST_HEAVY_BYTES : random.pick(LENGTHS);
+  const payload = new Uint8Array(random.integer(4, longest));
+  payload.set(random.bytes(Math.min(PATTERN_BYTES, payload.length)));
   new DataView(payload.buffer).setUint32(0, number);
+  for (let filled = PATTERN_BYTES; filled < payload.length; filled *= 2) payload.copyWithin(filled, 0, filled);
   return payload;
 }
