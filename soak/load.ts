@@ -21,11 +21,14 @@ const RETURN_MS = [0, 20_000] as const;
 const ARRIVAL_MS = 10_000;
 /** What a peer that never reads sends at most: more than the system and the server hold for it. */
 const MOST_UNREAD_BYTES = 8_000_000;
+/** After that it sends a little now and then: one that neither reads nor writes does not hear that it was cut. */
+const TRICKLE_MS = 5_000;
 const LONGEST_BYTES = 300;
 /** One in so many leaves without a word. */
 const ABORTS = 5;
 const STALLED_FRAME = frameOf(16_384);
-const FLOOD_CHUNK = manyOf(frameOf(64), 1_024);
+const SMALL_FRAME = frameOf(64);
+const FLOOD_CHUNK = manyOf(SMALL_FRAME, 1_024);
 
 let isOver = false;
 const sleepers = new Set<() => void>();
@@ -117,7 +120,9 @@ async function press(chunk: Uint8Array, reads: boolean): Promise<void> {
       };
       socket.on("connect", write).on("drain", write);
       socket.on("error", () => {}); // It was cut: "close" follows.
+      const trickle = setInterval(() => socket.write(SMALL_FRAME), TRICKLE_MS);
       socket.on("close", () => {
+        clearInterval(trickle);
         sockets.delete(socket);
         resolve();
       });

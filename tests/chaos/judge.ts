@@ -9,7 +9,7 @@ export interface Account {
   sent: number;
   /** Messages that came, in order. */
   got: number;
-  /** Whether there was something queued when it was closed. */
+  /** Whether a long queue waited when it was closed. */
   hadQueue: boolean;
   /** How it ended; undefined if its process was killed before. */
   end: Pick<CloseEvent, "reason" | "unsentFrames" | "isConfirmed"> | undefined;
@@ -32,7 +32,7 @@ export interface Tally {
   messages: number;
   /** Directions at whose clean close everything had come. */
   lossless: number;
-  /** The same where something was still queued at the close. */
+  /** The same where a long queue still waited at the close. */
   flushed: number;
   /** Ends that said that the peer has read all, and were right. */
   confirmed: number;

@@ -9,6 +9,9 @@ const MOST_PIECES = 12;
 const LONGEST_PIECE_BYTES = 7;
 const LONGEST_DELAY_MS = 4;
 const LONGEST_STALL_MS = 150;
+/** One direction in so many stands still at first: the system's buffers stay small then, and what is sent queues at the sender. */
+const STALLED_AT_FIRST = 3;
+const LONGEST_FIRST_STALL_MS = 300;
 /** So long it gathers chunks to send them as one. */
 const MERGE_MS = 5;
 
@@ -92,6 +95,9 @@ export class Lane {
 
   async #passOn(): Promise<void> {
     const { from, random } = this.#options;
+    if (this.#forwardedBytes === 0 && random.integer(1, STALLED_AT_FIRST) === 1) {
+      await sleep(random.integer(1, LONGEST_FIRST_STALL_MS));
+    }
     const way = random.integer(0, 99);
     if (way < 10) await sleep(random.integer(1, LONGEST_DELAY_MS));
     else if (way < 11) await sleep(random.integer(20, LONGEST_STALL_MS));

@@ -12,9 +12,11 @@ const LONG_PAUSE_MS = 40;
 /** Some messages are long enough to come in pieces. */
 const LENGTHS = [300, 300, 300, 300, 300, 300, 300, 20_000] as const;
 /** One in so many sides sends all in one burst, and long ones: more than the system takes, so that it is still queued at a close. */
-const HEAVY = 8;
-const MOST_HEAVY_MESSAGES = 200;
+const HEAVY = 6;
+const MOST_HEAVY_MESSAGES = 150;
 const LONGEST_HEAVY_BYTES = 60_000;
+/** More than one write: a close has to wait until the system takes it. */
+const LONG_QUEUE_BYTES = 266_240;
 /** A message repeats its beginning, which is random: bytes of that. */
 const PATTERN_BYTES = 101;
 /** How a session gets its name: the first message of the client. */
@@ -97,7 +99,7 @@ export class LedgerSession {
       if (sent < count) await this.#pause();
     }
     if (this.#closes !== this.#side && this.#closes !== "both") return;
-    if (session.queuedBytes > 0) this.#ledger.note("closing", name);
+    if (session.queuedBytes >= LONG_QUEUE_BYTES) this.#ledger.note("closing", name);
     await session.close();
   }
 
