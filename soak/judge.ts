@@ -97,7 +97,7 @@ export function judge(soak: Soak): Check[] {
     check(
       "troubles of players",
       load && JSON.stringify(load.troubles),
-      load && Object.keys(load.troubles).length === 0,
+      load !== undefined && Object.keys(load.troubles).length === 0,
     ),
     check(
       "descriptors before and after",

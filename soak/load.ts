@@ -168,6 +168,10 @@ process.once("SIGTERM", () => {
   for (const socket of sockets) socket.destroy();
 });
 
+const parent = process.ppid;
+const looking = setInterval(() => {
+  if (process.ppid !== parent) process.exit(1); // Whoever started it is gone.
+}, ARRIVAL_MS);
 await service.start();
 await Promise.all([
   ...Array.from({ length: players }, play),
@@ -175,4 +179,5 @@ await Promise.all([
   ...Array.from({ length: flood }, () => press(FLOOD_CHUNK, true)),
 ]);
 await service.stop();
+clearInterval(looking);
 console.log(JSON.stringify(figures));

@@ -38,7 +38,11 @@ let turn = 0;
 await service.start();
 for (const address of service.stats().listeners) console.log(`listening on ${formatAddress(address)}`);
 const pushing = setInterval(() => groupOf(turn++).broadcast(PUSHED), PUSH_MS);
-const sampling = setInterval(() => print("sample"), SAMPLE_MS);
+const parent = process.ppid;
+const sampling = setInterval(() => {
+  if (process.ppid !== parent) process.exit(1); // Whoever started it is gone.
+  print("sample");
+}, SAMPLE_MS);
 process.once("SIGTERM", async () => {
   clearInterval(pushing);
   clearInterval(sampling);

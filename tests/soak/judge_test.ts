@@ -79,6 +79,7 @@ test("judge() finds a load that was none, and players that were served badly", (
   assertEquals(failuresOf({ load: { ...load, mismatches: 1 } }), ["messages of players wrong: 1 of 9000"]);
   assertEquals(failuresOf({ load: { ...load, echoed: 0 } }), ["messages of players wrong: 0 of 0"]);
   assertEquals(failuresOf({ load: { ...load, troubles: { reset: 2 } } }), ['troubles of players: {"reset":2}']);
+  assertEquals(failuresOf({ load: undefined }), ["messages of players wrong: unknown", "troubles of players: unknown"]);
   assertEquals(failuresOf({ clients: 200 }), ["clients at once: 100"]);
   const idle = GOOD.samples.map((sample) => ({ ...sample, heldUp: 0, idleTimeouts: 0 }));
   assertEquals(failuresOf({ samples: idle }), [
