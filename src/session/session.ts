@@ -247,7 +247,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /**
    * Waits until the queue has shrunk to `lowWaterMarkBytes` and `lowWaterMarkFrames`; resolves at once if it has. A promise that
-   * nobody waits for does no harm when it rejects.
+   * nobody waits for does no harm when it rejects. Under `maxInFlightBytes` or `maxInFlightMs` no handler of the session, nor a
+   * loop over its messages, should wait for it: the peer's answers to pings are not heard meanwhile.
    *
    * @param options A signal to stop waiting; the promise then rejects with its reason.
    * @throws {SessionClosedError} if the session closes first, or is closed.
