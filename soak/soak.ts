@@ -138,7 +138,7 @@ class Child {
   readonly #reads: Promise<unknown>;
 
   constructor(command: string, args: readonly string[]) {
-    const child = start(command, args, "piped", { NO_COLOR: "1" });
+    const child = start(command, args, "piped", { env: { NO_COLOR: "1" } });
     if (child === undefined) throw new Error(`${command} is gone`);
     this.#child = child;
     this.#reads = Promise.all([this.#read(child.stdout), this.#read(child.stderr)]);

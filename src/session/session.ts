@@ -390,12 +390,7 @@ export function makeSession<Data>(core: SessionCore<Data>, data: Data): Session<
   return construct(core, data);
 }
 
-/**
- * For simulations: checks the invariants of a session.
- *
- * @param session The session.
- * @throws {Error} if one does not hold.
- */
+/** For simulations: checks the invariants of a session; throws if one does not hold. */
 export function checkSession(session: AnySession): void {
   check(session);
 }
