@@ -125,26 +125,23 @@ export interface SimulationReport {
  *
  * @example An echo server in a bad network
  * ```ts
- * import { simulate } from "@laster/net/testing";
+ * import { simulate, type SimulatedWorld } from "@laster/net/testing";
  * import { assertEquals } from "@std/assert";
  *
- * const options = {
- *   seed: 7,
- *   steps: 100,
- *   scenario: {
- *     async start(world: Parameters<typeof connectOne>[0]) {
- *       const server = world.service({ listeners: [{ port: 1 }], onMessage: (session, payload) => session.send(payload) });
- *       await server.start();
- *       return { server };
+ * const scenario = {
+ *   async start(world: SimulatedWorld) {
+ *     const server = world.service({ listeners: [{ port: 1 }], onMessage: (session, payload) => session.send(payload) });
+ *     await server.start();
+ *   },
+ *   actions: {
+ *     async visit(world: SimulatedWorld) {
+ *       const session = await world.connect({ port: 1, timeoutMs: 1_000 }).catch(() => undefined);
+ *       session?.send(new Uint8Array(3));
  *     },
- *     actions: { connect: connectOne },
  *   },
  * };
- * async function connectOne(world: import("@laster/net/testing").SimulatedWorld) {
- *   const session = await world.connect({ port: 1, timeoutMs: 1_000 }).catch(() => undefined);
- *   session?.send(new Uint8Array(3));
- * }
- * assertEquals((await simulate(options)).hash, (await simulate(options)).hash);
+ * const { hash } = await simulate({ seed: 7, steps: 100, scenario });
+ * assertEquals((await simulate({ seed: 7, steps: 100, scenario })).hash, hash);
  * ```
  */
 export async function simulate<State>(options: SimulateOptions<State>): Promise<SimulationReport> {
