@@ -54,7 +54,8 @@ export function makeStages(runtime: Runtime, path: string, seeds: number): Stage
     return files;
   };
   return [
-    { name: "own tests", processes: split(take([own]), 1) },
+    // Not counted as taken, so that the other stages are the same for all files of a folder, and measured once.
+    { name: "own tests", processes: split(findTests([own]), 1) },
     { name: "simulation", processes: [["tests/simulation/worker.ts", "1", `${seeds}`, "1", "--hunt"]] },
     { name: `tests near ${folder}`, processes: split(take(NEAR[folder]), SPLIT) },
     { name: `tests far from ${folder}`, processes: split(take(FAR), SPLIT) },
