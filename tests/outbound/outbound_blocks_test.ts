@@ -1,9 +1,10 @@
 // OutboundBlocks: who holds a block, and when its memory goes back.
 
 import test from "node:test";
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { BufferPool } from "@laster/net/buffer";
-import { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
+import { FrameError } from "@laster/net";
+import { checkWritten, OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 
 function setUp() {
   const pool = new BufferPool({ classes: [50_000, 100_000] });
@@ -81,4 +82,9 @@ test("OutboundBlocks uses blocks and segments again, as good as new", () => {
     undefined,
     1,
   ]);
+});
+
+test("checkWritten() takes whole numbers from 0 to the room, and nothing else", () => {
+  for (const written of [0, 1, 10]) checkWritten(written, 10);
+  for (const written of [-1, 11, 0.5, NaN]) assertThrows(() => checkWritten(written, 10), FrameError, `${written}`);
 });

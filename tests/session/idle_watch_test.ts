@@ -89,6 +89,18 @@ for (const makeClock of [() => new FakeClock(), () => new SlowClock()]) {
   });
 }
 
+test("IdleWatch looks again for whoever was silent the longest, not for the last in the row", async () => {
+  const clock = new FakeClock();
+  const { peers: [first, second], watch } = setUp(100, clock, 2);
+  for (const peer of [first, second]) watch.enter(peer);
+  first.lastSignMs += 20;
+  second.lastSignMs += 90;
+  await clock.advance(119);
+  assertEquals([first.silences, second.silences], [0, 0]);
+  await clock.advance(1);
+  assertEquals([first.silences, second.silences], [1, 0]);
+});
+
 test("IdleWatch runs its timer only while somebody is watched", async () => {
   const clock = new FakeClock();
   const { peers, watch } = setUp(1_000, clock, 2);

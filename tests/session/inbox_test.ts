@@ -37,6 +37,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
   const pool = new BufferPool();
   const log: string[] = [];
   const traffic = { lightChunks: 0 };
+  const turns = new TurnQueue(clock, 0);
   const owner = {
     session: undefined,
     isOpen: true,
@@ -72,14 +73,14 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
       }),
       frame: new Frame(),
       limits: { framesPerTurn, handlerTimeoutMs: 0 },
-      turns: new TurnQueue(clock, 0),
+      turns,
       handlerTimeouts: new TimeoutQueue(clock, 0),
       traffic,
     },
     owner,
     codec.createDecoder(),
   );
-  return { clock, pool, log, traffic, owner, inbox };
+  return { clock, pool, log, traffic, turns, owner, inbox };
 }
 
 function give(inbox: ReturnType<typeof setUp>["inbox"], chunk: Uint8Array): void {
@@ -281,6 +282,22 @@ test("Inbox makes way after 128 KiB of messages as long as light talkers come, a
       next();
     }
     assertEquals([log.length, turns], [30, expected]);
+  }
+});
+
+test("Inbox.receive() lets a heavy talker wait behind a single one who waits for a turn, and a light one not", () => {
+  const frame = framesOf("light");
+  for (const [bytesOfChunk, expected] of [[16_384, ["other", "light"]], [16_383, ["light", "other"]]] as const) {
+    const { inbox, log, turns, clock } = setUp(() => {}, simpleBinary());
+    turns.add({ handleTurn: () => log.push("other") });
+    const chunk = new Uint8Array(bytesOfChunk);
+    chunk.set(frame);
+    // Behind the frame a larger one begins.
+    new DataView(chunk.buffer).setUint32(frame.length, 60_000, true);
+    give(inbox, chunk);
+    for (let next = clock.deferred.shift(); next !== undefined; next = clock.deferred.shift()) next();
+    assertEquals(log, [...expected]);
+    inbox.close();
   }
 });
 
