@@ -39,6 +39,16 @@ function flush(batch: BroadcastBatch, frames = 1): boolean {
   return batch.flush();
 }
 
+test("BroadcastBatch.findStart() says where the frames lie that are still to be taken, and the end of the block for none", () => {
+  const batch = new BroadcastBatch();
+  flush(batch, 2);
+  batch.add(20);
+  batch.add(25);
+  batch.block.end = 40;
+  assertEquals([0, 1, 2, 3, 4].map((taken) => batch.findStart(taken)), [20, 20, 20, 25, 40]);
+  assertEquals([0, 1, 2, 3, 4].map((taken) => batch.countAfter(taken)), [2, 2, 2, 1, 0]);
+});
+
 test("BroadcastBatch.flush() writes to those that hold nothing and has the others flushed, who then join them", () => {
   const batch = new BroadcastBatch();
   const { subscribers } = batch;

@@ -480,6 +480,18 @@ test("SendQueue.flush() writes no broadcast twice when they were handed over bef
   blocks.dropBlock(broadcasts.block);
 });
 
+test("SendQueue.takeBroadcasts() has nothing to flush for a broadcast that is for others", () => {
+  for (const [isFor, additions] of [[false, 0], [true, 1]] as const) {
+    const fixture = makeQueue();
+    const { block, ranges: [[start]] } = makeShared(fixture.context.blocks, [pattern(10)]);
+    Object.assign(fixture.context.broadcasts, { block, audience: { has: () => isFor } });
+    fixture.context.broadcasts.add(start);
+    fixture.queue.takeBroadcasts();
+    assertEquals([fixture.additions, fixture.queue.queuedBytes], [additions, 10 * additions]);
+    fixture.queue.dispose();
+  }
+});
+
 test("SendQueue.push() has the broadcaster ask again who takes broadcasts, since it may use up the room for them", () => {
   const { queue, push, context } = makeQueue();
   assert(queue.subscribe(queue.encoder));

@@ -118,6 +118,19 @@ test("Inbox yields once framesPerTurn frames are handled, and goes on when it is
   assertEquals([log.join(""), clock.deferred.length, owner.isPaused], ["abcdefghi", 0, false]);
 });
 
+test("Inbox says at each look at the turn's time how many frames it has handled since the last", () => {
+  const { inbox, turns, clock } = setUp(() => {}, simpleBinary(), 12);
+  const looks: (readonly [isFirst: boolean, frames: number])[] = [];
+  turns.look = (_taker, isFirst, frames) => {
+    looks.push([isFirst, frames]);
+    return 3;
+  };
+  give(inbox, framesOf(..."abcdefghijklmnopqr"));
+  assertEquals([inbox.frames, looks], [12, [[true, 2], [false, 3], [false, 3], [false, 3]]]);
+  clock.deferred.shift()?.();
+  assertEquals([inbox.frames, looks.slice(4)], [18, [[true, 2], [false, 3]]]);
+});
+
 test("Inbox counts frames of async handlers into the same budget", async () => {
   const { inbox, log, clock } = setUp(() => Promise.resolve());
   give(inbox, framesOf(..."abcdef"));
