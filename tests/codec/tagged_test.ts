@@ -59,6 +59,14 @@ test("tagged() refuses to encode what would arrive as something else", () => {
   assertThrows(() => encodeFrame(long, new Uint8Array(257).fill(3)), FrameError, "255");
 });
 
+test("tagged() asks for the room of a payload with the widest length field, and not more", () => {
+  const encoder = tagged({ sizes: { 5: "uint32" } }).createEncoder();
+  for (const length of [1, 2, 100]) {
+    const payload = new Uint8Array(length).fill(5, 0, 1);
+    assertEquals(encoder.frameBytes(length), encoder.encode(payload, 0, length, new Uint8Array(200), 0));
+  }
+});
+
 test("tagged() refuses options that make no sense", () => {
   const wrong: readonly (readonly [object, string])[] = [
     [{}, "sizes"],

@@ -8,7 +8,7 @@ import { type CursorOwner, SendCursor } from "../../src/outbound/send_cursor.ts"
 import { ODD_FAULTS } from "../promises/odd_values.ts";
 
 /** A cursor in a block, of an owner whose encoder does `encode`. */
-function setUp(encode: () => number) {
+function setUp(encode: () => number, frames = 10) {
   const faults: unknown[] = [];
   const owner: CursorOwner = {
     encoder: { maxPayloadBytes: 100, frameBytes: (length) => length + 1, encode },
@@ -19,7 +19,7 @@ function setUp(encode: () => number) {
   const cursor = new SendCursor();
   const block = new OutboundBlock();
   block.bytes = new Uint8Array(64);
-  cursor.open(owner, block, 64, 10);
+  cursor.open(owner, block, 64, frames);
   return { cursor, owner, faults };
 }
 
@@ -47,4 +47,10 @@ for (const written of [-1, 5, 1.5, NaN, Infinity, undefined as unknown as number
 test("SendCursor.take() counts what an encoder has written that is less than it asked room for", () => {
   const { cursor, owner, faults } = setUp(() => 2);
   assertEquals([cursor.take(owner, new Uint8Array(3), 0, 3), cursor.end, cursor.frames, faults], [true, 2, 1, []]);
+});
+
+test("SendCursor.take() takes as many frames as it was opened for, and no more", () => {
+  const { cursor, owner } = setUp(() => 4, 2);
+  const taken = Array.from({ length: 3 }, () => cursor.take(owner, new Uint8Array(3), 0, 3));
+  assertEquals([taken, cursor.frames, cursor.framesLeft], [[true, true, false], 2, 0]);
 });
