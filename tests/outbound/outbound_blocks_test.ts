@@ -84,6 +84,21 @@ test("OutboundBlocks uses blocks and segments again, as good as new", () => {
   ]);
 });
 
+test("OutboundBlocks keeps 4,096 blocks and segments that are free, and leaves more to the collector", () => {
+  const blocks = new OutboundBlocks(new BufferPool({ classes: [256] }));
+  const count = 4_097;
+  const held = Array.from({ length: count }, () => blocks.takeBlock(1));
+  const segments = held.map((block) => blocks.takeSegment(block, 0, 1, true));
+  for (const segment of segments) blocks.dropSegment(segment);
+  const taken = held.map(() => blocks.takeBlock(1));
+  const known = new Set(held);
+  assertEquals(taken.filter((block) => known.has(block)).length, 4_096);
+  const knownSegments = new Set(segments);
+  const takenSegments = taken.map((block) => blocks.takeSegment(block, 0, 1, true));
+  assertEquals(takenSegments.filter((segment) => knownSegments.has(segment)).length, 4_096);
+  for (const segment of takenSegments) blocks.dropSegment(segment);
+});
+
 test("checkWritten() takes whole numbers from 0 to the room, and nothing else", () => {
   for (const written of [0, 1, 10]) checkWritten(written, 10);
   for (const written of [-1, 11, 0.5, NaN]) assertThrows(() => checkWritten(written, 10), FrameError, `${written}`);

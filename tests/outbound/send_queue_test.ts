@@ -296,6 +296,19 @@ test("SendQueue.pushShared() does not copy a large frame, and gathers up to 4 Ki
   }
 });
 
+test("SendQueue.pushShared() copies a frame of up to 4 KiB that has to wait, and holds the block of a larger one", () => {
+  for (const [length, holders] of [[4_096, 1], [4_097, 2]] as const) {
+    const { queue, connection, context, push } = makeQueue();
+    connection.isTaking = false;
+    push(pattern(10));
+    queue.flush();
+    const { block, ranges: [range] } = makeShared(context.blocks, [pattern(length)]);
+    queue.pushShared(block, ...range, NOTHING);
+    assertEquals(block.holders, holders);
+    queue.dispose();
+  }
+});
+
 test("SendQueue.pushShared() answers congested and full at the same marks as push()", () => {
   const { queue, connection, context } = smallQueue();
   const { block, ranges } = makeShared(context.blocks, [100, 100, 1, 99, 1].map((length) => pattern(length)));
