@@ -168,6 +168,15 @@ for (const { name, make } of transportsHere()) {
   });
 }
 
+test("Session.close() gives back what it kept of an unfinished frame at once", async () => {
+  await using pair = await startPair(memoryTransport(), { onMessage: () => {} }, { codec: raw(), onMessage: () => {} });
+  const { near, far } = await pair.connect();
+  near.send(new Uint8Array([60, 0, 0, 0, 1, 2, 3]));
+  await until(() => pair.server.stats().pool.outstanding === 1, "the unfinished frame");
+  far.close();
+  assertEquals([far.state, pair.server.stats().pool.outstanding], ["closing", 0]);
+});
+
 test("TcpService.stop() awaited in a handler ends within closeTimeoutMs", async () => {
   const clock = new FakeClock();
   const log: string[] = [];

@@ -1,6 +1,7 @@
 // Runs the stages on a copy of the checkout, and ends whatever is still running as soon as one process fails. Deno only,
 // on Linux and macOS: each process leads a group, which is ended as a whole.
 
+import { formatSeconds } from "../run.ts";
 import type { Stage } from "./stages.ts";
 
 /** What a test that failed is reported with, and a seed. */
@@ -20,7 +21,7 @@ export interface StageResult {
   readonly seconds: number;
 }
 
-/** Whose processes run: a service of the operating system is asked to end them all. */
+/** The processes that run. */
 const running = new Set<Deno.ChildProcess>();
 
 /** Ends everything that runs. */
@@ -55,7 +56,7 @@ export async function runStage(
     for (const child of children) if (running.has(child)) end(child);
   };
   const timer = setInterval(() => {
-    if (performance.now() - startMs > limitMs) decide("hung", `after ${limitMs / 1000} s`);
+    if (performance.now() - startMs > limitMs) decide("hung", `after ${formatSeconds(limitMs / 1000)}`);
     for (const child of children) if (readBytes(child.pid) > MOST_BYTES) decide("grew", "too much memory");
   }, LOOK_MS);
   try {
