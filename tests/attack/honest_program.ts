@@ -41,7 +41,7 @@ export async function serve(answer: Answer): Promise<{ server: Server; port: num
     sockets.add(socket);
     socket.on("error", () => {}); // The client is killed at the end of some tests.
     socket.on("close", () => sockets.delete(socket));
-    socket.on("data", (chunk) => answer(socket, chunk));
+    socket.on("data", (chunk: Buffer) => answer(socket, chunk));
   });
   await within(new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)), "the server to listen");
   const close = async () => {
