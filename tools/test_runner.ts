@@ -66,6 +66,7 @@ function runnerArguments(name: RuntimeName, report: string, config: string | und
   const reporters = [["spec", "stdout"], ["junit", report]];
   return [
     "--test",
+    "--import=./tools/node_exit.ts",
     "--test-isolation=none", // As Bun does: a process for each file would spend half of the time on its start.
     ...reporters.flatMap(([kind, to]) => [`--test-reporter=${kind}`, `--test-reporter-destination=${to}`]),
   ];
