@@ -10,6 +10,7 @@ import { Progress } from "./progress.ts";
 import { collect, formatSeconds, start } from "./run.ts";
 import { parseRuntimeNames, prepareRuntimes, type Runtime, type RuntimeName } from "./runtimes.ts";
 import { findUnreached } from "./sim_coverage.ts";
+import { sha256 } from "../src/testing/simulation/trace.ts";
 import type { SeedResult } from "../tests/simulation/worker.ts";
 
 const DEFAULT_SEEDS = 1_000;
@@ -141,9 +142,4 @@ async function report(outcomes: readonly Outcome[], progress: Progress): Promise
   }
   progress.say(`${seeds.length} seeds, ${failed.size} failed, trace ${await sha256(hashes.join("\n"))}`);
   return failed.size > 0 || isIncomplete ? 1 : 0;
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return new Uint8Array(digest).toHex();
 }

@@ -1,5 +1,6 @@
 // Runner: has what is due in a simulation happen, one thing after the other, and checks what must hold. Runtime neutral.
 
+import { nextTurn } from "../../defer.ts";
 import { messageOf, toError } from "../../errors.ts";
 import type { World } from "./world.ts";
 
@@ -76,7 +77,5 @@ export class Runner {
 
 /** All promises that can settle do. */
 function settle(): Promise<void> {
-  // No type library of the web platform declares `setImmediate`.
-  const { setImmediate } = globalThis as unknown as { setImmediate: (callback: () => void) => void };
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => nextTurn(resolve));
 }
