@@ -13,14 +13,22 @@ const FIRST_SEED = Number(process.env.LASTER_SEED ?? Date.now() % 1_000_000_000)
 const SEEDS = 30;
 const ACCOUNTS = ["ann", "bob", "eve"] as const;
 
-interface Chat {
-  readonly room: ChatRoom;
-  readonly visitors: Set<AnySession>;
-  /** Lines that were said. */
+interface Visitor {
+  readonly id: number;
+  readonly session: AnySession;
+  /** Lines that it has said. */
   said: number;
 }
 
-async function join(world: SimulatedWorld, { visitors }: Chat, random: SeededRandom): Promise<void> {
+interface Chat {
+  readonly room: ChatRoom;
+  readonly visitors: Set<Visitor>;
+  nextId: number;
+}
+
+async function join(world: SimulatedWorld, chat: Chat, random: SeededRandom): Promise<void> {
+  const { visitors } = chat;
+  // By visitor, not by account: who takes over the account of somebody who left may have said its line before.
   const lastOf = new Map<string, number>();
   try {
     const session: AnySession = await world.connect({ port: 1, timeoutMs: 1_000 }, {
@@ -28,26 +36,28 @@ async function join(world: SimulatedWorld, { visitors }: Chat, random: SeededRan
       onMessage(_session, payload) {
         const message = decodeMessage(payload);
         if (message.kind !== "server-chat") return;
-        const line = Number(message.chatMsg);
-        assert(line > (lastOf.get(message.sender) ?? 0), `${message.sender} was heard twice, or out of order`);
-        lastOf.set(message.sender, line);
+        const [id, line] = message.chatMsg.split(" ");
+        assert(Number(line) > (lastOf.get(id) ?? 0), `${id} was heard twice, or out of order`);
+        lastOf.set(id, Number(line));
         world.reach("heard");
       },
     });
-    visitors.add(session);
+    const visitor = { id: chat.nextId++, session, said: 0 };
+    visitors.add(visitor);
     session.send(encodeMessage({ kind: "client-hello", account: random.pick(ACCOUNTS), passwd: "" }));
-    session.closed.then(() => visitors.delete(session));
+    session.closed.then(() => visitors.delete(visitor));
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
   }
 }
 
-function pick({ visitors }: Chat, random: SeededRandom): AnySession | undefined {
+function pick({ visitors }: Chat, random: SeededRandom): Visitor | undefined {
   return visitors.size === 0 ? undefined : random.pick([...visitors]);
 }
 
 function say(_world: SimulatedWorld, chat: Chat, random: SeededRandom): void {
-  pick(chat, random)?.send(encodeMessage({ kind: "client-chat", chatMsg: String(++chat.said) }));
+  const visitor = pick(chat, random);
+  visitor?.session.send(encodeMessage({ kind: "client-chat", chatMsg: `${visitor.id} ${++visitor.said}` }));
 }
 
 const CHAT: Scenario<Chat> = {
@@ -59,18 +69,19 @@ const CHAT: Scenario<Chat> = {
     });
     world.adopt(room.service);
     await room.service.start();
-    return { room, visitors: new Set(), said: 0 };
+    return { room, visitors: new Set(), nextId: 1 };
   },
   actions: {
     join,
     joinToo: join,
     hello(_world, chat, random) {
-      pick(chat, random)?.send(encodeMessage({ kind: "client-hello", account: random.pick(ACCOUNTS), passwd: "" }));
+      const hello = encodeMessage({ kind: "client-hello", account: random.pick(ACCOUNTS), passwd: "" });
+      pick(chat, random)?.session.send(hello);
     },
     say,
     sayMore: say,
-    bye: (_world, chat, random) => void pick(chat, random)?.send(encodeMessage({ kind: "client-bye" })),
-    vanish: (_world, chat, random) => pick(chat, random)?.abort(),
+    bye: (_world, chat, random) => void pick(chat, random)?.session.send(encodeMessage({ kind: "client-bye" })),
+    vanish: (_world, chat, random) => pick(chat, random)?.session.abort(),
   },
   check(_world, { room }) {
     const names = [...room.service.sessions()].flatMap(({ data: { account } }) =>
