@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import { checkSignal } from "../options.ts";
+import { sleep } from "../sleep.ts";
 import type { Receiver } from "./receiver.ts";
 
 /** How often receivers are looked at. */
@@ -41,23 +42,10 @@ export class CrowdDrain {
       awaited.push({ receiver, takenBytes, stillLooks: 0 });
     }
     while (awaited.length > 0) {
-      await this.#pause(signal);
+      await sleep(this.#clock, LOOK_MS, signal);
+      signal?.throwIfAborted();
       awaited = awaited.filter(isBehind);
     }
-  }
-
-  #pause(signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => {
-      this.#clock.clearTimer(timer);
-      reject(signal?.reason);
-    };
-    const timer = this.#clock.setTimer(() => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    }, LOOK_MS);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    return promise;
   }
 }
 

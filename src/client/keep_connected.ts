@@ -10,6 +10,7 @@ import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
 import type { SendOptions } from "../session/session_options.ts";
+import { sleep } from "../sleep.ts";
 import { type KeepOptions, KeptMessages } from "./kept_messages.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Session } from "../session/session.ts";
@@ -199,7 +200,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       if (this.#isStopped || this.#failures >= maxFailures || last.error?.code === "unsupported") break;
       const delayMs = this.#delayMs();
       this.#enter(this.#isBroken() ? "open" : "waiting", { ...last, delayMs });
-      await this.#pause(delayMs);
+      await sleep(this.#service.clock, delayMs, this.#stopped.signal);
     }
     await this.#service.stop();
     this.#stopped.abort();
@@ -261,19 +262,6 @@ export class Link<Data = undefined> implements AsyncDisposable {
       this.#options;
     const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.max(0, this.#failures - 1));
     return Math.ceil(doubled * (1 - this.#random() / 2));
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    const { clock } = this.#service;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const { signal } = this.#stopped;
-    const timer = clock.setTimer(resolve, delayMs);
-    const onStop = () => {
-      clock.clearTimer(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", onStop, { once: true });
-    return promise.finally(() => signal.removeEventListener("abort", onStop));
   }
 }
 

@@ -8,6 +8,7 @@ import { ListenError, messageOf, toError } from "../errors.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import type { ServiceState, ServiceStats } from "../service/service_stats.ts";
 import type { StopOptions, StopResult } from "../service/start_stop.ts";
+import { sleep } from "../sleep.ts";
 import { formatAddress } from "../transport/address.ts";
 import { Systemd } from "./systemd.ts";
 
@@ -170,7 +171,7 @@ class Hosted implements HostedService {
     if (this.#isStopping) return await this.ended;
     this.#isStopping = true;
     this.#systemd.stopping();
-    if (this.#drainMs > 0) await new Promise<void>((done) => this.#clock.setTimer(done, this.#drainMs));
+    if (this.#drainMs > 0) await sleep(this.#clock, this.#drainMs);
     await this.#call(() => this.#options.onStopping?.());
     const result = await this.#service.stop({ timeoutMs: this.#stopTimeoutMs });
     await this.#call(() => this.#options.onStopped?.(result));

@@ -72,7 +72,7 @@ const ready = async (port: number) => {
 };
 
 test("SIGTERM under load: not ready, then no accepts, then all answers, and 0", { skip }, async () => {
-  using hosted = new Hosted(["300"]);
+  using hosted = new Hosted(["2000"]);
   const port = await hosted.port();
   const health = await hosted.health();
   assertEquals(await ready(health), "200 ready");
