@@ -62,7 +62,8 @@ export function silentLogger(): Logger {
   return { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 }
 
-function fillIn(message: string, properties: Record<string, unknown> = {}): string {
+/** Puts properties where a message names them, `{id}`: an error with its stack. */
+export function fillIn(message: string, properties: Record<string, unknown> = {}): string {
   return message.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
     const value = properties[name];
     return value === undefined ? whole : textOf(value);

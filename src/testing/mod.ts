@@ -29,6 +29,7 @@ export type { FaultKind } from "./simulation/faults.ts";
 export type { LinkConditions } from "./simulation/link_conditions.ts";
 export { MessageLedger } from "./simulation/message_ledger.ts";
 export { SeededRandom } from "./simulation/seeded_random.ts";
-export { type Scenario, simulate, type SimulateOptions, type SimulationReport } from "./simulation/simulate.ts";
+export type { Scenario, SimulateOptions } from "./simulation/scenario.ts";
+export { simulate, type SimulationReport } from "./simulation/simulate.ts";
 export type { SimulatedParts, SimulatedWorld } from "./simulation/simulated_world.ts";
 export { SimulationError } from "./simulation/simulation_error.ts";

@@ -3,7 +3,7 @@
 
 import test from "node:test";
 import process from "node:process";
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type AnySession, lengthPrefixed } from "@laster/net";
 import {
   MessageLedger,
@@ -61,7 +61,8 @@ test("simulate() finds a fault of a user's server, and the fewest steps that it 
     SimulationError,
   );
   assertStringIncludes(found.message, "paired with somebody who is gone");
-  assertStringIncludes(found.message, `repeat it with: seed: 3, only: [${found.only.join(", ")}]`);
+  const repeat = `repeat it with: seed: 3, steps: 60, only: [${found.only.join(", ")}], faults: []\n`;
+  assertStringIncludes(found.message, repeat);
   assert(found.only.length < 8, `${found.only.length} steps are left of 60`);
   const again = await assertRejects(
     () => simulate({ seed: 3, steps: 60, scenario: brokenLobby(), faults: [], only: found.only, shrink: false }),
@@ -89,12 +90,91 @@ test("simulate() fails by what the scenario checks, and by an action that fails"
   assertEquals(failed.only.length, 1);
 });
 
+test("simulate() fails by what never settles, and says which; `stopped` has the simulation's time", async () => {
+  const start = () => ({});
+  const nothing = { nothing: () => {} };
+  const never = () => new Promise<void>(() => {});
+  const fails = async (scenario: Scenario<object>) => {
+    const failed = await assertRejects(() => simulate({ seed: 1, steps: 3, faults: [], scenario }), SimulationError);
+    return failed.message;
+  };
+  assertStringIncludes(await fails({ start, actions: { never } }), "scenario.actions.never of step 2 has not settled");
+  assertStringIncludes(
+    await fails({ start: () => never() as never, actions: nothing }),
+    "scenario.start has not settled",
+  );
+  assertStringIncludes(await fails({ start, actions: nothing, end: never }), "scenario.end has not settled");
+  assertStringIncludes(await fails({ start, actions: nothing, stopped: never }), "scenario.stopped has not settled");
+  const check: () => void = () => Promise.reject(new Error("nobody hears of it"));
+  assertStringIncludes(await fails({ start, actions: nothing, check }), "scenario.check must not be async");
+  let sleptMs = 0;
+  const { simulatedMs } = await simulate({
+    seed: 1,
+    steps: 3,
+    scenario: {
+      start,
+      actions: nothing,
+      async stopped(world) {
+        const startMs = world.clock.now();
+        await world.sleep(3_000);
+        sleptMs = world.clock.now() - startMs;
+        assertThrows(
+          () => world.sleep("5" as never),
+          RangeError,
+          'durationMs must be a number, 0 or more: current value is "5"',
+        );
+      },
+    },
+  });
+  assertEquals([sleptMs, simulatedMs > 3_000], [3_000, true]);
+});
+
+test("a handler that fails is told of in words that are filled in", async () => {
+  const scenario = {
+    async start(world: SimulatedWorld) {
+      const handlers = { onMessage: () => assert(false, "no such item") };
+      await world.service({ ...handlers, listeners: [{ port: 1 }] }).start();
+    },
+    actions: {
+      async visit(world: SimulatedWorld) {
+        const session = await world.connect({ port: 1 });
+        session.send(new Uint8Array(1));
+      },
+    },
+  };
+  const found = await assertRejects(() => simulate({ seed: 1, steps: 5, faults: [], scenario }), SimulationError);
+  assertStringIncludes(found.message, "service 1: Session 1 ends by handler-error: no such item");
+});
+
 test("simulate() refuses options that are wrong", async () => {
   const scenario = { start: () => ({}), actions: { nothing: () => {} } };
   for (
     const [options, rule] of [
       [{ seed: 1.5, steps: 1, scenario }, "seed must be a whole number"],
-      [{ seed: 1, steps: 0, scenario }, "steps must be a whole number, 1 or more"],
+      [{ seed: 1, steps: 0, scenario }, "steps must be a whole number from 1 to 1000000: current value is 0"],
+      [{ seed: 1, steps: 1e12, scenario }, "steps must be a whole number from 1 to 1000000"],
+      [{ seed: 1, steps: 1 } as never, "Cannot create scenario as its options must be an object"],
+      [{ seed: 1, steps: 1, scenario: { ...scenario, chek: () => {} } as never }, "did you mean check?"],
+      [{ seed: 1, steps: 1, scenario: { actions: scenario.actions } as never }, "scenario.start must be a function"],
+      [{ seed: 1, steps: 1, scenario: { ...scenario, end: true } as never }, "scenario.end must be a function"],
+      [{ seed: 1, steps: 1, scenario: { start: scenario.start } as never }, "scenario.actions must be an object"],
+      [
+        { seed: 1, steps: 1, scenario: { ...scenario, actions: { go: 5 } } as never },
+        "scenario.actions.go must be a function: current value is 5",
+      ],
+      [{ seed: 1, steps: 1, scenario, faults: "none" as never }, 'faults must be an array: current value is "none"'],
+      [
+        { seed: 1, steps: 1, scenario, conditions: { latencyMs: -1 } },
+        "conditions.latencyMs must be a number, 0 or more",
+      ],
+      [
+        { seed: 1, steps: 1, scenario, conditions: { bytesPerMs: 0 } },
+        "conditions.bytesPerMs must be a number, more than 0",
+      ],
+      [{ seed: 1, steps: 1, scenario, conditions: { segmentBytes: 1.5 } }, "must be a whole number, 1 or more"],
+      [{ seed: 1, steps: 1, scenario, conditions: { lantencyMs: 1 } as never }, "did you mean latencyMs?"],
+      [{ seed: 1, steps: 1, scenario, only: 1 as never }, "only must be an array: current value is 1"],
+      [{ seed: 1, steps: 1, scenario, shrink: "no" as never }, 'shrink must be true or false: current value is "no"'],
       [{ seed: 1, steps: 1, scenario: { ...scenario, actions: {} } }, "scenario.actions must have one"],
       [{ seed: 1, steps: 1, scenario, faults: ["fire"] as never }, "faults must be of reset"],
       [{ seed: 1, steps: 2, scenario, only: [2] }, "only must be of steps below 2"],

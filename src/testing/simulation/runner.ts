@@ -6,6 +6,9 @@ import type { World } from "./world.ts";
 
 /** Things that happen in one run at the most: a loop that never rests is a failure. */
 const MOST_EVENTS = 2_000_000;
+/** Why something is waited for that does not come. */
+export const STRANGE_TIME =
+  "what it waits for does not come, or is not of the simulation, such as a timer of the runtime";
 /** A walk over all figures now and then is enough for what does not heal. */
 const EVENTS_PER_LOOK = 16;
 
@@ -31,16 +34,17 @@ export class Runner {
     while (await this.#runNext(untilMs));
   }
 
-  /** Runs until a promise settles. */
-  async until<Value>(promise: Promise<Value>, mostMs: number): Promise<Value> {
+  /** Runs until what `name` answered is there. */
+  async until<Value>(name: string, answer: Value | Promise<Value>, mostMs: number): Promise<Value> {
     let isSettled = false;
     const settled = () => (isSettled = true);
+    const promise = Promise.resolve(answer);
     promise.then(settled, settled);
     const untilMs = this.#world.clock.now() + mostMs;
     await settle();
     while (!isSettled && await this.#runNext(untilMs));
     if (isSettled) return await promise;
-    throw this.#world.failure ?? new Error(`Something was waited for that did not come within ${mostMs} ms`);
+    throw this.#world.failure ?? new Error(`${name} has not settled within ${mostMs} simulated ms: ${STRANGE_TIME}`);
   }
 
   /** Has one thing happen, unless something has failed. */

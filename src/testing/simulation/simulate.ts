@@ -1,14 +1,12 @@
 // simulate(): a whole server, its clients and its network on one event loop, in simulated time, as a seed decides.
 // Runtime neutral.
 
-import type { FaultEvent } from "../../service/observers.ts";
-import { checkKeys, describeValue } from "../../options.ts";
-import type { LinkConditions } from "./link_conditions.ts";
-import { FAULT_KINDS, type FaultKind, inject } from "./faults.ts";
-import { Runner } from "./runner.ts";
+import { describeValue } from "../../options.ts";
+import { FAULT_KINDS, inject } from "./faults.ts";
+import { Runner, STRANGE_TIME } from "./runner.ts";
+import { checkSimulateOptions, type Scenario, type SimulateOptions } from "./scenario.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { shrinkSteps } from "./shrink.ts";
-import type { SimulatedWorld } from "./simulated_world.ts";
 import { SimulationError } from "./simulation_error.ts";
 import { World } from "./world.ts";
 
@@ -25,77 +23,6 @@ const STILL_MS = 2_000;
 const STOP_MS = 600_000;
 /** One step in so many goes wrong. */
 const FAULT_SHARE = 0.15;
-
-/**
- * What is simulated. `State` is what `start` returns: the services, the players, the ledger.
- *
- * Faults of handlers are failures of the simulation, and so is an action whose promise is rejected.
- */
-export interface Scenario<State> {
-  /** Starts what is there from the beginning. Random numbers are for options that differ from seed to seed. */
-  start(world: SimulatedWorld, random: SeededRandom): State | Promise<State>;
-  /**
-   * What can be done, by names for the trace. In each step one is drawn and called; `random` is the step's own. A promise is
-   * not waited for before the next step.
-   */
-  readonly actions: Readonly<Record<string, (world: SimulatedWorld, state: State, random: SeededRandom) => unknown>>;
-  /** What must hold after everything that happens; throws if it does not. */
-  check?(world: SimulatedWorld, state: State): void;
-  /** What must hold once nothing goes wrong any more, and all has arrived; the services still run. */
-  end?(world: SimulatedWorld, state: State): unknown;
-  /** What must hold once all services have stopped. */
-  stopped?(world: SimulatedWorld, state: State): unknown;
-  /**
-   * Whether what an observer's `onFault` hears of may happen, with the level `"error"`.
-   *
-   * @default {never}
-   */
-  mayFail?(event: FaultEvent): boolean;
-}
-
-/** Options of {@linkcode simulate}. */
-export interface SimulateOptions<State> {
-  /** Decides everything that is drawn by lot: a whole number. */
-  readonly seed: number;
-  /** How many things are done, or go wrong: 1 or more. */
-  readonly steps: number;
-  /** What is simulated. */
-  readonly scenario: Scenario<State>;
-  /**
-   * What may go wrong. A scenario that cannot stand it fails: `[]` for a perfect network, with its delays.
-   *
-   * @default {all of it}
-   */
-  readonly faults?: readonly FaultKind[];
-  /**
-   * How the connections are.
-   *
-   * @default {drawn by lot, for each connection}
-   */
-  readonly conditions?: Partial<LinkConditions>;
-  /**
-   * The steps that are taken, by their numbers: a schedule that was shrunk.
-   *
-   * @default {all}
-   */
-  readonly only?: readonly number[];
-  /**
-   * Whether a failing run is repeated with fewer and fewer steps, to find the fewest that fail.
-   *
-   * @default {true}
-   */
-  readonly shrink?: boolean;
-}
-
-const OPTION_NAMES: Record<keyof SimulateOptions<unknown>, true> = {
-  seed: true,
-  steps: true,
-  scenario: true,
-  faults: true,
-  conditions: true,
-  only: true,
-  shrink: true,
-};
 
 /** What came of a simulation. */
 export interface SimulationReport {
@@ -145,32 +72,16 @@ export interface SimulationReport {
  * ```
  */
 export async function simulate<State>(options: SimulateOptions<State>): Promise<SimulationReport> {
-  checkOptions(options);
+  checkSimulateOptions(options);
   const steps = options.only ?? Array.from({ length: options.steps }, (_, index) => index);
   const run = await runSteps(options, new Set(steps));
   const { failure } = run;
   if (failure === undefined) return await report(run);
-  if (options.shrink === false) throw new SimulationError(failure, { ...run, seed: options.seed, kept: steps });
+  if (options.shrink === false) throw new SimulationError(failure, { ...run, options, kept: steps });
   const attempt = async (some: readonly number[]) => await runSteps(options, new Set(some));
   const kept = await shrinkSteps(steps, async (some) => (await attempt(some)).failure !== undefined);
   const shrunk = await attempt(kept);
-  throw new SimulationError(shrunk.failure ?? failure, { ...shrunk, seed: options.seed, kept });
-}
-
-function checkOptions<State>(options: SimulateOptions<State>): void {
-  checkKeys("simulation", options, OPTION_NAMES);
-  const { seed, steps, scenario, faults = [], only = [] } = options;
-  if (!Number.isInteger(seed)) refuse("seed must be a whole number", seed);
-  if (!Number.isInteger(steps) || steps < 1) refuse("steps must be a whole number, 1 or more", steps);
-  if (Object.keys(scenario.actions).length === 0) refuse("scenario.actions must have one", "none");
-  for (const kind of faults) {
-    if (!FAULT_KINDS.includes(kind)) refuse(`faults must be of ${FAULT_KINDS.join(", ")}`, kind);
-  }
-  for (const step of only) if (!(step >= 0 && step < steps)) refuse(`only must be of steps below ${steps}`, step);
-}
-
-function refuse(rule: string, value: unknown): never {
-  throw new RangeError(`Cannot simulate as ${rule}: current value is ${describeValue(value)}`);
+  throw new SimulationError(shrunk.failure ?? failure, { ...shrunk, options, kept });
 }
 
 /** What a run left. */
@@ -190,29 +101,31 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
   const { seed, scenario, conditions = {} } = options;
   const world = new World({ seed, conditions, mayFail: (event) => scenario.mayFail?.(event) ?? false });
   const schedule: string[] = [];
+  const pending = new Set<string>();
   const runner = new Runner(world);
   try {
-    const state = await runner.until(Promise.resolve(scenario.start(world, new SeededRandom(seed))), STOP_MS);
-    runner.check = () => scenario.check?.(world, state);
+    const state = await runner.until("scenario.start", scenario.start(world, new SeededRandom(seed)), STOP_MS);
+    runner.check = () => refusePromise(scenario.check?.(world, state));
     let atMs = world.clock.now();
     for (let step = 0; step < options.steps && world.failure === undefined; step++) {
       const random = new SeededRandom(seed, FOR_STEPS, step);
       atMs += random.spread(SHORTEST_GAP_MS, LONGEST_GAP_MS);
       if (!kept.has(step)) continue;
       await runner.runTo(atMs);
-      await runner.run(() => schedule.push(take(options, { world, state, random, step })));
+      await runner.run(() => schedule.push(take(options, { world, state, random, step, pending })));
     }
     world.trace.add("nothing goes wrong any more");
     await runner.runFor(SETTLE_MS);
     world.watch.mark();
     await runner.runFor(STILL_MS);
     world.watch.checkArrived();
-    await runner.until(Promise.resolve(scenario.end?.(world, state)), STOP_MS);
+    await runner.until("scenario.end", scenario.end?.(world, state), STOP_MS);
     world.trace.add("all services stop");
-    await runner.until(world.stop(), STOP_MS);
+    await runner.until("stop() of the services", world.stop(), STOP_MS);
     await runner.runFor(SETTLE_MS);
     world.watch.checkRest();
-    await scenario.stopped?.(world, state);
+    await runner.until("scenario.stopped", scenario.stopped?.(world, state), STOP_MS);
+    for (const action of pending) throw new Error(`${action} has not settled: ${STRANGE_TIME}`);
   } catch (error) {
     world.fail(error);
   }
@@ -222,11 +135,12 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
 /** Takes one step; says which. */
 function take<State>(
   { scenario: { actions }, faults = FAULT_KINDS }: SimulateOptions<State>,
-  { world, state, random, step }: {
+  { world, state, random, step, pending }: {
     readonly world: World;
     readonly state: State;
     readonly random: SeededRandom;
     readonly step: number;
+    readonly pending: Set<string>;
   },
 ): string {
   const isFault = faults.length > 0 && random.chance(FAULT_SHARE);
@@ -237,15 +151,27 @@ function take<State>(
   world.trace.add(line);
   world.watch.reach(kind === undefined ? `action: ${name}` : `fault: ${kind}`);
   if (kind !== undefined) inject(kind, world, random);
-  else perform(() => actions[name](world, state, random), world);
+  else {perform(() => actions[name](world, state, random), `scenario.actions.${name} of step ${step}`, {
+      world,
+      pending,
+    });}
   return `${world.clock.now().toFixed(3)} ms ${line}`;
 }
 
 /** Calls an action, and fails the simulation if it fails, later too. */
-function perform(action: () => unknown, world: World): void {
-  try {
-    Promise.resolve(action()).catch((error: unknown) => world.fail(error));
-  } catch (error) {
-    world.fail(error);
-  }
+function perform(
+  action: () => unknown,
+  name: string,
+  { world, pending }: { readonly world: World; readonly pending: Set<string> },
+): void {
+  pending.add(name);
+  const run = async () => void await action();
+  run().catch((error: unknown) => world.fail(error)).finally(() => pending.delete(name));
+}
+
+/** What is checked behind each thing that happens must not take time of its own. */
+function refusePromise(result: unknown): void {
+  if (!(result instanceof Promise)) return;
+  result.catch(() => {}); // The refusal says more.
+  throw new TypeError(`Cannot simulate as scenario.check must not be async: current value is ${describeValue(result)}`);
 }

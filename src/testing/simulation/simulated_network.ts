@@ -21,6 +21,8 @@ import { type ConnectionHost, SimulatedConnection } from "./simulated_connection
 import type { Trace } from "./trace.ts";
 
 const FIRST_FREE_PORT = 49_152;
+/** How long the system dials before it gives up, if nobody else does: six repetitions on Linux. */
+const SYSTEM_TIMEOUT_MS = 127_000;
 /** What a handshake of TLS takes beside its ways: the work of both ends. */
 const HANDSHAKE_WORK_MS = 2;
 const TLS_INFO: TlsInfo = { protocol: "TLSv1.3", alpn: undefined, serverName: undefined, peerCertificate: undefined };
@@ -132,13 +134,14 @@ export class SimulatedNetwork {
     const { promise, resolve, reject } = Promise.withResolvers<Connection>();
     const isSilent = this.isSilent;
     let isOver = false;
-    const fail = (code: "aborted" | "refused" | "reset") => {
+    const fail = (code: "aborted" | "refused" | "reset" | "timeout") => {
       isOver = true;
       reject(new ConnectError(code, key));
     };
     signal?.addEventListener("abort", () => fail("aborted"), { once: true });
     const arrive = () => {
-      if (isOver || isSilent) return;
+      if (isOver) return;
+      if (isSilent) return this.#later(() => fail("timeout"), SYSTEM_TIMEOUT_MS);
       const listener = this.#find(address);
       if (listener === undefined) return this.#later(() => fail("refused"), conditions.latencyMs);
       const link = this.#open(`link ${number}`, address, { host, conditions, isTls: listener.isTls });

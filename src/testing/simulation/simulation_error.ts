@@ -1,6 +1,7 @@
 // SimulationError: what did not hold, and how to see it again. Runtime neutral.
 
 import { messageOf } from "../../errors.ts";
+import type { SimulateOptions } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /** Lines of the trace that are shown. */
@@ -8,7 +9,7 @@ const SHOWN_LINES = 30;
 
 /** A failed run. */
 interface FailedRun {
-  readonly seed: number;
+  readonly options: Pick<SimulateOptions<never>, "seed" | "steps" | "faults" | "conditions">;
   readonly kept: readonly number[];
   readonly schedule: readonly string[];
   readonly world: World;
@@ -42,12 +43,15 @@ export class SimulationError extends Error {
   readonly trace: readonly string[];
 
   /** Makes the error. */
-  constructor(cause: Error, { seed, kept, schedule, world: { trace } }: FailedRun) {
+  constructor(cause: Error, { options, kept, schedule, world: { trace } }: FailedRun) {
+    const { seed, steps, faults, conditions } = options;
+    const given = [["faults", faults], ["conditions", conditions]].filter(([, value]) => value !== undefined);
+    const others = given.map(([name, value]) => `, ${name}: ${JSON.stringify(value)}`).join("");
     const last = trace.lines.slice(-SHOWN_LINES);
     super(
       [
         `Simulation of seed ${seed} failed: ${messageOf(cause)}`,
-        `repeat it with: seed: ${seed}, only: [${kept.join(", ")}]`,
+        `repeat it with: seed: ${seed}, steps: ${steps}, only: [${kept.join(", ")}]${others}`,
         `what it takes (${kept.length} steps):`,
         ...schedule.map((line) => `  ${line}`),
         `the last ${last.length} of ${trace.lines.length} lines of its trace:`,

@@ -1,6 +1,7 @@
 // Watch: what must hold of every service in a simulation, whatever it is for. Runtime neutral.
 
 import { messageOf, toError } from "../../errors.ts";
+import { fillIn } from "../../logger.ts";
 import type { FaultEvent, ServiceObserver } from "../../service/observers.ts";
 import type { TcpService } from "../../service/tcp_service.ts";
 import type { CloseEvent } from "../../session/close_reason.ts";
@@ -62,8 +63,13 @@ export class Watch {
       onConnectFailed: ({ error }) => this.reach(`dial failed: ${error.code}`),
       onFault: (event) => {
         if (event.level !== "error" || mayFail(event)) return;
-        const { message, properties: { error } } = event;
-        this.#parts.onFail(new Error(`${name}: ${message}: ${messageOf(toError(error))}`, { cause: error }));
+        const { message, properties } = event;
+        const { error } = properties;
+        const text = fillIn(message, {
+          ...properties,
+          error: error === undefined ? undefined : messageOf(toError(error)),
+        });
+        this.#parts.onFail(new Error(`${name}: ${text}`, { cause: error }));
       },
     };
   }

@@ -2,6 +2,7 @@
 
 import { toError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { describeValue } from "../../options.ts";
 import type { ConnectOptions } from "../../service/connector.ts";
 import type { FaultEvent } from "../../service/observers.ts";
 import type { NeedsData, TcpServiceOptions } from "../../service/service_options.ts";
@@ -89,7 +90,7 @@ export class World implements SimulatedWorld {
   fail(error: unknown): void {
     if (this.failure !== undefined) return;
     this.failure = toError(error);
-    this.trace.add(`FAILED ${this.failure.message}`);
+    this.trace.add(`FAILED ${this.failure.message.split("\n", 1)[0]}`);
   }
 
   parts(): SimulatedParts {
@@ -126,6 +127,11 @@ export class World implements SimulatedWorld {
   }
 
   sleep(durationMs: number): Promise<void> {
+    if (!(Number.isFinite(durationMs) && durationMs >= 0)) {
+      throw new RangeError(
+        `Cannot sleep as durationMs must be a number, 0 or more: current value is ${describeValue(durationMs)}`,
+      );
+    }
     return new Promise((resolve) => this.clock.schedule(resolve, durationMs));
   }
 
