@@ -33,9 +33,9 @@ export class Frame {
    */
   expandedBytes = 0;
 
-  /** What the peer is answered with; see `consume`. Whoever reads the record takes it out. */
+  /** What the peer is answered with; see `consume`. Means something while `isConsumed`. */
   reply: Uint8Array | undefined = undefined;
-  /** Whether the frame answers a ping; see `acknowledge`. Whoever reads the record takes it out. */
+  /** Whether the frame answers a ping; see `acknowledge`. Means something while `isConsumed`. */
   isAnswer = false;
 
   /** Whether the frame was for the codec itself, and has no payload. */
@@ -53,6 +53,7 @@ export class Frame {
   consume(reply?: Uint8Array): void {
     this.length = -1;
     this.reply = reply;
+    this.isAnswer = false;
   }
 
   /** Says that the frame is the peer's answer to the `ping` of the codec: it has read all that was sent before that. */

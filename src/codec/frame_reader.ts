@@ -79,10 +79,7 @@ export class FrameReader {
     const { frame } = this.#cutter;
     while (this.#cutter.next()) {
       if (!frame.isConsumed) return true;
-      const { reply } = frame;
-      frame.reply = undefined;
-      frame.isAnswer = false;
-      if (reply !== undefined) this.#onReply?.(reply);
+      if (frame.reply !== undefined) this.#onReply?.(frame.reply);
     }
     return false;
   }

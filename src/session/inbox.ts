@@ -313,8 +313,6 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   /** The frame was for the codec itself: answers it, if it is to be. */
   #takeReply(): undefined {
     const { reply, isAnswer } = this.frame;
-    this.frame.reply = undefined;
-    this.frame.isAnswer = false;
     if (isAnswer) this.#owner.handleAnswer();
     if (reply === undefined) return;
     const result = this.#owner.sendEncoded(reply);

@@ -36,7 +36,21 @@ for (let size = 1; size <= STREAM.length; size++) {
 test("FrameReader.next() says false where nothing but frames for the codec came, and drops answers that nobody takes", () => {
   const reader = new FrameReader(heartbeat().createDecoder(), new BufferPool());
   reader.feed(new Uint8Array([2, 1, 1]));
-  assertEquals([reader.next(), reader.frame.reply, reader.hasInput], [false, undefined, false]);
+  assertEquals([reader.next(), reader.hasInput], [false, false]);
+});
+
+test("Frame.consume() and acknowledge() say what one frame is answered with and whether it is an answer, not the frame before", () => {
+  const frame = new Frame();
+  const says = () => [frame.isConsumed, frame.reply, frame.isAnswer];
+  const reply = new Uint8Array([2]);
+  frame.consume(reply);
+  assertEquals(says(), [true, reply, false]);
+  frame.acknowledge();
+  assertEquals(says(), [true, undefined, true]);
+  frame.consume();
+  assertEquals(says(), [true, undefined, false]);
+  frame.set(reply, 0, 1);
+  assertEquals(frame.isConsumed, false);
 });
 
 test("Stages do not touch what is for the codec below them", () => {
