@@ -90,6 +90,15 @@ test("lengthPrefixed() says the most that a frame takes when asked", () => {
   assertEquals(boundsOf({ width: 8, keepHeader: true, lengthOffset: 3 }), [100, 100]);
 });
 
+test("lengthPrefixed() has room for a ping in the most that a frame takes where there are pings, and only there", () => {
+  const bounds = [0, 1, 2].map((maxPayloadBytes) =>
+    [false, true].map((controlFrames) =>
+      lengthPrefixed({ maxPayloadBytes, controlFrames }).createDecoder().maxFrameBytes
+    )
+  );
+  assertEquals(bounds, [[4, 5], [5, 5], [6, 6]]);
+});
+
 test("lengthPrefixed() decodes a varint when it is padded with zero groups", () => {
   const codec = lengthPrefixed({ width: "varint" });
   assertMessages(codec, Uint8Array.of(0x82, 0x80, 0x80, 0x80, 0x00, 5, 6), [Uint8Array.of(5, 6)]);

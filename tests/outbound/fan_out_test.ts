@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { BroadcastBatch } from "../../src/outbound/broadcast_batch.ts";
-import type { Subscriber } from "../../src/outbound/fan_out.ts";
+import { FanOut, type Subscriber } from "../../src/outbound/fan_out.ts";
 import type { OutboundBlocks } from "../../src/outbound/outbound_blocks.ts";
 import { FakeConnection, makeQueue } from "./queue_fixture.ts";
 
@@ -173,4 +173,32 @@ test("SendQueue that leaves the fan-out before a flush takes the batch itself, o
   assertEquals([queue.queuedFrames, queue.sentFrames], [1, 0]);
   assertEquals(batch.flush(), true);
   assertEquals([connection.writes, queue.sentFrames], [[10], 1]);
+});
+
+test("SendQueue that holds nothing is not asked to write broadcasts, one that has taken some of a batch writes the rest itself", () => {
+  const { queue, connection, context } = makeQueue();
+  const { blocks, broadcasts: batch } = context;
+  const enter = () => {
+    queue.subscribe(queue.encoder);
+    batch.subscribers.add(queue);
+  };
+  enter();
+  broadcast(batch, blocks);
+  assertEquals([connection.writes, batch.writes, blocks.writes], [[10], 1, 0]);
+  batch.block = blocks.takeBlock(20);
+  batch.block.holders = 1;
+  batch.block.end = 10;
+  batch.add(0);
+  queue.flush();
+  batch.invalidate();
+  batch.subscribers = new FanOut();
+  enter();
+  batch.block.end = 20;
+  batch.add(10);
+  batch.flush();
+  blocks.dropBlock(batch.block);
+  assertEquals([connection.writes, batch.writes, blocks.writes], [[10, 10, 10], 1, 2]);
+  broadcast(batch, blocks);
+  assertEquals([connection.writes.length, batch.writes, blocks.writes], [4, 2, 2], "with the next batch it is not");
+  assertEquals([queue.sentBytes, queue.sentFrames], [40, 4]);
 });

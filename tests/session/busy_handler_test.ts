@@ -3,6 +3,7 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { type CloseEvent, type Session, SessionClosedError, type TcpServiceOptions } from "@laster/net";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
 import type { Transport } from "@laster/net/transport";
 import { fastClock } from "../fast_clock.ts";
 import { frameOf, framesOf, RawPeer } from "../raw_peer.ts";
@@ -11,6 +12,9 @@ import { bytes, startPair, text, transportsHere, until, within } from "../suppor
 /** The looks at paused sessions, and the close timeout, take a twentieth of their time. */
 const FACTOR = 20;
 const PAUSE_MS = 30;
+
+/** What a handler returns that never ends. */
+const HANG = new Promise<void>(() => {});
 
 const pause = (ms = PAUSE_MS) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -202,3 +206,14 @@ for (const { name, make } of transportsHere()) {
     assertEquals(events.map(({ reason }) => reason), ["handler-timeout"]);
   });
 }
+
+test("Session that is over leaves no timer of a handler that hangs", async () => {
+  const clock = new FakeClock();
+  await using fixture = await setUp(memoryTransport(), { clock, handlerTimeoutMs: 60_000, onMessage: () => HANG });
+  const { events, peer, server } = fixture;
+  await peer.write(frameOf(bytes("hang")));
+  await until(() => server.stats().receivedFrames === 1, "the message");
+  peer.connection.abort();
+  for (let looks = 0; looks < 20; looks++) await clock.advance(500);
+  assertEquals([events.map(({ reason }) => reason), clock.timerCount], [["reset"], 0]);
+});

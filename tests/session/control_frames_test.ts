@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { raw } from "@laster/net/codec";
 import { checksum, staged } from "@laster/net/stages";
+import { memoryTransport } from "@laster/net/testing";
 import { heartbeat, PING_FRAME } from "../../examples/heartbeat_codec.ts";
 import { bytes, startPair, text, transportsHere, until } from "../support.ts";
 
@@ -81,4 +82,14 @@ test("what a codec answers goes through no stage, and messages do", async () => 
   near.sendEncoded(PING_FRAME);
   await until(() => heard.length === 2, "both are answered");
   assertEquals(heard, ["one", "pong"]);
+});
+
+test("Session.sendEncoded() answers full where the service's budget has no room, and the session goes on", async () => {
+  const options = { codec: heartbeat(), onMessage: () => {} };
+  await using pair = await startPair(memoryTransport(), { ...options, pool: { maxBytes: 40_000 } }, options);
+  const { near, far } = await pair.connect();
+  assertEquals(far.sendEncoded(new Uint8Array(40_001)), "full");
+  assertEquals([far.stats.refused.full, far.state], [1, "open"]);
+  far.send(bytes("fine"));
+  await until(() => near.stats.receivedFrames === 1, "the message");
 });

@@ -46,6 +46,18 @@ test("FaultLog.report() writes a single one that was held back as itself, withou
   assertEquals(take(), ["warn {id} was reset 1", "warn {id} was reset 2"]);
 });
 
+test("FaultLog.report() holds back for less than a second, and writes at once from then on", async () => {
+  const { clock, faults, take } = setUp();
+  faults.report("reset", "warn", "{id} was reset", { id: 1 });
+  await clock.advance(1_000);
+  faults.report("reset", "warn", "{id} was reset", { id: 2 });
+  assertEquals([take(), clock.timerCount], [["warn {id} was reset 1", "warn {id} was reset 2"], 0]);
+  await clock.advance(999);
+  faults.report("reset", "warn", "{id} was reset", { id: 3 });
+  assertEquals([take(), clock.timerCount], [[], 1]);
+  faults.flush();
+});
+
 test("FaultLog.flush() writes what was held back, once, and stops the timer", async () => {
   const { clock, faults, take } = setUp();
   for (let id = 0; id < 4; id++) faults.report("reset", "warn", "{id} was reset", { id });
