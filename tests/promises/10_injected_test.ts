@@ -50,7 +50,9 @@ test("TcpService runs on a fake clock and in memory, the same every time", async
 
 test("TcpService takes neither time, timers nor random numbers from the runtime when it is given its own", async () => {
   const real = { now: performance.now, setTimeout: globalThis.setTimeout, random: Math.random };
+  const called: string[] = [];
   const forbid = (name: string) => () => {
+    called.push(name);
     throw new Error(`${name} was called`);
   };
   // The harness uses none of these while it runs in memory, so the service is the only suspect.
@@ -64,6 +66,7 @@ test("TcpService takes neither time, timers nor random numbers from the runtime 
     Math.random = real.random;
     globalThis.setTimeout = real.setTimeout;
   }
+  assertEquals(called, [], "nor where a fault of what is called goes unheard");
 });
 
 async function runQuietly(): Promise<void> {

@@ -171,6 +171,22 @@ test("Session sends at the flush interval, all of it in one write", async () => 
   assertEquals(writes.length, 1);
 });
 
+test("Reading the figures of a session and of its service between messages writes nothing, and all go out in one write", async () => {
+  const writes: number[] = [];
+  await using pair = await startPair(countWrites(memoryTransport(), writes), {}, { onMessage: () => {} });
+  const { near, far } = await pair.connect();
+  await pair.connect();
+  const read = () => [far.queuedBytes, far.stats.queuedFrames, far.stats.sentFrames, pair.server.stats().writes];
+  far.send(pattern(60));
+  assertEquals(read(), [64, 1, 0, 0]);
+  pair.server.broadcast(pattern(60));
+  assertEquals(read(), [128, 2, 0, 0]);
+  far.send(pattern(60));
+  assertEquals([read(), read()], [[192, 3, 0, 0], [192, 3, 0, 0]]);
+  await until(() => near.stats.receivedFrames === 3, "the messages");
+  assertEquals([writes.toSorted((one, other) => one - other), far.stats.sentFrames], [[64, 192], 3]);
+});
+
 test("Session.sendRange() sends a range and refuses one outside the array", async () => {
   await using pair = await startPair(memoryTransport(), {});
   const { near, far } = await pair.connect();
