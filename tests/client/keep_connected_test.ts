@@ -283,3 +283,34 @@ test("what is sent while messages wait goes behind them", async () => {
   await link.stop();
   await service.stop();
 });
+
+test("what was kept waits until a session that is full has room, and all of it arrives", async () => {
+  const transport = memoryTransport({ dialScript: { capacityBytes: 1_024 } });
+  const gate = Promise.withResolvers<void>();
+  const heard: number[] = [];
+  const options = { ...QUIET, transport, hostname: "127.0.0.1", port: 1 };
+  let first = 0;
+  const link = keepConnected({
+    ...options,
+    minDelayMs: 5,
+    maxDelayMs: 5,
+    keep: { messages: 3 },
+    onConnected(session) {
+      while (session.send(new Uint8Array(60_000)) !== "full") first++;
+    },
+  });
+  for (const length of [60_001, 60_002, 60_003]) assertEquals(link.send(new Uint8Array(length)), "kept");
+  const service = await serve({
+    ...options,
+    onMessage(_session, { length }) {
+      heard.push(length);
+      return gate.promise;
+    },
+  });
+  await until(() => heard.length === 1, "the first message");
+  gate.resolve();
+  await until(() => heard.length === first + 3, "all of it");
+  assertEquals(heard.slice(first), [60_001, 60_002, 60_003]);
+  await link.stop();
+  await service.stop();
+});

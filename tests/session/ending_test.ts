@@ -4,6 +4,7 @@ import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type CloseEvent, raw, type Session } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { RawPeer } from "../raw_peer.ts";
 import {
   bytes,
   CloseLog,
@@ -315,4 +316,17 @@ test("Session.close() in order after a payload of no bytes on a raw codec that i
   far.send(new Uint8Array(0));
   const { isConfirmed, unsentFrames } = await within(far.close(), "the close", 2_000);
   assertEquals([isConfirmed, unsentFrames], [true, 0]);
+});
+
+test("Session that is reset while it closes says why it closes", async () => {
+  const transport = memoryTransport();
+  await using pair = await startPair(transport, { onMessage: () => {} });
+  const peer = await RawPeer.dial(transport, pair.port);
+  await until(() => pair.server.sessionCount === 1, "the session");
+  const [far] = pair.server.sessions();
+  const closed = far.close({ detail: "kicked" });
+  await until(() => peer.hasEnded, "its end");
+  peer.connection.abort();
+  const { reason, detail, isConfirmed, error } = await within(closed, "the close");
+  assertEquals([reason, detail, isConfirmed, error?.name], ["local-closing", "kicked", false, "ConnectionError"]);
 });

@@ -3,6 +3,8 @@
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { FakeClock } from "@laster/net/testing";
+import { FrameError, SessionClosedError } from "../../src/errors.ts";
+import type { CloseReason } from "../../src/session/close_reason.ts";
 import { FaultLog } from "../../src/session/fault_log.ts";
 
 function setUp() {
@@ -90,4 +92,16 @@ test("FaultLog.observe() tells of each report, not of those made meanwhile, and 
   isFaulty = false;
   faults.report("kind", "warn", "second", {});
   assertEquals(told, ["first", "second"]);
+});
+
+test("FaultLog.reportEnd() is loud for a handler's fault, and quiet for one that met the end of its own session", () => {
+  const levelOf = (reason: CloseReason, error: Error) => {
+    const { faults, take } = setUp();
+    faults.reportEnd({ id: 7, remoteAddress: { kind: "tcp", hostname: "1.2.3.4", port: 5 } }, reason, error);
+    return take()[0].split(" ")[0];
+  };
+  assertEquals(levelOf("handler-error", new Error("a fault of the application")), "error");
+  assertEquals(levelOf("handler-error", new SessionClosedError(8, "reset")), "error");
+  assertEquals(levelOf("handler-error", new SessionClosedError(7, "reset")), "debug");
+  assertEquals(levelOf("decode-error", new FrameError("malformed", "a fault of the peer")), "info");
 });

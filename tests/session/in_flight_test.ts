@@ -243,3 +243,14 @@ test("TcpService refuses bounds that nobody could keep", () => {
   }
   assertThrows(() => new TcpService({ heartbeat: { message: new Uint8Array(70_000) } }), RangeError, "65536 bytes");
 });
+
+test("InFlight asks for a single byte too, once a quarter of the time is over", async () => {
+  const clock = new FakeClock();
+  const inFlight = new InFlight(clock, { maxInFlightBytes: 0, maxInFlightMs: 400 });
+  inFlight.ping(10);
+  inFlight.handleAnswer();
+  await clock.advance(99);
+  assertEquals([inFlight.isPingDue(10), inFlight.isPingDue(11)], [false, false]);
+  await clock.advance(1);
+  assertEquals([inFlight.isPingDue(10), inFlight.isPingDue(11)], [false, true]);
+});

@@ -121,13 +121,13 @@ test("TurnQueue.look() ends a turn of one that waited once all who waited have u
     handleTurn() {
       clock.nowMs += 3;
       steps.push(turns.look(taker, true, 2));
-      clock.nowMs += 1.5;
+      clock.nowMs += 1;
       steps.push(turns.look(taker, false, 1));
     },
   };
   turns.add(taker);
   clock.turn();
-  assertEquals(steps, [1, 0], "4.5 ms of the loop's turn, 1.5 of its own");
+  assertEquals(steps, [1, 0], "4 ms of the loop's turn, 1 of its own");
   clock.nowMs += 1.5;
   assertEquals(turns.look(taker, true, 2), 1, "outside of that turn only its own time counts");
 });
