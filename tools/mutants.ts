@@ -4,18 +4,21 @@
 //   deno task mutants [--seeds N] [PART OF A NAME]...
 //
 // A patch is what `git diff` prints. In front of it stand a line that says what is wrong, and `Tests: FILE` if there is a
-// file of tests to run where no seed finds it: on Deno, or on what `Runtime: NAME` says. The last line is `N passed, N failed`: a bug that nothing catches is a failure.
+// file of tests to run where no seed finds it, or `Tests on Node: FILE`. They must pass without a bug. The last line is `N passed, N failed`: a bug that nothing catches is a failure.
 
 import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { Progress } from "./progress.ts";
 import { formatSeconds, ROOT, run } from "./run.ts";
+import { prepareRuntimes } from "./runtimes.ts";
 
 const FOLDER = "tests/mutants";
 const DEFAULT_SEEDS = "300";
 /** A bug may let something wait for ever: so long for one seed at the least, and for a file of tests. */
 const LIMIT_MS = 60_000;
 const TESTS_LIMIT_MS = 180_000;
+/** The compiler takes ten seconds, and more where others keep the processors busy. */
+const CHECK_LIMIT_MS = 600_000;
 /** What a copy needs. */
 const COPIED = /^(src|tests|tools|packages|examples|attack|bench|mod\.ts|deno\.json|package\.json)/;
 
@@ -23,8 +26,13 @@ interface Mutant {
   readonly name: string;
   readonly path: string;
   readonly says: string;
-  readonly tests: string | undefined;
-  readonly runtime: string;
+  readonly tests: Tests | undefined;
+}
+
+/** A file of tests, and what they run on. */
+interface Tests {
+  readonly file: string;
+  readonly isOnNode: boolean;
 }
 
 /** What became of a mutant. */
@@ -50,10 +58,11 @@ async function main(): Promise<number> {
   );
   if (mutants.length === 0) throw new TypeError(`no mutant has ${positionals.join(" or ")} in its name`);
   const files = await listFiles();
+  await checkTests(mutants, files, progress);
   const waiting = [...mutants];
   let passed = 0;
   let failed = 0;
-  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, async () => {
+  await inLanes(async () => {
     for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
       progress.underway = `${mutant.name} is hunted`;
       const { isCaught, says } = await hunt(mutant, files, values.seeds);
@@ -61,7 +70,7 @@ async function main(): Promise<number> {
       else failed++;
       progress.say(`${isCaught ? "caught" : "FAILED"} ${mutant.name}: ${says}`);
     }
-  }));
+  });
   progress.say(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
@@ -72,13 +81,11 @@ async function readMutants(): Promise<Mutant[]> {
     const path = join(ROOT, FOLDER, name);
     const [says, ...lines] = (await Deno.readTextFile(path)).split("\n");
     const read = (key: string) => lines.find((line) => line.startsWith(key))?.slice(key.length);
-    mutants.push({
-      name: name.replace(".patch", ""),
-      path,
-      says,
-      tests: read("Tests: "),
-      runtime: read("Runtime: ") ?? "deno",
-    });
+    const own = read("Tests: ");
+    const onNode = read("Tests on Node: ");
+    const file = own ?? onNode;
+    const tests = file === undefined ? undefined : { file, isOnNode: own === undefined };
+    mutants.push({ name: name.replace(".patch", ""), path, says, tests });
   }
   return mutants.sort((one, other) => one.name.localeCompare(other.name));
 }
@@ -90,21 +97,29 @@ async function listFiles(): Promise<string[]> {
   return output.split("\n").filter((path) => COPIED.test(path) && !path.startsWith(FOLDER));
 }
 
-async function hunt(mutant: Mutant, files: readonly string[], seeds: string): Promise<Outcome> {
-  const folder = await Deno.makeTempDir({ prefix: "laster-" });
-  try {
-    await copyTo(folder, files);
+function hunt(mutant: Mutant, files: readonly string[], seeds: string): Promise<Outcome> {
+  return inCopy(files, async (folder) => {
     const applied = await runIn(folder, "git", ["apply", mutant.path]);
     if (applied.code !== 0) return { isCaught: false, says: `its patch does not apply: ${applied.output.trim()}` };
-    const checked = await runIn(folder, Deno.execPath(), [
-      "check",
-      "--quiet",
-      "src/testing/mod.ts",
-      "src/stages/mod.ts",
-    ]);
+    const check = ["check", "--quiet", "src/testing/mod.ts", "src/stages/mod.ts"];
+    const checked = await runIn(folder, Deno.execPath(), check, CHECK_LIMIT_MS);
     if (checked.code !== 0) return { isCaught: false, says: `it does not compile: ${checked.output.trim()}` };
     return await huntBySeeds(folder, seeds) ?? await huntByTests(folder, mutant) ??
       { isCaught: false, says: `nothing catches it. ${mutant.says}` };
+  });
+}
+
+/** Does the same once a processor. */
+async function inLanes(work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, work));
+}
+
+/** Does something in a copy of the checkout, which is removed then. */
+async function inCopy<Result>(files: readonly string[], work: (folder: string) => Promise<Result>): Promise<Result> {
+  const folder = await Deno.makeTempDir({ prefix: "laster-" });
+  try {
+    await copyTo(folder, files);
+    return await work(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -147,12 +162,35 @@ async function huntBySeeds(folder: string, seeds: string): Promise<Outcome | und
   return undefined;
 }
 
-async function huntByTests(folder: string, { tests, runtime }: Mutant): Promise<Outcome | undefined> {
+async function huntByTests(folder: string, { tests }: Mutant): Promise<Outcome | undefined> {
   if (tests === undefined) return undefined;
-  const args = ["run", "-A", "tools/test.ts", "--only", runtime, tests];
-  const { code, seconds } = await runIn(folder, Deno.execPath(), args, TESTS_LIMIT_MS);
+  const { code, seconds } = await runTests(folder, tests);
   const how = seconds * 1_000 >= TESTS_LIMIT_MS ? ", which hangs," : "";
-  return code === 0 ? undefined : { isCaught: true, says: `by ${tests}${how} after ${formatSeconds(seconds)}` };
+  return code === 0 ? undefined : { isCaught: true, says: `by ${tests.file}${how} after ${formatSeconds(seconds)}` };
+}
+
+async function runTests(folder: string, { file, isOnNode }: Tests): ReturnType<typeof run> {
+  if (!isOnNode) {
+    const args = ["run", "-A", "tools/test.ts", "--only", "deno", file];
+    return await runIn(folder, Deno.execPath(), args, TESTS_LIMIT_MS);
+  }
+  const [node] = await prepareRuntimes(["node"]);
+  if (node === undefined) throw new Error(`Cannot run ${file} as Node is not installed`);
+  await Deno.symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  return await runIn(folder, node.command, ["--test", "--test-isolation=none", file], TESTS_LIMIT_MS);
+}
+
+/** Tests that fail anyway would catch everything. */
+async function checkTests(mutants: readonly Mutant[], files: readonly string[], progress: Progress): Promise<void> {
+  const tests = new Map(mutants.flatMap(({ tests }) => tests === undefined ? [] : [[tests.file, tests]]));
+  const waiting = tests.values();
+  await inLanes(async () => {
+    for (const test of waiting) {
+      progress.underway = `${test.file} runs without a bug`;
+      const { code, output } = await inCopy(files, (folder) => runTests(folder, test));
+      if (code !== 0) throw new Error(`Cannot hunt bugs by ${test.file} as it fails without one: ${output}`);
+    }
+  });
 }
 
 function runIn(
