@@ -6,7 +6,7 @@ import fc from "fast-check";
 import test from "node:test";
 import { FrameError, tagged, type TaggedOptions } from "@laster/net";
 import { check } from "../property.ts";
-import { encodeFrame, forEveryCut, readStream } from "./streams.ts";
+import { assertMessages, encodeFrame, forEveryCut, readStream } from "./streams.ts";
 
 /** A protocol as older games have: a hello, a move, a chat line, a file. */
 const OPTIONS: TaggedOptions = { sizes: { 1: 0, 2: 4, 3: "uint8", 4: "uint16" }, maxPayloadBytes: 40 };
@@ -64,6 +64,14 @@ test("tagged() asks for the room of a payload with the widest length field, and 
   for (const length of [1, 2, 100]) {
     const payload = new Uint8Array(length).fill(5, 0, 1);
     assertEquals(encoder.frameBytes(length), encoder.encode(payload, 0, length, new Uint8Array(200), 0));
+  }
+});
+
+test("tagged() takes every tag that its bytes can say, and none past them", () => {
+  for (const [tagBytes, last] of [[1, 255], [2, 65_535]] as const) {
+    const payload = new Uint8Array(tagBytes + 1).fill(255, 0, tagBytes);
+    assertMessages(tagged({ sizes: { 0: 1, [last]: 1 }, tagBytes }), payload, [payload]);
+    assertThrows(() => tagged({ sizes: { [last + 1]: 1 }, tagBytes }), RangeError, `${last + 1}`);
   }
 });
 

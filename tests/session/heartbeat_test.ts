@@ -99,6 +99,24 @@ for (const { name, make } of transportsHere()) {
     }
   });
 
+  test(`an end long after the last message says nothing of a silence if the peer answers pings, over ${name}`, async () => {
+    const clock = new FakeClock();
+    await using pair = await startPair(make(), { codec: CODEC }, {
+      codec: CODEC,
+      clock,
+      heartbeat: HEARTBEAT,
+      onMessage: () => {},
+    });
+    const { near, far } = await pair.connect();
+    for (let count = 1; count <= 5; count++) {
+      await clock.advance(1_000);
+      await until(() => near.stats.receivedFrames === count, "an answer");
+    }
+    await far.close();
+    const { reason, detail } = await near.closed;
+    assertEquals([reason, detail], ["remote-closing", undefined]);
+  });
+
   test(`a heartbeat by messages of the application's, over ${name}`, async () => {
     const clock = new FakeClock();
     let isAlive = true;

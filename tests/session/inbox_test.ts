@@ -298,6 +298,20 @@ test("Inbox makes way after 128 KiB of messages as long as light talkers come, a
   }
 });
 
+test("Inbox makes way as soon as it has cut 128 KiB, to the byte", () => {
+  for (const [frameBytes, frames] of [[65_536, 2], [65_535, 3]]) {
+    const { inbox, log, traffic } = setUp(() => {}, simpleBinary(), 1_000);
+    const chunk = new Uint8Array(4 * frameBytes);
+    for (let count = 0; count < 4; count++) {
+      new DataView(chunk.buffer).setUint32(count * frameBytes, frameBytes - 4, true);
+    }
+    traffic.lightChunks++;
+    give(inbox, chunk);
+    assertEquals(log.length, frames);
+    inbox.close();
+  }
+});
+
 test("Inbox.receive() lets a heavy talker wait behind a single one who waits for a turn, and a light one not", () => {
   const frame = framesOf("light");
   for (const [bytesOfChunk, expected] of [[16_384, ["other", "light"]], [16_383, ["light", "other"]]] as const) {
