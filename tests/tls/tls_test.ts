@@ -1,9 +1,10 @@
 // TLS on every transport of this runtime: who is let in, who is trusted, what is known of the peer, and what goes wrong by name.
 
 import { connect as connectRaw } from "node:net";
+import { connect as connectTls } from "node:tls";
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { connect, ConnectError, serve, type Session, silentLogger } from "@laster/net";
+import { type CloseEvent, connect, ConnectError, serve, type Session, silentLogger } from "@laster/net";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { bytes, pattern, socketTransportsHere, text, turn, until, within } from "../support.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
@@ -44,6 +45,27 @@ for (const { name, make } of socketTransportsHere()) {
     const { reason, isConfirmed } = await within(session.close(), "the end");
     assertEquals([reason, isConfirmed], ["local-closing", true]);
   });
+
+  test(
+    `a TLS client that is cut off inside a message is truncated, by an end without TLS's own, on ${name}`,
+    { skip },
+    async () => {
+      const ended = Promise.withResolvers<CloseEvent>();
+      await using service = await serve({
+        ...echo,
+        tls: good,
+        onClose: (_session, event) => ended.resolve(event),
+      });
+      const raw = connectRaw({ host: hostname, port: service.port });
+      const socket = connectTls({ socket: raw, ca: [ca] });
+      for (const each of [raw, socket]) each.on("error", () => {});
+      socket.on("data", () => raw.end()); // The echo of a whole message; of the next one there is a part.
+      socket.write(new Uint8Array([2, 0, 0, 0, 104, 105, 2, 0]));
+      const { reason } = await within(ended.promise, "the end");
+      assertEquals(reason, "truncated");
+      raw.destroy();
+    },
+  );
 
   test(`plain and TLS players are in one world, on ${name}`, { skip }, async () => {
     await using service = await serve({ ...echo, name: "plain" });
