@@ -113,7 +113,6 @@ export class SessionCore<Data>
     } finally {
       scheduler.leaveTurn();
     }
-    if (this.state !== "open") this.ending?.finish();
   }
 
   /** Begins an orderly end; does nothing if one has begun. */
