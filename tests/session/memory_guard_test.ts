@@ -60,6 +60,15 @@ test("MemoryGuard cuts several if one is not enough", async () => {
   assertEquals(cuts(), [0, 0, 0, 1, 1]);
 });
 
+test("MemoryGuard comes down to five twelfths to the byte", async () => {
+  for (const [held, expected] of [[[300, 325, 330], [0, 0, 1]], [[300, 326, 330], [0, 1, 1]]]) {
+    const { clock, sessions, cuts } = setUp(held, 20);
+    for (const session of sessions) session.hold();
+    await clock.advance(0);
+    assertEquals(cuts(), expected);
+  }
+});
+
 test("MemoryGuard cuts nobody who holds his share or less, whoever else has the memory", async () => {
   const { clock, pool, sessions, cuts } = setUp(Array(10).fill(62));
   for (const session of sessions) session.hold();
