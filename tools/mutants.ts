@@ -17,8 +17,6 @@ const DEFAULT_SEEDS = "300";
 /** A bug may let something wait for ever: so long for one seed at the least, and for a file of tests. */
 const LIMIT_MS = 60_000;
 const TESTS_LIMIT_MS = 180_000;
-/** The compiler takes ten seconds, and more where others keep the processors busy. */
-const CHECK_LIMIT_MS = 600_000;
 /** What a copy needs. */
 const COPIED = /^(src|tests|tools|packages|examples|attack|bench|mod\.ts|deno\.json|package\.json)/;
 
@@ -58,7 +56,8 @@ async function main(): Promise<number> {
   );
   if (mutants.length === 0) throw new TypeError(`no mutant has ${positionals.join(" or ")} in its name`);
   const files = await listFiles();
-  await checkTests(mutants, files, progress);
+  progress.underway = "the tests run without a bug";
+  await checkTests(mutants, files);
   const waiting = [...mutants];
   let passed = 0;
   let failed = 0;
@@ -102,7 +101,7 @@ function hunt(mutant: Mutant, files: readonly string[], seeds: string): Promise<
     const applied = await runIn(folder, "git", ["apply", mutant.path]);
     if (applied.code !== 0) return { isCaught: false, says: `its patch does not apply: ${applied.output.trim()}` };
     const check = ["check", "--quiet", "src/testing/mod.ts", "src/stages/mod.ts"];
-    const checked = await runIn(folder, Deno.execPath(), check, CHECK_LIMIT_MS);
+    const checked = await runIn(folder, Deno.execPath(), check);
     if (checked.code !== 0) return { isCaught: false, says: `it does not compile: ${checked.output.trim()}` };
     return await huntBySeeds(folder, seeds) ?? await huntByTests(folder, mutant) ??
       { isCaught: false, says: `nothing catches it. ${mutant.says}` };
@@ -142,7 +141,7 @@ async function huntBySeeds(folder: string, seeds: string): Promise<Outcome | und
   for (let seed = 1; seed <= most;) {
     const range = [`${seed}`, `${most - seed + 1}`, "1"];
     const args = ["run", "-A", "--no-check", "tests/simulation/worker.ts", ...range, "--hunt"];
-    const { code, output, seconds } = await runIn(folder, Deno.execPath(), args);
+    const { code, output, seconds } = await runIn(folder, Deno.execPath(), args, LIMIT_MS);
     const after = `after ${formatSeconds((performance.now() - startMs) / 1_000)}`;
     const lines = output.split("\n").filter((line) => /^\{.*\}$/.test(line));
     const last = JSON.parse(lines.at(-1) ?? "{}") as { seed?: number; failure?: string };
@@ -164,40 +163,42 @@ async function huntBySeeds(folder: string, seeds: string): Promise<Outcome | und
 
 async function huntByTests(folder: string, { tests }: Mutant): Promise<Outcome | undefined> {
   if (tests === undefined) return undefined;
-  const { code, seconds } = await runTests(folder, tests);
+  const { file, isOnNode } = tests;
+  const { code, seconds } = await runTests(folder, [file], isOnNode, TESTS_LIMIT_MS);
   const how = seconds * 1_000 >= TESTS_LIMIT_MS ? ", which hangs," : "";
-  return code === 0 ? undefined : { isCaught: true, says: `by ${tests.file}${how} after ${formatSeconds(seconds)}` };
+  return code === 0 ? undefined : { isCaught: true, says: `by ${file}${how} after ${formatSeconds(seconds)}` };
 }
 
-async function runTests(folder: string, { file, isOnNode }: Tests): ReturnType<typeof run> {
+async function runTests(
+  folder: string,
+  files: readonly string[],
+  isOnNode: boolean,
+  limitMs?: number,
+): ReturnType<typeof run> {
   if (!isOnNode) {
-    const args = ["run", "-A", "tools/test.ts", "--only", "deno", file];
-    return await runIn(folder, Deno.execPath(), args, TESTS_LIMIT_MS);
+    return await runIn(folder, Deno.execPath(), ["run", "-A", "tools/test.ts", "--only", "deno", ...files], limitMs);
   }
   const [node] = await prepareRuntimes(["node"]);
-  if (node === undefined) throw new Error(`Cannot run ${file} as Node is not installed`);
+  if (node === undefined) throw new Error(`Cannot run ${files} as Node is not installed`);
   await Deno.symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  return await runIn(folder, node.command, ["--test", "--test-isolation=none", file], TESTS_LIMIT_MS);
+  return await runIn(folder, node.command, ["--test", "--test-isolation=none", ...files], limitMs);
 }
 
 /** Tests that fail anyway would catch everything. */
-async function checkTests(mutants: readonly Mutant[], files: readonly string[], progress: Progress): Promise<void> {
-  const tests = new Map(mutants.flatMap(({ tests }) => tests === undefined ? [] : [[tests.file, tests]]));
-  const waiting = tests.values();
-  await inLanes(async () => {
-    for (const test of waiting) {
-      progress.underway = `${test.file} runs without a bug`;
-      const { code, output } = await inCopy(files, (folder) => runTests(folder, test));
-      if (code !== 0) throw new Error(`Cannot hunt bugs by ${test.file} as it fails without one: ${output}`);
-    }
-  });
+async function checkTests(mutants: readonly Mutant[], files: readonly string[]): Promise<void> {
+  for (const onNode of [false, true]) {
+    const tests = mutants.flatMap(({ tests }) => tests?.isOnNode === onNode ? [tests.file] : []);
+    if (tests.length === 0) continue;
+    const { code, output } = await inCopy(files, (folder) => runTests(folder, [...new Set(tests)], onNode));
+    if (code !== 0) throw new Error(`Cannot hunt bugs by tests that fail without one: ${output}`);
+  }
 }
 
 function runIn(
   folder: string,
   command: string,
   args: readonly string[],
-  limitMs: number = LIMIT_MS,
+  limitMs?: number,
 ): ReturnType<typeof run> {
   return run(command, args, { cwd: folder, limitMs });
 }
