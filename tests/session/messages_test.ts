@@ -121,4 +121,17 @@ for (const { name, make } of transportsHere()) {
     assertEquals(kept.map(text), ["from the client", "from the server"]);
     assertEquals(seen.map((array) => array.constructor), seen.map(() => Uint8Array));
   });
+
+  test(`Session that has nothing but onChunk reads on, and its messages wait for nobody, on ${name}`, async () => {
+    let received = 0;
+    const onChunk = (_session: unknown, { length }: Uint8Array) => void (received += length);
+    await using pair = await startPair(make(), { onChunk });
+    const { near, far } = await pair.connect();
+    for (let count = 1; count <= 3; count++) {
+      near.send(bytes("hello"));
+      await until(() => far.stats.receivedFrames === count, "the message is read");
+    }
+    await near.close();
+    assertEquals(received, 27);
+  });
 }
