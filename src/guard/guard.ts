@@ -70,16 +70,19 @@ export class Guard {
   }
 
   /**
-   * Changes lists and rates while the service runs; what an option does not say is its default, and a part that is not named stays
-   * as it is. A part that was left out stays out.
+   * Changes lists, bounds, deadlines and rates while the service runs; what an option does not say is its default, and a part that
+   * is not named stays as it is. A part that was left out stays out; clocks, `maxAddresses` and `measureMemory` stay.
    *
-   * @param options Those of addresses, connections, messages and the validator.
-   * @throws {RangeError | TypeError} if an option is wrong; the parts before it have changed then.
+   * @param options Those of the parts.
+   * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
    */
-  change(options: Pick<GuardOptions, "addresses" | "connections" | "messages" | "validator">): void {
-    const { addresses, connections, messages, validator } = options;
+  change(options: Omit<GuardOptions, "clock">): void {
+    guard(options); // Refuses what is wrong before anything changes.
+    const { addresses, connections, load, slowPeers, messages, validator } = options;
     if (addresses !== undefined) this.addresses.change(addresses);
     if (connections) this.connections?.change(connections);
+    if (load) this.load?.change(load);
+    if (slowPeers) this.slowPeers?.change(slowPeers);
     if (messages) this.messages?.change(messages);
     if (validator !== undefined) this.validator.change(validator);
   }

@@ -56,6 +56,13 @@ const NAMES: Record<keyof LoadSheddingOptions, true> = {
   clock: true,
 };
 
+/** The bounds, with every default filled in. */
+interface Bounds {
+  readonly maxDelayMs: number;
+  readonly maxMemoryBytes: number;
+  readonly maxSessions: number;
+}
+
 /** What weighs too much. */
 export type Load = "event-loop" | "memory" | "sessions";
 
@@ -87,10 +94,8 @@ export interface LoadSheddingStats {
  */
 export class LoadShedding implements Admission, ServiceObserver {
   readonly #clock: Clock;
-  readonly #maxDelayMs: number;
-  readonly #maxMemoryBytes: number;
-  readonly #maxSessions: number;
   readonly #measureMemory: () => number;
+  #bounds: Bounds;
   /** The accepted sessions, with what each had sent at the last look. */
   readonly #sessions = new Map<Session<unknown>, number>();
   #overload: Load | undefined = undefined;
@@ -106,13 +111,7 @@ export class LoadShedding implements Admission, ServiceObserver {
    * @throws {RangeError | TypeError} if an option is wrong.
    */
   constructor(options: LoadSheddingOptions = {}) {
-    checkKeys("load shedding", options, NAMES);
-    this.#maxDelayMs = orDefault(options.maxDelayMs, 250);
-    this.#maxMemoryBytes = orDefault(options.maxMemoryBytes, 0);
-    this.#maxSessions = orDefault(options.maxSessions, 0);
-    requireInteger("create load shedding", "maxDelayMs", this.#maxDelayMs, 0, LARGEST_TIMER_MS);
-    requireInteger("create load shedding", "maxMemoryBytes", this.#maxMemoryBytes, 0, Number.MAX_SAFE_INTEGER);
-    requireInteger("create load shedding", "maxSessions", this.#maxSessions, 0, LARGEST_TIMER_MS);
+    this.#bounds = resolveBounds(options);
     this.#measureMemory = options.measureMemory ?? residentBytes;
     if (typeof this.#measureMemory !== "function") {
       throw new TypeError(
@@ -124,13 +123,25 @@ export class LoadShedding implements Admission, ServiceObserver {
     this.#clock = options.clock ?? systemClock();
   }
 
+  /**
+   * Puts other bounds in the place of those that there are, from the next connection and the next look on; what an option does not
+   * say is its default. Clock and `measureMemory` stay. No session is closed by it alone: a load above a new bound is one like any.
+   *
+   * @param options The bounds.
+   * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
+   */
+  change(options: LoadSheddingOptions): void {
+    this.#bounds = resolveBounds(options);
+  }
+
   /** A snapshot of what was seen, and done. */
   get stats(): LoadSheddingStats {
     return { overload: this.#overload, ...this.#stats };
   }
 
   admit({ sessions }: Pick<AdmissionRequest, "sessions">): string | undefined {
-    if (this.#overload === undefined && this.#maxSessions > 0 && sessions >= this.#maxSessions) {
+    const { maxSessions } = this.#bounds;
+    if (this.#overload === undefined && maxSessions > 0 && sessions >= maxSessions) {
       this.#overload = "sessions";
       this.#watch();
     }
@@ -172,11 +183,12 @@ export class LoadShedding implements Admission, ServiceObserver {
   }
 
   #findOverload(): Load | undefined {
+    const { maxDelayMs, maxMemoryBytes, maxSessions } = this.#bounds;
     const exceeds = (load: Load, value: number, most: number) =>
       most > 0 && value > (this.#overload === load ? most * RECOVERED : most);
-    if (exceeds("event-loop", this.#stats.delayMs, this.#maxDelayMs)) return "event-loop";
-    if (this.#maxMemoryBytes > 0 && exceeds("memory", this.#measureMemory(), this.#maxMemoryBytes)) return "memory";
-    return exceeds("sessions", this.#sessions.size, this.#maxSessions) ? "sessions" : undefined;
+    if (exceeds("event-loop", this.#stats.delayMs, maxDelayMs)) return "event-loop";
+    if (maxMemoryBytes > 0 && exceeds("memory", this.#measureMemory(), maxMemoryBytes)) return "memory";
+    return exceeds("sessions", this.#sessions.size, maxSessions) ? "sessions" : undefined;
   }
 
   /** Gives who has sent most since the last look; undefined if nobody has sent anything. */
@@ -192,6 +204,17 @@ export class LoadShedding implements Admission, ServiceObserver {
     }
     return heaviest;
   }
+}
+
+function resolveBounds(options: LoadSheddingOptions): Bounds {
+  checkKeys("load shedding", options, NAMES);
+  const maxDelayMs = orDefault(options.maxDelayMs, 250);
+  const maxMemoryBytes = orDefault(options.maxMemoryBytes, 0);
+  const maxSessions = orDefault(options.maxSessions, 0);
+  requireInteger("create load shedding", "maxDelayMs", maxDelayMs, 0, LARGEST_TIMER_MS);
+  requireInteger("create load shedding", "maxMemoryBytes", maxMemoryBytes, 0, Number.MAX_SAFE_INTEGER);
+  requireInteger("create load shedding", "maxSessions", maxSessions, 0, LARGEST_TIMER_MS);
+  return { maxDelayMs, maxMemoryBytes, maxSessions };
 }
 
 /** Reads what the runtime says of the process; 0 where it says nothing. */

@@ -71,6 +71,17 @@ const NAMES: Record<keyof SlowPeersOptions, true> = {
   clock: true,
 };
 
+/** The deadlines, with every default filled in. */
+interface Rules {
+  readonly firstMessageMs: number;
+  readonly messageMs: number;
+  readonly minBytesPerSecond: number;
+  readonly maxSilent: number;
+  readonly countLoopback: boolean;
+  /** Milliseconds between two looks. */
+  readonly lookMs: number;
+}
+
 /** What is known of a session. */
 interface Known {
   readonly openedMs: number;
@@ -80,11 +91,14 @@ interface Known {
   frames: number;
   sinceMs: number;
   sinceBytes: number;
-  /** Whose it is; undefined if those are not counted. */
+  /** Whose it is; undefined if they are not remembered. */
   readonly owner: Owner | undefined;
 }
 
-/** An address: the connections of it that were let in, and those that have not spoken, as far as it is known. */
+/**
+ * An address: the connections of it that were let in, and those that have not spoken, as far as it is known. This machine's own are
+ * counted as well, as `countLoopback` may change while they are there.
+ */
 interface Owner {
   held: number;
   spoken: number;
@@ -114,14 +128,11 @@ interface Owner {
  */
 export class SlowPeers implements Admission, ServiceObserver {
   readonly #clock: Clock;
-  readonly #firstMessageMs: number;
-  readonly #messageMs: number;
-  readonly #minBytesPerSecond: number;
-  readonly #lookMs: number;
-  readonly #maxSilent: number;
-  readonly #countLoopback: boolean;
   readonly #owners: AddressTable<Owner>;
   readonly #sessions = new Map<Session<unknown>, Known>();
+  #rules: Rules;
+  /** When a deadline changed last: what began before it has its whole time from then on. */
+  #changedMs = -Infinity;
   #timer: unknown = undefined;
 
   /**
@@ -131,22 +142,27 @@ export class SlowPeers implements Admission, ServiceObserver {
    * @throws {RangeError | TypeError} if an option is wrong.
    */
   constructor(options: SlowPeersOptions = {}) {
-    checkKeys("slow peers", options, NAMES);
-    this.#firstMessageMs = orDefault(options.firstMessageMs, 10_000);
-    this.#messageMs = orDefault(options.messageMs, 30_000);
-    this.#minBytesPerSecond = orDefault(options.minBytesPerSecond, 1_024);
-    requireInteger("create slow peers", "firstMessageMs", this.#firstMessageMs, 0, LARGEST_TIMER_MS);
-    requireInteger("create slow peers", "messageMs", this.#messageMs, 0, LARGEST_TIMER_MS);
-    requireInteger("create slow peers", "minBytesPerSecond", this.#minBytesPerSecond, 0, LARGEST_TIMER_MS);
-    this.#maxSilent = orDefault(options.maxSilentPerAddress, 64);
-    requireInteger("create slow peers", "maxSilentPerAddress", this.#maxSilent, 1, LARGEST_TIMER_MS);
-    this.#countLoopback = orDefault(options.countLoopback, false);
+    this.#rules = resolveRules(options);
     const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create slow peers", "maxAddresses", maxAddresses, 1, LARGEST_TIMER_MS);
     this.#owners = new AddressTable<Owner>(maxAddresses, () => ({ held: 0, spoken: 0, silent: new Set() }));
     this.#clock = options.clock ?? systemClock();
-    const shortest = Math.min(this.#firstMessageMs || LOOK_MS, this.#messageMs || LOOK_MS);
-    this.#lookMs = Math.max(10, Math.min(LOOK_MS, Math.floor(shortest / 4)));
+  }
+
+  /**
+   * Puts other deadlines in the place of those that there are, for the sessions that are there too; what an option does not say is
+   * its default. Clock and `maxAddresses` stay. If a deadline is another one, what is under way has its whole time from now on: no
+   * session is closed for what was in time before.
+   *
+   * @param options The deadlines.
+   * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
+   */
+  change(options: SlowPeersOptions): void {
+    const { firstMessageMs, messageMs, minBytesPerSecond } = this.#rules;
+    const rules = this.#rules = resolveRules(options);
+    const isSame = rules.firstMessageMs === firstMessageMs && rules.messageMs === messageMs &&
+      rules.minBytesPerSecond === minBytesPerSecond;
+    if (!isSame) this.#changedMs = this.#clock.now();
   }
 
   /** Addresses that are remembered. */
@@ -155,19 +171,20 @@ export class SlowPeers implements Admission, ServiceObserver {
   }
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
+    const { maxSilent, countLoopback } = this.#rules;
     const peer = peerOf(remoteAddress);
-    if (peer.isLocal && !this.#countLoopback) return undefined;
     const owner = this.#owners.use(peer.owner);
-    if (owner.held - owner.spoken >= this.#maxSilent) this.#listen(owner);
-    if (owner.held - owner.spoken >= this.#maxSilent) return "too-many-silent";
+    if (countLoopback || !peer.isLocal) {
+      if (owner.held - owner.spoken >= maxSilent) this.#listen(owner);
+      if (owner.held - owner.spoken >= maxSilent) return "too-many-silent";
+    }
     owner.held++;
     return undefined;
   }
 
   release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {
-    const peer = peerOf(remoteAddress);
-    const owner = this.#owners.peek(peer.owner);
-    if (owner !== undefined && (!peer.isLocal || this.#countLoopback)) owner.held--;
+    const owner = this.#owners.peek(peerOf(remoteAddress).owner);
+    if (owner !== undefined) owner.held--;
   }
 
   onOpened(session: Session<unknown>): void {
@@ -184,7 +201,7 @@ export class SlowPeers implements Admission, ServiceObserver {
       sinceBytes: 0,
       owner,
     });
-    this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#lookMs);
+    this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#rules.lookMs);
   }
 
   onClosed(session: Session<unknown>): void {
@@ -217,10 +234,11 @@ export class SlowPeers implements Admission, ServiceObserver {
       known.isClosing = true;
       void session.close({ detail, timeoutMs: CLOSE_MS });
     }
-    this.#timer = this.#sessions.size > 0 ? this.#clock.setTimer(() => this.#look(), this.#lookMs) : undefined;
+    this.#timer = this.#sessions.size > 0 ? this.#clock.setTimer(() => this.#look(), this.#rules.lookMs) : undefined;
   }
 
   #findFault(session: Session<unknown>, known: Known, nowMs: number): string | undefined {
+    const { firstMessageMs, messageMs, minBytesPerSecond } = this.#rules;
     const { unfinishedBytes } = session;
     if (known.hasSpoken && unfinishedBytes === 0) {
       known.frames = -1;
@@ -228,18 +246,37 @@ export class SlowPeers implements Admission, ServiceObserver {
     }
     const { receivedFrames, receivedBytes } = session.stats;
     if (receivedFrames > 0 && !known.hasSpoken) this.#handleSpoken(session, known);
-    if (!known.hasSpoken && this.#firstMessageMs > 0 && nowMs - known.openedMs >= this.#firstMessageMs) {
-      return "first-message-timeout";
-    }
-    if (unfinishedBytes === 0 || known.frames !== receivedFrames) {
+    const silentMs = nowMs - Math.max(known.openedMs, this.#changedMs);
+    if (!known.hasSpoken && firstMessageMs > 0 && silentMs >= firstMessageMs) return "first-message-timeout";
+    if (unfinishedBytes === 0 || known.frames !== receivedFrames || known.sinceMs < this.#changedMs) {
       known.frames = unfinishedBytes === 0 ? -1 : receivedFrames;
       known.sinceMs = nowMs;
       known.sinceBytes = receivedBytes;
       return undefined;
     }
     const tookMs = nowMs - known.sinceMs;
-    if (this.#messageMs === 0 || tookMs < this.#messageMs) return undefined;
-    const isSlow = receivedBytes - known.sinceBytes < (tookMs / 1_000) * this.#minBytesPerSecond;
+    if (messageMs === 0 || tookMs < messageMs) return undefined;
+    const isSlow = receivedBytes - known.sinceBytes < (tookMs / 1_000) * minBytesPerSecond;
     return isSlow ? "slow-message" : undefined;
   }
+}
+
+function resolveRules(options: SlowPeersOptions): Rules {
+  checkKeys("slow peers", options, NAMES);
+  const read = (name: keyof SlowPeersOptions, value: number | undefined, otherwise: number, least = 0) => {
+    const number = orDefault(value, otherwise);
+    requireInteger("create slow peers", name, number, least, LARGEST_TIMER_MS);
+    return number;
+  };
+  const firstMessageMs = read("firstMessageMs", options.firstMessageMs, 10_000);
+  const messageMs = read("messageMs", options.messageMs, 30_000);
+  const shortest = Math.min(firstMessageMs || LOOK_MS, messageMs || LOOK_MS);
+  return {
+    firstMessageMs,
+    messageMs,
+    minBytesPerSecond: read("minBytesPerSecond", options.minBytesPerSecond, 1_024),
+    maxSilent: read("maxSilentPerAddress", options.maxSilentPerAddress, 64, 1),
+    countLoopback: orDefault(options.countLoopback, false),
+    lookMs: Math.max(10, Math.min(LOOK_MS, Math.floor(shortest / 4))),
+  };
 }

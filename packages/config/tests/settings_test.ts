@@ -29,6 +29,9 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
     "pool": { "maxBytes": "512MiB" },
     "limits": { "idleTimeoutMs": "30s", "closeTimeoutMs": 250, "lowWaterMarkBytes": "10KB", "whenFull": "drop-oldest" },
     "guard": { "connections": { "cooldownMs": "2s" }, "messages": { "bytesPerSecond": "1MiB" },
+      "load": { "maxDelayMs": "1s", "maxMemoryBytes": "2GiB", "maxSessions": 5000 },
+      "slowPeers": { "firstMessageMs": "5s", "messageMs": "1m", "minBytesPerSecond": "2KiB", "maxSilentPerAddress": 8,
+        "countLoopback": true },
       "validator": { "scores": { "high": 50 }, "banMs": "10m" } },
     "log": { "level": "info" },
     "http": { "port": 9110 },
@@ -54,6 +57,14 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
     guard: {
       connections: { cooldownMs: 2_000 },
       messages: { bytesPerSecond: 1_048_576 },
+      load: { maxDelayMs: 1_000, maxMemoryBytes: 2_147_483_648, maxSessions: 5_000 },
+      slowPeers: {
+        firstMessageMs: 5_000,
+        messageMs: 60_000,
+        minBytesPerSecond: 2_048,
+        maxSilentPerAddress: 8,
+        countLoopback: true,
+      },
       validator: { scores: { high: 50 }, banMs: 600_000 },
     },
     logLevel: "info",
@@ -99,6 +110,26 @@ test("parseSettings() says all that is wrong, with path, rule, value and source"
     assertEquals(refuse(text).faults[0].path, "", text);
   }
   assertStringIncludes(refuse('{\n  "log": ,\n}').message, "line 2, column 10");
+});
+
+test("parseSettings() says which parts the guard would refuse, and with which words", () => {
+  const { faults, message } = refuse(`{ "guard": {
+    "addresses": { "deny": ["here"] },
+    "connections": { "maxPerAddress": 0 },
+    "load": { "maxDelayMs": "30d" },
+    "slowPeers": { "maxSilentPerAddress": 0 },
+    "messages": { "messagesPerSecond": 5 },
+    "validator": { "scores": { "high": 4294967296 } },
+  } }`);
+  assertEquals(faults.map(({ path }) => path), [
+    "guard.addresses",
+    "guard.connections",
+    "guard.load",
+    "guard.slowPeers",
+    "guard.validator",
+  ]);
+  assertStringIncludes(message, "maxDelayMs must be an integer from 0 to 2147483647: current value is 2592000000");
+  assertEquals(faults[3].value, '{"maxSilentPerAddress":0}');
 });
 
 test("variables stand over the file", () => {

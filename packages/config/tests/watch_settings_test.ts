@@ -19,7 +19,7 @@ const hostname = "127.0.0.1";
 const logger = silentLogger();
 
 test(
-  "a limit, the memory's budget, a rate, a log level, a listener and a certificate change under load",
+  "a limit, the memory's budget, the guard, a log level, a listener and a certificate change under load",
   { skip: skipWithoutOpenssl },
   async () => {
     using folder = new TemporaryFolder();
@@ -41,10 +41,12 @@ test(
     putSettings({ listeners: [plain, secure], maxConnections: 100 });
 
     const levels = new LeveledLogger(logger);
-    const guarded = guard({ messages: { messagesPerSecond: 1_000_000 } });
+    // A machine under load may be late: that is not what is tested here.
+    const guarded = guard({ messages: { messagesPerSecond: 1_000_000 }, load: { maxDelayMs: 0 } });
     await using service = new TcpService({
       logger: levels,
       admission: guarded.admission,
+      observers: guarded.observers,
       onMessage: guarded.protect<undefined>((session, payload) => void session.send(payload)),
     });
     await service.start();
@@ -89,6 +91,10 @@ test(
       return performance.now() - startMs;
     };
 
+    const refusalsFor = (reason: string) => service.stats().refusals[reason] ?? 0;
+    const third = { ...plain, name: "third" };
+    const putGuard = (guard: object) => putSettings({ listeners: [plain, secure, third], guard });
+
     const times = [
       await change(() => putSettings({ listeners: [plain, secure], maxConnections: 20 }), async () => {
         const before = service.stats().refusedConnections;
@@ -107,7 +113,7 @@ test(
       ),
       await change(() => {
         putSettings({
-          listeners: [plain, secure, { ...plain, name: "third" }],
+          listeners: [plain, secure, third],
           guard: { messages: { messagesPerSecond: 5_000 } },
         });
       }, () => service.stats().listeners.length === 3),
@@ -117,6 +123,24 @@ test(
         void session?.close();
         return subject === "CN=two";
       }),
+      await change(() => putGuard({ load: { maxSessions: 20, maxDelayMs: 0 } }), async () => {
+        const before = refusalsFor("overloaded");
+        const session = await dial(portOf(0));
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        void session.close();
+        return refusalsFor("overloaded") > before;
+      }),
+      await change(() => putGuard({ load: { maxDelayMs: 0 } }), () => guarded.load?.stats.overload === undefined),
+      await change(
+        () => putGuard({ slowPeers: { firstMessageMs: 100, maxSilentPerAddress: 1, countLoopback: true } }),
+        async () => {
+          const before = refusalsFor("too-many-silent");
+          const silent = await Promise.all([dial(portOf(0)), dial(portOf(0))]);
+          await new Promise((resolve) => setTimeout(resolve, 30));
+          for (const session of silent) void session.close();
+          return refusalsFor("too-many-silent") > before;
+        },
+      ),
       await change(() => putSettings({ listeners: [plain, secure] }), () => service.stats().listeners.length === 2),
     ];
     for (const [index, ms] of times.entries()) assert(ms < 1_000 + 500, `change ${index} took ${ms.toFixed(0)} ms`);
@@ -129,6 +153,8 @@ test(
       '{ "maxConnections": 0 }',
       '{ "pool": { "maxBytes": 0 } }',
       '{ "listeners": [{ "port": "x" }] }',
+      '{ "pool": { "maxBytes": "1MiB" }, "guard": { "load": { "maxSessions": 1, "maxDelayMs": "30d" } } }',
+      '{ "guard": { "load": { "maxSessions": 1 }, "slowPeers": { "maxSilentPerAddress": 0 } } }',
     ];
     for (const [count, broken] of allBroken.entries()) {
       put("settings.jsonc", broken);
@@ -138,6 +164,7 @@ test(
     }
     assertEquals(JSON.stringify(service.stats().listeners), listeners);
     assertEquals(service.stats().pool.maxBytes, 67_108_864, "as it was before");
+    assertEquals(guarded.load?.admit({ sessions: 1_000 }), undefined, "as it was before");
     isOver = true;
     await within(Promise.all(talks), "the last answers");
     assert(answers > 500, `${answers}`);

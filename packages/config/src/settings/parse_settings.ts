@@ -3,7 +3,7 @@
 import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
 import { type BaseIssue, safeParse } from "valibot";
 import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
-import type { GuardOptions } from "@laster/net/guard";
+import { guard as makeGuard, type GuardOptions } from "@laster/net/guard";
 import { formatPath, type Json, overlayEnvironment } from "./environment.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { SettingsError, type SettingsFault } from "./settings_error.ts";
@@ -19,7 +19,7 @@ export interface Settings {
   /** For the options of a `TcpService`, and for its `reconfigure()`. Listeners with TLS have their certificates in them. */
   readonly service: ReconfigureOptions;
   /** For `guard()`, and for the `change()` of a guard; undefined if the file does not say. */
-  readonly guard: Pick<GuardOptions, "addresses" | "connections" | "messages" | "validator"> | undefined;
+  readonly guard: Omit<GuardOptions, "clock"> | undefined;
   /** What is logged. */
   readonly logLevel: LogLevel;
   /** Where health and metrics are served; undefined for nowhere. */
@@ -138,6 +138,14 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
       return without({ ...listener, tls: without({ ...rest, ...identity, ca }) });
     }),
   });
+  for (const [part, value] of Object.entries(guard ?? {})) {
+    try {
+      makeGuard({ [part]: value }); // The bounds are the guard's to know.
+    } catch (error) {
+      const rule = `must be what the guard takes (${error instanceof Error ? error.message : error})`;
+      faults.push({ path: `guard.${part}`, rule, value: show(value), source: options.file });
+    }
+  }
   if (faults.length > 0) throw new SettingsError(faults);
   return {
     service,

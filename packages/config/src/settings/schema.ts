@@ -114,6 +114,24 @@ const guard = strictObject({
     }),
     "How many connections, and how fast.",
   ),
+  load: field(
+    strictObject({
+      maxDelayMs: field(duration, "How late the event loop may be; 0 for any time."),
+      maxMemoryBytes: field(size, "Memory that the process may have resident; 0 for any amount."),
+      maxSessions: field(count, "Sessions beyond which nobody new comes in; 0 for any number."),
+    }),
+    "How much load, before connections are refused.",
+  ),
+  slowPeers: field(
+    strictObject({
+      firstMessageMs: field(duration, "Until when the first whole message must be there; 0 for ever."),
+      messageMs: field(duration, "How long a message may take, from its first byte to its last; 0 for ever."),
+      minBytesPerSecond: field(size, "Bytes a second at which a message may take longer."),
+      maxSilentPerAddress: field(count, "Connections of an address that have sent no whole message yet."),
+      countLoopback: field(flag, "Whether the silent connections of this machine's own addresses are bounded."),
+    }),
+    "How slow a peer may be.",
+  ),
   messages: field(
     strictObject({
       messagesPerSecond: field(count, "Messages of a session in a second; 0 for any number."),
