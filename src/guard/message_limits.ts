@@ -62,9 +62,8 @@ const NAMES: Record<keyof MessageLimitsOptions, true> = {
   maxAddresses: true,
   clock: true,
 };
-/** So much of a burst is taken out of a bucket at a time, and so many messages at most. */
+/** So much of a burst is taken out of a bucket at a time, without a look at the time until it is used up. */
 const SHARE_AT_A_TIME = 16;
-const MOST_AT_A_TIME = 64;
 const EXCEEDED = ["wait", "drop", "close"];
 
 /** Handles one message. */
@@ -90,23 +89,30 @@ interface Rates {
   /** How many tokens are taken out of a bucket at a time. */
   readonly messagesAtATime: number;
   readonly bytesAtATime: number;
-  /** Whether a session's own tokens are all that is looked at. */
-  readonly isQuick: boolean;
+  readonly ofAddressAtATime: number;
 }
 
 /**
- * What a session may take. Tokens are taken out of its buckets some at a time, so that not every message has the time looked at.
+ * What a session may send. Tokens are taken out of its buckets some at a time, and so are those of its address: a message looks at
+ * neither the time nor a table as long as there are some left.
  */
 interface Account {
-  /** Messages and bytes that are taken out already, and not used. */
+  /** Whose it is. */
+  readonly session: object;
+  /** Tokens that are taken out already, and not used. */
   messagesLeft: number;
   bytesLeft: number;
+  /** What its address may send; undefined for any number. */
+  readonly owner: Owner | undefined;
   readonly messages: TokenBucket;
   readonly bytes: TokenBucket;
 }
 
+/** What an address may send. */
 interface Owner {
-  readonly held: 0;
+  /** Sessions of it. */
+  held: number;
+  messagesLeft: number;
   readonly messages: TokenBucket;
 }
 
@@ -134,13 +140,13 @@ interface Owner {
  */
 export class MessageLimits {
   readonly #clock: Clock;
-  readonly #owners: AddressTable<Owner>;
+  readonly #maxAddresses: number;
   readonly #stats = { waited: 0, dropped: 0, closed: 0 };
   #rates: Rates;
+  #owners: AddressTable<Owner>;
   #accounts = new WeakMap<object, Account>();
-  /** Who was asked about last, as messages of a session come in rows. */
-  #lastSession: object | undefined = undefined;
-  #lastAccount: Account | undefined = undefined;
+  /** That of the session that was asked about last, as messages of a session come in rows. */
+  #last: Account | undefined = undefined;
 
   /**
    * Makes limits that nobody has used up.
@@ -150,27 +156,24 @@ export class MessageLimits {
    */
   constructor(options: MessageLimitsOptions = {}) {
     this.#rates = resolveRates(options);
-    const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
-    requireInteger("create message limits", "maxAddresses", maxAddresses, 1, MOST);
-    const clock = this.#clock = options.clock ?? systemClock();
-    this.#owners = new AddressTable<Owner>(maxAddresses, () => ({
-      held: 0,
-      messages: new TokenBucket(this.#rates.ofAddress ?? UNBOUNDED, clock.now()),
-    }));
+    this.#maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
+    requireInteger("create message limits", "maxAddresses", this.#maxAddresses, 1, MOST);
+    this.#clock = options.clock ?? systemClock();
+    this.#owners = this.#makeOwners();
   }
 
   /**
    * Puts other limits in the place of those that there are; what an option does not say is its default. Clock and `maxAddresses`
-   * stay. Each session has a whole burst again.
+   * stay. Each session and address has a whole burst again.
    *
    * @param options How many, and what becomes of the others.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
    */
   change(options: MessageLimitsOptions): void {
     this.#rates = resolveRates(options);
+    this.#owners = this.#makeOwners();
     this.#accounts = new WeakMap();
-    this.#lastSession = undefined;
-    this.#lastAccount = undefined;
+    this.#last = undefined;
   }
 
   /** A snapshot of what they have done. */
@@ -186,75 +189,112 @@ export class MessageLimits {
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
     return (session, payload) => {
       const { length } = payload;
-      const account = session === this.#lastSession ? this.#lastAccount : this.#find(session);
-      if (this.#rates.isQuick && account !== undefined && account.messagesLeft > 0 && account.bytesLeft >= length) {
+      const last = this.#last;
+      const account = last !== undefined && last.session === session ? last : this.#find(session);
+      const { owner } = account;
+      if (account.messagesLeft > 0 && account.bytesLeft >= length && (owner === undefined || owner.messagesLeft > 0)) {
         account.messagesLeft--;
         account.bytesLeft -= length;
+        if (owner !== undefined) owner.messagesLeft--;
         return handler(session, payload);
       }
-      const lateMs = this.#lateness(session, length);
-      if (lateMs === 0) return handler(session, payload);
-      if (this.#rates.whenExceeded === "wait") {
-        this.#stats.waited++;
-        return this.#handleLater(handler, session, payload, lateMs);
-      }
-      if (this.#rates.whenExceeded === "drop") this.#stats.dropped++;
-      else {
-        this.#stats.closed++;
-        void session.close({ detail: "too-many-messages", timeoutMs: CLOSE_MS });
-      }
+      return this.#handleScarce(handler, session, payload, account);
     };
   }
 
-  #find(session: object): Account | undefined {
-    this.#lastSession = session;
-    return this.#lastAccount = this.#accounts.get(session);
+  #find<Data>(session: Session<Data>): Account {
+    const account = this.#accounts.get(session) ?? this.#open(session);
+    return this.#last = account;
   }
 
-  #open(session: object, nowMs: number): Account {
+  #open<Data>(session: Session<Data>): Account {
+    const nowMs = this.#clock.now();
     const account = {
+      session,
       messagesLeft: this.#rates.messages === UNBOUNDED ? Infinity : 0,
       bytesLeft: this.#rates.bytes === UNBOUNDED ? Infinity : 0,
+      owner: this.#findOwner(session),
       messages: new TokenBucket(this.#rates.messages, nowMs),
       bytes: new TokenBucket(this.#rates.bytes, nowMs),
     };
     this.#accounts.set(session, account);
-    return this.#lastAccount = account;
+    return account;
   }
 
-  /** Milliseconds until there are tokens for a message; 0 if there are. */
-  #lateness(session: object, bytes: number): number {
-    const nowMs = this.#clock.now();
-    const account = this.#lastAccount ?? this.#open(session, nowMs);
-    const { messages, bytes: bytesBucket } = account;
-    const wantedMessages = this.#rates.messagesAtATime - account.messagesLeft;
-    const wantedBytes = Math.max(bytes, this.#rates.bytesAtATime) - account.bytesLeft;
-    if (wantedMessages > 0) account.messagesLeft += messages.takeUpTo(this.#rates.messages, wantedMessages, nowMs);
-    if (wantedBytes > 0) account.bytesLeft += bytesBucket.takeUpTo(this.#rates.bytes, wantedBytes, nowMs);
-    const isWaiting = this.#rates.whenExceeded === "wait";
-    const ofAddressMs = this.#latenessOfAddress(session, nowMs);
-    if (account.messagesLeft > 0 && account.bytesLeft >= bytes) {
-      if (ofAddressMs > 0 && !isWaiting) return 1;
-      account.messagesLeft--;
-      account.bytesLeft -= bytes;
-      return ofAddressMs;
+  #findOwner<Data>(session: Session<Data>): Owner | undefined {
+    if (this.#rates.ofAddress === undefined) return undefined;
+    const peer = peerOf(session.remoteAddress);
+    if (peer.isLocal) return undefined;
+    const owner = this.#owners.use(peer.owner);
+    owner.held++;
+    void session.closed.then(() => owner.held--);
+    return owner;
+  }
+
+  #makeOwners(): AddressTable<Owner> {
+    const rate = this.#rates.ofAddress ?? UNBOUNDED;
+    return new AddressTable(this.#maxAddresses, () => ({
+      held: 0,
+      messagesLeft: 0,
+      messages: new TokenBucket(rate, this.#clock.now()),
+    }));
+  }
+
+  /** Handles a message for which tokens have to be taken out of the buckets first, or are not there. */
+  #handleScarce<Data>(
+    handler: MessageHandler<Data>,
+    session: Session<Data>,
+    payload: Uint8Array,
+    account: Account,
+  ): unknown {
+    const lateMs = this.#lateness(account, payload.length);
+    if (lateMs === 0) return handler(session, payload);
+    if (this.#rates.whenExceeded === "wait") {
+      this.#stats.waited++;
+      return this.#handleLater(handler, session, payload, lateMs);
     }
-    if (!isWaiting) return 1;
-    const hasMessage = account.messagesLeft > 0;
-    const messagesMs = hasMessage ? 0 : messages.borrow(this.#rates.messages, 1, nowMs);
-    const bytesMs = bytesBucket.borrow(this.#rates.bytes, Math.max(0, bytes - account.bytesLeft), nowMs);
-    if (hasMessage) account.messagesLeft--;
-    account.bytesLeft = Math.max(0, account.bytesLeft - bytes);
-    return Math.max(messagesMs, bytesMs, ofAddressMs);
+    if (this.#rates.whenExceeded === "drop") this.#stats.dropped++;
+    else {
+      this.#stats.closed++;
+      void session.close({ detail: "too-many-messages", timeoutMs: CLOSE_MS });
+    }
   }
 
-  #latenessOfAddress(session: object, nowMs: number): number {
-    if (this.#rates.ofAddress === undefined) return 0;
-    const { owner, isLocal } = peerOf((session as Session<unknown>).remoteAddress);
-    if (isLocal) return 0;
-    const { messages } = this.#owners.use(owner);
-    if (this.#rates.whenExceeded === "wait") return messages.borrow(this.#rates.ofAddress, 1, nowMs);
-    return messages.take(this.#rates.ofAddress, 1, nowMs) ? 0 : 1;
+  /** Milliseconds until there are tokens for a message, which are taken; not 0, and none is taken, if it is not to wait. */
+  #lateness(account: Account, bytes: number): number {
+    const { owner } = account;
+    const nowMs = this.#clock.now();
+    this.#refill(account, bytes, nowMs);
+    const isThere = account.messagesLeft > 0 && account.bytesLeft >= bytes &&
+      (owner === undefined || owner.messagesLeft > 0);
+    if (!isThere && this.#rates.whenExceeded !== "wait") return 1;
+    const { messages, bytes: bytesRate, ofAddress = UNBOUNDED } = this.#rates;
+    let lateMs = 0;
+    if (account.messagesLeft > 0) account.messagesLeft--;
+    else lateMs = account.messages.borrow(messages, 1, nowMs);
+    if (account.bytesLeft < bytes) {
+      lateMs = Math.max(lateMs, account.bytes.borrow(bytesRate, bytes - account.bytesLeft, nowMs));
+    }
+    account.bytesLeft = Math.max(0, account.bytesLeft - bytes);
+    if (owner === undefined) return lateMs;
+    if (owner.messagesLeft > 0) owner.messagesLeft--;
+    else lateMs = Math.max(lateMs, owner.messages.borrow(ofAddress, 1, nowMs));
+    return lateMs;
+  }
+
+  /** Takes out of the buckets what comes next, as far as it is there. */
+  #refill(account: Account, bytes: number, nowMs: number): void {
+    const { messages, bytes: bytesRate, ofAddress = UNBOUNDED } = this.#rates;
+    const { messagesAtATime, bytesAtATime, ofAddressAtATime } = this.#rates;
+    const { owner } = account;
+    const wantedMessages = messagesAtATime - account.messagesLeft;
+    const wantedBytes = Math.max(bytes, bytesAtATime) - account.bytesLeft;
+    if (wantedMessages > 0) account.messagesLeft += account.messages.takeUpTo(messages, wantedMessages, nowMs);
+    if (wantedBytes > 0) account.bytesLeft += account.bytes.takeUpTo(bytesRate, wantedBytes, nowMs);
+    const wantedOfAddress = owner === undefined ? 0 : ofAddressAtATime - owner.messagesLeft;
+    if (owner !== undefined && wantedOfAddress > 0) {
+      owner.messagesLeft += owner.messages.takeUpTo(ofAddress, wantedOfAddress, nowMs);
+    }
   }
 
   async #handleLater<Data>(
@@ -307,8 +347,13 @@ function resolveRates(options: MessageLimitsOptions): Rates {
     bytes,
     ofAddress: ofAddress === UNBOUNDED ? undefined : ofAddress,
     whenExceeded,
-    messagesAtATime: Math.max(1, Math.floor(Math.min(MOST_AT_A_TIME, messages.burst / SHARE_AT_A_TIME))),
-    bytesAtATime: bytes === UNBOUNDED ? 0 : Math.floor(bytes.burst / SHARE_AT_A_TIME),
-    isQuick: ofAddress === UNBOUNDED,
+    messagesAtATime: shareOf(messages),
+    bytesAtATime: bytes === UNBOUNDED ? 0 : shareOf(bytes),
+    ofAddressAtATime: shareOf(ofAddress),
   };
+}
+
+/** Tokens that are taken out at a time. */
+function shareOf({ burst }: Rate): number {
+  return Math.max(1, Math.floor(burst / SHARE_AT_A_TIME));
 }

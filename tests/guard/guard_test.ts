@@ -357,7 +357,10 @@ test("MessageLimits takes no more than a burst and what comes back, whatever the
   const clock = new FakeClock();
   let handled = 0;
   let bytesHandled = 0;
-  const session = { remoteAddress: from("192.0.2.1").remoteAddress } as unknown as Session;
+  const session = {
+    remoteAddress: from("192.0.2.1").remoteAddress,
+    closed: new Promise(() => {}),
+  } as unknown as Session;
   const check = async (
     options: ConstructorParameters<typeof MessageLimits>[0],
     size: number,

@@ -1,0 +1,116 @@
+// MessageLimits by itself: how seldom it looks at the time, and what the sessions of an address share.
+
+import test from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import type { Session } from "@laster/net";
+import { MessageLimits, type MessageLimitsOptions } from "@laster/net/guard";
+import { FakeClock } from "@laster/net/testing";
+import { turn } from "../support.ts";
+
+/** Counts how often it is looked at. */
+class SeenClock extends FakeClock {
+  looks = 0;
+
+  override now(): number {
+    this.looks++;
+    return super.now();
+  }
+}
+
+interface Peer {
+  readonly session: Session;
+  readonly close: () => void;
+}
+
+function peerFrom(hostname: string): Peer {
+  const closed = Promise.withResolvers<void>();
+  const remoteAddress = { kind: "tcp", hostname, port: 5 };
+  const session = { remoteAddress, closed: closed.promise, state: "open", signal: new AbortController().signal };
+  return { session: session as unknown as Session, close: closed.resolve };
+}
+
+function limit(options: MessageLimitsOptions): { limits: MessageLimits; send: (peer: Peer, count: number) => number } {
+  const limits = new MessageLimits({ whenExceeded: "drop", ...options });
+  let handled = 0;
+  const handle = limits.wrap<undefined>(() => void handled++);
+  const payload = new Uint8Array(10);
+  const send = ({ session }: Peer, count: number) => {
+    handled = 0;
+    for (let sent = 0; sent < count; sent++) void handle(session, payload);
+    return handled;
+  };
+  return { limits, send };
+}
+
+test("MessageLimits looks at the time once in a sixteenth of a burst, whoever talks in between", () => {
+  const clock = new SeenClock();
+  const { send } = limit({ messagesPerSecond: 1_000, bytesPerSecond: 10_000, addressMessagesPerSecond: 4_000, clock });
+  const peers = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(peerFrom);
+  clock.looks = 0;
+  for (let count = 0; count < 2_000; count++) for (const peer of peers) assertEquals(send(peer, 1), 1);
+  assert(clock.looks > 3 * 15 && clock.looks <= 3 * (2 + 17), `${clock.looks} looks for 6,000 messages`);
+  assertEquals(send(peers[0], 1), 0, "the burst is used up");
+});
+
+test("MessageLimits charges an address for all its sessions, and does not forget one that has some", async () => {
+  const clock = new FakeClock();
+  const { send } = limit({ messagesPerSecond: 100, addressMessagesPerSecond: 20, maxAddresses: 1, clock });
+  const [one, other] = [peerFrom("192.0.2.1"), peerFrom("192.0.2.1")];
+  const crowd = async () => {
+    for (let index = 0; index < 100; index++) {
+      const passing = peerFrom(`198.51.100.${index}`);
+      assertEquals(send(passing, 1), 1);
+      passing.close();
+      await turn();
+    }
+  };
+  assertEquals([send(one, 30), send(other, 30), send(one, 1)], [30, 10, 0], "two seconds' worth of the address");
+  await crowd();
+  assertEquals(send(peerFrom("192.0.2.1"), 1), 0, "it is remembered");
+  await clock.advance(500);
+  assertEquals([send(other, 5), send(one, 30)], [5, 5], "what has come back");
+  const local = peerFrom("127.0.0.1");
+  assertEquals(send(local, 100), 100, "this machine's own are not counted");
+});
+
+test("MessageLimits forgets an address whose sessions have gone", async () => {
+  const clock = new FakeClock();
+  const { limits, send } = limit({ addressMessagesPerSecond: 20, maxAddresses: 1, clock });
+  const first = peerFrom("192.0.2.1");
+  assertEquals(send(first, 50), 40);
+  first.close();
+  await turn();
+  assertEquals([send(peerFrom("192.0.2.1"), 1)], [0], "not at once");
+  limits.change({ addressMessagesPerSecond: 5, whenExceeded: "drop" });
+  assertEquals([send(peerFrom("192.0.2.1"), 50), send(first, 1)], [10, 0], "a change has it begin anew");
+  const last = peerFrom("203.0.113.1");
+  assertEquals(send(last, 50), 10);
+  last.close();
+  await turn();
+  assertEquals(send(peerFrom("203.0.113.2"), 50), 10);
+  assertEquals(send(peerFrom("203.0.113.1"), 50), 10, "it was forgotten for another");
+});
+
+test("MessageLimits has messages wait for the slowest of their limits", async () => {
+  const clock = new FakeClock();
+  const times: number[] = [];
+  const limits = new MessageLimits({
+    messagesPerSecond: 10,
+    bytesPerSecond: 1_000,
+    addressMessagesPerSecond: 4,
+    clock,
+  });
+  const handle = limits.wrap<undefined>(() => void times.push(clock.now()));
+  const startMs = clock.now();
+  const { session } = peerFrom("192.0.2.1");
+  const waits: unknown[] = [];
+  for (let count = 0; count < 10; count++) waits.push(handle(session, new Uint8Array(10)));
+  waits.push(handle(session, new Uint8Array(3_000)));
+  for (let step = 0; step < 50; step++) await clock.advance(50);
+  await Promise.all(waits);
+  const passed = times.map((time) => time - startMs);
+  assertEquals(passed.slice(0, 10), [0, 0, 0, 0, 0, 0, 0, 0, 250, 500], "four a second of the address");
+  // 100 of 2,000 bytes are used up, and 1,100 are missing: longer than the 750 ms of the address.
+  assertEquals(passed[10], 1_100);
+  assertEquals(limits.stats.waited, 3);
+});
