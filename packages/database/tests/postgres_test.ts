@@ -22,7 +22,7 @@ test(`${WRITES} writes while PostgreSQL is killed three times`, { skip: skipWith
   await cluster.start();
   const options = { host: cluster.host, user: "game", database: "postgres" };
   const driver = postgresDriver("", options);
-  const queries = new QueryQueue({ driver, connections: 8, maxWaiting: MOST_WAITING, timeoutMs: 60_000 });
+  const queries = new QueryQueue({ driver, connections: 8, maxWaiting: MOST_WAITING, timeoutMs: timeout });
   await queries.query("create table writes (id serial primary key, player int, number int)");
   const done = new Set<number>();
   const lost = new Set<number>();
