@@ -11,7 +11,7 @@ const CLOSE_MS = 1_000;
 /** In bursts, so many seconds' worth. */
 const BURST_SECONDS = 2;
 
-/** Options of {@linkcode MessageLimits}. Bursts are two seconds' worth. */
+/** Options of {@linkcode MessageLimits}. Bursts are two seconds' worth, after a pause up to a sixteenth more. */
 export interface MessageLimitsOptions {
   /**
    * Messages of a session in a second, 1 to 2^31 - 1; 0 for any number.

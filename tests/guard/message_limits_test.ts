@@ -52,6 +52,19 @@ test("MessageLimits looks at the time once in a sixteenth of a burst, whoever ta
   assertEquals(send(peers[0], 1), 0, "the burst is used up");
 });
 
+test("MessageLimits lets a burst and a sixteenth through at once, however long nothing came", async () => {
+  const clock = new FakeClock();
+  for (const addressMessagesPerSecond of [0, 1_000]) {
+    const { send } = limit({ messagesPerSecond: 1_000, addressMessagesPerSecond, clock });
+    const peer = peerFrom("192.0.2.1");
+    assertEquals(send(peer, 1), 1);
+    await clock.advance(3_600_000);
+    assertEquals(send(peer, 10_000), 2_000 + 125 - 1);
+    await clock.advance(1);
+    assertEquals(send(peer, 10_000), 1);
+  }
+});
+
 test("MessageLimits charges an address for all its sessions, and does not forget one that has some", async () => {
   const clock = new FakeClock();
   const { send } = limit({ messagesPerSecond: 100, addressMessagesPerSecond: 20, maxAddresses: 1, clock });
