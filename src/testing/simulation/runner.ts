@@ -31,7 +31,7 @@ export class Runner {
 
   /** Goes on to a time. */
   async runTo(untilMs: number): Promise<void> {
-    while (await this.#runNext(untilMs));
+    await this.#goOn(untilMs, () => false);
   }
 
   /** Runs until what `name` answered is there. */
@@ -42,7 +42,7 @@ export class Runner {
     promise.then(settled, settled);
     const untilMs = this.#world.clock.now() + mostMs;
     await settle();
-    while (!isSettled && await this.#runNext(untilMs));
+    await this.#goOn(untilMs, () => isSettled);
     if (isSettled) return await promise;
     throw this.#world.failure ?? new Error(`${name} has not settled within ${mostMs} simulated ms: ${STRANGE_TIME}`);
   }
@@ -55,13 +55,15 @@ export class Runner {
     this.#checkAll();
   }
 
-  /** Whether there was something, and all is well. */
-  async #runNext(untilMs: number): Promise<boolean> {
-    const { clock, failure } = this.#world;
-    if (failure !== undefined || !clock.runNext(untilMs)) return false;
-    await settle();
-    this.#checkAll();
-    return this.#world.failure === undefined;
+  /** Has all happen that is due by then, unless something fails, or it is over before. */
+  async #goOn(untilMs: number, isOver: () => boolean): Promise<void> {
+    const { clock } = this.#world;
+    while (this.#world.failure === undefined && !isOver()) {
+      const kind = clock.runNext(untilMs);
+      if (kind === undefined) return;
+      if (kind !== "wire") await settle();
+      this.#checkAll();
+    }
   }
 
   #checkAll(): void {

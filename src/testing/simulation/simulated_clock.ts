@@ -2,15 +2,22 @@
 
 import type { Clock } from "../../clock.ts";
 
+/**
+ * What is due:
+ *
+ * - `"timer"`: a timer of what is tested.
+ * - `"turn"`: a turn of the simulation's own, in which what is tested may run.
+ * - `"batched"`: the same; it may share its turn with others of its kind that are due, before any microtask.
+ * - `"wire"`: something between the connections, in which nothing runs that is tested, and no promise settles.
+ */
+type DueKind = "timer" | "turn" | "batched" | "wire";
+
 /** Something that is due. */
 interface Due {
   readonly dueMs: number;
   /** Who is first of those due at the same time. */
   readonly rank: number;
-  /** Whether it may run in one turn with others of its kind. */
-  readonly isBatched: boolean;
-  /** Whether it is a timer of what is tested, not of the simulation. */
-  readonly isTimer: boolean;
+  readonly kind: DueKind;
   /** Undefined once it has run, or was stopped. */
   callback: (() => void) | undefined;
 }
@@ -24,11 +31,11 @@ export interface ScheduleOptions {
    */
   readonly shuffle?: number;
   /**
-   * Whether it may run in one turn with others that are due at the same time, before any microtask.
+   * What it is.
    *
-   * @default {false}
+   * @default {"turn"}
    */
-  readonly isBatched?: boolean;
+  readonly kind?: Exclude<DueKind, "timer">;
 }
 
 /** A clock that goes from one thing that is due to the next. */
@@ -54,7 +61,12 @@ export class SimulatedClock implements Clock {
   /** Sets a timer. */
   setTimer(callback: () => void, delayMs: number): unknown {
     this.#timers++;
-    return this.#push(callback, Math.max(0, delayMs), 0, { isBatched: false, isTimer: true });
+    return this.#push({
+      dueMs: this.#nowMs + Math.max(0, delayMs),
+      rank: this.#rank++,
+      kind: "timer",
+      callback,
+    });
   }
 
   /** Stops a timer. */
@@ -62,7 +74,7 @@ export class SimulatedClock implements Clock {
     const timer = handle as Due;
     if (timer.callback === undefined) return;
     timer.callback = undefined;
-    if (timer.isTimer) this.#timers--;
+    if (timer.kind === "timer") this.#timers--;
   }
 
   /** Calls back in a turn of its own, at the same time. */
@@ -71,8 +83,8 @@ export class SimulatedClock implements Clock {
   }
 
   /** Has something happen later, that is no timer of what is tested. */
-  schedule(callback: () => void, delayMs: number, { shuffle = 0, isBatched = false }: ScheduleOptions = {}): void {
-    this.#push(callback, Math.max(0, delayMs), shuffle, { isBatched, isTimer: false });
+  schedule(callback: () => void, delayMs: number, { shuffle = 0, kind = "turn" }: ScheduleOptions = {}): void {
+    this.#push({ dueMs: this.#nowMs + Math.max(0, delayMs), rank: this.#rank++ + shuffle, kind, callback });
   }
 
   /** The event loop stands still for so long: what fell due meanwhile comes late. */
@@ -84,29 +96,28 @@ export class SimulatedClock implements Clock {
    * Goes on to what is due next, and runs it.
    *
    * @param untilMs Only what is due by then.
-   * @returns Whether there was anything; if not, the time is `untilMs`.
+   * @returns What it was; undefined if there was nothing, and the time is `untilMs`.
    */
-  runNext(untilMs: number): boolean {
-    let next = this.#takeNext(untilMs);
+  runNext(untilMs: number): DueKind | undefined {
+    const next = this.#takeNext(untilMs);
     if (next === undefined) {
       this.#nowMs = Math.max(this.#nowMs, untilMs);
-      return false;
+      return undefined;
     }
     this.#nowMs = Math.max(this.#nowMs, next.dueMs);
     this.#run(next);
-    while (next.isBatched) {
-      const [following] = this.#heap;
-      if (following?.callback === undefined || !following.isBatched || following.dueMs > this.#nowMs) break;
-      next = this.#pop();
-      this.#run(next);
+    while (next.kind === "batched" && this.#heap.length > 0) {
+      const following = this.#heap[0];
+      if (following.callback === undefined || following.kind !== "batched" || following.dueMs > this.#nowMs) break;
+      this.#run(this.#pop());
     }
-    return true;
+    return next.kind;
   }
 
   #run(due: Due): void {
     const { callback } = due;
     due.callback = undefined;
-    if (due.isTimer) this.#timers--;
+    if (due.kind === "timer") this.#timers--;
     callback?.();
   }
 
@@ -118,13 +129,7 @@ export class SimulatedClock implements Clock {
     return undefined;
   }
 
-  #push(
-    callback: () => void,
-    delayMs: number,
-    shuffle: number,
-    kind: { readonly isBatched: boolean; readonly isTimer: boolean },
-  ): Due {
-    const due: Due = { dueMs: this.#nowMs + delayMs, rank: this.#rank++ + shuffle, callback, ...kind };
+  #push(due: Due): Due {
     const heap = this.#heap;
     let index = heap.push(due) - 1;
     while (index > 0) {

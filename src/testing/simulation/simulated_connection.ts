@@ -220,7 +220,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
     this.#isReadDue = true;
     this.#host.clock.schedule(() => this.#read(), 0, {
       shuffle: this.#host.random.next() * 8,
-      isBatched: this.#host.traits.batchedReads === true,
+      kind: this.#host.traits.batchedReads === true ? "batched" : "turn",
     });
   }
 

@@ -162,7 +162,7 @@ export class SimulatedPipe {
   }
 
   #later(callback: () => void, delayMs: number): void {
-    this.#host.clock.schedule(callback, delayMs, { shuffle: this.#host.random.next() * SHUFFLE });
+    this.#host.clock.schedule(callback, delayMs, { shuffle: this.#host.random.next() * SHUFFLE, kind: "wire" });
   }
 }
 
