@@ -239,14 +239,16 @@ export class SimulatedConnection implements Connection, PipeEnds {
       if (this.out.isEnded && this.#host.random.chance(0.3)) this.#later(() => this.#breakWith({}));
       return;
     }
-    const bytes = out.read(this.#host.random.integer(1, 2 * out.conditions.segmentBytes));
-    this.#host.trace.add(`${this.name} reads ${bytes.length} ${checksum(bytes)}`);
-    if (this.#isDiscarding) handler.onDiscard?.(bytes.length);
+    const most = this.#host.random.integer(1, 2 * out.conditions.segmentBytes);
+    const length = Math.min(most, out.unreadBytes);
+    const chunk = new Uint8Array(length + SPARE_BYTES).fill(SCRIBBLE, length);
+    const bytes = chunk.subarray(0, length);
+    out.read(bytes);
+    this.#host.trace.add(`${this.name} reads ${length} ${checksum(bytes)}`);
+    if (this.#isDiscarding) handler.onDiscard?.(length);
     else {
-      const chunk = new Uint8Array(bytes.length + SPARE_BYTES).fill(SCRIBBLE);
-      chunk.set(bytes);
       this.#chunk = chunk;
-      handler.onData(chunk, bytes.length);
+      handler.onData(chunk, length);
       if (!this.#isPaused) this.#scribble();
     }
     this.#scheduleRead();

@@ -1,5 +1,7 @@
 // SimulatedPipe: one direction of a simulated connection, from the sender's system over the wire to the receiver's. Runtime neutral.
 
+import { RingBuffer } from "../../buffer/ring_buffer.ts";
+import { MAX_BUFFER_BYTES } from "../../buffer/check.ts";
 import type { LinkConditions } from "./link_conditions.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
@@ -23,8 +25,8 @@ export interface PipeHost {
   readonly random: SeededRandom;
 }
 
-/** What is on the wire. */
-type Packet = Uint8Array | "end";
+/** What is on the wire: so many bytes, or the end. */
+type Packet = number | "end";
 
 /** One direction of a simulated connection. */
 export class SimulatedPipe {
@@ -45,12 +47,11 @@ export class SimulatedPipe {
   readonly conditions: LinkConditions;
   readonly #host: PipeHost;
   readonly #ends: PipeEnds;
-  /** In the sender's system, oldest first. */
-  #waiting: Uint8Array[] = [];
+  /** What has arrived and is not read, then what is on the wire, then what waits in the sender's system. */
+  readonly #bytes = new RingBuffer({ maxBytes: MAX_BUFFER_BYTES });
   #waitingBytes = 0;
   readonly #wire: Packet[] = [];
   #wireBytes = 0;
-  #arrived: Uint8Array[] = [];
   #isPumpDue = false;
   #freeAtMs = 0;
   #lastArrivalMs = 0;
@@ -71,7 +72,7 @@ export class SimulatedPipe {
   take(bytes: Uint8Array, offset: number, length: number): number {
     const count = Math.min(length, this.conditions.sendBufferBytes - this.#waitingBytes);
     if (count <= 0) return 0;
-    this.#waiting.push(bytes.slice(offset, offset + count));
+    if (!this.isLost && !this.isReset) this.#bytes.write(bytes, offset, count); // Else nobody will read it.
     this.#waitingBytes += count;
     this.takenBytes += count;
     this.#schedulePump(0);
@@ -89,23 +90,21 @@ export class SimulatedPipe {
   reset(): void {
     if (this.isReset) return;
     this.isReset = true;
-    this.#waiting = [];
     this.#waitingBytes = 0;
     if (!this.isLost) this.#later(() => !this.isLost && this.#ends.handleReset(), this.#travelMs());
   }
 
-  /** Reads up to so many bytes; empty if there are none. */
-  read(most: number): Uint8Array {
-    const chunk = takeFrom(this.#arrived, Math.min(most, this.unreadBytes));
-    this.unreadBytes -= chunk.length;
-    this.readBytes += chunk.length;
+  /** Reads as many bytes as `into` has, of those that are unread. */
+  read(into: Uint8Array): void {
+    this.#bytes.read(into);
+    this.unreadBytes -= into.length;
+    this.readBytes += into.length;
     if (this.#waitingBytes > 0) this.#schedulePump(this.#travelMs()); // The window opens.
-    return chunk;
   }
 
   /** The receiver is gone: what has arrived is dropped, and what comes as well. */
   drop(): void {
-    this.#arrived = [];
+    this.#bytes.discard(this.unreadBytes);
     this.unreadBytes = 0;
   }
 
@@ -123,11 +122,10 @@ export class SimulatedPipe {
     const window = receiveBufferBytes - this.#wireBytes - this.unreadBytes;
     const length = Math.min(this.#waitingBytes, window, this.#host.random.integer(1, segmentBytes));
     if (length > 0) {
-      const packet = takeFrom(this.#waiting, length);
       this.#waitingBytes -= length;
       this.#wireBytes += length;
       this.#freeAtMs = this.#host.clock.now() + length / bytesPerMs;
-      this.#send(packet);
+      this.#send(length);
       if (this.#waitingBytes > 0 || this.isEnded) this.#schedulePump(0);
       this.#ends.handleRoom();
     } else if (this.#waitingBytes === 0 && this.isEnded && !this.hasEndArrived && !this.#wire.includes("end")) {
@@ -145,13 +143,10 @@ export class SimulatedPipe {
   #arrive(): void {
     const packet = this.#wire.shift();
     if (packet === undefined) return;
-    if (packet !== "end") this.#wireBytes -= packet.length;
+    if (packet !== "end") this.#wireBytes -= packet;
     if (this.isLost || this.isReset) return;
     if (packet === "end") this.hasEndArrived = true;
-    else {
-      this.#arrived.push(packet);
-      this.unreadBytes += packet.length;
-    }
+    else this.unreadBytes += packet;
     this.#ends.handleArrival();
   }
 
@@ -164,18 +159,4 @@ export class SimulatedPipe {
   #later(callback: () => void, delayMs: number): void {
     this.#host.clock.schedule(callback, delayMs, { shuffle: this.#host.random.next() * SHUFFLE, kind: "wire" });
   }
-}
-
-/** Takes the first bytes out of a list of pieces that has as many. */
-function takeFrom(pieces: Uint8Array[], length: number): Uint8Array {
-  const taken = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const piece = pieces[0];
-    const count = Math.min(piece.length, length - at);
-    taken.set(piece.subarray(0, count), at);
-    at += count;
-    if (count === piece.length) pieces.shift();
-    else pieces[0] = piece.subarray(count);
-  }
-  return taken;
 }
