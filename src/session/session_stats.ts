@@ -51,11 +51,11 @@ export class RefusalCounters {
   }
 }
 
-/** The counts of a session that refused nothing. */
-const NO_REFUSALS = new RefusalCounters();
+/** The counts of a session that refused nothing: one object for all, as most refuse nothing. */
+const NO_REFUSALS: SessionStats["refused"] = Object.freeze(new RefusalCounters().snapshot());
 
 /** The counts of a session that dropped nothing. */
-const NO_DROPS: DropCounts = { oldest: 0, superseded: 0 };
+const NO_DROPS: DropCounts = Object.freeze({ oldest: 0, superseded: 0 });
 
 /** Whether an answer means that a payload was not taken. */
 export function isRefusal(result: SendResult): result is Refusal {
@@ -92,6 +92,7 @@ export interface Counted {
 
 /** Takes a snapshot of a session's counters. */
 export function takeStats({ receivedBytes, refusals, inbox, queue }: Counted): SessionStats {
+  const { holdback } = queue;
   return {
     receivedFrames: inbox.frames,
     receivedBytes,
@@ -99,8 +100,8 @@ export function takeStats({ receivedBytes, refusals, inbox, queue }: Counted): S
     sentBytes: queue.sentBytes,
     queuedFrames: queue.queuedFrames,
     queuedBytes: queue.queuedBytes,
-    roundTripMs: queue.holdback?.inFlight?.roundTripMs,
-    dropped: { ...(queue.holdback?.drops ?? NO_DROPS) },
-    refused: (refusals ?? NO_REFUSALS).snapshot(),
+    roundTripMs: holdback?.inFlight?.roundTripMs,
+    dropped: holdback === undefined ? NO_DROPS : { ...holdback.drops },
+    refused: refusals?.snapshot() ?? NO_REFUSALS,
   };
 }

@@ -97,9 +97,11 @@ export const GAME: Scenario<Game> = {
   check: (_world, { server, options, admitted }) => {
     assert(server.sessionCount <= options.maxConnections, "more connections than there may be");
     assert(admitted.count >= 0, "an admission was told of an end twice");
+    const [mostBytes, mostFrames] = [mostQueuedBytes(options), mostQueuedFrames(options)];
     for (const session of server.sessions()) {
-      assert(session.queuedBytes <= mostQueuedBytes(options), "more is queued than may be");
-      assert(session.stats.queuedFrames <= mostQueuedFrames(options), "more messages are queued than may be");
+      const { queuedBytes, queuedFrames } = session.stats;
+      assert(queuedBytes <= mostBytes, "more is queued than may be");
+      assert(queuedFrames <= mostFrames, "more messages are queued than may be");
     }
   },
   stopped: (_world, { admitted }) => assertEquals(admitted.count, 0, "an admission was not told of each end"),
