@@ -3,6 +3,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, describeValue, orDefault, requireInteger } from "../options.ts";
 import type { Session } from "../session/session.ts";
+import { sleep } from "../sleep.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 import { type Rate, TokenBucket } from "./token_bucket.ts";
 
@@ -303,20 +304,7 @@ export class MessageLimits {
     payload: Uint8Array,
     delayMs: number,
   ): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const { signal } = session;
-      const onTime = () => {
-        signal.removeEventListener("abort", onAbort);
-        resolve();
-      };
-      const timer = this.#clock.setTimer(onTime, delayMs);
-      const onAbort = () => {
-        this.#clock.clearTimer(timer);
-        resolve();
-      };
-      if (signal.aborted) onAbort();
-      else signal.addEventListener("abort", onAbort, { once: true });
-    });
+    await sleep(this.#clock, delayMs, session.signal);
     if (session.state === "open") await handler(session, payload);
   }
 }
