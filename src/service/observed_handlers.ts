@@ -14,39 +14,55 @@ import { anySession, type Observers } from "./observers.ts";
  */
 export function observeHandlers<Data>(handlers: SessionHandlers<Data>, observers: Observers): SessionHandlers<Data> {
   const { onMessage, onMessageRange, onSend } = handlers;
-  const around = (session: Session<Data>, bytes: number, handle: () => unknown) => {
-    const end = () => observers.tell("onMessageEnd", anySession(session));
-    observers.tell("onMessageStart", anySession(session), bytes);
-    try {
-      const result = handle();
-      if (!isThenable(result)) {
-        end();
-        return result;
-      }
-      const promise = Promise.resolve(result); // The `then` of whoever made it is called once.
-      whenSettled(promise, end, end);
-      return promise;
-    } catch (fault) {
-      end();
-      throw fault;
+  const starts = observers.listeners("onMessageStart");
+  const ends = observers.listeners("onMessageEnd");
+  const begin = (session: Session<Data>, bytes: number) => {
+    for (const tell of starts) tell(anySession(session), bytes);
+  };
+  const end = (session: Session<Data>) => {
+    for (const tell of ends) tell(anySession(session));
+  };
+  /** Tells of the end now, or once the handler's promise has settled. */
+  const finish = (session: Session<Data>, result: unknown) => {
+    if (!isThenable(result)) {
+      end(session);
+      return result;
     }
+    const promise = Promise.resolve(result); // The `then` of whoever made it is called once.
+    const endLater = () => end(session);
+    whenSettled(promise, endLater, endLater);
+    return promise;
   };
   let observed = handlers;
-  if (observers.wants("onMessageStart", "onMessageEnd")) {
+  if (starts.length > 0 || ends.length > 0) {
     observed = {
       ...observed,
-      onMessage: onMessage &&
-        ((session, payload) => around(session, payload.length, () => onMessage(session, payload))),
-      onMessageRange: onMessageRange &&
-        ((session, buffer, offset, length) =>
-          around(session, length, () => onMessageRange(session, buffer, offset, length))),
+      onMessage: onMessage && ((session, payload) => {
+        begin(session, payload.length);
+        try {
+          return finish(session, onMessage(session, payload));
+        } catch (fault) {
+          end(session);
+          throw fault;
+        }
+      }),
+      onMessageRange: onMessageRange && ((session, buffer, offset, length) => {
+        begin(session, length);
+        try {
+          return finish(session, onMessageRange(session, buffer, offset, length));
+        } catch (fault) {
+          end(session);
+          throw fault;
+        }
+      }),
     };
   }
-  if (observers.wants("onSent")) {
+  const sent = observers.listeners("onSent");
+  if (sent.length > 0) {
     observed = {
       ...observed,
       onSend(session, event) {
-        observers.tell("onSent", anySession(session), event);
+        for (const tell of sent) tell(anySession(session), event);
         return onSend?.(session, event);
       },
     };

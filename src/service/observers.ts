@@ -4,7 +4,7 @@ import { toError } from "../errors.ts";
 import type { SentEvent } from "../outbound/send_result.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import type { FaultLog } from "../session/fault_log.ts";
-import { callGuarded } from "../session/handler_result.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
 import { type DropReason, PressureWatch } from "../session/pressure_watch.ts";
 import type { Session } from "../session/session.ts";
 import type { RegistryListener } from "../session/session_registry.ts";
@@ -87,10 +87,14 @@ export function anySession<Data>(session: Session<Data>): Session<unknown> {
   return session as unknown as Session<unknown>;
 }
 
+/** Calls one method of one observer; never throws. */
+export type Listener<Name extends EventName> = (...event: Parameters<NonNullable<ServiceObserver[Name]>>) => void;
+
 /** The observers of a service. */
 export class Observers {
   readonly #observers: readonly ServiceObserver[];
   readonly #faults: FaultLog;
+  readonly #listeners = new Map<EventName, readonly Listener<EventName>[]>();
 
   /** Makes it; faults of observers are told to `faults`. */
   constructor(observers: readonly ServiceObserver[], faults: FaultLog) {
@@ -102,7 +106,20 @@ export class Observers {
 
   /** Whether anybody wants to hear of one of these. */
   wants(...names: EventName[]): boolean {
-    return this.#observers.some((observer) => names.some((name) => observer[name] !== undefined));
+    return names.some((name) => this.listeners(name).length > 0);
+  }
+
+  /** Who wants to hear of it, for what is told of each message; the array is always the same. */
+  listeners<Name extends EventName>(name: Name): readonly Listener<Name>[] {
+    let listeners = this.#listeners.get(name);
+    if (listeners === undefined) {
+      listeners = this.#observers.flatMap((observer) => {
+        const method = observer[name] as Method | undefined;
+        return method === undefined ? [] : guarded(observer, method, (fault) => this.#reportFault(name, fault));
+      });
+      this.#listeners.set(name, listeners);
+    }
+    return listeners;
   }
 
   /** Who hears of sessions that come and go; undefined if nobody wants to. */
@@ -127,16 +144,29 @@ export class Observers {
 
   /** Tells all who want to hear of it. */
   tell<Name extends EventName>(name: Name, ...event: Parameters<NonNullable<ServiceObserver[Name]>>): void {
-    for (const observer of this.#observers) {
-      callGuarded(
-        () => (observer[name] as ((...event: unknown[]) => unknown) | undefined)?.apply(observer, event),
-        (fault) => this.#reportFault(name, fault),
-      );
-    }
+    for (const listener of this.listeners(name)) listener(...event);
   }
 
   #reportFault(name: EventName, fault: unknown): void {
     const message = `The ${name} method of an observer failed: {error}`;
     this.#faults.report(message, "error", message, { error: toError(fault) });
   }
+}
+
+type Method = (...event: unknown[]) => unknown;
+
+/** Makes what calls a method of an observer, and reports what it throws, or what its promise is rejected with. */
+function guarded(
+  observer: ServiceObserver,
+  method: Method,
+  onFault: (fault: unknown) => void,
+): (...event: unknown[]) => void {
+  return (...event) => {
+    try {
+      const result = method.apply(observer, event);
+      if (isThenable(result)) whenSettled(result, () => {}, onFault);
+    } catch (fault) {
+      onFault(fault);
+    }
+  };
 }

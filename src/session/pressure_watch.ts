@@ -8,15 +8,20 @@ import type { Refusal } from "./session_stats.ts";
 /** Why a message did not reach its peer. */
 export type DropReason = Refusal | "oldest" | "superseded";
 
-/** What is known of a session. */
-interface Known {
+/** What was told of a session. */
+export interface Pressure {
+  /** Whether its queue is above a high-water mark. */
   isCongested: boolean;
+  /** Messages that made way as the oldest. */
   oldest: number;
+  /** Messages that made way for a newer one of their key. */
   superseded: number;
 }
 
 /** A session that is watched. */
 export interface Pressed<Data> {
+  /** What was told of it; undefined before the first. A field, for each write looks at it. */
+  pressure: Pressure | undefined;
   /** What the application knows it as. */
   readonly session: Session<Data>;
   /** What its peer has still to take. */
@@ -34,7 +39,6 @@ export interface PressureListener<Data> {
 /** There is one only if somebody wants to hear of it. */
 export class PressureWatch<Data> {
   readonly #listener: PressureListener<Data>;
-  readonly #known = new WeakMap<Pressed<Data>, Known>();
 
   /** Makes it. */
   constructor(listener: PressureListener<Data>) {
@@ -44,7 +48,7 @@ export class PressureWatch<Data> {
   /** A send was answered so. */
   handleResult(core: Pressed<Data>, result: SendResult): void {
     if (result === "congested") {
-      const known = this.#of(core);
+      const known = pressureOf(core);
       if (known.isCongested) return;
       known.isCongested = true;
       this.#listener.handlePressure(core, true);
@@ -53,11 +57,10 @@ export class PressureWatch<Data> {
 
   /** The connection took something. */
   handleProgress(core: Pressed<Data>): void {
-    const { holdback, isDrained } = core.queue;
-    const drops = holdback?.drops;
-    const known = drops === undefined ? this.#known.get(core) : this.#of(core);
-    if (known === undefined) return;
-    if (known.isCongested && isDrained) {
+    const drops = core.queue.holdback?.drops;
+    if (drops === undefined && core.pressure === undefined) return;
+    const known = pressureOf(core);
+    if (known.isCongested && core.queue.isDrained) {
       known.isCongested = false;
       this.#listener.handlePressure(core, false);
     }
@@ -68,10 +71,8 @@ export class PressureWatch<Data> {
     if (oldest > 0) this.#listener.handleDropped(core, "oldest", oldest);
     if (superseded > 0) this.#listener.handleDropped(core, "superseded", superseded);
   }
+}
 
-  #of(core: Pressed<Data>): Known {
-    let known = this.#known.get(core);
-    if (known === undefined) this.#known.set(core, known = { isCongested: false, oldest: 0, superseded: 0 });
-    return known;
-  }
+function pressureOf<Data>(core: Pressed<Data>): Pressure {
+  return core.pressure ??= { isCongested: false, oldest: 0, superseded: 0 };
 }

@@ -17,6 +17,7 @@ import { type DirectHandler, Inbox, type InboxOwner } from "./inbox.ts";
 import { InputPause } from "./input_pause.ts";
 import type { InputWatched } from "./input_watch.ts";
 import type { Holder } from "./memory_guard.ts";
+import type { Pressure } from "./pressure_watch.ts";
 import type { FullPolicy } from "../outbound/queue_limits.ts";
 import { SendQueue } from "../outbound/send_queue.ts";
 import type { SendQueueOwner } from "../outbound/send_queue_context.ts";
@@ -56,6 +57,7 @@ export class SessionCore<Data>
   #drainWaiters: DrainWaiters | undefined = undefined;
   /** Whether it is over the high-water mark and has taken nothing for a while: broadcasts do not wait for it. */
   isStalled = false;
+  pressure: Pressure | undefined = undefined;
   readonly #context: SessionContext<Data>;
   lastSignMs = 0;
   readonly idleWatch: IdleWatch;
@@ -190,11 +192,10 @@ export class SessionCore<Data>
 
   /** Where messages go that are asked for one by one. */
   get stream(): SessionStream {
-    if (this.#stream === undefined) {
-      this.#stream = new SessionStream(this, this.id, this.#context.clock);
-      if (this.#isHalfOpen || this.ending?.event !== undefined) this.#stream.handleEnd(this.ending);
-    }
-    return this.#stream;
+    if (this.#stream !== undefined) return this.#stream;
+    const stream = this.#stream = new SessionStream(this, this.id, this.#context.clock);
+    if (this.#isHalfOpen || this.ending?.event !== undefined) stream.handleEnd(this.ending);
+    return stream;
   }
 
   /** Has the frames that come next cut, and made, by another codec. */
