@@ -13,6 +13,7 @@ import { routes, serveHttp } from "@laster/net/http";
 import { connect } from "@laster/net";
 import { defaultTransport } from "@laster/net/transport";
 import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
+import { printedRandom } from "../../../tests/random.ts";
 import { RawPeer } from "../../../tests/raw_peer.ts";
 import { bytes, pattern, turn, until } from "../../../tests/support.ts";
 import { seriesOf, valueOf } from "./page.ts";
@@ -122,6 +123,41 @@ test("the event loop's delay, and handlers' times", async () => {
   assertEquals(valueOf(text, "laster_handler_seconds_count"), 1);
   assertEquals(count("laster_handler_seconds", "0.01"), 0);
   assert((valueOf(text, "laster_handler_seconds_sum") ?? 0) >= 0.025);
+  metrics.stop();
+  await service.stop();
+});
+
+test("one handler in sixteen is measured, and no other that runs meanwhile", async () => {
+  const { metrics, service, page } = await start({ handlerTime: true, random: () => 0.5 });
+  const count = async () => valueOf(await page(), "laster_handler_seconds_count");
+  const [one, other] = [{} as Session<unknown>, {} as Session<unknown>];
+  metrics.onMessageStart?.(one, 5); // The first.
+  for (let message = 2; message < 17; message++) {
+    metrics.onMessageStart?.(other, 5);
+    metrics.onMessageEnd?.(other);
+  }
+  assertEquals(await count(), 0);
+  metrics.onMessageEnd?.(one);
+  assertEquals(await count(), 1);
+  metrics.onMessageStart?.(other, 5); // The seventeenth.
+  metrics.onMessageEnd?.(one);
+  assertEquals(await count(), 1, "the first has ended before");
+  metrics.onMessageEnd?.(other);
+  metrics.onMessageEnd?.(other);
+  assertEquals(await count(), 2);
+  metrics.stop();
+  await service.stop();
+});
+
+test("handlers are measured at random distances, one in sixteen on average", async () => {
+  const { metrics, service, page } = await start({ handlerTime: true, random: printedRandom("handlers") });
+  const session = {} as Session<unknown>;
+  for (let message = 0; message < 16_000; message++) {
+    metrics.onMessageStart?.(session, 5);
+    metrics.onMessageEnd?.(session);
+  }
+  const measured = valueOf(await page(), "laster_handler_seconds_count") ?? 0;
+  assert(measured > 850 && measured < 1_150, `${measured} of 16,000`);
   metrics.stop();
   await service.stop();
 });

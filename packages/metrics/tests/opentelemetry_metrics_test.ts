@@ -100,11 +100,11 @@ test("an SDK is told what Prometheus is told, under the same names", async () =>
 
 test("units and kinds are those of OpenTelemetry, histograms have our buckets", async () => {
   const reader = setUp();
-  const metrics = new OpenTelemetryMetrics({ handlerTime: true });
+  const metrics = new OpenTelemetryMetrics({ handlerTime: true, random: () => 0.5 });
   const service = await serve({ hostname, port: 0, logger, observers: [metrics], onMessage: (s, p) => s.send(p) });
   metrics.watch(service);
   const session = await connect({ port: service.port, logger });
-  for (let count = 0; count < 3; count++) {
+  for (let count = 0; count < 33; count++) {
     session.send(bytes("hello"));
     await session.receive();
   }
