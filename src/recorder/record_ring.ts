@@ -9,6 +9,8 @@ const UNIT_BYTES = 16;
 export const HEADER_BYTES = 16;
 /** Up to here a loop is faster than a view and `set()`. */
 const LOOP_BYTES = 48;
+/** Four bytes at a time are faster than one, where there is a view of the source. */
+const WORD_BYTES = 4;
 /** Bits of a header's second word that say what the record is. */
 const KIND_BITS = 4;
 const KIND_MASK = 15;
@@ -73,6 +75,9 @@ export class RecordRing {
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
   readonly #times: Float64Array;
+  readonly #view: DataView;
+  /** By kind, received and sent: what a turn receives and sends lies in the same two arrays again and again, on most runtimes. */
+  readonly #sources: readonly ViewedSource[] = [new ViewedSource(), new ViewedSource()];
   #head = 0;
   #offset = 0;
 
@@ -87,6 +92,7 @@ export class RecordRing {
     this.#mostKept = Math.min(mostKept, this.capacity - HEADER_BYTES);
     const memory = new ArrayBuffer(this.capacity);
     this.#bytes = new Uint8Array(memory);
+    this.#view = new DataView(memory);
     this.#words = new Uint32Array(memory);
     this.#times = new Float64Array(memory);
   }
@@ -104,7 +110,7 @@ export class RecordRing {
     this.#words[at >>> 2] = length;
     this.#words[(at >>> 2) + 1] = (distance << KIND_BITS) | kind;
     this.#times[(at >>> 3) + 1] = timeMs;
-    if (kept > 0) this.#put(at + HEADER_BYTES, source, start + length - kept, kept);
+    if (kept > 0) this.#put(kind, at + HEADER_BYTES, source, start + length - kept, kept);
     const size = (HEADER_BYTES + kept + UNIT_BYTES - 1) & -UNIT_BYTES;
     this.#head = position + size;
     const next = at + size;
@@ -141,10 +147,24 @@ export class RecordRing {
     if (target.length > room) target.set(this.#bytes.subarray(0, target.length - room), room);
   }
 
-  #put(at: number, source: Uint8Array, start: number, length: number): void {
-    const bytes = this.#bytes;
+  #put(kind: number, at: number, source: Uint8Array, start: number, length: number): void {
     if (length > LOOP_BYTES || at + length > this.capacity) return this.#putLong(at, source, start, length);
+    const known = this.#sources[kind];
+    if (length >= WORD_BYTES && (known.viewed === source || known.meetsAgain(source))) {
+      return this.#putWords(at, known.view, start, length);
+    }
+    const bytes = this.#bytes;
     for (let index = 0; index < length; index++) bytes[at + index] = source[start + index];
+  }
+
+  /** At least one word; `| 0` spares checks for overflow. */
+  #putWords(at: number, source: DataView, start: number, length: number): void {
+    const target = this.#view;
+    const last = (length - WORD_BYTES) | 0;
+    for (let index = 0; index < last; index = (index + WORD_BYTES) | 0) {
+      target.setInt32((at + index) | 0, source.getInt32((start + index) | 0, true), true);
+    }
+    target.setInt32((at + last) | 0, source.getInt32((start + last) | 0, true), true); // Goes over some bytes a second time.
   }
 
   #putLong(at: number, source: Uint8Array, start: number, length: number): void {
@@ -153,5 +173,22 @@ export class RecordRing {
     const first = Math.min(length, this.capacity - from);
     bytes.set(source.subarray(start, start + first), from);
     if (first < length) bytes.set(source.subarray(start + first, start + length), 0);
+  }
+}
+
+/** The array that was copied from last, and once it came twice in a row, a view of it: making one costs more than a copy. */
+class ViewedSource {
+  viewed: Uint8Array | undefined = undefined;
+  view: DataView = new DataView(NOTHING.buffer);
+  #last: Uint8Array = NOTHING;
+
+  /** Whether the array is the last one again: then there is a view of it. */
+  meetsAgain(source: Uint8Array): boolean {
+    const isAgain = this.#last === source;
+    this.#last = source;
+    if (!isAgain) return false;
+    this.viewed = source;
+    this.view = new DataView(source.buffer, source.byteOffset); // It grows with the array, if that does.
+    return true;
   }
 }

@@ -37,6 +37,25 @@ test("RecordRing.append() lets bytes go round the end, a header never", () => {
   }
 });
 
+test("RecordRing.append() copies from arrays that come again as from others, both ways, at any place and of any length", () => {
+  const ring = new RecordRing(65_536, 1_000);
+  const [received, sent] = [pattern(90, 1).subarray(3), pattern(90, 7).subarray(6)];
+  for (let length = 0; length <= 60; length++) {
+    for (const start of [0, 1, 6, 20]) {
+      for (
+        const [kind, source] of [[RECEIVED, received], [SENT, sent], [RECEIVED, sent], [RECEIVED, received]] as const
+      ) {
+        const position = ring.append(kind, -1, 0, length, source, start);
+        assertEquals(payloadOf(ring, position), source.slice(start, start + length), `${length} bytes from ${start}`);
+        assertEquals(
+          payloadOf(ring, ring.append(kind, -1, 0, length, source, start)),
+          source.slice(start, start + length),
+        );
+      }
+    }
+  }
+});
+
 test("RecordRing.append() keeps the last bytes of what is longer than a record may be, or than the array", () => {
   const [bounded, tight] = [new RecordRing(1_024, 100), new RecordRing(135, 1_000)];
   assertEquals(tight.capacity, 128);
