@@ -46,6 +46,8 @@ const ID_SLOTS = 1_024;
  * - `laster.message` below it, while the handler is at it, its promise too; the handler runs in its context.
  * - `laster.dial` around {@linkcode Tracing.connect}.
  *
+ * Set the SDK up first: a session that begins without one has no spans, nor have its messages.
+ *
  * @example The handler's own span is below that of its message
  * ```ts
  * import { trace } from "@opentelemetry/api";
@@ -92,8 +94,10 @@ export class Tracing implements ServiceObserver {
     const { id, origin, remoteAddress } = session;
     const kind = origin.kind === "accepted" ? SpanKind.SERVER : SpanKind.CLIENT;
     const attributes = { "laster.session.id": id, "laster.listener": nameOf(origin), ...peerOf(remoteAddress) };
+    const span = this.#getTracer().startSpan("laster.session", { kind, attributes, root: true });
+    if (!trace.isSpanContextValid(span.spanContext())) return; // There is no SDK: nobody takes spans.
     this.#tracedOfId[id % ID_SLOTS]++;
-    this.#spans.set(session, this.#getTracer().startSpan("laster.session", { kind, attributes, root: true }));
+    this.#spans.set(session, span);
   }
 
   /** It is over, and so is its span. */
@@ -150,7 +154,7 @@ export class Tracing implements ServiceObserver {
     return this.#sampled > 0 && (this.#sampled === 1 || this.#random() < this.#sampled);
   }
 
-  /** Late, for an SDK may be set up after this. */
+  /** Late, for an SDK may be set up after this, before the first session. */
   #getTracer(): Tracer {
     return this.#tracer ??= trace.getTracer(NAME);
   }

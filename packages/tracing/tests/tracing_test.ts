@@ -5,13 +5,14 @@ import { context, SpanStatusCode, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { connect, serve, type Session, silentLogger, TcpService } from "@laster/net";
+import { type CloseEvent, connect, serve, type Session, silentLogger, TcpService } from "@laster/net";
 import { Tracing } from "@laster/tracing";
 import { bytes, turn, until } from "../../../tests/support.ts";
 
 const exporter = new InMemorySpanExporter();
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }));
+const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
+trace.setGlobalTracerProvider(provider);
 
 const hostname = "127.0.0.1";
 const logger = silentLogger();
@@ -93,6 +94,45 @@ test("what is not sampled makes nothing", async () => {
   ]);
   await service.stop();
   for (const sampled of [-1, 1.1, NaN]) assertThrows(() => new Tracing({ sampled }), RangeError, "from 0 to 1");
+});
+
+/** As much of a session as tracing looks at. */
+function sessionOf(id: number) {
+  const origin = { kind: "accepted", listener: {} } as const;
+  return { id, origin, remoteAddress: { kind: "tcp", hostname, port: 1 } } as unknown as Session;
+}
+const end = { reason: "remote-closing", isConfirmed: true } as CloseEvent;
+
+test("sessions whose ids end in the same bits are told apart, also once one of them is over", () => {
+  exporter.reset();
+  const draws = [0, 1, 0];
+  const tracing = new Tracing({ sampled: 0.5, random: () => draws.shift() ?? 1 });
+  const handle = tracing.wrap((session: Session) => session.id);
+  const [first, untraced, third] = [5, 5 + 1_024, 5 + 2_048].map(sessionOf);
+  for (const session of [first, untraced, third]) tracing.onOpened(session);
+  const messages = () => spans().filter(({ name }) => name === "laster.message").length;
+  const counts = [first, untraced, third].map((session) => [handle(session, bytes("x")), messages()]);
+  assertEquals(counts, [[5, 1], [1_029, 1], [2_053, 2]]);
+  tracing.onClosed(first, end);
+  tracing.onClosed(untraced, end);
+  assertEquals([handle(third, bytes("x")), messages()], [2_053, 3]);
+  tracing.onClosed(third, end);
+  assertEquals([handle(third, bytes("x")), messages()], [2_053, 3], "it is over");
+});
+
+test("a session that begins without an SDK has no spans; one that begins later has", () => {
+  exporter.reset();
+  trace.disable();
+  const tracing = new Tracing();
+  const handle = tracing.wrap((session: Session) => session.id);
+  const [early, late] = [5, 6].map(sessionOf);
+  tracing.onOpened(early);
+  trace.setGlobalTracerProvider(provider);
+  tracing.onOpened(late);
+  assertEquals([handle(early, bytes("x")), handle(late, bytes("x"))], [5, 6]);
+  tracing.onClosed(early, end);
+  tracing.onClosed(late, end);
+  assertEquals(spans().map(({ name }) => name), ["laster.message", "laster.session"]);
 });
 
 test("dials have spans, those that fail too", async () => {
