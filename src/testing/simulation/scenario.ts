@@ -23,7 +23,7 @@ export interface Scenario<State> {
    * not waited for before the next step.
    */
   readonly actions: Readonly<Record<string, (world: SimulatedWorld, state: State, random: SeededRandom) => unknown>>;
-  /** What must hold after everything that happens; throws if it does not. */
+  /** What must hold after everything that happens at either end of a connection, or in an action; throws if it does not. */
   check?(world: SimulatedWorld, state: State): void;
   /** What must hold once nothing goes wrong any more, and all has arrived; the services still run. */
   end?(world: SimulatedWorld, state: State): unknown;
