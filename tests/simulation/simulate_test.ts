@@ -144,6 +144,39 @@ test("a handler that fails is told of in words that are filled in", async () => 
   };
   const found = await assertRejects(() => simulate({ seed: 1, steps: 5, faults: [], scenario }), SimulationError);
   assertStringIncludes(found.message, "service 1: Session 1 ends by handler-error: no such item");
+
+test("simulate() has promises settle and checks behind each message", async () => {
+  const MESSAGES = 20;
+  const counts = { received: 0, settled: 0, checked: 0 };
+  await simulate({
+    seed: 1,
+    steps: 1,
+    faults: [],
+    conditions: { segmentBytes: 1 }, // No two messages in one chunk.
+    scenario: {
+      async start(world) {
+        const server = world.service({
+          listeners: [{ port: 1 }],
+          onMessage() {
+            assertEquals(counts.checked, counts.received++);
+            Promise.resolve().then(() => counts.settled++);
+          },
+        });
+        await server.start();
+        return await world.connect({ port: 1 });
+      },
+      actions: {
+        send(_world, session) {
+          for (let count = 0; count < MESSAGES; count++) session.send(new Uint8Array(3));
+        },
+      },
+      check() {
+        assertEquals(counts.settled, counts.received);
+        counts.checked = counts.received;
+      },
+    },
+  });
+  assertEquals(counts.received, MESSAGES);
 });
 
 test("simulate() refuses options that are wrong", async () => {
