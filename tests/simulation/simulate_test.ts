@@ -144,6 +144,7 @@ test("a handler that fails is told of in words that are filled in", async () => 
   };
   const found = await assertRejects(() => simulate({ seed: 1, steps: 5, faults: [], scenario }), SimulationError);
   assertStringIncludes(found.message, "service 1: Session 1 ends by handler-error: no such item");
+});
 
 test("simulate() has promises settle and checks behind each message", async () => {
   const MESSAGES = 20;
