@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly limitMs?: number;
   /** Whether its output is shown as it comes, and not kept. @default {false} */
   readonly isShown?: boolean;
+  /** Ends it. */
+  readonly signal?: AbortSignal;
 }
 
 /** How a run ended. */
@@ -27,9 +29,9 @@ export interface RunResult {
 
 /** Runs `command` with no input. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { env, cwd, limitMs = 600_000, isShown = false } = options;
+  const { limitMs = 600_000, isShown = false } = options;
   const startMs = performance.now();
-  const child = start(command, args, isShown ? "inherit" : "piped", { env, cwd });
+  const child = start(command, args, isShown ? "inherit" : "piped", options);
   if (child === undefined) return { code: undefined, output: "", seconds: 0 };
 
   const printed: string[] = [];
@@ -52,11 +54,11 @@ export function start(
   command: string,
   args: readonly string[],
   output: "inherit" | "piped",
-  { env, cwd = ROOT }: Pick<RunOptions, "env" | "cwd"> = {},
+  { env, cwd = ROOT, signal }: Pick<RunOptions, "env" | "cwd" | "signal"> = {},
 ): Deno.ChildProcess | undefined {
   try {
-    return new Deno.Command(command, { args: [...args], cwd, env, stdin: "null", stdout: output, stderr: output })
-      .spawn();
+    const streams = { stdin: "null", stdout: output, stderr: output } as const;
+    return new Deno.Command(command, { args: [...args], cwd, env, signal, ...streams }).spawn();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -16,6 +16,14 @@ import { runGroup } from "./test_runner.ts";
 /** Groups at a time: one more than there are processors, as tests wait a lot. */
 const LANES = navigator.hardwareConcurrency + 1;
 
+/** The signals that end a run, and the exit code of each: Ctrl-C, and `timeout` or a supervisor, which Windows has not. */
+const ENDS: readonly (readonly [Deno.Signal, number])[] = Deno.build.os === "windows"
+  ? [["SIGINT", 130]]
+  : [["SIGINT", 130], ["SIGTERM", 143]];
+
+/** So long runners may take to end once they were asked to. */
+const LONGEST_END_MS = 5_000;
+
 interface Arguments {
   readonly names: readonly RuntimeName[];
   readonly config: string | undefined;
@@ -41,17 +49,22 @@ async function main({ names, config, parts }: Arguments): Promise<number> {
   using progress = new Progress("looking for the runtimes, and installing them if need be");
   const runtimes = await prepareRuntimes(names);
   const folder = await Deno.makeTempDir({ prefix: "laster-" });
-  // Ctrl-C, which the runners get as well: nothing is left behind then, either.
-  Deno.addSignalListener("SIGINT", async () => {
-    await removeSoon(folder);
-    Deno.exit(130);
-  });
+  const ending = new AbortController();
+  for (const [name, code] of ENDS) {
+    // Nothing is left behind then, either: no runner, and no file.
+    Deno.addSignalListener(name, () => {
+      ending.abort(code);
+      setTimeout(() => void removeSoon(folder).then(() => Deno.exit(code)), LONGEST_END_MS);
+    });
+  }
   try {
-    const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder, progress });
+    const { signal } = ending;
+    const sum = await runGroups(makeGroups(runtimes, files), { runtimes, config, folder, progress, signal });
     progress.say(formatTotals(sum));
+    if (signal.aborted) return Number(signal.reason);
     return sum.failed === 0 ? 0 : 1;
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await removeSoon(folder);
   }
 }
 
@@ -72,11 +85,13 @@ interface SuiteOptions {
   readonly config: string | undefined;
   readonly folder: string;
   readonly progress: Progress;
+  /** Ends the runners. */
+  readonly signal: AbortSignal;
 }
 
 /** Runs the groups side by side as far as they allow, says how each went, and adds up. */
 async function runGroups(groups: readonly TestGroup[], options: SuiteOptions): Promise<Totals> {
-  const { runtimes, config, folder, progress } = options;
+  const { runtimes, config, folder, progress, signal } = options;
   const startMs = performance.now();
   const sums = new Map(runtimes.map((runtime) => [runtime, noTotals()]));
   const running = new Set<TestGroup>();
@@ -96,10 +111,10 @@ async function runGroups(groups: readonly TestGroup[], options: SuiteOptions): P
     sayRunning();
     const own = `${folder}/${groups.indexOf(group)}`;
     await Deno.mkdir(own);
-    const { totals, complaint, seconds } = await runGroup(group, { folder: own, config, env });
+    const { totals, complaint, seconds } = await runGroup(group, { folder: own, config, env, signal });
     running.delete(group);
     sayRunning();
-    if (complaint !== "") progress.say(complaint);
+    if (complaint !== "" && !signal.aborted) progress.say(complaint);
     progress.say(`${group.title}: ${formatTotals(totals)} (${formatSeconds(seconds)})`);
     const sum = sums.get(group.runtime);
     if (sum !== undefined) add(sum, totals);
@@ -108,8 +123,8 @@ async function runGroups(groups: readonly TestGroup[], options: SuiteOptions): P
   const singles = groups.filter(({ isSingle }) => isSingle);
   const shared = groups.filter(({ isSingle }) => !isSingle).values();
   const runLane = async (first: readonly TestGroup[]) => {
-    for (const group of first) await runOne(group);
-    for (const group of shared) await runOne(group);
+    for (const group of first) if (!signal.aborted) await runOne(group);
+    for (const group of shared) if (!signal.aborted) await runOne(group);
   };
   await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane === 0 ? singles : [])));
 

@@ -4,8 +4,13 @@
 import { ROOT } from "./run.ts";
 import type { Runtime } from "./runtimes.ts";
 
-/** So many files at the most share a process: enough that its start costs little, few enough to keep all lanes busy. */
-const FILES_PER_GROUP = 24;
+/**
+ * In these parts each runtime's files share processes, the largest first: a start and the modules of the project cost a second or two of
+ * each, and the small ones at the end keep all lanes busy until then.
+ */
+const SHARES = [5, 4, 3, 2, 1];
+/** Fewer files are one group. */
+const LEAST_TO_SHARE = 24;
 
 /**
  * How a test file says among its first comments that no other such file may run beside it, on no runtime: it uses up what
@@ -42,10 +47,7 @@ function findIn(folder: string): string[] {
 export function makeGroups(runtimes: readonly Runtime[], files: readonly string[]): TestGroup[] {
   const singles = files.filter((file) => SINGLE.test(readComments(file)));
   const others = files.filter((file) => !singles.includes(file));
-  const count = Math.ceil(others.length / FILES_PER_GROUP);
-  // Neighbours go to different groups: files of one folder take about equally long.
-  const shared = Array.from({ length: count }, (_, index) => others.filter((_, place) => place % count === index));
-  const all = singles.length > 0 ? [singles, ...shared] : shared;
+  const all = [singles, ...share(others)].filter(({ length }) => length > 0);
   return all.flatMap((files, index) =>
     runtimes.map((runtime) => ({
       runtime,
@@ -54,6 +56,14 @@ export function makeGroups(runtimes: readonly Runtime[], files: readonly string[
       isSingle: files === singles,
     }))
   );
+}
+
+/** Puts files into groups whose sizes are as {@linkcode SHARES}. */
+function share(files: readonly string[]): readonly string[][] {
+  if (files.length <= LEAST_TO_SHARE) return [[...files]];
+  // Neighbours go to different groups: files of one folder take about equally long.
+  const turns = SHARES.flatMap((_, round) => SHARES.flatMap((share, group) => share > round ? [group] : []));
+  return SHARES.map((_, group) => files.filter((_, place) => turns[place % turns.length] === group));
 }
 
 /** The comments that a file begins with. */

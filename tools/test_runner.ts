@@ -18,6 +18,8 @@ export interface GroupOptions {
   /** Deno's configuration file, if not the project's. */
   readonly config: string | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Ends the runner. */
+  readonly signal: AbortSignal;
 }
 
 /** What became of a group. */
@@ -35,7 +37,7 @@ export async function runGroup({ runtime, files }: TestGroup, options: GroupOpti
   await Deno.mkdir(temporary);
   const env = { ...options.env, TMPDIR: temporary, TEMP: temporary, TMP: temporary };
   const args = [...runnerArguments(runtime.name, report, options.config), ...files.map((file) => `./${file}`)];
-  const { code, output, seconds } = await run(runtime.command, args, { env });
+  const { code, output, seconds } = await run(runtime.command, args, { env, signal: options.signal });
 
   const text = await Deno.readTextFile(report).catch(() => "");
   const totals = countCases(text);
