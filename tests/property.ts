@@ -3,6 +3,7 @@
 
 import fc from "fast-check";
 import process from "node:process";
+import { shareOf } from "./share.ts";
 
 const SEED = givenSeed() ?? Date.now() & 0x7fff_ffff;
 
@@ -25,11 +26,11 @@ export function anyText(maxLength: number): fc.Arbitrary<string> {
  * Checks a property with the run's seed.
  *
  * @param property What must hold.
- * @param runs How many inputs are tried.
+ * @param runs How many inputs are tried, on all runtimes together where `deno task test` runs several: see `shareOf`.
  * @throws {Error} if it does not hold, with the smallest input found and the seed.
  */
 export function check<Input>(property: fc.IProperty<Input>, runs: number = 200): void {
-  fc.assert(property, { seed: SEED, numRuns: runs });
+  fc.assert(property, { seed: SEED, numRuns: shareOf(runs) });
 }
 
 /**
@@ -40,7 +41,7 @@ export function check<Input>(property: fc.IProperty<Input>, runs: number = 200):
  * @throws {Error} if it does not hold, as `check` says.
  */
 export async function checkLater<Input>(property: fc.IAsyncProperty<Input>, runs: number = 200): Promise<void> {
-  await fc.assert(property, { seed: SEED, numRuns: runs });
+  await fc.assert(property, { seed: SEED, numRuns: shareOf(runs) });
 }
 
 function givenSeed(): number | undefined {

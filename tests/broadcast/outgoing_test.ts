@@ -7,10 +7,11 @@ import test from "node:test";
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { printedRandom } from "../random.ts";
+import { shareOf } from "../share.ts";
 import type { FullPolicy } from "@laster/net";
 import { type Life, OutgoingWorld } from "./outgoing_world.ts";
 
-const STEPS = process.env.LASTER_LONG === "1" ? 105_000 : 6_000;
+const STEPS = process.env.LASTER_LONG === "1" ? 105_000 : shareOf(6_000);
 /** Both codecs take it, and a batch of broadcasts does not. */
 const LONGEST_BYTES = 65_535;
 const MOST_SESSIONS = 8;

@@ -13,10 +13,11 @@ import {
   type SimulatedWorld,
   SimulationError,
 } from "@laster/net/testing";
+import { shareOf } from "../share.ts";
 import { playSeed } from "./worker.ts";
 
 const FIRST_SEED = Number(process.env.LASTER_SEED ?? Date.now() % 1_000_000_000);
-const SEEDS = process.env.LASTER_LONG === "1" ? 1_000 : 25;
+const SEEDS = process.env.LASTER_LONG === "1" ? 1_000 : shareOf(25);
 
 test(`simulate() plays a whole game with ${SEEDS} seeds, each the same twice`, async () => {
   console.log(`seeds from ${FIRST_SEED} (LASTER_SEED=${FIRST_SEED} repeats them)`);
