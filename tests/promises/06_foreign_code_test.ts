@@ -20,6 +20,7 @@ import {
 import { type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, text, turn, until, within } from "../support.ts";
+import { partOf } from "../share.ts";
 import { ODD_FAULTS, ODD_PROMISES, ODD_RESULTS } from "./odd_values.ts";
 
 /** Does what is odd if it is time for that, else gives what `usual` does. */
@@ -338,10 +339,17 @@ async function settle(): Promise<void> {
   await turn();
 }
 
-for (const [name, place] of Object.entries(PLACES)) {
+/** This runtime's part of the pairs of a place and a value: another part of the values at each place. */
+function valuesAt(place: number, values: Readonly<Record<string, () => unknown>>): [string, () => unknown][] {
+  const list = Object.entries(values);
+  const shift = place % list.length;
+  return partOf([...list.slice(shift), ...list.slice(0, shift)]);
+}
+
+for (const [number, [name, place]] of Object.entries(PLACES).entries()) {
   const says = place.says === undefined ? [] : [place.says];
   test(`TcpService survives whatever ${name} throws`, async (context) => {
-    for (const [what, make] of Object.entries(ODD_FAULTS)) {
+    for (const [what, make] of valuesAt(number, ODD_FAULTS)) {
       await context.test(what, async () => {
         const said = await provoke(place, () => {
           throw make();
@@ -352,11 +360,11 @@ for (const [name, place] of Object.entries(PLACES)) {
   });
   if (place.returns === "nothing") continue;
   test(`TcpService survives whatever ${name} returns`, async (context) => {
-    for (const [what, make] of Object.entries(ODD_RESULTS)) {
+    for (const [what, make] of valuesAt(number, ODD_RESULTS)) {
       await context.test(what, async () => void await provoke(place, make));
     }
     if (place.returns !== "promise") return;
-    for (const [what, make] of Object.entries(ODD_PROMISES)) {
+    for (const [what, make] of valuesAt(number, ODD_PROMISES)) {
       await context.test(what, async () => assertEquals(await provoke(place, make), says));
     }
   });
