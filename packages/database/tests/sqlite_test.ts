@@ -22,9 +22,9 @@ const memory = (options: Partial<QueryQueueOptions<unknown>> = {}) =>
 /** What is inside of a driver. */
 const insideOf = (driver: DatabaseDriver) => driver as unknown as SqliteDriver;
 
-/** Counts on for a second or so, and cannot be stopped. */
-const LONG =
-  "with recursive c(x) as (select 1 union all select x + 1 from c where x < 5000000) select count(*) n from c";
+/** Counts on to a number, and cannot be stopped: to five million for half a second or so. */
+const countTo = (most: number) =>
+  `with recursive c(x) as (select 1 union all select x + 1 from c where x < ${most}) select count(*) n from c`;
 
 test("sqliteDriver() keeps values as they are", async () => {
   const queries = memory();
@@ -80,7 +80,7 @@ test("queries of one turn, and those that come meanwhile, are one message each t
   };
   await Promise.all(Array.from({ length: 100 }, (_, index) => queries.query("insert into t values (?)", [index])));
   assertEquals(sent, [64, 36]);
-  const long = queries.query(LONG);
+  const long = queries.query(countTo(1_000_000));
   await until(() => sent.length === 3, "it is under way");
   const others = Array.from({ length: 10 }, (_, index) => queries.query("insert into t values (?)", [index]));
   let turns = 0;
@@ -265,7 +265,7 @@ test("a query that takes too long is given up, and those behind it are never run
   const queries = new QueryQueue({ driver: sqliteDriver({ path: folder.file("game.db") }), connections: 2 });
   await queries.query("create table t (a)");
   await until(() => queries.stats.connections === 2, "both are connected");
-  const long = outcome(queries.query(LONG, [], { timeoutMs: 100 }));
+  const long = outcome(queries.query(countTo(5_000_000), [], { timeoutMs: 100 }));
   await turn();
   await turn();
   const controller = new AbortController();
