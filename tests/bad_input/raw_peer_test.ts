@@ -144,7 +144,8 @@ for (const { name, make } of transportsHere()) {
       await using fixture = await setUp(make(), { maxQueuedBytes: 64_000_000 });
       const { peer, far, events } = fixture;
       if (!isReading) peer.connection.pause();
-      for (let count = 0; count < (isReading ? 1 : 500); count++) far.send(pattern(60_000));
+      const payload = pattern(60_000);
+      for (let count = 0; count < (isReading ? 1 : 500); count++) far.send(payload);
       const event = await within(far.close(), "the close");
       assertEquals([event.reason, event.isConfirmed, event.unsentFrames === 0], ["local-closing", false, isReading]);
       await until(() => events.length === 1, "onClose");

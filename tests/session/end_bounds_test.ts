@@ -113,7 +113,8 @@ const HINDRANCES: Record<string, {
     options: {
       maxQueuedBytes: 40_000_000,
       onOpen: (session) => {
-        for (let count = 0; count < 500; count++) session.send(pattern(60_000));
+        const payload = pattern(60_000);
+        for (let count = 0; count < 500; count++) session.send(payload);
       },
     },
     begin: ({ connection }) => connection.pause(),

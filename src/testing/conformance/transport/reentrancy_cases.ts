@@ -76,7 +76,7 @@ export function reentrancyCases(suite: TransportSuite): void {
     let sent = 0;
     const sendOn = () => {
       while (sent < 32 * part) {
-        const isTaken = subject.write(patternBytes(part, sent));
+        const isTaken = subject.write(sharedPattern(part, sent));
         sent += part;
         if (!isTaken) return;
       }
