@@ -71,7 +71,7 @@ export function drawOptions(random: SeededRandom): GameOptions {
     whenFull,
     isObserved: random.chance(0.5),
     maxConnections: random.integer(4, 20),
-    poolBytes: random.chance(0.3) ? random.integer(30_000, 200_000) : 2 ** 30,
+    poolBytes: random.chance(0.3) ? random.integer(10_000, 40_000) : 2 ** 30,
     limits: {
       whenFull,
       highWaterMarkBytes,
