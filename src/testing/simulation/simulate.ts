@@ -4,7 +4,7 @@
 import { describeValue } from "../../options.ts";
 import { FAULT_KINDS, inject } from "./faults.ts";
 import { Runner, STRANGE_TIME } from "./runner.ts";
-import { checkSimulateOptions, type Scenario, type SimulateOptions } from "./scenario.ts";
+import { checkSimulateOptions, type SimulateOptions } from "./scenario.ts";
 import { SeededRandom } from "./seeded_random.ts";
 import { shrinkSteps } from "./shrink.ts";
 import { SimulationError } from "./simulation_error.ts";
