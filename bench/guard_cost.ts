@@ -1,8 +1,7 @@
 // What the guard's limits of messages cost: CPU nanoseconds that an echoed message takes more with them, over connections that do
 // nothing, by the loads of two rows of the benchmark: A is 1,000 sessions in turn, a message of 32 bytes a chunk; B is 64 sessions,
-// 64 messages of 64 bytes a chunk. The limits are 32 million messages a second in
-// all, shared out. In turns, the median of the rounds. Run it on
-// each runtime: `node bench/guard_cost.ts`.
+// 64 messages of 64 bytes a chunk. The limits are 32 million messages a second in all, shared out. In turns, the median of the
+// rounds. Run it on each runtime: `node bench/guard_cost.ts`.
 
 import process from "node:process";
 import { type Session, simpleBinary, TcpService } from "@laster/net";
