@@ -151,22 +151,29 @@ export class ConnectionLimits implements Admission {
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
     const peer = peerOf(remoteAddress);
-    const { maxPerAddress, maxPerPrefix, addressRate, rate, cooldownMs, countLoopback } = this.#bounds;
-    if (peer.isLocal && !countLoopback) return undefined;
-    const nowMs = this.#clock.now();
     const owner = this.#owners.use(peer.owner);
+    const neighbours = this.#prefixes.get(peer.prefix) ?? 0;
+    const isBounded = !peer.isLocal || this.#bounds.countLoopback;
+    const refusal = isBounded ? this.#refuse(owner, neighbours) : undefined;
+    if (refusal !== undefined) return refusal;
+    // Those of this machine too: `countLoopback` may change while they are there.
+    owner.held++;
+    this.#prefixes.set(peer.prefix, neighbours + 1);
+    return undefined;
+  }
+
+  /** Why one more connection of an address may not come in; undefined if it may. */
+  #refuse(owner: Owner, neighbours: number): string | undefined {
+    const { maxPerAddress, maxPerPrefix, addressRate, rate, cooldownMs } = this.#bounds;
+    const nowMs = this.#clock.now();
     if (nowMs < owner.cooldownEndMs) return "too-fast-from-address";
     if (owner.held >= maxPerAddress) return "too-many-from-address";
-    const neighbours = this.#prefixes.get(peer.prefix) ?? 0;
     if (neighbours >= maxPerPrefix) return "too-many-from-prefix";
     if (!owner.bucket.take(addressRate, 1, nowMs)) {
       owner.cooldownEndMs = nowMs + cooldownMs;
       return "too-fast-from-address";
     }
-    if (!this.#bucket.take(rate, 1, nowMs)) return "too-fast";
-    owner.held++;
-    this.#prefixes.set(peer.prefix, neighbours + 1);
-    return undefined;
+    return this.#bucket.take(rate, 1, nowMs) ? undefined : "too-fast";
   }
 
   release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {

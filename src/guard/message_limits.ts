@@ -165,13 +165,15 @@ export class MessageLimits {
 
   /**
    * Puts other limits in the place of those that there are; what an option does not say is its default. Clock and `maxAddresses`
-   * stay. Each session and address has a whole burst again.
+   * stay. If a limit is another one, each session and address has a whole burst again.
    *
    * @param options How many, and what becomes of the others.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
    */
   change(options: MessageLimitsOptions): void {
-    this.#rates = resolveRates(options);
+    const rates = resolveRates(options);
+    if (JSON.stringify(rates) === JSON.stringify(this.#rates)) return;
+    this.#rates = rates;
     this.#owners = this.#makeOwners();
     this.#accounts = new WeakMap();
     this.#last = undefined;

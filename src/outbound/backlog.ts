@@ -210,7 +210,6 @@ export class Backlog {
   #moveTo(target: RentedBuffer): Uint8Array {
     const source = this.#store;
     const entries: Entry[] = [];
-    this.#latest.clear();
     this.#end = 0;
     for (const entry of this.#entries) {
       if (entry === undefined || source === undefined) continue;

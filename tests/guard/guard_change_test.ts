@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Address, lengthPrefixed, raw, type Session } from "@laster/net";
-import { guard, LoadShedding, SlowPeers, tooShort } from "@laster/net/guard";
+import { ConnectionLimits, guard, LoadShedding, SlowPeers, tooShort } from "@laster/net/guard";
 import { FakeClock } from "@laster/net/testing";
 import { bytes, CloseLog, startPair, transportsHere, turn, until, within } from "../support.ts";
 
@@ -70,10 +70,25 @@ test("lists and rates change while they are used, and a wrong one changes nothin
   assertThrows(() => guarded.change({ connections: { maxPerAddress: 0 } }), RangeError, "maxPerAddress");
   assertThrows(() => guarded.change({ addresses: { deny: ["here"] } }), TypeError, "must be an address");
   assertEquals([admit(), sendAll()], ["too-many-from-address", 0]);
+  guarded.change({ messages: { messagesPerSecond: 20, whenExceeded: "drop" } });
+  assertEquals(sendAll(), 0, "the same limits again are no other ones: who has used a burst up has");
   guarded.change({ addresses: { deny: ["192.0.2.0/24"] } });
   assertEquals(admit(), "address-denied");
   guarded.change({ addresses: { allow: ["192.0.2.0/24"] } });
   assertEquals([admit(), guarded.addresses.isAllowed("198.51.100.1")], ["too-many-from-address", false]);
+});
+
+test("ConnectionLimits' count of this machine's own is right, whenever countLoopback changed", () => {
+  const limits = new ConnectionLimits({ clock: new FakeClock() });
+  const own = from("127.0.0.1");
+  const admit = () => limits.admit(own);
+  assertEquals([admit(), limits.countOf(own.remoteAddress)], [undefined, 1]);
+  limits.change({ countLoopback: true, maxPerAddress: 2 });
+  assertEquals([admit(), admit()], [undefined, "too-many-from-address"]);
+  limits.release(own); // The first, which came while they were not bounded.
+  assertEquals([admit(), admit()], [undefined, "too-many-from-address"]);
+  limits.change({ maxPerAddress: 1 });
+  assertEquals([admit(), limits.countOf(own.remoteAddress)], [undefined, 3]);
 });
 
 test("LoadShedding's bounds change while it is used, and a wrong one changes nothing", async () => {
