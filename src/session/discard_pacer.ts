@@ -1,19 +1,19 @@
-// DiscardPacer: slows down the reading of what is dropped while sessions end. Runtime neutral.
+// DiscardPacer: limits the rate at which closing sessions read bytes that they drop. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import type { Connection } from "../transport/transport.ts";
 
-/** How often the quotas begin anew. */
+/** The quotas are reset this often. */
 const PERIOD_MS = 10;
-/** What one connection may send and have dropped in a period: 25 MB/s, so that the end of a peer with full buffers is near. */
+/** Quota of one connection for a period: 25 MiB/s, enough to drain a peer's full buffers soon. */
 const CONNECTION_BYTES = 262_144;
-/** What all may: 200 MB/s, a twentieth of what a core reads. */
+/** Quota of all connections together: 200 MiB/s, about a twentieth of what one core reads. */
 const TOTAL_BYTES = 2_097_152;
 
-/** Pauses connections that are sent more than their quota, until the next period begins. One for all sessions of a service. */
+/** Pauses connections that receive more than the quota, until the next period. One for all sessions of a service. */
 export class DiscardPacer {
   readonly #clock: Clock;
-  /** What each has had dropped in this period. */
+  /** Bytes dropped in this period, by connection. */
   readonly #bytes = new Map<Connection, number>();
   readonly #paused: Connection[] = [];
   #totalBytes = 0;

@@ -1,16 +1,17 @@
-// EndSignals: how an application hears of a session's end besides `onClose`; each is made when first asked for. Runtime neutral.
+// EndSignals: the promises and the signal that report a session's end, besides `onClose`. Each is made on first use. Runtime
+// neutral.
 
 import type { SessionClosedError } from "../errors.ts";
 import type { CloseEvent } from "./close_reason.ts";
 import type { SessionState } from "./session_state.ts";
 
-/** What is known of the end so far. */
+/** The end of a session, as far as it has come. */
 export interface KnownEnd {
-  /** Once the connection is gone. */
+  /** Undefined until the connection is gone. */
   readonly event: CloseEvent | undefined;
   /** Whether `onClose` was called. */
   readonly isFinished: boolean;
-  /** What calls that wait for the session fail with. */
+  /** The error for calls that wait for the session. */
   readonly closedError: SessionClosedError;
 }
 
@@ -29,7 +30,7 @@ export class EndSignals {
   #finished: PromiseWithResolvers<CloseEvent> | undefined = undefined;
   #controller: AbortController | undefined = undefined;
 
-  /** Makes those of a session. */
+  /** Makes the signals of a session. */
   constructor(session: SignallingSession) {
     this.#session = session;
   }
@@ -50,7 +51,7 @@ export class EndSignals {
     return this.#finished.promise;
   }
 
-  /** Aborts once the session is not open any more. */
+  /** Aborts when the session leaves the state `"open"`. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     const { ending, state } = this.#session;
@@ -58,7 +59,7 @@ export class EndSignals {
     return this.#controller.signal;
   }
 
-  /** The session is not open any more. */
+  /** The session has left the state `"open"`. */
   handleLeave(end: KnownEnd): void {
     this.#controller?.abort(end.closedError);
   }

@@ -1,5 +1,5 @@
-// FaultLog: reports faults, each kind once a second with a count, so that a peer that causes thousands fills no disk. Runtime
-// neutral.
+// FaultLog: reports each kind of fault at most once a second, with a count, so that a peer cannot fill the disk with log lines.
+// Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { messageOf, SessionClosedError } from "../errors.ts";
@@ -7,18 +7,18 @@ import type { Logger } from "../logger.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
 import type { CloseReason } from "./close_reason.ts";
 
-/** For how long more of a kind are counted and not reported. */
+/** After a report, further faults of its kind are only counted for this long. */
 const PERIOD_MS = 1_000;
-/** Most kinds that are told apart at a time; with more, all others are one. */
+/** Most kinds kept at a time; all further ones count as one kind. */
 const MOST_KINDS = 64;
 
-/** How serious. */
+/** The log level of a fault. */
 export type FaultLevel = keyof Logger;
 
-/** Told of each report, also of those that are only counted. */
+/** Called for each fault, including those that are only counted. */
 export type ReportHandler = (level: FaultLevel, message: string, properties: Record<string, unknown>) => void;
 
-/** What is told of a session that ended. */
+/** The session in the report of its end. */
 export interface EndedSession {
   /** Its number. */
   readonly id: number;
@@ -26,17 +26,17 @@ export interface EndedSession {
   readonly remoteAddress: Address;
 }
 
-/** What is known of a kind. */
+/** The state of one kind of fault. */
 interface Kind {
   reportedMs: number;
-  /** How many came since. */
+  /** How many came since the last report. */
   count: number;
   level: FaultLevel;
   message: string;
   properties: Record<string, unknown>;
 }
 
-/** Stands before the logger of a service. A timer runs only while something is counted that was not reported. */
+/** Wraps the logger of a service. A timer runs only while there are counted faults to report. */
 export class FaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -52,16 +52,16 @@ export class FaultLog {
     this.#logger = logger;
   }
 
-  /** Has somebody told of all that is reported, but for what is reported meanwhile. */
+  /** Sets a handler for all faults, except those that the handler itself causes. */
   observe(onReport: ReportHandler): void {
     this.#onReport = onReport;
   }
 
   /**
-   * Reports a fault at once, or counts it, if one of its kind was reported less than a second ago: the last of those is then
-   * reported with their number.
+   * Reports a fault at once, or only counts it if one of its kind was reported less than a second ago. At the end of that
+   * second the last counted fault is reported with the count.
    *
-   * @param kind What counts as the same: the message and the reason, not the session.
+   * @param kind The key of the kind: the message or the reason, not the session.
    * @param level How serious it is.
    * @param message A sentence with placeholders.
    * @param properties Their values.
@@ -82,10 +82,10 @@ export class FaultLog {
     this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
   }
 
-  /** Reports what ends a session. */
+  /** Reports the fault that ends a session. */
   reportEnd({ id, remoteAddress }: EndedSession, reason: CloseReason, error: Error): void {
     const isOwnEnd = error instanceof SessionClosedError && error.sessionId === id;
-    // A handler's fault is the application's, who needs to see where; any other is the peer's.
+    // A fault in a handler is the application's, and its stack is needed; any other fault is the peer's.
     const isHandlers = reason === "handler-error" && !isOwnEnd;
     const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
     const address = formatAddress(remoteAddress);
@@ -94,14 +94,14 @@ export class FaultLog {
   }
 
   /**
-   * Reports errors as text for a while: file descriptors have run out, and Deno ends the process if the stack of an error is
-   * read then (docs/deno_accept_stack.md).
+   * Reports errors as text, without their stacks, for `durationMs`. For when file descriptors have run out: Deno then ends the
+   * process if the stack of an error is read (docs/deno_accept_stack.md).
    */
   withholdStacks(durationMs: number): void {
     this.#stacksFromMs = this.#clock.now() + durationMs;
   }
 
-  /** Reports what was only counted, and stops the timer. */
+  /** Reports the faults that were only counted, and stops the timer. */
   flush(): void {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#endPeriod();

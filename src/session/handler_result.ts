@@ -1,18 +1,18 @@
-// What handlers of an application return: a promise, or anything else, which may be hostile to whoever looks at it. Runtime
-// neutral.
+// The return values of an application's handlers: a promise, or any other value, whose getters may throw. Runtime neutral.
 
 /**
  * Says whether a handler returned a promise, or what behaves as one.
  *
  * @param value What it returned.
- * @throws what the getter of `then` throws: call it where a fault of the handler is caught.
+ * @throws whatever the getter of `then` throws: call this where faults of the handler are caught.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 /**
- * Waits for a promise of an application's. Exactly one of the callbacks is called, once and later, whatever its `then` does.
+ * Waits for a promise of the application. Exactly one of the callbacks is called, once and asynchronously, whatever the
+ * promise's `then` does.
  *
  * @param promise What a handler returned.
  * @param onFulfilled It was fulfilled.
@@ -26,7 +26,7 @@ export function whenSettled(
   let settled: Promise<unknown>;
   try {
     settled = Promise.resolve(promise);
-    // Not the `then` of its own that a promise may have.
+    // A promise may have a `then` of its own, which may be hostile.
     Promise.prototype.then.call(settled, onFulfilled, onRejected);
   } catch (fault) {
     queueMicrotask(() => onRejected(fault)); // A promise whose `constructor` throws.
@@ -34,7 +34,7 @@ export function whenSettled(
 }
 
 /**
- * Calls code of an application that nothing waits for.
+ * Calls application code whose result nobody waits for.
  *
  * @param call What to call.
  * @param onFault Told of what it throws, or what its promise is rejected with; must not throw.

@@ -20,24 +20,24 @@ export interface SessionHandlers<Data> {
   /** A message came. Give this or `onMessageRange`, not both. */
   readonly onMessage?: ((session: Session<Data>, payload: Uint8Array) => unknown) | undefined;
   /**
-   * A message came, as a range of an array: the form that makes no view, for servers that count nanoseconds. The payload
-   * is `buffer[offset]` up to `buffer[offset + length - 1]`. The array may be a Buffer on Node and Bun, whose `slice()` does
+   * A message came, as a range of an array: this form allocates no view. The payload is `buffer[offset]` up to
+   * `buffer[offset + length - 1]`. The array may be a Buffer on Node and Bun, whose `slice()` does
    * not copy.
    */
   readonly onMessageRange?:
     | ((session: Session<Data>, buffer: Uint8Array, offset: number, length: number) => unknown)
     | undefined;
-  /** Bytes came, as the socket gave them, before the codec sees them; valid during the call. To watch, not to answer. */
+  /** Bytes came, as read from the socket, before decoding; valid during the call. For observing, not for answering. */
   readonly onChunk?: ((session: Session<Data>, chunk: Uint8Array) => void) | undefined;
-  /** The system took bytes; at most once a turn and session. Does not wait for a message handler that is running. */
+  /** The system took bytes; called at most once per turn and session, even while a message handler's promise is open. */
   readonly onSend?: ((session: Session<Data>, sent: SentEvent) => void) | undefined;
   /**
-   * A session did not take a broadcast; called behind it, with what `send` would have answered. The payload is valid during the
-   * call.
+   * A session refused a broadcast; called after the broadcast, with the result that `send` would have returned. The payload is
+   * valid during the call.
    */
   readonly onRefused?: ((session: Session<Data>, payload: Uint8Array, result: SendResult) => unknown) | undefined;
-  /** The peer has ended its side, under `allowHalfOpen`: no message comes any more, and what is sent still goes out. */
+  /** The peer has ended its side, under `allowHalfOpen`: no more messages come, but sending still works. */
   readonly onEnd?: ((session: Session<Data>) => unknown) | undefined;
-  /** The session is over: comes exactly once for every `onOpen`, and nothing after it. */
+  /** The session is over: called exactly once for each session that opened, and no handler after it. */
   readonly onClose?: ((session: Session<Data>, event: CloseEvent) => unknown) | undefined;
 }

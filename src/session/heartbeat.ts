@@ -1,4 +1,4 @@
-// Heartbeat: asks the peers of a service for signs of life, and finds those that give none. Runtime neutral.
+// Heartbeat: pings the peers of a service, and closes the sessions of those that do not answer. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import type { Codec } from "../codec/codec.ts";
@@ -10,40 +10,41 @@ import type { SessionState } from "./session_state.ts";
 
 const DEFAULT_INTERVAL_MS = 15_000;
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Looks at all sessions in the shorter of the two times. */
+/** Checks of all sessions within the interval or the timeout, whichever is shorter. */
 const LOOKS = 4;
 
-/** How a peer is asked for signs of life; see `SessionLimits.heartbeat`. */
+/** How peers are pinged; see `SessionLimits.heartbeat`. */
 export interface HeartbeatOptions {
   /**
-   * Milliseconds from one ping to the next, 1 to 2^31 - 1; 0 for none but those that `maxInFlightBytes` and `maxInFlightMs` need.
+   * Milliseconds from one ping to the next, 1 to 2^31 - 1; 0 for no pings other than those of `maxInFlightBytes` and
+   * `maxInFlightMs`.
    *
    * @default {15000}
    */
   readonly intervalMs?: number | undefined;
   /**
-   * Milliseconds after a ping without a byte from the peer, after which the session is closed, 1 to 2^31 - 1; late by up to a
-   * quarter, or of the interval if that is shorter.
+   * Milliseconds after a ping within which a byte must come from the peer, or the session is closed; 1 to 2^31 - 1. May be late
+   * by a quarter of `timeoutMs`, or of `intervalMs` if that is shorter.
    *
    * @default {10000}
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * The message that asks, for codecs without a `ping` of their own. The peer's application answers each with a message of its
-   * own, and the handler of that calls `session.acknowledge()`.
+   * The message to ping with, for codecs without a `ping`. The peer's application answers each one with a message, and the
+   * handler of that answer calls `session.acknowledge()`.
    *
    * @default {undefined, which is the ping of the codec}
    */
   readonly message?: Uint8Array | undefined;
 }
 
-/** The same with every default filled in. */
+/** `HeartbeatOptions` with every default filled in. */
 export interface ResolvedHeartbeat {
-  /** From one ping to the next; 0 for never. */
+  /** From one ping to the next; 0 for no regular pings. */
   readonly intervalMs: number;
-  /** From a ping to the end. */
+  /** From a ping to the close. */
   readonly timeoutMs: number;
-  /** The message that asks. */
+  /** The message to ping with; undefined for the ping of the codec. */
   readonly message: Uint8Array | undefined;
 }
 
@@ -72,23 +73,24 @@ export function resolveHeartbeat(options: HeartbeatOptions | undefined): Resolve
   return { intervalMs, timeoutMs, message };
 }
 
-/** The limits for which a peer must be asked. */
+/** The limits that need pings. */
 export interface AskingLimits {
-  /** How often it is asked in any case. */
+  /** The regular pings; undefined for none. */
   readonly heartbeat: ResolvedHeartbeat | undefined;
-  /** What it may have still to read, in bytes. */
+  /** Bytes that the peer may have still to read; 0 for no bound. */
   readonly maxInFlightBytes: number;
-  /** The same in milliseconds. */
+  /** The same bound in milliseconds; 0 for none. */
   readonly maxInFlightMs: number;
 }
 
 /**
- * Finds out how peers are asked.
+ * Finds the ping for the peers of a service.
  *
- * @param codec How they are spoken to.
- * @param limits What they are asked for.
- * @returns The ping; undefined if they are not asked.
- * @throws {TypeError} if they should be and cannot.
+ * @param codec The codec of the service.
+ * @param limits The limits that may need a ping.
+ * @returns The ping; undefined if no limit needs one.
+ * @throws {TypeError} if a limit needs one, and neither the codec nor the options have one.
+ * @throws {RangeError} if `heartbeat.message` is too long for the codec.
  */
 export function findPing(
   codec: Codec,
@@ -110,26 +112,26 @@ export function findPing(
   );
 }
 
-/** What asks the peers of a codec; undefined if nothing does. */
+/** The ping of the options or else of the codec; undefined if neither has one. */
 export function pingOf(codec: Codec, heartbeat: ResolvedHeartbeat | undefined): Ping | undefined {
   if (heartbeat?.message !== undefined) return { bytes: heartbeat.message, isEncoded: false };
   return codec.ping === undefined ? undefined : { bytes: codec.ping, isEncoded: true };
 }
 
-/** The peer has answered a ping, of the codec or of the application. */
+/** The peer has answered a ping: frames that waited for that go out. */
 export function acknowledge(queue: SendQueue): void {
   if (queue.holdback?.handleAnswer() === true) queue.flush();
 }
 
-/** A session that is looked at. */
+/** A session with a heartbeat. */
 export interface Pulsing {
   /** Where it is in its life. */
   readonly state: SessionState;
-  /** Its heartbeat: the sessions of one service may have several. */
+  /** Its heartbeat: sessions of one service may have different ones. */
   readonly heartbeat: Heartbeat | undefined;
   /** Bytes from the peer so far. */
   readonly receivedBytes: number;
-  /** Whether it is not listened to, so that no answer can come. */
+  /** Whether the peer is not read from, so that no answer can be seen. */
   readonly isInputPaused: boolean;
   /** The outgoing side. */
   readonly queue: SendQueue;
@@ -137,18 +139,18 @@ export interface Pulsing {
   close(reason: CloseReason): void;
 }
 
-/** What is known of a peer. */
+/** The state of one peer. */
 interface Pulse {
   receivedBytes: number;
-  /** Looks since a byte came, or since the ping went out if that was later. */
+  /** Checks since the last byte from the peer, or since the ping if that was later. */
   looks: number;
-  /** When a byte was seen to have come. */
+  /** Time of the last check that found new bytes. */
   heardMs: number;
 }
 
 /**
- * Looks at all sessions now and then: pings those whose last ping is an interval ago, and closes those that gave no sign of life
- * for the timeout after one. Silence is counted in looks: an event loop that stood still is nobody's silence.
+ * Checks all sessions periodically: pings those whose last ping is `intervalMs` ago, and closes those that received nothing
+ * for `timeoutMs` after a ping. Silence is counted in checks, not in time: a blocked event loop must not count as silence.
  */
 export class Heartbeat {
   readonly #clock: Clock;
@@ -158,7 +160,7 @@ export class Heartbeat {
   readonly #pulses = new WeakMap<Pulsing, Pulse>();
   #timer: unknown = undefined;
 
-  /** Makes it; it begins with the first session that enters. */
+  /** Makes a heartbeat, which begins with the first session that enters. */
   constructor(clock: Clock, options: ResolvedHeartbeat, sessions: () => Iterable<Pulsing>) {
     this.#clock = clock;
     this.#options = options;
@@ -173,7 +175,7 @@ export class Heartbeat {
     this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#stepMs);
   }
 
-  /** What an end of the peer's is to say if nothing was heard of it for so long that it may have taken this side for dead. */
+  /** The close detail if the peer ends now, after a silence so long that it may have taken this side for dead. */
   silenceOf(session: Pulsing): "after-silence" | undefined {
     const pulse = this.#pulses.get(session);
     const { intervalMs, timeoutMs } = this.#options;
@@ -196,7 +198,7 @@ export class Heartbeat {
 
   #lookAt(session: Pulsing, pulse: Pulse, nowMs: number): void {
     const inFlight = session.queue.holdback?.inFlight;
-    if (inFlight === undefined) return; // It has switched to a codec without a ping.
+    if (inFlight === undefined) return; // The session has switched to a codec without a ping.
     const { intervalMs, timeoutMs } = this.#options;
     const isHeard = session.receivedBytes !== pulse.receivedBytes;
     if (isHeard) pulse.heardMs = nowMs;
@@ -207,7 +209,7 @@ export class Heartbeat {
   }
 }
 
-/** Asks a peer for a sign of life, behind all that was sent. */
+/** Pings a peer, behind all frames that were sent before. */
 function sendPing(queue: SendQueue): void {
   queue.takeBroadcasts();
   queue.holdback?.ping();

@@ -1,44 +1,44 @@
-// IdleWatch: finds the sessions whose peer is silent. A sign of life is one store, and all sessions are looked at now and
-// then. Runtime neutral.
+// IdleWatch: finds the sessions whose peer is silent. A sign of life costs one store; a timer checks all sessions. Runtime
+// neutral.
 
 import type { Clock } from "../clock.ts";
 
-/** Looks in an idle timeout: the more, the less late. */
+/** Checks within an idle timeout: more of them make it less late. */
 const MOST_LOOKS = 64;
-/** Looks are not closer together, unless the timeout is shorter. */
+/** Least milliseconds between two checks, unless the timeout is shorter. */
 const SHORTEST_STEP_MS = 10;
-/** The last sign of life of who is not watched. A small integer, as all are: V8 keeps any other number in an object of its own. */
+/** `lastSignMs` of a session that is not watched. An integer, like all times here: V8 boxes other numbers. */
 const NEVER = -1;
 
-/** Who is watched. */
+/** A session that is watched. */
 export interface Watched {
   /** When the last sign of life came. Set it to `IdleWatch.nowMs`. */
   lastSignMs: number;
-  /** By whom: the sessions of one service may have several, of different timeouts. */
+  /** Its watch: sessions of one service may have different timeouts. */
   readonly idleWatch: IdleWatch;
   /** The timeout is up; still watched. */
   handleSilence(): void;
 }
 
 /**
- * Calls `handleSilence` of whoever showed no sign of life for `timeoutMs`: never early. With a clock that is slow to read,
- * time stands still between two looks, so that a sign of life does not cost a look at the clock: it is then late by up to
- * three sixty-fourths of the timeout, or 30 ms. The one timer runs only while somebody is watched.
+ * Calls `handleSilence` of each session that showed no sign of life for `timeoutMs`, never early. With a clock that is slow to
+ * read, `nowMs` changes only at the checks, so that a sign of life need not read the clock; the call is then late by up to
+ * three sixty-fourths of the timeout, or 30 ms. The one timer runs only while a session is watched.
  *
- * Invariant: the time that is told goes on by two steps at most from one look to the next. What an event loop stood still
- * beyond that is nobody's silence: signs of life may have waited just as long.
+ * Invariant: `nowMs` advances by at most two steps from one check to the next. A longer gap means a blocked event loop, in
+ * which signs of life waited as well, so the excess does not count as silence.
  */
 export class IdleWatch {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
-  /** From one look to the next; 0 with a clock that is cheap. */
+  /** From one check to the next; 0 with a cheap clock. */
   readonly #stepMs: number;
   readonly #candidates: () => Iterable<Watched>;
-  /** Whole milliseconds, rounded up: nobody is silent for longer than they were. */
+  /** The time given to sessions, rounded up to whole milliseconds so that no silence is overstated. */
   #toldMs = 0;
-  /** What `#toldMs` is rounded from. */
+  /** `#toldMs` before rounding. */
   #exactMs = 0;
-  /** The clock at the last look. */
+  /** The clock at the last check. */
   #lookedMs = 0;
   #count = 0;
   #timer: unknown = undefined;
@@ -48,8 +48,8 @@ export class IdleWatch {
    * Makes a watch.
    *
    * @param clock Whose time to take.
-   * @param timeoutMs How long a silence may be; 0 for ever.
-   * @param candidates All that are watched, others too: no list of its own is kept.
+   * @param timeoutMs How long a silence may be; 0 for no limit.
+   * @param candidates All sessions, watched or not: the watch keeps no list of its own.
    */
   constructor(clock: Clock, timeoutMs: number, candidates: () => Iterable<Watched>) {
     this.#clock = clock;
@@ -69,7 +69,7 @@ export class IdleWatch {
     return this.#stepMs === 0 ? this.#clock.now() : this.#toldMs;
   }
 
-  /** Watches somebody from now on. */
+  /** Starts watching a session. */
   enter(watched: Watched): void {
     if (this.#timeoutMs === 0) return;
     if (this.#count++ === 0) this.#tell(this.#lookedMs = this.#clock.now());
@@ -77,7 +77,7 @@ export class IdleWatch {
     if (this.#timer === undefined) this.#setTimer(this.#stepMs === 0 ? this.#timeoutMs : this.#stepMs);
   }
 
-  /** Watches somebody no more; does nothing if that was so before. */
+  /** Stops watching a session; does nothing if it is not watched. */
   leave(watched: Watched): void {
     if (this.#timeoutMs === 0 || watched.lastSignMs === NEVER) return;
     watched.lastSignMs = NEVER;

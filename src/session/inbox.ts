@@ -1,5 +1,5 @@
-// Inbox: takes the chunks of one session, cuts them into frames, and hands the frames to the application one after the
-// other, with a budget a turn. Knows nothing of sending or closing. Runtime neutral.
+// Inbox: takes the chunks of one session, cuts them into frames, and hands the frames to the application one by one, within
+// a budget per turn. Knows nothing of sending or closing. Runtime neutral.
 
 import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
@@ -13,28 +13,28 @@ import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_qu
 import type { TurnQueue } from "./turn_queue.ts";
 import type { TurnTaker } from "../waiting_line.ts";
 
-/** So many bytes of a heavy talker, and light ones get a turn, if there are any: two 64 KiB frames take 60 us. */
+/** After this many bytes of large chunks a session yields to light talkers: two 64 KiB frames take 60 us. */
 const BYTES_PER_TURN = 131_072;
-/** A session that is sent chunks below this is a light talker: it never yields for the sake of others. */
+/** Chunks shorter than this make a session a light talker, which does not yield by bytes. */
 const LIGHT_BYTES = 16_384;
-/** Past the end of any chunk. */
+/** A position past the end of any chunk. */
 const NEVER = 2 ** 31 - 1;
 /** After this many yields in a row that let nobody else run, a busy session stops yielding. */
 const MOST_IDLE_WAYS = 4;
-/** Most frames between two looks at what a turn has used up, where frames expand. */
+/** Most frames between two checks of a turn's budget while frames expand (decompression). */
 const MOST_EXPANDED_FRAMES = 4;
-/** A turn of fewer frames does not look at the clock: most chunks of games hold one message. */
+/** A turn of fewer frames does not read the clock: most chunks of games hold one message. */
 const FIRST_LOOK_FRAMES = 2;
 
 /** What an inbox shares with the others of its service. */
 export interface InboxContext {
-  /** Who goes on in the next turn of the event loop, and how long a turn is. */
+  /** The sessions that continue in the next turn of the event loop, and the length of a turn. */
   readonly turns: TurnQueue;
   /** Where unfinished frames are kept. */
   readonly pool: BufferPool;
   /** Flushes what the handlers of a turn send. */
   readonly scheduler: FlushScheduler;
-  /** The record that all decoders of the service use. */
+  /** The record that all decoders of the service share. */
   readonly frame: Frame;
   /** The budget of a turn, and how long a handler's promise may be open. */
   readonly limits: { readonly framesPerTurn: number; readonly handlerTimeoutMs: number };
@@ -47,19 +47,19 @@ export interface InboxContext {
 /** A handler that is given a range of an array. */
 export type DirectHandler<Face> = (session: Face, buffer: Uint8Array, offset: number, length: number) => unknown;
 
-/** The session behind an inbox. None of its methods throws, but `consume` and what `directHandler` gives. */
+/** The session behind an inbox. Only `consume` and the handler that `directHandler` returns may throw. */
 export interface InboxOwner<Face> {
   /** What the application knows the session as. */
   readonly session: Face;
   /** Hands a payload to the application; gives what its handler returned. */
   consume(buffer: Uint8Array, offset: number, length: number): unknown;
-  /** The handler that takes payloads without the detour by `consume`; undefined if none does at the moment. */
+  /** The handler to call directly instead of `consume`; undefined if there is none at the moment. */
   directHandler(): DirectHandler<Face> | undefined;
-  /** Sends a whole frame, with which the codec answers one of the peer's. */
+  /** Sends an encoded frame, the codec's answer to a frame of the peer. */
   sendEncoded(frame: Uint8Array): SendResult;
   /** The peer has answered a ping. */
   handleAnswer(): void;
-  /** What answers the peer has nowhere to go: it is not read from until it reads. */
+  /** The queue has no room for answers to the peer: stops reading from it until the queue has shrunk. */
   waitForReader(): void;
   /** Whether messages are still wanted. */
   isReceiving(): boolean;
@@ -79,42 +79,43 @@ export interface InboxOwner<Face> {
  * The incoming side of a session.
  *
  * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
- * budget is used up) it keeps the chunk, and the input is paused; held by a loop it is paused once there is a chunk.
+ * budget is used up) the inbox keeps the chunk and the input is paused; a loop that holds it pauses the input only once there
+ * is a chunk.
  */
 export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner {
-  // What each chunk touches comes first: with thousands of sessions the time goes into fetching their memory.
+  // Fields that each chunk touches come first, to share cache lines: with thousands of sessions, cache misses dominate.
   readonly #context: InboxContext;
   readonly #owner: InboxOwner<Face>;
-  /** Frames so far, those for the codec itself too. */
+  /** Frames received so far, including control frames. */
   frames = 0;
-  /** The turn ends once so many frames are handed over. */
+  /** The turn ends when `frames` reaches this. */
   #lastFrame = 0;
-  /** The turn's time is looked at once so many are: at `#lastFrame` at the latest. */
+  /** The clock is read when `frames` reaches this: at `#lastFrame` at the latest. */
   #lookFrame = 0;
-  /** When the turn's time was looked at last, in frames. */
+  /** `frames` when the clock was last read. */
   #lookedFrame = 0;
   #isTimed = false;
-  /** Others get a turn once the chunk is cut up to here. */
+  /** Position in the chunk from which on the session yields to light talkers. */
   #lastPosition = NEVER;
   #isInHandler = false;
   /** Whether something happened in a handler that may end the turn. */
   #isInterrupted = false;
-  /** Whether there is a loop over the messages: then it, and not the handler that may run it, sets the pace. */
+  /** Whether a loop reads the messages: it sets the pace then, even if it runs inside a handler. */
   #isStreaming = false;
   /** Whether the promise of a handler is open. */
   #isHandlerHeld = false;
-  /** Whether the peer has to read before it is read from. */
+  /** Whether the peer is not read from until the queue has shrunk. */
   #isDrainHeld = false;
   #isClosed = false;
   #timeout: TimeoutEntry | undefined = undefined;
-  /** Resolves once the loop asks for the next message; undefined if it does. */
+  /** Resolves when the loop asks for the next message; undefined while the loop waits for one. */
   #streamHold: PromiseLike<unknown> | undefined = undefined;
   #isYielding = false;
-  /** Where others get a turn, from the end of the last heavy chunk on: a runtime may hand over many in a row. */
+  /** Bytes left before the next yield, counted across large chunks: a runtime may hand over many in a row. */
   #bytesLeft = BYTES_PER_TURN;
-  /** The light chunks of all sessions when the bytes were used up last. */
+  /** `traffic.lightChunks` when the bytes were last used up. */
   #lightChunks = 0;
-  /** How often in a row it made way, and nobody came. */
+  /** How often in a row the bytes were used up without a light chunk in between. */
   #idleWays = 0;
 
   /** Makes an inbox. */
@@ -129,7 +130,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     return this.#isInHandler || this.#isHandlerHeld;
   }
 
-  /** Takes a chunk, the first `length` bytes of `buffer`, valid until the inbox lets the connection go on. */
+  /** Takes a chunk, the first `length` bytes of `buffer`, which must stay valid until the inbox resumes the input. */
   receive(buffer: Uint8Array, length: number): void {
     this.feed(buffer, length);
     if (length < LIGHT_BYTES) {
@@ -141,12 +142,12 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     }
     this.#beginTurn();
     if (this.#isHeld || this.#isYielding) return this.#owner.pauseInput();
-    // Others have more to do than their turn allows: a heavy talker waits behind them.
+    // Other sessions are waiting for a turn: a heavy talker goes behind them.
     if (length >= LIGHT_BYTES && this.#context.turns.count > 0) return this.#yieldTurn();
     this.#runTurn();
   }
 
-  /** Goes on after others had their turn. */
+  /** Continues in a new turn. */
   handleTurn(): void {
     this.#isYielding = false;
     this.#beginTurn();
@@ -165,7 +166,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     });
   }
 
-  /** Holds all messages back until the peer has read what it was sent: `whenDrained` is asked for a promise of that. */
+  /** Holds all messages back until the promise of `whenDrained()` resolves: the queue has shrunk. */
   holdForDrain(whenDrained: () => Promise<void>): void {
     if (this.#isDrainHeld) return;
     this.#isDrainHeld = true;
@@ -182,13 +183,13 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#owner.close("handler-timeout");
   }
 
-  /** Holds all messages back until a loop asks for the next one. The socket is read on until there is something to hold. */
+  /** Holds all messages back until a loop asks for the next one. The socket is read until there is a chunk to hold. */
   holdForStream(taken: PromiseLike<unknown>): void {
     this.#streamHold = taken;
     this.#isInterrupted = true;
     if (this.hasInput) this.#owner.pauseInput();
     taken.then(() => {
-      // Another message may wait by now.
+      // The loop may have taken another message since.
       if (this.#streamHold !== taken) return;
       this.#streamHold = undefined;
       this.#continue();
@@ -199,12 +200,12 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   setStreaming(isStreaming: boolean): void {
     this.#isStreaming = isStreaming;
     this.#isInterrupted = true;
-    // A loop holds nothing back while there is nothing: so the peer's end is seen at once.
+    // With no input to hold back, a loop leaves the socket reading, to see the peer's end at once.
     if (this.#isHeld && (!isStreaming || this.hasInput)) this.#owner.pauseInput();
     else if (!this.#isHeld && !this.#isInHandler) this.#continue();
   }
 
-  /** Has what comes next cut by another decoder; what is left of the chunk is seen to in a microtask, if nobody does before. */
+  /** Cuts the frames that follow with another decoder. The rest of the chunk is handled in a microtask at the latest. */
   override switchDecoder(decoder: FrameDecoder): void {
     super.switchDecoder(decoder);
     if (this.hasInput) queueMicrotask(() => this.#continue());
@@ -223,7 +224,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     super.close();
   }
 
-  /** Runs what must not be re-entered: a frame that comes in meanwhile waits. */
+  /** Runs code that must not be re-entered: a frame that comes in meanwhile waits. */
   guard<Result>(run: () => Result): Result {
     const wasInHandler = this.#isInHandler;
     this.#isInHandler = true;
@@ -310,7 +311,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     }
   }
 
-  /** The frame was for the codec itself: answers it, if it is to be. */
+  /** The frame was a control frame: sends the codec's reply, if there is one. */
   #takeReply(): undefined {
     const { reply, isAnswer } = this.frame;
     if (isAnswer) this.#owner.handleAnswer();
@@ -321,7 +322,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** Looks at what a handler returned. */
   #takeResult(result: unknown): void {
-    this.#isInHandler = true; // A `then` may be the handler's, too.
+    this.#isInHandler = true; // A `then` getter is code of the handler.
     const isPromise = isThenable(result);
     this.#isInHandler = false;
     if (isPromise) this.holdForHandler(result);
@@ -336,7 +337,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.frame.expandedBytes = 0;
   }
 
-  /** Whether the turn has handled its frames, or used up its time; looks at the clock now and then only. */
+  /** Whether the turn has used up its frames, its time or its expanded bytes. Reads the clock only every few frames. */
   #isTurnOver(): boolean {
     const { frames, frame } = this;
     if (frames >= this.#lastFrame) return true;
@@ -350,7 +351,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     return step === 0;
   }
 
-  /** The bytes of the turn are used up: light talkers go first, unless none said anything for a while, and who waits for a turn. */
+  /**
+   * Whether to yield, called when the bytes are used up: yes while light chunks keep coming, and always if sessions wait for a
+   * turn.
+   */
   #mustMakeWay(): boolean {
     const { lightChunks } = this.#context.traffic;
     this.#lastPosition = this.position + BYTES_PER_TURN;

@@ -1,5 +1,5 @@
-// InputPause: what goes with not listening to a peer: the memory that its chunk takes meanwhile, whether it is still there, and
-// when it is listened to again. Made when a session is first paused. Runtime neutral.
+// InputPause: the pauses of one session's input: counts the memory of the chunks that are held, and watches whether the peer is
+// still there. Made when a session is first paused. Runtime neutral.
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
@@ -8,15 +8,15 @@ import type { CloseReason } from "./close_reason.ts";
 import type { InputWatch } from "./input_watch.ts";
 import type { SessionState } from "./session_state.ts";
 
-/** What all sessions of a service share for it. */
+/** What the sessions of a service share. */
 export interface PauseContext {
   /** Whose time counts. */
   readonly clock: Clock;
   /** Where the memory of chunks is counted. */
   readonly pool: BufferPool;
-  /** How long a handler may answer a peer that has ended; for ever, if sessions may be half-open. */
+  /** How long a handler may go on answering a peer that has ended; without a limit under `allowHalfOpen`. */
   readonly limits: { readonly closeTimeoutMs: number; readonly allowHalfOpen: boolean };
-  /** Who has paused sessions look at their peer. */
+  /** Has paused sessions check their peer. */
   readonly inputWatch: InputWatch;
 }
 
@@ -42,16 +42,19 @@ export interface PausedSession {
 }
 
 /**
- * Invariant: while it is paused, the pool counts the chunks that the session and its connection hold; else it counts none.
+ * The input of one session, paused or not.
+ *
+ * Invariant: while paused, the pool counts the chunks that the session and its connection hold, as of the last check; otherwise
+ * none.
  */
 export class InputPause {
   /** Whether the connection is paused. */
   isPaused = false;
   readonly #session: PausedSession;
   readonly #context: PauseContext;
-  /** What the pool counts. */
+  /** Bytes that the pool counts for this session. */
   #chargedBytes = 0;
-  /** What the peer had taken, and sent ahead, when that was looked at last. */
+  /** `takenBytes` plus `heldBytes` at the last call of `hasMoved()`. */
   #movedBytes = 0;
   /** When the peer's end was seen; undefined if it was not. */
   #endSeenMs: number | undefined = undefined;
@@ -67,7 +70,7 @@ export class InputPause {
     return this.#chargedBytes;
   }
 
-  /** Stops listening. */
+  /** Pauses the input. */
   begin(): void {
     const { connection, inbox, takenBytes } = this.#session;
     this.isPaused = true;
@@ -77,13 +80,13 @@ export class InputPause {
     this.#context.inputWatch.wake();
   }
 
-  /** Listens again. */
+  /** Resumes the input. */
   end(): void {
     this.release();
     this.#session.connection.resume();
   }
 
-  /** The session is not open any more: nothing is held. */
+  /** Ends the pause without resuming the connection, and stops counting the held bytes. */
   release(): void {
     this.isPaused = false;
     this.#endSeenMs = undefined;
@@ -91,8 +94,8 @@ export class InputPause {
   }
 
   /**
-   * It has lasted for a while: the peer's reset shows now, and so does its end. A handler that runs may still answer a peer
-   * that has ended, but only for one close timeout; unless more has come, which is to be handled first.
+   * Checks whether the peer has reset the connection or ended its side. If it has ended and no input is left, the session
+   * closes after one close timeout, which a running handler may use to answer; not under `allowHalfOpen`.
    */
   look(): void {
     const { connection, inbox, queue } = this.#session;
@@ -106,7 +109,7 @@ export class InputPause {
     if (nowMs - this.#endSeenMs >= closeTimeoutMs) this.#session.close("remote-closing");
   }
 
-  /** Whether the peer has taken or sent anything since the last call, or since the pause began, as far as can be seen. */
+  /** Whether the peer has visibly taken or sent anything since the last call, or since the pause began. */
   hasMoved(): boolean {
     const { connection, takenBytes } = this.#session;
     const movedBytes = takenBytes + connection.heldBytes;

@@ -1,19 +1,19 @@
-// InputWatch: has sessions that do not listen to their peer look whether it is still there. Runtime neutral.
+// InputWatch: has sessions whose input is paused check whether their peer is still there. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 
-/** How often: a peer that is gone is found at the second look at the latest. */
+/** Time between two checks: a peer that is gone is found at the second one at the latest. */
 const PERIOD_MS = 2_000;
 
 /** A session that may be paused. */
 export interface InputWatched {
   /** Whether its input is paused, and it is open. */
   readonly isInputPaused: boolean;
-  /** It is paused, and was so for up to the time between two looks. */
+  /** Checks the peer; called about every 2 s while the session is paused. */
   handleInputLook(): void;
 }
 
-/** Looks at all sessions while any of them is paused. A runtime tells nothing of the peer of a connection that is paused. */
+/** Checks all paused sessions. Needed as runtimes report neither end nor reset of a connection that is paused. */
 export class InputWatch {
   readonly #clock: Clock;
   readonly #candidates: () => Iterable<InputWatched>;
@@ -21,7 +21,7 @@ export class InputWatch {
   readonly #onTimer = () => this.#look();
 
   /**
-   * Makes a watch that sleeps.
+   * Makes a watch whose timer runs only while a session is paused.
    *
    * @param clock Whose time counts.
    * @param candidates All sessions.
@@ -47,7 +47,7 @@ export class InputWatch {
     if (isAnyPaused) this.wake();
   }
 
-  /** There are no sessions any more. */
+  /** Stops the timer: the service has no sessions left. */
   stop(): void {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;

@@ -6,23 +6,23 @@ import type { FrameEncoder } from "../codec/codec.ts";
 import { LARGEST_BLOCK_BYTES } from "../outbound/outbound_blocks.ts";
 import { type HeartbeatOptions, type ResolvedHeartbeat, resolveHeartbeat } from "./heartbeat.ts";
 
-/** Past the answers to the largest chunk that a runtime hands over (Bun: 512 KiB): what is above leaves in the middle of a turn. */
+/** More than the echo of the largest chunk of any runtime (Bun: 512 KiB): a queue above the mark is flushed within the turn. */
 const DEFAULT_HIGH_WATER_MARK_BYTES = LARGEST_BLOCK_BYTES;
-/** So many of the codec's longest frames are below the default mark, so that a few of them are no congestion. */
+/** The default mark holds at least this many of the codec's longest frames, so that a few of them are no congestion. */
 const LONGEST_FRAMES_BELOW = 8;
 /** The default of `maxQueuedBytes`, in high-water marks. */
 const QUEUE_MARKS = 2;
 const DEFAULT_MAX_QUEUED_FRAMES = 65_536;
-/** Two minutes: longer than any heartbeat in use, shorter than what a load balancer keeps. */
+/** Two minutes: longer than common heartbeats, shorter than the idle timeouts of load balancers. */
 const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 /** Bounds a turn to about 100 us of decoding; at 64 bytes a frame this is a chunk of 64 KiB. */
 const DEFAULT_FRAMES_PER_TURN = 1_024;
-/** A handful of sessions with slow handlers keep the others waiting for less than a frame of a game. */
+/** A few sessions with slow handlers then delay the others by less than a frame of a game (16 ms). */
 const DEFAULT_TURN_MS = 4;
 const LARGEST_QUEUE_BYTES = 2 ** 31 - 1;
 
-/** When what is sent goes out; see `SessionLimits.flush`. */
+/** When queued messages are written; see `SessionLimits.flush`. */
 export type FlushMode = "turn" | "manual" | "interval";
 
 const FLUSH_MODES: readonly FlushMode[] = ["turn", "manual", "interval"];
@@ -66,115 +66,115 @@ export interface SessionLimits {
    */
   readonly maxQueuedFrames?: number | undefined;
   /**
-   * What happens to a message when the queue is at `maxQueuedBytes` or `maxQueuedFrames`, for the peer does not read:
+   * What happens to a message when the queue is at `maxQueuedBytes` or `maxQueuedFrames`, as the peer does not read:
    * - `"refuse"`: `send` answers `"full"`.
-   * - `"drop-oldest"`: the oldest messages that are not on their way yet make room.
-   * - `"latest-per-key"`: a message takes the place of the one with the same `key` that still waits, full or not; if there is
-   *   none and no room, `send` answers `"full"`. For what is outdated by the next, such as positions.
-   * - `"close"`: `send` answers `"full"`, and the session is cut with the reason `"slow-consumer"`.
+   * - `"drop-oldest"`: the oldest messages that are not being written yet are dropped.
+   * - `"latest-per-key"`: a message replaces the waiting one with the same `key`, whether or not the queue is full; if there is
+   *   none and no room, `send` answers `"full"`. For messages that the next one outdates, such as positions.
+   * - `"close"`: `send` answers `"full"`, and the session is aborted with the reason `"slow-consumer"`.
    *
-   * What was dropped is counted in `session.stats.dropped`. Under the two that drop, what waits takes up to a quarter more
-   * memory than `maxQueuedBytes`, and what may still be dropped begins behind the write under way; on Deno, where every
-   * write is, behind another 16 KiB.
+   * Dropped messages are counted in `session.stats.dropped`. Under the two policies that drop, waiting messages take up to a
+   * quarter more memory than `maxQueuedBytes`. Only messages behind the pending write can be dropped; on Deno, where every
+   * write is pending for a moment, only those behind another 16 KiB.
    *
    * @default {"refuse"}
    */
   readonly whenFull?: FullPolicy | undefined;
   /**
-   * Whether a peer is not read from while its queue is full, once a handler of its session, or a loop over its messages, was
-   * told `"full"`: until the queue has shrunk as for `drained()`. So a peer that asks and does not read costs nothing, whatever
-   * its handler does about it. Not under `maxInFlightBytes` and `maxInFlightMs`: what the peer answers to pings must be heard.
+   * Whether to stop reading from a peer when `send` has answered `"full"` to a handler of the session, or to a loop over its
+   * messages, until the queue has shrunk as for `drained()`. A peer that asks and does not read then costs no more work. Has no
+   * effect under `maxInFlightBytes` and `maxInFlightMs`, as answers to pings must be read.
    *
    * @default {true}
    */
   readonly pauseWhenFull?: boolean | undefined;
   /**
-   * Bytes that the peer may have still to read, framing included, 0 for no bound, at most 2^31 - 1. What is sent beyond that waits
-   * here, as if the peer took no more, and what is outdated by then is dropped as `whenFull` says: without it some megabytes lie
-   * in the buffers of the two systems before that begins. The peer is asked how far it is by pings: see `heartbeat`. A message
-   * that is longer by itself goes out when the peer has read all before it. Pings and their answers do not count.
+   * Most bytes sent that the peer has not read yet, framing included, 0 for no bound, at most 2^31 - 1. Further messages wait
+   * in the queue, where `whenFull` may drop outdated ones; without a bound, megabytes may lie in the buffers of the two systems
+   * before that begins. Pings find out how far the peer has read: see `heartbeat`. A message longer than the bound goes out
+   * when the peer has read all before it. Pings and their answers do not count.
    *
    * @default {0}
    */
   readonly maxInFlightBytes?: number | undefined;
   /**
-   * The same in milliseconds: for how long messages go out to a peer that does not read, 0 for no bound, at most 2^31 - 1. Some
-   * round trips at the least, for else the pings keep the messages waiting.
+   * The same bound in milliseconds: how long messages go out to a peer that does not read, 0 for no bound, at most 2^31 - 1.
+   * Allow several round trips: with less, messages wait for the answers to pings.
    *
    * @default {0}
    */
   readonly maxInFlightMs?: number | undefined;
   /**
-   * Asks the peer for signs of life, so that one that is quiet is told from one that is gone, and that is gone is found before
-   * `idleTimeoutMs`; measures `session.stats.roundTripMs`. Needs a codec with control frames on both ends
-   * (`lengthPrefixed({ controlFrames: true })`), whose decoder answers by itself, or a `message` of the application's. A peer
-   * that gives no sign of life is closed with `"heartbeat-timeout"`.
+   * Pings the peer, to tell a quiet peer from a dead one before `idleTimeoutMs`, and to measure `session.stats.roundTripMs`.
+   * Needs a codec with control frames on both ends (`lengthPrefixed({ controlFrames: true })`), whose decoder answers pings, or
+   * a `message` that the peer's application answers. A session without a byte from the peer after a ping is closed with
+   * `"heartbeat-timeout"`.
    *
    * @default {undefined, which is none}
    */
   readonly heartbeat?: HeartbeatOptions | undefined;
   /**
-   * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. It is never
-   * early, and on the clock of the machine late by a twentieth, or 30 ms. While the peer is not listened to, as a handler
-   * runs or its queue is full, bytes that it takes count instead.
+   * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. Never early;
+   * with the system clock late by up to a twentieth of it, or 30 ms if that is more. While the input is paused, as a handler
+   * runs or the queue is full, bytes that the peer takes count as well.
    *
    * @default {120000}
    */
   readonly idleTimeoutMs?: number | undefined;
   /**
    * Milliseconds that an orderly end waits for the queue to empty, the peer to end and a running handler to finish,
-   * before the connection is cut; counted from the last byte of the queue that the peer took, at most 12 times over. After a
-   * fault of the peer it is 1 s at the most. A peer that ends its side while a handler still runs waits as long for the
-   * answer. 0 to 2^31 - 1.
+   * before the connection is cut; 0 to 2^31 - 1. It starts anew whenever the peer takes bytes of the queue, up to 12 times this
+   * in all. After a fault of the peer the connection is cut after 1 s at most. When a peer ends its side while a handler runs,
+   * the handler has this long to answer.
    *
    * @default {5000}
    */
   readonly closeTimeoutMs?: number | undefined;
   /**
-   * Whether a session stays open once the peer has ended its side between frames: `onEnd` is called, loops over the messages
-   * end, and what is sent still goes out until the session is closed. Bytes that the peer takes then count for the idle
-   * timeout. If not, the session closes with `"remote-closing"`, behind the answer of a handler that runs.
+   * Whether a session stays open when the peer has ended its side between frames: `onEnd` is called, loops over the messages
+   * end, and sending works until the session is closed. The idle timeout then counts bytes that the peer takes. If false, the
+   * session closes with `"remote-closing"`, after the answer of a running handler.
    *
    * @default {false}
    */
   readonly allowHalfOpen?: boolean | undefined;
   /**
-   * Frames that one session handles before the others get their turn, 1 to 2^31 - 1.
+   * Frames that one session handles before other sessions get a turn, 1 to 2^31 - 1.
    *
    * @default {1024}
    */
   readonly framesPerTurn?: number | undefined;
   /**
-   * Milliseconds that one session handles frames before the others get their turn, 0 for as long as it takes, at most
-   * 2^31 - 1. A handler is not interrupted: the turn ends behind the one that is running. Sessions that wait for their next
-   * turn share this time in each turn of the event loop.
+   * Milliseconds that one session handles frames before other sessions get a turn, 0 for no limit, at most 2^31 - 1. A handler
+   * is not interrupted: the turn ends after the one that runs. In each turn of the event loop, the sessions that wait for a
+   * turn share this time.
    *
    * @default {4}
    */
   readonly turnMs?: number | undefined;
   /**
-   * Milliseconds that a handler's promise may take until the session closes with `"handler-timeout"`, 0 for ever, at most
-   * 2^31 - 1. Recommended wherever handlers wait for anything: one that never ends keeps its session, and what it holds. A loop
-   * over the messages inside a handler is part of it, and bounded too.
+   * Milliseconds that a handler's promise may take until the session closes with `"handler-timeout"`, 0 for no limit, at most
+   * 2^31 - 1. Recommended wherever handlers wait for anything: a handler that never ends keeps its session in memory. A loop
+   * over the messages inside a handler is part of it, and so is bounded too.
    *
    * @default {0}
    */
   readonly handlerTimeoutMs?: number | undefined;
   /**
-   * When what is sent goes out:
-   * - `"turn"`: at the end of the handler that sends it; outside of handlers, at the end of the turn of the event loop.
-   * - `"manual"`: what handlers send, at their end as well, so that answers are fast; what is sent outside of them waits for
-   *   `service.flush()`. For games: the tick sends, and flushes at its end; see `tick()`.
-   * - `"interval"`: `flushIntervalMs` after the first message that waits, answers too. It adds up to that time to each.
+   * When queued messages are written:
+   * - `"turn"`: at the end of the handler that sends them; outside of handlers, at the end of the turn of the event loop.
+   * - `"manual"`: at the end of the handler that sends them, for fast answers; outside of handlers, at `service.flush()`. For
+   *   games: the tick sends, and flushes at its end; see `tick()`.
+   * - `"interval"`: `flushIntervalMs` after the first message that waits, in handlers too. Delays each message by up to that.
    *
-   * `flush: "now"` of a `send()`, `session.flush()`, a queue above its high-water mark and a close wait for none of these.
+   * `send()` with `flush: "now"`, `session.flush()`, a queue above its high-water mark and a close flush at once in any mode.
    *
    * @default {"turn", or "interval" if there is a flushIntervalMs}
    */
   readonly flush?: FlushMode | undefined;
   /**
-   * Milliseconds from the first message that waits to the flush of all that were sent meanwhile, under `flush: "interval"`, 1 to
-   * 2^31 - 1; 0 for none.
+   * Milliseconds from the first message that waits to the flush, under `flush: "interval"`: 1 to 2^31 - 1. Must be 0 under the
+   * other modes.
    *
    * @default {0}
    */
@@ -185,7 +185,7 @@ export interface SessionLimits {
 export type ResolvedSessionLimits =
   & { readonly [Name in Exclude<keyof SessionLimits, "heartbeat">]-?: NonNullable<SessionLimits[Name]> }
   & {
-    /** How peers are asked for signs of life. */
+    /** How peers are pinged; undefined for not at all. */
     readonly heartbeat: ResolvedHeartbeat | undefined;
   };
 
@@ -195,11 +195,12 @@ export type ResolvedSessionLimits =
  * @param limits The limits.
  * @param encoder The codec's encoder: a queue must take its longest frame.
  * @returns All of them.
- * @throws {RangeError} if one is out of range.
+ * @throws {RangeError} if a number is out of range.
+ * @throws {TypeError} if another option has a value that is not allowed.
  */
 export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncoder): ResolvedSessionLimits {
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
-  // A bound that is given leaves less room for it.
+  // An explicit `maxQueuedBytes` limits the default of the high-water mark.
   const { maxQueuedBytes } = limits;
   const mostMarkBytes = Number.isInteger(maxQueuedBytes)
     ? Number(maxQueuedBytes) - longestFrameBytes

@@ -1,27 +1,27 @@
-// MemoryGuard: cuts the sessions that hold most once all together hold too much, so that the others have room. Runtime neutral.
+// MemoryGuard: aborts the sessions that hold most memory when all together hold too much. Runtime neutral.
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 
 /**
- * Above this part of the budget sessions are cut: what is left is for those who hold little, and for what a runtime holds beyond
- * what is counted, such as chunks that its collector has not found yet.
+ * Above this part of the budget sessions are aborted. The rest is for sessions that hold little, and for memory that is not
+ * counted, such as chunks that the garbage collector has not freed yet.
  */
 const HIGH_PART = 0.5;
-/** Until the rest is this part. */
+/** Sessions are aborted until this part of the budget is in use. */
 const LOW_PART = 5 / 12;
 
 /** A session that holds memory. */
 export interface Holder {
-  /** What is queued, half received, or waits behind a handler, in bytes. */
+  /** Bytes that are queued, of an unfinished frame, or waiting for a handler. */
   readonly heldBytes: number;
-  /** Whether its memory is about to come back. */
+  /** Whether its memory is about to be released. */
   readonly isGoing: boolean;
-  /** Gives it back. */
+  /** Ends the session, which releases its memory. */
   abort(reason: "over-budget"): void;
 }
 
-/** Watches the pool of a service. Only those are cut that hold more than their share: what there is, divided by all sessions. */
+/** Watches the pool of a service. Aborts only sessions above an equal share (`LOW_PART` of the budget / all sessions). */
 export class MemoryGuard {
   readonly #clock: Clock;
   readonly #pool: BufferPool;
@@ -31,8 +31,8 @@ export class MemoryGuard {
   /**
    * Makes a guard.
    *
-   * @param clock How to come back once the sender at hand has ended.
-   * @param pool Whose budget it is; it may change.
+   * @param clock Defers the work, as the pool may call in the middle of a send.
+   * @param pool The pool with the budget, which may change.
    * @param holders All sessions.
    */
   constructor(clock: Clock, pool: BufferPool, holders: () => Iterable<Holder>) {
@@ -41,7 +41,7 @@ export class MemoryGuard {
     this.#holders = holders;
   }
 
-  /** Has the pool call from now on. */
+  /** Starts watching the pool. */
   start(): void {
     this.#pool.onPressure(HIGH_PART, () => this.#handlePressure());
   }

@@ -1,5 +1,5 @@
-// MessageStream: the messages of one session, taken one by one by a loop or by `receive()`. Holds one message that nobody has
-// asked for yet, and tells the inbox to wait meanwhile. Runtime neutral.
+// MessageStream: the messages of one session, taken one by one by a loop or by `receive()`. Holds at most one message that
+// nobody has asked for yet, and has the inbox wait meanwhile. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { ReceiveTimeoutError } from "../errors.ts";
@@ -7,14 +7,14 @@ import { checkKeys, checkSignal, LARGEST_TIMER_MS, requireInteger } from "../opt
 
 /** The session behind a stream. */
 export interface MessageStreamOwner {
-  /** Somebody begins to take messages, or ends. */
+  /** A reader begins to take messages, or stops. */
   handleReading(isReading: boolean): void;
 }
 
 /** Options of {@linkcode Session.receive}. */
 export interface ReceiveOptions {
   /**
-   * Milliseconds to wait, 0 for ever, at most 2^31 - 1.
+   * Milliseconds to wait, 0 for no limit, at most 2^31 - 1.
    *
    * @default {0}
    */
@@ -25,29 +25,29 @@ export interface ReceiveOptions {
 
 const RECEIVE_NAMES: Record<keyof ReceiveOptions, true> = { timeoutMs: true, signal: true };
 
-/** Who waits for a message; `undefined` is the end. */
+/** A reader's promise of a message; `undefined` is the end. */
 type Taker = PromiseWithResolvers<Uint8Array<ArrayBuffer> | undefined>;
 
 /**
- * What stands behind `for await (const payload of session)` and `session.receive()`.
+ * The implementation of `for await (const payload of session)` and `session.receive()`.
  *
- * Invariant: a message waits only while nobody does; there is one reader at a time.
+ * Invariant: a message waits only while no reader waits for one; there is one reader at a time.
  */
 export class MessageStream {
   readonly #owner: MessageStreamOwner;
   readonly #sessionId: number;
   readonly #clock: Clock;
-  /** Who waits for a message, the longest first; two or more only if a loop is asked again before it has answered. */
+  /** The promises that wait, oldest first; more than one only if `next()` of a loop is called again before it resolved. */
   #takers: Taker[] = [];
   /** A message that waits for a reader. */
   #waiting: Uint8Array<ArrayBuffer> | undefined = undefined;
-  /** Who waits for the reader to ask for the next message: until then the last one may switch the codec. */
+  /** Resolved when the reader asks for the next message: until then, handling the last one may switch the codec. */
   #asked: PromiseWithResolvers<void> | undefined = undefined;
   #isReading = false;
   #isEnded = false;
   #error: Error | undefined = undefined;
 
-  /** Makes a stream that nobody reads. */
+  /** Makes a stream without a reader. */
   constructor(owner: MessageStreamOwner, sessionId: number, clock: Clock) {
     this.#owner = owner;
     this.#sessionId = sessionId;
@@ -59,7 +59,7 @@ export class MessageStream {
     return this.#isReading;
   }
 
-  /** Gives a message of the stream's own; the promise resolves once somebody asks for the next. */
+  /** Adds a message, and takes ownership of it; the promise resolves when a reader asks for the next one. */
   push(payload: Uint8Array<ArrayBuffer>): Promise<void> {
     const taker = this.#takers.shift();
     if (taker === undefined) this.#waiting = payload;
@@ -70,7 +70,7 @@ export class MessageStream {
     return promise;
   }
 
-  /** Takes the message that waits, for others than a reader. */
+  /** Takes the message that waits, to give it to a handler. */
   takeWaiting(): Uint8Array<ArrayBuffer> | undefined {
     const payload = this.#waiting;
     this.#waiting = undefined;
@@ -78,7 +78,7 @@ export class MessageStream {
     return payload;
   }
 
-  /** Ends the stream behind the message that waits: in order, or by an error that is thrown to readers. */
+  /** Ends the stream after the message that waits: in order, or with an error for readers. */
   end(error: Error | undefined): void {
     this.#isEnded = true;
     this.#error = error;
@@ -88,7 +88,7 @@ export class MessageStream {
     }
   }
 
-  /** Waits for one message; undefined is the end in order. */
+  /** Waits for one message; undefined is an orderly end. */
   async receive(options: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | undefined> {
     checkKeys("receive", options, RECEIVE_NAMES);
     const { signal, timeoutMs = 0 } = options;
@@ -97,7 +97,7 @@ export class MessageStream {
     signal?.throwIfAborted();
     this.enter("receive message");
     const taker = this.take();
-    // One that has its message already is not called off, so that no message is lost.
+    // A wait whose promise has its message already is not cancelled, so that no message is lost.
     const callOff = (error: unknown) => {
       if (this.#withdraw(taker)) taker.reject(error);
     };
@@ -115,7 +115,7 @@ export class MessageStream {
     }
   }
 
-  /** The messages as a loop, which begins when it is first asked. */
+  /** The messages as a loop, which begins with the first `next()`. */
   loop(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     return new MessageLoop(this);
   }
@@ -129,7 +129,7 @@ export class MessageStream {
     this.#owner.handleReading(true);
   }
 
-  /** Ends reading: who still waits gets no message, so that the next one is not lost with him. */
+  /** Ends reading. Promises that still wait resolve to undefined, so that the next message goes to the next reader. */
   leave(): void {
     this.#isReading = false;
     for (const taker of this.#takers.splice(0)) taker.resolve(undefined);
@@ -168,7 +168,7 @@ export class MessageStream {
   }
 }
 
-/** One loop over the messages. Unlike that of a generator, its `return()` does not wait for the message that was asked for. */
+/** One loop over the messages. Unlike a generator's, its `return()` does not wait for a pending `next()`. */
 class MessageLoop implements AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   readonly #stream: MessageStream;
   #state: "new" | "reading" | "over" = "new";

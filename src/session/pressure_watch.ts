@@ -1,4 +1,4 @@
-// PressureWatch: tells those who want to hear of it when a session's peer does not keep up. Runtime neutral.
+// PressureWatch: tells a listener when a session's peer does not keep up. Runtime neutral.
 
 import type { DropCounts } from "../outbound/backlog.ts";
 import type { SendResult } from "../outbound/send_result.ts";
@@ -8,44 +8,44 @@ import type { Refusal } from "./session_stats.ts";
 /** Why a message did not reach its peer. */
 export type DropReason = Refusal | "oldest" | "superseded";
 
-/** What was told of a session. */
+/** What the listener was last told of a session. */
 export interface Pressure {
   /** Whether its queue is above a high-water mark. */
   isCongested: boolean;
-  /** Messages that made way as the oldest. */
+  /** Messages dropped under `"drop-oldest"`. */
   oldest: number;
-  /** Messages that made way for a newer one of their key. */
+  /** Messages replaced under `"latest-per-key"`. */
   superseded: number;
 }
 
 /** A session that is watched. */
 export interface Pressed<Data> {
-  /** What was told of it; undefined before the first. A field, for each write looks at it. */
+  /** What the listener was last told; undefined before the first report. A field of the session, as each write reads it. */
   pressure: Pressure | undefined;
   /** What the application knows it as. */
   readonly session: Session<Data>;
-  /** What its peer has still to take. */
+  /** The outgoing side. */
   readonly queue: { readonly holdback: { readonly drops: DropCounts } | undefined; readonly isDrained: boolean };
 }
 
-/** Who is told; inside of a send at times. */
+/** The listener; may be called inside of a send. */
 export interface PressureListener<Data> {
-  /** A queue is above a high-water mark, or down at the low-water marks again. */
+  /** A queue has risen above a high-water mark, or has shrunk to its low-water marks again. */
   handlePressure(core: Pressed<Data>, isCongested: boolean): void;
-  /** So many messages were refused or dropped. */
+  /** `count` messages were refused or dropped. */
   handleDropped(core: Pressed<Data>, reason: DropReason, count: number): void;
 }
 
-/** There is one only if somebody wants to hear of it. */
+/** Compares a session's queue with what the listener was told last. Made only if there is a listener. */
 export class PressureWatch<Data> {
   readonly #listener: PressureListener<Data>;
 
-  /** Makes it. */
+  /** Makes the watch of a service. */
   constructor(listener: PressureListener<Data>) {
     this.#listener = listener;
   }
 
-  /** A send was answered so. */
+  /** A send was answered with `result`. */
   handleResult(core: Pressed<Data>, result: SendResult): void {
     if (result === "congested") {
       const known = pressureOf(core);

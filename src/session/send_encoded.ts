@@ -1,11 +1,11 @@
-// sendEncoded(): sends a frame that stands encoded already, for what codecs exchange besides messages. Runtime neutral.
+// sendEncoded(): sends a frame that is encoded already, such as a control frame of a codec. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { SendQueue } from "../outbound/send_queue.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 
-/** Queues a copy of a frame. It never waits under a policy that may drop messages: it goes in front of those that do. */
+/** Queues a copy of a frame, in front of messages that wait under a policy that may drop them. */
 export function sendEncoded(
   { blocks, broadcasts }: Pick<SendQueueContext, "blocks" | "broadcasts">,
   queue: SendQueue,
@@ -13,7 +13,7 @@ export function sendEncoded(
 ): SendResult {
   const { length } = frame;
   if (!blocks.canTake(length)) return "full";
-  broadcasts.invalidate(); // It may use up the room that was found for them.
+  broadcasts.invalidate(); // The frame may use up the room that was reserved for them.
   const block = blocks.takeBlock(length);
   block.holders = 1;
   try {

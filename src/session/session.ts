@@ -1,4 +1,4 @@
-// Session: what applications see of a session. Its life is in session_core.ts. Runtime neutral.
+// Session: the public face of a session. Its life cycle is in session_core.ts. Runtime neutral.
 
 import type { Codec } from "../codec/codec.ts";
 import type { Address } from "../transport/address.ts";
@@ -14,7 +14,7 @@ import { type SessionStats, takeStats } from "./session_stats.ts";
 
 /** A session that a listener accepted. */
 export interface AcceptedOrigin {
-  /** How it came about. */
+  /** The kind of origin. */
   readonly kind: "accepted";
   /** The listener: its name, if it has one, and where it listens. */
   readonly listener: { readonly name: string | undefined; readonly address: Address };
@@ -22,9 +22,9 @@ export interface AcceptedOrigin {
 
 /** A session that a dial made. */
 export interface ConnectedOrigin {
-  /** How it came about. */
+  /** The kind of origin. */
   readonly kind: "connected";
-  /** Where to. */
+  /** The address that was dialled. */
   readonly address: Address;
   /** What the dial was given as `token`. */
   readonly token: unknown;
@@ -33,12 +33,12 @@ export interface ConnectedOrigin {
 /** Where a session comes from. */
 export type SessionOrigin = AcceptedOrigin | ConnectedOrigin;
 
-/** Set by the class, for its constructor is nobody else's business. */
+/** Set by the class, whose constructor is private. */
 let construct: <Data>(core: SessionCore<Data>, data: Data) => Session<Data>;
 let check: (session: AnySession) => void;
 
 /**
- * One connection with its codec, queue and life; made by a service.
+ * One connection with its codec, queue and state; made by a service.
  *
  * @example Answer, then close
  * ```ts
@@ -89,7 +89,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     return this.#core.origin;
   }
 
-  /** Where the session is in its life. */
+  /** The state of the session. */
   get state(): SessionState {
     return this.#core.state;
   }
@@ -99,7 +99,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     return this.#core.connection.localAddress;
   }
 
-  /** What is known of the connection by TLS: the version, the peer's certificate; undefined without TLS. */
+  /** The TLS version, the peer's certificate and more; undefined without TLS. */
   get tls(): TlsInfo | undefined {
     return this.#core.connection.tls;
   }
@@ -109,18 +109,18 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     return this.#core.connection.remoteAddress;
   }
 
-  /** Bytes that were accepted by `send` and that the system has not taken yet, framing included. */
+  /** Bytes that `send` accepted and the system has not taken yet, framing included. */
   get queuedBytes(): number {
     return this.#core.queue.queuedBytes;
   }
 
-  /** Bytes of a message that has begun and is not whole; 0 while the session is not read from. */
+  /** Bytes received of an unfinished message; 0 while the input is paused. */
   get unfinishedBytes(): number {
     const { inbox, isInputPaused } = this.#core;
     return isInputPaused || !inbox.isInsideFrame ? 0 : inbox.tailBytes;
   }
 
-  /** The names of the groups that it is in, in the order in which it joined them; asking changes nothing. */
+  /** The names of the session's groups, in the order in which it joined them. */
   groupNames(): Iterable<string> {
     return this.#core.groups?.values() ?? [];
   }
@@ -136,38 +136,38 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * Resolves once `onClose` has run, and the promise that it returned has settled; never rejects. For what must not overlap
-   * with it: a player who is back before what he had is saved.
+   * Resolves once `onClose` has run and the promise that it returned has settled; never rejects. For work that must not overlap
+   * with `onClose`: loading a player's state again only after it was saved.
    */
   get finished(): Promise<CloseEvent> {
     return this.#core.endSignals.finished;
   }
 
   /**
-   * Aborts once the session is not open any more, with a `SessionClosedError` as its reason: pass it on to whatever a handler
-   * waits for, so that a handler does not outlive its session. Made when it is first asked for.
+   * Aborts when the session leaves the state `"open"`, with a `SessionClosedError` as its reason. Pass it to calls that a
+   * handler waits for, to end the handler with its session. Made on first use.
    */
   get signal(): AbortSignal {
     return this.#core.endSignals.signal;
   }
 
   /**
-   * Sends a message. The payload is copied: it is the caller's again when this returns. Nothing is dropped in silence.
+   * Sends a message. The payload is copied: the caller may reuse it when this returns. Nothing is dropped in silence.
    *
    * @param payload The message without its framing.
-   * @param options When to send it.
+   * @param options When to write it, and what happens to it while the queue is full.
    * @returns What became of it:
    * - `"sent"`: the system has taken all that was queued.
    * - `"queued"`: it leaves at the end of the turn, or when the peer makes room.
-   * - `"congested"`: as queued, but the queue is above `highWaterMarkBytes` or `highWaterMarkFrames`: wait for `drained()`
-   *   before sending more. Who does is never told `"full"` for the queue, unless others send on the session as well and do not.
+   * - `"congested"`: queued, but the queue is above `highWaterMarkBytes` or `highWaterMarkFrames`: wait for `drained()` before
+   *   sending more. If all senders of the session do so, the queue never causes a `"full"`.
    * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`, or the service's pool at its budget. See also
    *   `pauseWhenFull`.
    * - `"too-large"`: refused, the payload is longer than the codec takes.
-   * - `"unencodable"`: refused, the codec can make no frame of it: a line with a line's end inside. One that has to wait under a
-   *   policy that may drop is encoded later, and then ends the session by `"encode-error"`.
+   * - `"unencodable"`: refused, the codec can make no frame of it, such as a line with a line feed inside. A message that waits
+   *   under a policy that may drop is encoded only later, and such a payload then ends the session with `"encode-error"`.
    * - `"closed"`: refused, the session is not open.
-   * @throws {TypeError} if the payload is not a `Uint8Array`.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a value that is not allowed.
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
     checkPayload(payload);
@@ -185,7 +185,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * Sends a range of an array as a message: `send` without the need for a view.
+   * Sends a range of an array as a message, without a view of it. Otherwise like `send` without options.
    *
    * @param buffer The array that holds the payload; copied.
    * @param offset Where the payload starts, in bytes.
@@ -195,7 +195,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @throws {RangeError} if the range is not within the array.
    */
   sendRange(buffer: Uint8Array, offset: number, length: number): SendResult {
-    // Written out, and nothing but what is nearly always so: JavaScriptCore checks at each call which function an import is.
+    // The common case, inlined by hand: JavaScriptCore checks at each call of an imported function which one it is.
     if (
       offset >>> 0 !== offset || length >>> 0 !== length || buffer?.BYTES_PER_ELEMENT !== 1 ||
       offset + length > buffer.byteLength
@@ -207,8 +207,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * Sends a frame that is encoded already, as it stands: for what a codec exchanges with the peer besides messages, as a ping;
-   * see `Frame.consume`. It comes behind all that was sent before, but for messages that wait under a policy that may drop them.
+   * Sends a frame that is encoded already, unchanged: for frames that a codec exchanges besides messages, such as pings; see
+   * `Frame.consume`. It goes behind all that was sent before, except messages that wait under a policy that may drop them.
    *
    * @param frame A whole frame of the session's codec; copied.
    * @returns What became of it, as `send` says.
@@ -220,11 +220,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * Has the frames that come next cut and made by another codec: after a handshake, say. What was sent before goes out as it
-   * was encoded; what was received behind the message at hand is cut by the new codec already. So call it in the handler, or
-   * in the loop, of the last message of the old codec; the peer does the same where its own message order says so.
+   * Switches both directions to another codec, for example after a handshake. Messages sent before go out in the old codec;
+   * bytes received behind the current message are decoded by the new one. So call it while handling the last message of the
+   * old codec, in the handler or in the loop; the peer must switch at the same point of each direction.
    *
-   * @param codec The other codec. One with state of a session, as `encryption` has, is made for this session alone.
+   * @param codec The new codec. A codec with state per session, such as `encryption`, must be made for this session alone.
    * @throws {SessionClosedError} if the session is not open.
    * @throws {RangeError} if the queue's limits do not take the codec's longest frame.
    */
@@ -233,56 +233,57 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * The peer has answered the `message` of the heartbeat: it is there, and has read all that was sent before that. Call it in the
-   * handler of the answer, once for each. Codecs with control frames need no call.
+   * Reports that the peer has answered the `message` of the heartbeat, and so has read all that was sent before it. Call this
+   * in the handler of the answer, once for each. Not needed with codecs that have control frames.
    */
   acknowledge(): void {
     this.#core.handleAnswer();
   }
 
-  /** Hands all that is queued to the system now, as far as it takes it. */
+  /** Writes the queue to the system now, as far as the system takes it. */
   flush(): void {
     this.#core.queue.flush();
   }
 
   /**
-   * Waits until the queue has shrunk to `lowWaterMarkBytes` and `lowWaterMarkFrames`; resolves at once if it has. A promise that
-   * nobody waits for does no harm when it rejects. Under `maxInFlightBytes` or `maxInFlightMs` no handler of the session, nor a
-   * loop over its messages, should wait for it: the peer's answers to pings are not heard meanwhile.
+   * Waits until the queue has shrunk to `lowWaterMarkBytes` and `lowWaterMarkFrames`; resolves at once if it has. The promise
+   * may be ignored: its rejection counts as handled. Under `maxInFlightBytes` or `maxInFlightMs`, do not wait for it in a
+   * handler of the session or a loop over its messages: the peer's answers to pings are not read meanwhile.
    *
-   * @param options A signal to stop waiting; the promise then rejects with its reason.
-   * @throws {SessionClosedError} if the session closes first, or is closed.
+   * @param options A signal to stop waiting; the promise then rejects with the signal's reason.
+   * @throws {SessionClosedError} if the session closes first, or is closed already.
    */
   drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     const drained = this.#core.drained(options.signal);
-    drained.catch(() => {}); // Whoever waits is told all the same.
+    drained.catch(() => {}); // Callers that await it still see the rejection.
     return drained;
   }
 
   /**
-   * The messages of this session, instead of `onMessage` while the loop runs. Each payload is the caller's own. The next
+   * The messages of this session, in place of `onMessage` while the loop runs. Each payload is the caller's own. The next
    * message is read when the loop asks for it, so a slow loop slows the peer down. The loop ends when the session ends in
-   * order. One loop at a time. A handler may run one: messages then go to the loop. Its `return()` does not wait for a message
-   * that was asked for, and none is lost by it: the next one goes to whoever asks next.
+   * order. A session has one reader at a time, a loop or a `receive()`. A handler may run a loop: messages then go to the loop.
+   * `return()` does not wait for a pending `next()`, and loses no message: the next one goes to the next reader.
    *
    * @returns The loop.
    * @throws {SessionClosedError} from the loop, if the session ends by a fault.
+   * @throws {TypeError} from the loop, if there is another reader.
    */
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     return this.#core.stream.loop();
   }
 
   /**
-   * Takes one message, instead of `onMessage`: a login that must come within five seconds, say. The payload is the caller's own.
-   * In a handler the messages behind it wait until the next call, or until the handler is done; then they go where they usually
-   * go. Outside of one they wait for the next call only if the session has no message handler. A wait that ends early loses no
-   * message.
+   * Takes one message, in place of `onMessage`: a login that must come within five seconds, for example. The payload is the
+   * caller's own. In a handler, later messages wait for the next call or the end of the handler, and then go to `onMessage`
+   * again. Outside of a handler they wait for the next call only if the session has no message handler. A wait that ends early
+   * loses no message.
    *
-   * @param options How long to wait, and a signal to stop waiting; the promise then rejects with its reason.
+   * @param options How long to wait, and a signal to stop waiting; the promise then rejects with the signal's reason.
    * @returns The message, or undefined if the session ended in order first.
    * @throws {ReceiveTimeoutError} if none came in time.
    * @throws {SessionClosedError} if the session ended by a fault first.
-   * @throws {TypeError} if there is a loop, or another call waits.
+   * @throws {TypeError | RangeError} if there is another reader, or an option is wrong.
    *
    * @example A login
    * ```ts
@@ -315,12 +316,12 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /**
    * Closes in order: takes no more messages, sends what is queued, ends the sending side, reads to the peer's end
-   * (dropping what comes), then closes. After `closeTimeoutMs`, or `timeoutMs`, it cuts the connection. May be called twice: the
-   * first detail counts, and the last `timeoutMs`.
+   * (dropping what comes), then closes. Cuts the connection after `closeTimeoutMs`, or `timeoutMs`. May be called twice: the
+   * first `detail` counts, and the last `timeoutMs`.
    *
-   * @param options Why, for `onClose` and who watches, and what the peer is told last.
+   * @param options The reason for the close event, a last message, and a time limit.
    * @returns How the session ended, once the connection is gone.
-   * @throws {TypeError} if an option is wrong.
+   * @throws {TypeError | RangeError} if an option is wrong.
    *
    * @example A kick with its reason
    * ```ts
@@ -351,7 +352,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   }
 
   /**
-   * Cuts the connection at once, with a reset where the runtime can send one. What is queued is lost, and counted in the
+   * Cuts the connection at once, with a reset where the runtime can send one. Queued messages are lost, and counted in the
    * close event. May be called twice.
    */
   abort(): void {
@@ -365,7 +366,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 }
 
 /**
- * A session of any service, whatever it keeps as `data`: for helpers that send, close or ask, and leave the data alone.
+ * A session with any type of `data`: for helpers that do not touch the data.
  *
  * @example A helper
  * ```ts
@@ -380,9 +381,9 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 export type AnySession = Session<any>;
 
 /**
- * Makes the face of a session.
+ * Makes the public face of a session.
  *
- * @param core Its life.
+ * @param core The session behind it.
  * @param data What the application keeps with it.
  * @returns The session.
  */

@@ -20,7 +20,7 @@ import type { TimeoutQueue } from "./timeout_queue.ts";
 
 /** What a session begins with. */
 export interface Beginning<Data> {
-  /** What it shares with others. */
+  /** What it shares with the other sessions of the service. */
   readonly context: SessionContext<Data>;
   /** Where it comes from. */
   readonly origin: SessionOrigin;
@@ -34,21 +34,21 @@ export interface SessionContext<Data> extends InboxContext, SendQueueContext {
   readonly clock: Clock;
   /** Where faults are reported. */
   readonly faults: FaultLog;
-  /** How frames are cut and made. */
+  /** The codec of new sessions. */
   readonly codec: Codec;
-  /** The application. */
+  /** The application's handlers. */
   readonly handlers: SessionHandlers<Data>;
-  /** Who finds silent peers. */
+  /** Finds silent peers. */
   readonly idleWatch: IdleWatch;
-  /** Who asks peers for signs of life; undefined if nobody does. */
+  /** Pings peers; undefined without the option `heartbeat`. */
   readonly heartbeat: Heartbeat | undefined;
-  /** Who finds peers that are gone while they are not listened to. */
+  /** Finds peers that are gone while the input is paused. */
   readonly inputWatch: InputWatch;
-  /** Who slows down what is dropped. */
+  /** Slows down the input of sessions that close. */
   readonly discardPacer: DiscardPacer;
-  /** When the ends of sessions are looked at. */
+  /** The periodic checks of sessions that close. */
   readonly closeLooks: TimeoutQueue;
-  /** Who hears of queues that fill; undefined if nobody wants to. */
+  /** Reports queues that fill; undefined without a listener. */
   readonly pressure: PressureWatch<Data> | undefined;
   /** A session that is in groups begins to close. */
   readonly leaveGroups: (core: SessionCore<Data>) => void;

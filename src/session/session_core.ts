@@ -1,5 +1,5 @@
-// SessionCore: the life of a session, from the wired connection to the close event. Sending is in send_queue.ts,
-// receiving in inbox.ts, the end in session_ending.ts; session.ts is the face that applications see. Runtime neutral.
+// SessionCore: the life cycle of a session, from the open connection to the close event. Sending is in send_queue.ts,
+// receiving in inbox.ts, the end in session_ending.ts; session.ts is the public face. Runtime neutral.
 
 import { plainView } from "../buffer/plain_view.ts";
 import type { Codec } from "../codec/codec.ts";
@@ -33,7 +33,7 @@ import { SessionStream, type StreamHost } from "./session_stream.ts";
 import { switchCodec } from "./switch_codec.ts";
 
 /**
- * The life of one session. See `SessionState` for its table.
+ * The life cycle of one session. See `SessionState` for the table of states.
  *
  * Invariant: `onClose` is called once, after the connection is gone and no handler of the session runs (or the close
  * timeout has passed); nothing is called after it.
@@ -48,14 +48,14 @@ export class SessionCore<Data>
     Watched,
     InputWatched,
     Holder {
-  // What each message touches comes first.
+  // Fields that each message touches come first, to share cache lines.
   readonly queue: SendQueue;
-  /** Where messages go first; `send` takes what it does not. */
+  /** Encodes most messages; `send` takes those that it refuses. */
   readonly cursor: SendCursor;
   state: SessionState = "opening";
-  /** Who waits for the queue to shrink; undefined before the first. */
+  /** The promises of `drained()`; undefined before the first. */
   #drainWaiters: DrainWaiters | undefined = undefined;
-  /** Whether it is over the high-water mark and has taken nothing for a while: broadcasts do not wait for it. */
+  /** Whether it is above a high-water mark and has taken nothing for 200 ms: `drained()` of a group does not wait for it. */
   isStalled = false;
   pressure: Pressure | undefined = undefined;
   readonly #context: SessionContext<Data>;
@@ -65,7 +65,7 @@ export class SessionCore<Data>
   /** Bytes received, framing included. */
   receivedBytes = 0;
   readonly inbox: Inbox<Session<Data>>;
-  /** Where messages go while somebody asks for them one by one; made when first needed. */
+  /** Takes the messages while a loop or `receive()` reads them; made on first use. */
   #stream: SessionStream | undefined = undefined;
   readonly session: Session<Data>;
   readonly connection: Connection;
@@ -81,7 +81,7 @@ export class SessionCore<Data>
   #pause: InputPause | undefined = undefined;
   #isReportDue = false;
 
-  /** Makes a life over a connection that is not started. */
+  /** Makes a session over a connection that is not started. */
   constructor(context: SessionContext<Data>, connection: Connection, id: number, origin: SessionOrigin) {
     this.#context = context;
     this.cursor = context.cursor;
@@ -96,12 +96,12 @@ export class SessionCore<Data>
     this.inbox = new Inbox(context, this, context.codec.createDecoder());
   }
 
-  /** How the application hears of the end, besides `onClose`. */
+  /** The promises and the signal that report the end, besides `onClose`. */
   get endSignals(): EndSignals {
     return this.#endSignals ??= new EndSignals(this);
   }
 
-  /** Wires all up, opens the session and tells the application. */
+  /** Starts the connection, opens the session and calls `onOpen`. */
   open(): void {
     this.state = nextState(this.state, "open");
     this.idleWatch.enter(this);
@@ -117,7 +117,7 @@ export class SessionCore<Data>
     }
   }
 
-  /** Begins an orderly end; does nothing if one has begun. */
+  /** Begins an orderly end; does nothing unless the session is open. */
   close(reason: CloseReason, error?: Error, detail = detailOf(error)): void {
     if (this.state !== "open") return;
     const ending = this.#startClosing(reason, error, detail);
@@ -134,7 +134,7 @@ export class SessionCore<Data>
     if (this.state === "closing") this.ending?.abort();
   }
 
-  /** Ends at once, and waits for no handler either. */
+  /** Ends at once, without waiting for a running handler. */
   giveUp(): void {
     this.abort("shutdown");
     this.ending?.giveUp();
@@ -153,7 +153,7 @@ export class SessionCore<Data>
       }
     }
     if (result === "queued") return result;
-    // If whoever answers the peer was told so, the peer has to read first.
+    // If a handler of this peer's messages gets this answer, the peer has to read first.
     if (result === "full" && (this.inbox.isBusy || this.#stream?.isStreaming === true)) this.waitForReader();
     return this.tally(result);
   }
@@ -190,7 +190,7 @@ export class SessionCore<Data>
     if (!this.queue.isDrained) await (this.#drainWaiters ??= new DrainWaiters()).wait(signal);
   }
 
-  /** Where messages go that are asked for one by one. */
+  /** The stream of messages for a loop or `receive()`. */
   get stream(): SessionStream {
     if (this.#stream !== undefined) return this.#stream;
     const stream = this.#stream = new SessionStream(this, this.id, this.#context.clock);
@@ -198,7 +198,7 @@ export class SessionCore<Data>
     return stream;
   }
 
-  /** Has the frames that come next cut, and made, by another codec. */
+  /** Switches both directions to another codec. */
   switchCodec(codec: Codec): void {
     if (this.state !== "open") throw this.ending?.closedError ?? new SessionClosedError(this.id, "local-closing");
     switchCodec(this, this.#context.limits, codec);
@@ -244,7 +244,7 @@ export class SessionCore<Data>
     this.#stream?.handleEnd(ending);
     this.#endSignals?.handleClose(event);
     if (this.inbox.isBusy) ending.armTimeout();
-    queueMicrotask(() => ending.finish()); // Later, for a handler may be running.
+    queueMicrotask(() => ending.finish()); // Later, as a handler may be running.
   }
 
   consume(buffer: Uint8Array, offset: number, length: number): unknown {
@@ -311,7 +311,7 @@ export class SessionCore<Data>
     this.abort("slow-consumer");
   }
 
-  /** The peer sent nothing for the idle timeout; or was not listened to, and then must at least have read something. */
+  /** The peer sent nothing for the idle timeout. While the input is paused, bytes that it took or sent count instead. */
   handleSilence(): void {
     if (this.#pause?.isPaused === true && this.#pause.hasMoved()) this.lastSignMs = this.idleWatch.nowMs;
     else this.close("idle-timeout");
@@ -321,7 +321,7 @@ export class SessionCore<Data>
     return this.queue.queuedBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.#pause?.heldBytes ?? 0);
   }
 
-  /** Bytes that the system has taken for the peer, those of a write that is under way too. */
+  /** Bytes that the system has taken for the peer. */
   get takenBytes(): number {
     return this.queue.sentBytes - this.connection.pendingBytes;
   }
@@ -342,7 +342,7 @@ export class SessionCore<Data>
   }
 
   waitForReader(): void {
-    if (this.queue.holdback?.inFlight?.isBounded === true) return; // Its answers to pings must be heard, or it never drains.
+    if (this.queue.holdback?.inFlight?.isBounded === true) return; // Answers to pings must be read, or the queue never drains.
     if (this.#context.limits.pauseWhenFull && !this.queue.isDrained) this.inbox.holdForDrain(() => this.drained());
   }
 
@@ -351,10 +351,10 @@ export class SessionCore<Data>
     return this.state === "open" && this.ending?.hasPeerEnded === true;
   }
 
-  /** As a peer that is paused, it is looked after by what it takes. */
+  /** Pauses the input, so that the idle timeout counts the bytes that the peer takes. */
   #stayHalfOpen(): void {
     this.pauseInput();
-    this.queue.holdback?.release(); // It answers no ping any more.
+    this.queue.holdback?.release(); // No answers to pings can come.
     this.queue.flush();
     this.#stream?.handleEnd(this.ending);
     const { onEnd } = this.#context.handlers;
@@ -385,7 +385,7 @@ export class SessionCore<Data>
     if (sent !== undefined) this.#call(() => onSend?.(this.session, sent));
   }
 
-  /** Calls the application where it must be neither re-entered nor trusted; messages wait for it if `isHolding`. */
+  /** Calls a handler, guarded against re-entry and faults; if `isHolding`, messages wait for its promise. */
   #call(run: () => unknown, { isHolding } = { isHolding: false }): void {
     try {
       const result = this.inbox.guard(run);

@@ -1,5 +1,5 @@
-// SessionEnding: the end of one session, from its first cause to `onClose`. Made when it begins, so that thousands of open
-// sessions are the smaller. Runtime neutral.
+// SessionEnding: the end of one session, from its first cause to `onClose`. Made when the end begins, to keep open sessions
+// small. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { SessionClosedError, toError } from "../errors.ts";
@@ -10,20 +10,20 @@ import { isThenable, whenSettled } from "./handler_result.ts";
 import type { SessionState } from "./session_state.ts";
 import { TimeoutEntry, type TimeoutOwner, type TimeoutQueue } from "./timeout_queue.ts";
 
-/** A peer that goes on taking what was sent to it may draw an orderly end out to this many close timeouts. */
+/** An orderly end takes at most this many close timeouts, even if the peer keeps taking bytes. */
 const MOST_CLOSE_TIMEOUTS = 12;
-/** How long the end takes at the most of a session whose peer is at fault. */
+/** Most milliseconds that a session stays connected after a fault of the peer. */
 const FAULT_TIMEOUT_MS = 1_000;
-/** Looks in a close timeout: an end is cut short late by one of them at the most. */
+/** Checks within a close timeout, which is late by at most one of them. */
 const LOOKS = 10;
-/** Between two looks at the most, so that the end after a fault is in time. */
+/** Most milliseconds between two checks, to keep `FAULT_TIMEOUT_MS` on time. */
 const LONGEST_LOOK_MS = 500;
 
 /**
- * Tells how often the ends of sessions are looked at.
+ * Tells how often sessions that close are checked.
  *
- * @param closeTimeoutMs How long one may stand still.
- * @returns Milliseconds between two looks.
+ * @param closeTimeoutMs How long an end may make no progress.
+ * @returns Milliseconds between two checks.
  */
 export function closeLookMs(closeTimeoutMs: number): number {
   return Math.min(LONGEST_LOOK_MS, Math.ceil(closeTimeoutMs / LOOKS));
@@ -33,9 +33,9 @@ export function closeLookMs(closeTimeoutMs: number): number {
 export interface EndingContext {
   /** Whose time counts. */
   readonly clock: Clock;
-  /** When ends are looked at: each `closeLookMs` after the one before. */
+  /** The checks of ends: each `closeLookMs` after the one before. */
   readonly closeLooks: TimeoutQueue;
-  /** How long an end may stand still. */
+  /** How long an end may make no progress. */
   readonly limits: { readonly closeTimeoutMs: number };
   /** Where a fault of `onClose` is reported. */
   readonly faults: FaultLog;
@@ -51,7 +51,7 @@ export interface EndingOwner {
   readonly connection: Connection;
   /** The incoming side: whether a handler runs, or a frame has begun. */
   readonly inbox: { readonly isBusy: boolean; readonly isInsideFrame: boolean };
-  /** The outgoing side: what was accepted and not taken by the system. */
+  /** The outgoing side: frames accepted and not taken by the system. */
   readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number };
   /** Bytes that the system has taken for the peer. */
   readonly takenBytes: number;
@@ -65,7 +65,7 @@ export interface EndingOwner {
 export class SessionEnding implements TimeoutOwner {
   /** What `onClose` is told; set once the connection is gone. */
   event: CloseEvent | undefined = undefined;
-  /** Whether the connection was told to go at once. */
+  /** Whether the connection was aborted. */
   isAborted = false;
   readonly #owner: EndingOwner;
   readonly #context: EndingContext;
@@ -75,17 +75,17 @@ export class SessionEnding implements TimeoutOwner {
   #error: Error | undefined = undefined;
   #timeout: TimeoutEntry | undefined = undefined;
   #startMs = 0;
-  /** When the peer was seen to have taken something last. */
+  /** Time of the last progress: the peer took bytes, or the timeout was armed. */
   #progressMs = 0;
-  /** What it had taken then. */
+  /** `takenBytes` of the owner at that time. */
   #takenBytes = 0;
   /** Whether this side has ended its sending. */
   #hasShutDown = false;
-  /** Whether the peer has. */
+  /** Whether the peer has ended its sending. */
   hasPeerEnded = false;
   /** Whether the peer ended after this side: it has read all. */
   #isConfirmed = false;
-  /** Whether it has taken long enough. */
+  /** Whether the end has taken too long. */
   #isOverdue = false;
   /** The timer of `endWithin()`. */
   #deadline: unknown = undefined;
@@ -98,14 +98,14 @@ export class SessionEnding implements TimeoutOwner {
     this.#context = context;
   }
 
-  /** Says why, unless something was said before. */
+  /** Records the reason, the detail and the error; the first of each counts. */
   explain(reason: CloseReason, error: Error | undefined, detail?: string): void {
     if (this.#reason === undefined) this.#detail = detail;
     this.#reason ??= reason;
     this.#error ??= error;
   }
 
-  /** What calls that wait for the session fail with. */
+  /** The error for calls that wait for the session. */
   get closedError(): SessionClosedError {
     return new SessionClosedError(this.#owner.id, this.#reason ?? "local-closing", { cause: this.#error });
   }
@@ -120,7 +120,7 @@ export class SessionEnding implements TimeoutOwner {
   advance(): void {
     const { connection, queue, state } = this.#owner;
     if (state !== "closing" || queue.queuedFrames > 0) return;
-    if (this.hasPeerEnded) return connection.close(); // A shutdown before it would cost a call of the system, for nothing.
+    if (this.hasPeerEnded) return connection.close(); // A shutdown first would be a useless system call.
     if (this.#hasShutDown) return;
     this.#hasShutDown = true;
     connection.shutdown();
@@ -148,7 +148,7 @@ export class SessionEnding implements TimeoutOwner {
     };
   }
 
-  /** Starts the close timeout, or puts it off. */
+  /** Starts the close timeout, or starts it anew. */
   armTimeout(): void {
     const { clock, closeLooks } = this.#context;
     this.#progressMs = clock.now();
@@ -160,12 +160,12 @@ export class SessionEnding implements TimeoutOwner {
     if (!this.#isOverdue && this.#timeout.queue === undefined) closeLooks.arm(this.#timeout);
   }
 
-  /** It is time for a look. */
+  /** Checks the progress of the end. */
   handleTimeout(entry: TimeoutEntry): void {
     const { clock, closeLooks, limits: { closeTimeoutMs } } = this.#context;
     const nowMs = clock.now();
     const { takenBytes } = this.#owner;
-    // The peer reads, though perhaps not yet all of the write that is under way.
+    // The peer reads, even if the pending write is not complete yet.
     if (takenBytes !== this.#takenBytes) this.#progressMs = nowMs;
     this.#takenBytes = takenBytes;
     const isPatient = this.#owner.state === "closed" || !isPeerFault(this.#reason);
@@ -174,18 +174,18 @@ export class SessionEnding implements TimeoutOwner {
     else closeLooks.arm(entry);
   }
 
-  /** It takes so long at the most, whatever the peer does. */
+  /** Gives up after `timeoutMs`, whatever the peer does. */
   endWithin(timeoutMs: number): void {
     if (this.isFinished) return;
     if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
     this.#deadline = this.#context.clock.setTimer(() => this.giveUp(), timeoutMs);
   }
 
-  /** It has taken long enough: waits neither for the peer nor for a handler any more. */
+  /** Stops waiting for the peer and for a handler. */
   giveUp(): void {
     this.#isOverdue = true;
     if (this.#owner.state === "closed") this.finish();
-    // All was given to the system, which goes on delivering it after a close in order, but not after a reset.
+    // The system has all bytes, and goes on delivering them after a close, but not after a reset.
     else if (this.#hasShutDown) this.#owner.connection.close();
     else this.abort();
   }

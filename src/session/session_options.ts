@@ -1,4 +1,4 @@
-// The options of what is done with a session, and their checks. Runtime neutral.
+// The options of `Session.send` and `Session.close`, and their checks. Runtime neutral.
 
 import { checkKeys, describeValue, LARGEST_TIMER_MS, requireInteger } from "../options.ts";
 import type { FullPolicy } from "../outbound/queue_limits.ts";
@@ -7,16 +7,15 @@ import { checkPayload } from "../outbound/send_result.ts";
 /** Options of {@linkcode Session.send}. */
 export interface SendOptions {
   /**
-   * `"batch"` sends at the end of the turn (or at the flush interval), with all else that is sent in it; on Bun and Node, a
-   * small message waits for the handlers of up to eleven other sessions whose messages came at the same time. `"now"` sends
-   * at once.
+   * `"batch"` writes when `SessionLimits.flush` says, together with other messages; on Bun and Node, a small message may wait
+   * for the handlers of up to eleven other sessions whose messages came at the same time. `"now"` writes at once.
    *
    * @default {"batch"}
    */
   readonly flush?: "batch" | "now" | undefined;
   /**
    * What happens to this message while the peer does not read: see `SessionLimits.whenFull`. A message under a policy that does
-   * not drop is never dropped for another: a chat line does not fall to positions.
+   * not drop is never dropped for another one: a chat line is not dropped for positions.
    *
    * @default {that of the session}
    */
@@ -30,7 +29,7 @@ export interface SendOptions {
   readonly key?: unknown | undefined;
 }
 
-/** Refuses what is no time to send at. */
+/** Refuses an unknown `flush`. */
 export function checkFlush(flush: unknown): void {
   if (flush === "batch" || flush === "now") return;
   throw new TypeError(
@@ -40,12 +39,12 @@ export function checkFlush(flush: unknown): void {
 
 /** Options of {@linkcode Session.close}. */
 export interface CloseOptions {
-  /** Why, in a word: `"kicked"`. Comes back in the close event, and is not sent. */
+  /** Why, in a word, such as `"kicked"`. For the close event; not sent. */
   readonly detail?: string | undefined;
-  /** Sent before the end, behind all that is queued: a kick with its reason. */
+  /** A last message, behind all that is queued: the reason of a kick. If `send` refuses it, the session closes without it. */
   readonly message?: Uint8Array | undefined;
   /**
-   * Milliseconds after which the session is gone, however much the peer talks, or does not read; 0 to 2^31 - 1.
+   * Milliseconds after which the connection is cut, whether or not the peer reads or sends; 0 to 2^31 - 1.
    *
    * @default {undefined: `closeTimeoutMs` counts, from the last byte that the peer took}
    */
@@ -54,7 +53,7 @@ export interface CloseOptions {
 
 const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, message: true, timeoutMs: true };
 
-/** Refuses options that are none. */
+/** Refuses wrong options. */
 export function checkCloseOptions(options: CloseOptions): CloseOptions {
   checkKeys("close event", options, CLOSE_NAMES);
   const { detail, message, timeoutMs } = options;

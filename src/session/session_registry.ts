@@ -1,4 +1,4 @@
-// SessionRegistry: the sessions of a service, by id, and what those that are over have counted. Runtime neutral.
+// SessionRegistry: the sessions of a service, by id, and the sums of the counters of closed ones. Runtime neutral.
 
 import type { CloseEvent, CloseReason } from "./close_reason.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
@@ -21,19 +21,19 @@ export interface SessionTotals {
   readonly refusedSends: number;
 }
 
-/** What waits in the queues of the sessions at the moment: accepted by `send`, and not taken by the system yet. */
+/** What waits in the queues of all sessions: accepted by `send`, and not taken by the system yet. */
 export interface QueueDepths {
   /** Frames in all queues. */
   readonly queuedFrames: number;
   /** Bytes of those. */
   readonly queuedBytes: number;
-  /** Frames in the queue that has most of them. */
+  /** Frames in the queue with the most frames. */
   readonly longestQueueFrames: number;
-  /** Bytes in the queue that has most of them; it may be another one. */
+  /** Bytes in the queue with the most bytes, which may be another queue. */
   readonly longestQueueBytes: number;
 }
 
-/** Who hears of sessions that come and go. */
+/** Told of sessions that open and close. */
 export interface RegistryListener<Data> {
   /** One begins. */
   handleOpened(session: Session<Data>): void;
@@ -43,7 +43,7 @@ export interface RegistryListener<Data> {
 
 /** The sessions of a service that are not over. */
 export class SessionRegistry<Data> {
-  /** Who hears of them; undefined if nobody wants to. */
+  /** Told of sessions that open and close; undefined for none. */
   listener: RegistryListener<Data> | undefined = undefined;
   /** Sessions opened so far. */
   opened = 0;
@@ -63,7 +63,7 @@ export class SessionRegistry<Data> {
     return this.#cores.size;
   }
 
-  /** How many are over, by reason. */
+  /** How many sessions are over, by close reason. */
   get closed(): Readonly<Partial<Record<CloseReason, number>>> {
     return Object.fromEntries(this.#closed);
   }
@@ -80,19 +80,19 @@ export class SessionRegistry<Data> {
     return this.#cores.get(id);
   }
 
-  /** The life behind a session, if it is one of these. */
+  /** The core of a session, if it is one of these. */
   coreOf(session: Session<Data>): SessionCore<Data> | undefined {
     const core = this.get(session.id);
     return core?.session === session ? core : undefined;
   }
 
-  /** A session that is none of these is over, or of another service: that is a mistake. */
+  /** Throws a `TypeError` if a session that is none of these is not closed: it belongs to another service. */
   refuseForeign(what: string, { id, state }: Session<Data>): void {
     if (state === "closed") return;
     throw new TypeError(`Cannot ${what} as a session must be of the same service: current value is session ${id}`);
   }
 
-  /** Removes a session that is over, and keeps what it counted. */
+  /** Removes a session that is over, and adds its counters to the totals. */
   remove(core: SessionCore<Data>, event: CloseEvent): void {
     const { reason } = event;
     this.#cores.delete(core.id);
@@ -103,7 +103,7 @@ export class SessionRegistry<Data> {
 
   /** Whether a session is one of them. */
   has(core: object): boolean {
-    return this.#cores.get((core as SessionCore<Data>).id) === core; // Whatever else has an id is not in the map.
+    return this.#cores.get((core as SessionCore<Data>).id) === core; // Any other object is not in the map.
   }
 
   /** All sessions, in the order of their ids. */
@@ -111,7 +111,7 @@ export class SessionRegistry<Data> {
     return this.#cores.values();
   }
 
-  /** Sums over all sessions, those that are over too, and the queues of those that are not. */
+  /** Sums over all sessions, including closed ones, and the depths of the open queues. O(open sessions). */
   totals(): SessionTotals & QueueDepths {
     let totals = this.#totals;
     let [queuedFrames, queuedBytes, longestQueueFrames, longestQueueBytes] = [0, 0, 0, 0];

@@ -1,9 +1,9 @@
 // The states of a session, and which may follow which. Runtime neutral.
 
 /**
- * Where a session is in its life.
+ * The state of a session.
  *
- * | state       | entered by                      | messages come | `send` takes | next                   |
+ * | state       | entered when                    | messages come | `send` takes | next                   |
  * | ----------- | ------------------------------- | ------------- | ------------ | ---------------------- |
  * | `"opening"` | the connection is there         | no            | no           | `"open"`               |
  * | `"open"`    | all is wired, before `onOpen`   | yes           | yes          | `"closing"`, `"closed"` |

@@ -5,11 +5,11 @@ import type { SendResult } from "../outbound/send_result.ts";
 
 /** A snapshot of a session's counters, all since it opened. */
 export interface SessionStats {
-  /** Frames received and handed over. */
+  /** Frames received, including control frames. */
   readonly receivedFrames: number;
   /** Bytes received, framing included. */
   readonly receivedBytes: number;
-  /** Frames that the system took whole. */
+  /** Frames that the system took whole, including control frames. */
   readonly sentFrames: number;
   /** Bytes that the system took, framing included. */
   readonly sentBytes: number;
@@ -18,17 +18,17 @@ export interface SessionStats {
   /** Bytes of those. */
   readonly queuedBytes: number;
   /**
-   * From the last answered ping to its answer, in milliseconds, with what the peer had to read before it; undefined before the
-   * first. See `SessionLimits.heartbeat`.
+   * Milliseconds from the last answered ping to its answer, including the time the peer took to read what was queued before it;
+   * undefined before the first answer. See `SessionLimits.heartbeat`.
    */
   readonly roundTripMs: number | undefined;
-  /** Messages that were accepted and then dropped, by the policy of `whenFull`. */
+  /** Messages that were accepted and then dropped, by `whenFull` policy. */
   readonly dropped: DropCounts;
   /** Sends refused, by their answer. */
   readonly refused: Readonly<Record<Refusal, number>>;
 }
 
-/** An answer that means that a payload was not taken. */
+/** A `SendResult` that means that the payload was refused. */
 export type Refusal = Exclude<SendResult, "sent" | "queued" | "congested">;
 
 /** Counts the sends that were refused. */
@@ -51,24 +51,24 @@ export class RefusalCounters {
   }
 }
 
-/** The counts of a session that refused nothing: one object for all, as most refuse nothing. */
+/** The counts of a session that refused nothing: one shared object, as most sessions refuse nothing. */
 const NO_REFUSALS: SessionStats["refused"] = Object.freeze(new RefusalCounters().snapshot());
 
 /** The counts of a session that dropped nothing. */
 const NO_DROPS: DropCounts = Object.freeze({ oldest: 0, superseded: 0 });
 
-/** Whether an answer means that a payload was not taken. */
+/** Whether a result means that the payload was refused. */
 export function isRefusal(result: SendResult): result is Refusal {
   return result !== "queued" && result !== "sent" && result !== "congested";
 }
 
-/** Who counts what was refused. */
+/** A session that counts refusals. */
 export interface Counting {
   /** Sends that were refused; undefined before the first. */
   refusals: RefusalCounters | undefined;
 }
 
-/** Counts what became of a message, if it was refused. */
+/** Counts a message if it was refused; gives the result back. */
 export function countResult(counting: Counting, result: SendResult): SendResult {
   if (isRefusal(result)) (counting.refusals ??= new RefusalCounters()).count(result);
   return result;

@@ -1,5 +1,5 @@
-// SessionStream: has the messages of one session go to a loop, or to `receive()`, in place of a handler, and back. Made when
-// it is first asked for. Runtime neutral.
+// SessionStream: routes the messages of one session to a loop or to `receive()`, and back to the handler afterwards. Made on
+// first use. Runtime neutral.
 
 import { plainView } from "../buffer/plain_view.ts";
 import type { Clock } from "../clock.ts";
@@ -7,7 +7,7 @@ import { isOrderly } from "./close_reason.ts";
 import type { KnownEnd } from "./end_signals.ts";
 import { MessageStream, type MessageStreamOwner, type ReceiveOptions } from "./message_stream.ts";
 
-/** The session behind it. */
+/** The session behind a stream. */
 export interface StreamHost {
   /** Whether messages are still wanted. */
   isReceiving(): boolean;
@@ -17,23 +17,23 @@ export interface StreamHost {
   readonly inbox: {
     /** Whether a handler runs, or has a promise open. */
     readonly isBusy: boolean;
-    /** Has messages wait for the loop, or for the handler. */
+    /** Whether the loop or the handler sets the pace. */
     setStreaming(isStreaming: boolean): void;
-    /** Has them wait for a promise. */
+    /** Holds messages back until a promise resolves. */
     holdForStream(taken: PromiseLike<unknown>): void;
   };
-  /** Gives a payload to the handler, and has the messages behind it wait. */
+  /** Gives a payload to the handler, and holds back the messages behind it. */
   handOver(payload: Uint8Array): void;
 }
 
-/** Where the messages of a session go while somebody asks for them one by one. */
+/** The messages of a session while a loop or `receive()` reads them. */
 export class SessionStream implements MessageStreamOwner {
-  /** Whether messages come here, and not to a handler. */
+  /** Whether messages go to this stream, and not to a handler. */
   isStreaming = false;
   readonly #host: StreamHost;
   readonly #messages: MessageStream;
 
-  /** Makes one that takes nothing yet. */
+  /** Makes a stream that takes no messages yet. */
   constructor(host: StreamHost, sessionId: number, clock: Clock) {
     this.#host = host;
     this.#messages = new MessageStream(this, sessionId, clock);
@@ -55,18 +55,18 @@ export class SessionStream implements MessageStreamOwner {
     this.#host.inbox.holdForStream(this.#messages.push(payload));
   }
 
-  /** Nobody takes messages yet: the first one waits, and holds the others back. */
+  /** There is neither handler nor reader yet: the first message waits for a reader, and holds back the others. */
   waitForReader(): void {
     this.isStreaming = true;
     this.#host.inbox.setStreaming(true);
   }
 
-  /** There are no more messages; what is no orderly end is thrown to whoever asks. */
+  /** There are no more messages: readers get the end, or an error if it was not orderly. */
   handleEnd(end: KnownEnd | undefined): void {
     this.#messages.end(end?.event === undefined || isOrderly(end.event.reason) ? undefined : end.closedError);
   }
 
-  /** Gives messages to the handler again once a loop is left, first of all the one that the loop had not asked for. */
+  /** Gives messages to the handler again after a loop has ended, first the one that still waits for a reader. */
   takeOver(): void {
     if (!this.isStreaming || this.#messages.isReading || !this.#host.hasHandler || !this.#host.isReceiving()) return;
     this.isStreaming = false;
@@ -78,7 +78,7 @@ export class SessionStream implements MessageStreamOwner {
   handleReading(isReading: boolean): void {
     const { hasHandler, inbox } = this.#host;
     if (isReading) this.isStreaming = true;
-    // A handler that has left a loop and runs on is waited for: the session tells of its end.
+    // A handler that has left its loop and still runs is waited for: `takeOver()` is called when it ends.
     const isAwaited = !isReading && hasHandler && inbox.isBusy;
     inbox.setStreaming(this.isStreaming && !isAwaited);
     if (!isAwaited) this.takeOver();

@@ -1,4 +1,4 @@
-// switchCodec(): has the frames of a session cut and made by another codec from the next one on. Runtime neutral.
+// switchCodec(): switches a session to another codec, from the next frame on. Runtime neutral.
 
 import type { Codec, FrameDecoder } from "../codec/codec.ts";
 import type { SendQueue } from "../outbound/send_queue.ts";
@@ -7,14 +7,14 @@ import { checkQueueTakes, type ResolvedSessionLimits } from "./limits.ts";
 
 /** The two sides of a session. */
 export interface CodecUser {
-  /** What is sent. */
+  /** The outgoing side. */
   readonly queue: SendQueue;
-  /** What comes. */
+  /** The incoming side. */
   readonly inbox: { switchDecoder(decoder: FrameDecoder): void };
 }
 
 /**
- * Switches both sides; none, if the codec cannot be used.
+ * Switches both sides, or neither if it throws.
  *
  * @throws {RangeError} if the limits of the queue do not take the codec's longest frame.
  */

@@ -3,15 +3,15 @@
 
 import type { Clock } from "../clock.ts";
 
-/** Who is told of a timeout. An interface, so that a session needs no closure for each of its entries. */
+/** The receiver of a timeout. An interface, so that a session needs no closure for each of its entries. */
 export interface TimeoutOwner {
-  /** The entry's time is up; it is in no queue any more. */
+  /** The entry's time is up; it has left its queue. */
   handleTimeout(entry: TimeoutEntry): void;
 }
 
 /** One timeout: in at most one queue at a time. */
 export class TimeoutEntry {
-  /** Who is told. */
+  /** The receiver of the timeout. */
   readonly owner: TimeoutOwner;
   /** When it expires, by the clock; meaningless while `queue` is undefined. */
   deadlineMs = 0;
@@ -29,10 +29,11 @@ export class TimeoutEntry {
 }
 
 /**
- * Timeouts that all take `delayMs`. Arming, touching and removing cost O(1); the one timer runs only while there are
- * entries, and is set anew only when it fires, so a busy session does not touch it.
+ * Timeouts that all take `delayMs`. Arming and disarming cost O(1). The one timer runs only while there are entries, and is
+ * set anew only when it fires: rearming an entry does not touch it.
  *
- * Invariant: from `#first` along `later`, deadlines do not fall; a timer is set if and only if there is an entry.
+ * Invariant: from `#first` along `later`, deadlines do not fall; except while entries expire, a timer is set if and only if
+ * there is an entry.
  */
 export class TimeoutQueue {
   readonly #clock: Clock;
@@ -64,7 +65,7 @@ export class TimeoutQueue {
     else this.#last.later = entry;
     this.#last = entry;
     this.#count++;
-    // While entries expire, the next one may be due before this one: `#expire` looks.
+    // While entries expire, another one may be due before this one: `#expire` sets the timer.
     if (this.#timer === undefined && !this.#isExpiring) this.#setTimer(this.#delayMs);
   }
 
@@ -94,7 +95,7 @@ export class TimeoutQueue {
     this.#timer = undefined;
     this.#isExpiring = true;
     const nowMs = this.#clock.now();
-    // What is armed while this runs expires later than now, so the loop ends.
+    // Entries armed while this runs expire after `nowMs`, so the loop ends.
     try {
       for (let entry = this.#first; entry !== undefined && entry.deadlineMs <= nowMs; entry = this.#first) {
         this.#unlink(entry);

@@ -1,31 +1,31 @@
-// TurnQueue: the sessions that have more to do than their turn allows, in the order in which they go on. Runtime neutral.
+// TurnQueue: the sessions that used up their turn and wait for the next one, in order. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
-/** The frames between two looks at the clock may take this part of a turn, if they go on as they did. */
+/** The clock is read again after this part of a turn, estimated from the time of the last frames. */
 const STEP_PART = 0.5;
-/** Most frames between two looks at the clock. */
+/** Most frames between two readings of the clock. */
 const MOST_STEP_FRAMES = 128;
-/** A look that is older says nothing of when the turn began. */
+/** An older reading of the clock does not tell when the turn began. */
 const RECENT_MS = 1;
 
 /**
- * One for all sessions of a service. Those that wait share one turn's time in each turn of the event loop, so that however
- * many they are, new sockets and light sessions are looked at in between.
+ * One for all sessions of a service. The waiting sessions share one turn's time in each turn of the event loop, however many
+ * they are, so new sockets and light sessions are served in between.
  */
 export class TurnQueue {
   readonly #clock: Clock;
   readonly #turnMs: number;
   readonly #waiting = new WaitingLine();
   #isDue = false;
-  /** Whose turn was timed last. */
+  /** The session whose turn was timed last. */
   #taker: TurnTaker | undefined = undefined;
-  /** When it began, at the earliest. */
+  /** When that turn began, at the earliest. */
   #startMs = 0;
-  /** When the clock was looked at last. */
+  /** The last reading of the clock. */
   #lookedMs = 0;
-  /** When whoever waits has to stop, while they run. */
+  /** When the waiting sessions must stop; `Infinity` while none of them runs. */
   #deadlineMs = Infinity;
   readonly #run = () => this.#handleTurn();
 
@@ -33,7 +33,7 @@ export class TurnQueue {
    * Makes an empty queue.
    *
    * @param clock Whose time counts.
-   * @param turnMs How long a turn may be; 0 for ever.
+   * @param turnMs How long a turn may be; 0 for no limit.
    */
   constructor(clock: Clock, turnMs: number) {
     this.#clock = clock;
@@ -45,7 +45,7 @@ export class TurnQueue {
     return this.#waiting.count;
   }
 
-  /** Lets `taker` go on behind those that wait already. */
+  /** Queues `taker` behind the sessions that wait already. */
   add(taker: TurnTaker): void {
     this.#waiting.add(taker);
     if (this.#isDue) return;
@@ -54,11 +54,11 @@ export class TurnQueue {
   }
 
   /**
-   * Looks at the clock in the turn of `taker`, which is the one that runs.
+   * Reads the clock in the turn of `taker`, which is the session that runs.
    *
-   * @param isFirst Whether this is the first look of the turn.
-   * @param frames How many frames the turn has handled since the last look, or since it began.
-   * @returns After how many frames to look again; 0 if the turn's time is used up.
+   * @param isFirst Whether this is the first reading of the turn.
+   * @param frames How many frames the turn has handled since the last reading, or since it began.
+   * @returns After how many frames to call again; 0 if the turn's time is used up.
    */
   look(taker: TurnTaker, isFirst: boolean, frames: number): number {
     if (this.#turnMs === 0) return MOST_STEP_FRAMES;
@@ -67,7 +67,7 @@ export class TurnQueue {
     this.#lookedMs = nowMs;
     if (isFirst || taker !== this.#taker) {
       this.#taker = taker;
-      // Nothing since the last look took long, if that was just now; else it says nothing of this turn.
+      // A reading of just now bounds the start of this turn; an older one does not.
       const isRecent = nowMs - beforeMs < RECENT_MS;
       this.#startMs = isRecent ? beforeMs : nowMs;
       if (!isRecent) return nowMs >= this.#deadlineMs ? 0 : 1;
@@ -81,7 +81,7 @@ export class TurnQueue {
     this.#isDue = false;
     const endMs = this.#clock.now() + (this.#turnMs === 0 ? Infinity : this.#turnMs);
     this.#deadlineMs = endMs;
-    // Who comes meanwhile goes on in the next turn of the loop.
+    // Sessions that are added meanwhile continue in the next turn of the event loop.
     for (let count = this.count; count > 0; count--) {
       this.#waiting.callFirst();
       if (count > 1 && this.#clock.now() >= endMs) break;
