@@ -1,5 +1,5 @@
-// Backlog: what a peer that does not read has still to get, under a policy that may drop some of it. Holds payloads, not
-// frames: an encoder may number its frames, so one that was made must be sent. Runtime neutral.
+// Backlog: the messages that wait for a peer that does not read, under a policy that may drop some. Holds payloads, not
+// frames: an encoder may number its frames, so an encoded frame must be sent. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
@@ -9,18 +9,18 @@ import type { SendResult } from "./send_result.ts";
 
 /** The store grows by doubling from here. */
 const FIRST_BYTES = 1_024;
-/** Once dropped payloads take as large a part of the store, the others are moved together. */
+/** Once dropped payloads take this part of a full store, the others are compacted instead of renting a larger store. */
 const MOST_WASTE = 0.2;
 
-/** Where one payload lies; absent ones were dropped. */
+/** Where one payload lies in the store. */
 interface Entry {
-  /** Under which a newer one takes its place; undefined for none. */
+  /** The key under which a newer payload replaces it; undefined for none. */
   readonly key: unknown;
-  /** Whether it makes way for a newer one once there is no room. */
+  /** Whether it may be dropped when there is no room for a newer one. */
   readonly mayDrop: boolean;
   readonly start: number;
   readonly length: number;
-  /** What its frame may take. */
+  /** The most bytes that its frame takes. */
   readonly frameBytes: number;
 }
 
@@ -32,11 +32,11 @@ export interface WaitingMessage {
   readonly offset: number;
   /** How long it is. */
   readonly length: number;
-  /** What its frame may take. */
+  /** The most bytes that its frame takes. */
   readonly frameBytes: number;
-  /** Which one it may take the place of. */
+  /** The key of the message that it may replace. */
   readonly key: unknown;
-  /** What becomes of it, and of others for it, while there is no room. */
+  /** What happens when there is no room. */
   readonly whenFull: FullPolicy;
 }
 
@@ -45,22 +45,22 @@ export function mayDrop(whenFull: FullPolicy): boolean {
   return whenFull === "drop-oldest" || whenFull === "latest-per-key";
 }
 
-/** What was dropped, and why. */
+/** How many messages were dropped, by reason. */
 export interface DropCounts {
-  /** Messages that made way for newer ones, under `"drop-oldest"`. */
+  /** Messages dropped for newer ones, under `"drop-oldest"`. */
   readonly oldest: number;
-  /** Messages in whose stead a newer one with the same key went out, under `"latest-per-key"`. */
+  /** Messages replaced by a newer one with the same key, under `"latest-per-key"`. */
   readonly superseded: number;
 }
 
 /**
  * A queue of payloads, oldest first, in one rented array.
  *
- * Invariant: `bytes` and `frames` are the sums over the entries from `#head` on that are there; each of them lies in the store
- * before `#end`, in their order.
+ * Invariant: `bytes` and `frames` are the sums over the entries from `#head` on, where dropped ones are undefined; the payloads
+ * lie in the store before `#end`, in the same order.
  */
 export class Backlog {
-  /** What the frames may take, in bytes. */
+  /** The most bytes that the frames of all payloads take. */
   bytes = 0;
   /** How many payloads there are. */
   frames = 0;
@@ -73,12 +73,12 @@ export class Backlog {
   #liveBytes = 0;
   #entries: (Entry | undefined)[] = [];
   #head = 0;
-  /** None before this one may be dropped. */
+  /** No entry before this index may be dropped. */
   #droppable = 0;
-  /** Where the last payload of each key stands in `#entries`. */
+  /** The index in `#entries` of the last payload of each key. */
   readonly #latest = new Map<unknown, number>();
 
-  /** Makes an empty backlog whose store is no larger than it takes for `maxQueuedBytes` of payloads, and a quarter more. */
+  /** Makes an empty backlog whose store holds at most a quarter more than `maxQueuedBytes`. */
   constructor(pool: BufferPool, limits: QueueLimits) {
     this.#pool = pool;
     this.#limits = limits;
@@ -88,8 +88,8 @@ export class Backlog {
    * Adds a copy of a payload, and drops others for it as its policy says.
    *
    * @param message The payload, and its policy.
-   * @param before What is queued before the backlog.
-   * @throws {PoolError} if the budget has no room for it: others were dropped for it at the most, as its policy says.
+   * @param before The counts of what is queued in front of the backlog.
+   * @throws {PoolError} if the pool's budget has no room for it; others may have been dropped by then, as its policy says.
    */
   add(
     { payload, offset, length, frameBytes, key, whenFull }: WaitingMessage,
@@ -108,7 +108,7 @@ export class Backlog {
       this.drops.oldest++;
     }
     const bytes = this.#reserve(length);
-    // Only now, as there may have been no memory for the one that comes in its place.
+    // After `#reserve`, which may throw: the old payload is dropped only if there is memory for the new one.
     if (this.#supersede(ownKey)) this.drops.superseded++;
     copyBytes(payload, offset, bytes, this.#end, length);
     if (ownKey !== undefined) this.#latest.set(ownKey, this.#entries.length);
@@ -122,7 +122,7 @@ export class Backlog {
     return isCongested ? "congested" : "queued";
   }
 
-  /** Where the oldest stands that may make way for a newer one; -1 if there is none. */
+  /** The index of the oldest entry that may be dropped; -1 if there is none. */
   #findDroppable(): number {
     for (let index = Math.max(this.#head, this.#droppable); index < this.#entries.length; index++) {
       this.#droppable = index;
@@ -146,12 +146,12 @@ export class Backlog {
     return true;
   }
 
-  /** What the frame of the oldest payload may take; 0 if there is none. */
+  /** The most bytes that the frame of the oldest payload takes; 0 if there is none. */
   get nextFrameBytes(): number {
     return this.#skip()?.frameBytes ?? 0;
   }
 
-  /** Hands the oldest payload to `take`, then drops it. Gives false if there is none. */
+  /** Hands the oldest payload to `take`, then removes it. Returns false if there is none. */
   shift(take: (payload: Uint8Array, offset: number, length: number) => void): boolean {
     const entry = this.#skip();
     if (entry === undefined || this.#store === undefined) return false;
@@ -177,7 +177,7 @@ export class Backlog {
         0;
   }
 
-  /** Goes to the oldest that is there. */
+  /** Moves `#head` to the oldest entry that was not dropped, and gives it. */
   #skip(): Entry | undefined {
     while (this.#head < this.#entries.length && this.#entries[this.#head] === undefined) this.#head++;
     return this.#entries[this.#head];
@@ -206,7 +206,7 @@ export class Backlog {
     return this.#moveTo(this.#pool.rent(Math.min(Math.max(FIRST_BYTES, 2 * needed), mostBytes)));
   }
 
-  /** Moves all that is there to the front of `target`, which may be the store. */
+  /** Moves all payloads to the front of `target`, which may be the store itself. */
   #moveTo(target: RentedBuffer): Uint8Array {
     const source = this.#store;
     const entries: Entry[] = [];

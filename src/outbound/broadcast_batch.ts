@@ -1,41 +1,41 @@
-// BroadcastBatch: the broadcasts of a turn, encoded one behind the other, that queues have still to take. The broadcaster adds
-// to it; each queue takes its part before anything else goes out behind it, at the end of the turn at the latest. So a
-// broadcast costs the same for five receivers and five thousand, and each receiver one write. Runtime neutral.
+// BroadcastBatch: the broadcasts of a turn, encoded one behind the other. The broadcaster adds to it; each queue takes its part
+// before anything else is queued, at the end of the turn at the latest. The cost of a broadcast thus does not depend on the
+// number of receivers, except for one write per receiver and turn. Runtime neutral.
 
 import { FanOut } from "./fan_out.ts";
 import { OutboundBlock } from "./outbound_blocks.ts";
 
-/** Who gets a broadcast. */
+/** The sessions that get a broadcast. */
 export interface Audience {
-  /** Whether a session's core is among them. */
+  /** Whether a session is among them, by its core. */
   has(core: object): boolean;
 }
 
 const NOBODY: Audience = { has: () => false };
 
 /**
- * The broadcasts that not everybody has taken yet. Each has a number, counted up for ever; a queue remembers the last one it
- * has taken.
+ * The broadcasts that some receivers have not taken yet. Broadcasts are numbered from 1 on; a queue remembers the number of the
+ * last one it has taken.
  *
  * Invariant: the frames numbered `firstSerial + 1` to `serial` lie one behind the other in `block`, up to its end, and
  * `#starts` says where each begins; all are for the same audience.
  */
 export class BroadcastBatch {
-  /** What the frames lie in. */
+  /** The block with the frames. */
   block: OutboundBlock = new OutboundBlock();
   /** The number of the last broadcast. */
   serial = 0;
-  /** Whose the broadcasts are. */
+  /** The receivers of the broadcasts in the batch. */
   audience: Audience = NOBODY;
-  /** Who takes the broadcasts without being asked; means something while `isCurrent`, and for those that the batch holds. */
+  /** The queues that take broadcasts without a check. Valid while `isCurrent`, and for the broadcasts in the batch. */
   subscribers: FanOut = new FanOut();
-  /** Whether the subscribers are known; see `invalidate`. */
+  /** Whether the subscribers are up to date; see `invalidate`. */
   isCurrent = false;
-  /** What it holds at the most: up to that broadcasts are taken without a look at each queue's limits. */
+  /** The most that it holds: a queue with this much room takes broadcasts without a check of its limits. */
   readonly limits: { readonly bytes: number; readonly frames: number } = { bytes: 65_536, frames: 1_024 };
   /** Writes to the connections of subscribers so far. */
   writes = 0;
-  /** The number of the last broadcast that everybody has taken. */
+  /** The number of the last broadcast that all receivers have taken. */
   #firstSerial = 0;
   readonly #starts: number[] = [];
 
@@ -64,23 +64,23 @@ export class BroadcastBatch {
     this.#starts[this.serial++ - this.#firstSerial] = start;
   }
 
-  /** A session came, went, or was sent something else: who takes the next broadcast is to be found out again. */
+  /** A session opened, closed or was sent something else: the subscribers must be determined again. */
   invalidate(): void {
     this.isCurrent = false;
     if (this.count === 0 && this.subscribers.count > 0) this.subscribers = new FanOut();
   }
 
-  /** Everybody has taken everything. */
+  /** All receivers have taken all broadcasts. */
   finish(): void {
     this.#firstSerial = this.serial;
   }
 
-  /** Has the subscribers take everything and write it; says whether nobody of them holds anything any more. */
+  /** Has the subscribers take and write all broadcasts; says whether their queues are empty then. */
   flush(): boolean {
     const { block, count, start, subscribers } = this;
     if (count === 0) return true;
     const areSinglesSent = subscribers.flushSingly();
-    this.finish(); // Whoever leaves the fan-out now leaves it with all of that taken.
+    this.finish(); // A queue that leaves the fan-out from here on counts these broadcasts as taken.
     const writesBefore = subscribers.writes;
     const areOthersSent = subscribers.write(block, start, block.end, count);
     this.writes += subscribers.writes - writesBefore;

@@ -1,23 +1,23 @@
-// BroadcastReader: how far one session is with the broadcasts of its service. Runtime neutral.
+// BroadcastReader: which broadcasts of its service one session has taken. Runtime neutral.
 
 import type { BroadcastBatch } from "./broadcast_batch.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { SegmentList } from "./segment_list.ts";
 
-/** Reads the batch of the broadcasts on behalf of a session. Looking at what is left changes nothing. */
+/** Reads the batch of broadcasts on behalf of a session. The getters change nothing. */
 export class BroadcastReader {
   readonly #batch: BroadcastBatch;
   readonly #core: object;
-  /** The number of the last broadcast that was taken, or passed by. */
+  /** The number of the last broadcast that was taken or skipped. */
   #lastTaken: number;
 
-  /** What writes for the session, and counts what it sends from `#sentBytesBefore` and `#sentFramesBefore` on. */
+  /** The fan-out that writes for the session. Its counts less `#sentBytesBefore` and `#sentFramesBefore` are the session's. */
   #fanOut: FanOut | undefined = undefined;
   #fanOutIndex = 0;
   #sentBytesBefore = 0;
   #sentFramesBefore = 0;
 
-  /** Makes one that is behind all broadcasts so far; `core` is what an audience knows the session as. */
+  /** Makes a reader that starts behind the broadcasts so far; `core` identifies the session to an `Audience`. */
   constructor(batch: BroadcastBatch, core: object) {
     this.#batch = batch;
     this.#core = core;
@@ -46,7 +46,7 @@ export class BroadcastReader {
     return this.frames > 0 ? this.#batch.block.end - this.#batch.findStart(this.#lastTaken) : 0;
   }
 
-  /** Bytes that the fan-out has sent for the session and its own counts do not know of. */
+  /** Bytes that the fan-out has sent for the session and that are not in the session's own counts yet. */
   get sentBytes(): number {
     return this.#fanOut === undefined ? 0 : this.#fanOut.sentBytes - this.#sentBytesBefore;
   }
@@ -64,7 +64,7 @@ export class BroadcastReader {
     this.#sentFramesBefore = fanOut.sentFrames;
   }
 
-  /** Leaves the fan-out, if the session is part of one: its own counts get to know of what was sent. */
+  /** Leaves the fan-out, if the session is in one, and adds what it sent to the session's own counts. */
   leaveFanOut(segments: SegmentList): void {
     if (this.#fanOut === undefined) return;
     segments.sentBytes += this.sentBytes;
@@ -73,7 +73,7 @@ export class BroadcastReader {
     this.#fanOut = undefined;
   }
 
-  /** Takes them behind all that is queued; says whether there were any. */
+  /** Queues the session's broadcasts behind all that is queued; says whether there were any. */
   take(segments: SegmentList): boolean {
     const batch = this.#batch;
     if (this.#lastTaken === batch.serial) return false;
@@ -85,7 +85,7 @@ export class BroadcastReader {
     return true;
   }
 
-  /** Passes the last broadcast by. Those before must be taken. */
+  /** Skips the last broadcast. The ones before must have been taken. */
   skip(segments: SegmentList): void {
     this.leaveFanOut(segments);
     this.#lastTaken = this.#batch.serial;

@@ -1,4 +1,4 @@
-// DrainWaiters: who waits for a session's queue to shrink. Runtime neutral.
+// DrainWaiters: the calls that wait for a session's queue to shrink. Runtime neutral.
 
 /** The promises of `drained()` of one session. */
 export class DrainWaiters {
@@ -23,13 +23,13 @@ export class DrainWaiters {
     return waiter.promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
 
-  /** Lets all go on. */
+  /** Resolves all promises. */
   resolve(): void {
     for (const waiter of this.#waiters) waiter.resolve();
     this.#waiters.clear();
   }
 
-  /** Fails all. */
+  /** Rejects all promises. */
   reject(error: Error): void {
     for (const waiter of this.#waiters) waiter.reject(error);
     this.#waiters.clear();

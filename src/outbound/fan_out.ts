@@ -1,42 +1,41 @@
-// FanOut: writes a batch of broadcasts to all who get it. Whoever holds nothing else is not even looked at: its connection is
-// written to, and what was sent is counted once for all. Runtime neutral.
+// FanOut: writes a batch of broadcasts to all subscribers. For a queue that is empty otherwise, only its connection is touched:
+// what was sent is counted once for all of them. Runtime neutral.
 
 import type { Connection } from "../transport/transport.ts";
 import type { OutboundBlock } from "./outbound_blocks.ts";
 
-/** A queue that takes broadcasts without being asked. */
+/** A queue that takes broadcasts without a check of its limits. */
 export interface Subscriber {
   /** Frames that its peer has not taken. */
   readonly queuedFrames: number;
-  /** Writes all that it holds, and what it has still to take of the batch. */
+  /** Writes all that it holds, including what it has not taken of the batch yet. */
   flush(): void;
   /**
-   * Joins, if it holds nothing and nobody waits to hear of what it sends. It may leave at any time.
+   * Joins, if it is empty and there is no `onSend` handler. It may leave at any time.
    *
-   * @returns What to write the batches to; undefined if it is to be flushed by itself.
+   * @returns The connection to write the batches to; undefined if the queue must be flushed by itself.
    */
   joinFanOut(fanOut: FanOut, index: number): Connection | undefined;
-  /** Leaves: the peer has not taken the frames, which are on loan to the connection. */
+  /** Leaves, as the write is pending: the frames are on loan to the connection. */
   fallBehind(block: OutboundBlock, start: number, end: number, frames: number): void;
 }
 
 /**
- * The subscribers of a batch. With hundreds of them, what a broadcast takes outside of the system goes into fetching the memory
- * of each queue, which the system's code for a write has driven out of the processor's caches: not to look at the queues saves 6
- * to 10 % of row D on Bun and Node.
+ * The subscribers of a batch. With hundreds of them, most user time of a broadcast goes into cache misses on the queues, as the
+ * system call of each write evicts them. Not touching the queues avoids these misses (docs/performance.md).
  *
- * Invariant: a queue whose connection is here holds nothing, and has taken all broadcasts but those of the batch.
+ * Invariant: a queue whose connection is here is empty, and has taken all broadcasts except those of the batch.
  */
 export class FanOut {
-  /** Bytes that everybody has sent who was here from the beginning. */
+  /** Bytes sent so far to each connection that has been here from the start. */
   sentBytes = 0;
-  /** Frames, likewise. */
+  /** Frames sent so far to each of those. */
   sentFrames = 0;
   /** Writes to their connections so far. */
   writes = 0;
   readonly #subscribers: Subscriber[] = [];
   readonly #connections: (Connection | undefined)[] = [];
-  /** Places of those that are flushed by themselves. */
+  /** Indexes of the queues that are flushed by themselves. */
   #single: number[] = [];
 
   /** How many there are. */
@@ -56,7 +55,7 @@ export class FanOut {
     this.#single.push(index);
   }
 
-  /** Has those flushed who are to be flushed by themselves; says whether none of them holds anything any more. */
+  /** Flushes the queues that are flushed by themselves; says whether they are all empty then. */
   flushSingly(): boolean {
     let isAllSent = true;
     for (const index of this.#single) {
@@ -67,7 +66,7 @@ export class FanOut {
     return isAllSent;
   }
 
-  /** Writes the frames of a batch, which count as taken, to the others; says whether none of them holds anything any more. */
+  /** Writes the frames of a batch, which count as taken, to the others; says whether no write is pending then. */
   write(block: OutboundBlock, start: number, end: number, frames: number): boolean {
     let isAllSent = true;
     this.sentBytes += end - start;

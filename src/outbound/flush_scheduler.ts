@@ -1,5 +1,5 @@
-// FlushScheduler: remembers which queues hold something, and has them written once: at the end of the turn in which they were
-// filled, behind several turns, or at the service's flush interval. Runtime neutral.
+// FlushScheduler: lists the queues that have data, and flushes each once: at the end of the turn that filled it, after several
+// turns, or at the service's flush interval. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import type { TransportTraits } from "../transport/traits.ts";
@@ -9,37 +9,36 @@ import type { SendCursor } from "./send_cursor.ts";
 
 /** What the scheduler flushes. */
 export interface Flushable {
-  /** The next one that is due; the scheduler's. */
+  /** The next queue that is due; used by the scheduler only. */
   nextDue: Flushable | undefined;
-  /** Whether it is due; set by the scheduler, and taken back by whoever flushes. */
+  /** Whether it is due: set by the scheduler, reset by `handleFlush()`. */
   isDue: boolean;
-  /** Bytes that wait to be written; many for what is written to several peers, which waits for nobody. */
+  /** Bytes that wait to be written; `Infinity` for a broadcaster, which is flushed at the end of its turn. */
   readonly queuedBytes: number;
-  /** It is time to flush; it is not due any more. */
+  /** Flushes; the scheduler has taken it off the list. */
   handleFlush(): void;
 }
 
 /** When a scheduler flushes. */
 export interface FlushOptions {
-  /** At the end of each turn, or of an interval, or when told to; see `SessionLimits.flush`. */
+  /** The mode and the interval; see `SessionLimits.flush`. */
   readonly limits: Pick<QueueLimits, "flush" | "flushIntervalMs">;
-  /** How turns follow each other: those of reads in a batch are flushed together, and so are small ones of one poll phase. */
+  /** What the transport says about turns: batched reads are flushed together, and so are small turns of one poll phase. */
   readonly traits?: TransportTraits | undefined;
 }
 
-/** So many turns wait for each other at the most: with more a write is hardly cheaper, and the first waits longer. */
+/** Most turns that are flushed together: more would delay the first one, and make a write hardly cheaper. */
 const MOST_TOGETHER = 12;
-/** A turn that sent more than this waits for nobody. */
+/** A turn that sent more than this is flushed at once. */
 const MOST_TURN_BYTES = 8_192;
-/** With fewer, what turns gain by waiting for each other is less than what the call behind the poll costs. */
+/** With fewer turns together, waiting saves less than the `afterPoll` callback costs. */
 const FEWEST_TOGETHER = 3;
-/** While fewer come together, up to so many do not wait before one does again, to see whether that has changed. */
+/** While fewer than `FEWEST_TOGETHER` come together, up to this many turns are flushed at once before the next one waits. */
 const MOST_ALONE = 31;
 
 /**
- * Batches the writes of a service: one a session and turn. Where connections that are ready together are read from one after
- * the other, and then written to one after the other, a message of row A costs a twentieth less than where reads and writes take
- * turns: the system's code for either is so large that one drives the other out of the processor's caches.
+ * Batches the writes of a service: one per session and turn. Turns of one poll phase are flushed together where possible: all
+ * reads, then all writes, is cheaper than alternating, as the system's code for either evicts the other from the caches.
  */
 export class FlushScheduler {
   readonly #clock: Clock;
@@ -61,11 +60,11 @@ export class FlushScheduler {
   #timer: unknown = undefined;
   readonly #run = () => this.flush();
   #isAfterPollDue = false;
-  /** How many turns wait for the call behind the poll. */
+  /** How many turns wait for the `afterPoll` callback. */
   #waiting = 0;
-  /** The same, with those that did until there were too many. */
+  /** How many turns came in this poll phase, including those that were flushed at `MOST_TOGETHER`. */
   #together = 0;
-  /** How many do not wait between two that do. */
+  /** How many turns are flushed at once before the next one waits; backs off up to `MOST_ALONE`. */
   #alone = 0;
   #aloneLeft = 0;
   readonly #runAfterPoll = () => {
@@ -91,7 +90,7 @@ export class FlushScheduler {
     this.#afterPoll = traits?.afterPoll;
   }
 
-  /** Puts one that is not due down for the next flush. */
+  /** Adds a queue that is not due to the next flush. */
   add(queue: Flushable): void {
     queue.isDue = true;
     if (this.#last === undefined) this.#first = queue;
@@ -101,7 +100,7 @@ export class FlushScheduler {
     if (this.#turnDepth > 0 ? this.#intervalMs > 0 : !this.#isManual) this.#schedule();
   }
 
-  /** Begins a turn: what is sent until `leaveTurn()` goes out there. */
+  /** Begins a turn: queues that fill up to `leaveTurn()` are flushed there, or later with others. */
   enterTurn(): void {
     this.#turnDepth++;
   }
@@ -127,7 +126,7 @@ export class FlushScheduler {
     this.#cursor.owner?.settle();
     this.#blocks.closeTurn();
     let queue = this.#first;
-    // A flush may fill other queues (the in-memory transport): those are for the next round.
+    // A flush may fill other queues (the in-memory transport): those are left for the next flush.
     this.#first = this.#last = undefined;
     this.#added = this.#waiting = 0;
     while (queue !== undefined) {
@@ -138,7 +137,7 @@ export class FlushScheduler {
     }
   }
 
-  /** The turn sent to one session at the most, which may wait for what others send. */
+  /** Ends a turn that sent to one session at most, which may wait for other turns of the poll phase. */
   #leaveSmallTurn(queue: Flushable): void {
     if (this.#afterPoll === undefined) return this.flush();
     if (this.#aloneLeft > 0) {

@@ -1,5 +1,5 @@
-// Holdback: the messages of one session that are not encoded yet, and why: the peer has not taken, or is not known to have read,
-// what was sent before. Made when first needed. Runtime neutral.
+// Holdback: the messages of one session that must wait before they are encoded, as the peer has not taken, or is not known to
+// have read, what was sent before. Made on first use. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import { PoolError } from "../errors.ts";
@@ -10,31 +10,31 @@ import type { SegmentList } from "./segment_list.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
 
-/** What has waited is encoded in portions of this. */
+/** Waiting messages are encoded in portions of this size. */
 const REFILL_BYTES = 65_536;
 
-/** The queue. */
+/** The queue of the session. */
 export interface HoldbackOwner {
-  /** What its frames are made with. */
+  /** The encoder of its frames. */
   readonly encoder: FrameEncoder;
-  /** The encoder has thrown, which ends the session: it is asked for nothing more. */
+  /** The encoder has thrown, which ends the session. It is not called again. */
   handleEncodeError(error: unknown): void;
 }
 
-/** All that it queues goes behind the segments, whose count must be settled. */
+/** Queues behind the segments. The send cursor must be settled before each call that encodes. */
 export class Holdback {
-  /** What the peer is not known to have read; undefined if it cannot be asked. */
+  /** The bytes that the peer is not known to have read; undefined without a ping. */
   readonly inFlight: InFlight | undefined;
   #ping: Ping | undefined;
   readonly #segments: SegmentList;
   readonly #owner: HoldbackOwner;
   readonly #backlog: Backlog;
-  /** Bytes of frames that are no messages. */
+  /** Bytes of control frames so far. */
   #controlBytes = 0;
   /** Whether the encoder has thrown. */
   #isFaulty = false;
 
-  /** Makes one that holds nothing. */
+  /** Makes an empty holdback. */
   constructor(context: SendQueueContext, segments: SegmentList, owner: HoldbackOwner) {
     this.#owner = owner;
     this.#segments = segments;
@@ -43,7 +43,7 @@ export class Holdback {
     if (context.ping !== undefined) this.inFlight = new InFlight(context.clock, context.limits);
   }
 
-  /** Bytes that the frames of what waits may take. */
+  /** The most bytes that the frames of the waiting messages take. */
   get bytes(): number {
     return this.#backlog.bytes;
   }
@@ -53,17 +53,17 @@ export class Holdback {
     return this.#backlog.frames;
   }
 
-  /** What the policy dropped. */
+  /** How many messages were dropped. */
   get drops(): DropCounts {
     return this.#backlog.drops;
   }
 
-  /** How many bytes may be sent without another question to the peer. */
+  /** How many bytes may be sent before the next answer of the peer. */
   get roomBytes(): number {
     return this.inFlight?.roomAt(this.#place) ?? Infinity;
   }
 
-  /** Whether a frame has to wait whatever its policy: others do, or the peer has enough to read. */
+  /** Whether a frame has to wait under any policy: others wait already, or too much is in flight. May ping the peer. */
   mustWait(frameBytes: number): boolean {
     return this.#backlog.frames > 0 || !this.#mayFly(frameBytes);
   }
@@ -78,7 +78,7 @@ export class Holdback {
     }
   }
 
-  /** Has the connection take all that is queued, and what has waited, as far as it does and the peer may be sent. */
+  /** Writes the queue and the waiting messages, as far as the connection takes them and the in-flight bound allows. */
   writeTo(connection: Connection): void {
     do {
       if (this.inFlight?.isPingDue(this.#place) === true) this.ping();
@@ -87,7 +87,7 @@ export class Holdback {
     } while (!this.#segments.isWriting && this.refill());
   }
 
-  /** Encodes a portion of what has waited, as far as the peer may be sent more, or asks it; says whether there is more to write. */
+  /** Encodes a portion of the waiting messages, within the in-flight bound, or pings; says whether there is more to write. */
   refill(): boolean {
     const before = this.#segments.queuedBytes;
     while (
@@ -97,12 +97,12 @@ export class Holdback {
     return this.#segments.queuedBytes > before;
   }
 
-  /** Encodes all that has waited. */
+  /** Encodes all waiting messages. */
   refillAll(): void {
     while (this.#backlog.frames > 0 && !this.#isFaulty) this.#encodeNext();
   }
 
-  /** Asks the peer whether it is there, and how far it is. */
+  /** Pings the peer, unless an answer is outstanding. */
   ping(): void {
     const ping = this.#ping;
     if (this.inFlight === undefined || ping === undefined || this.inFlight.isPinged || this.#isFaulty) return;
@@ -114,24 +114,24 @@ export class Holdback {
       else this.#encode(bytes, 0, bytes.length);
     } catch (error) {
       if (!(error instanceof PoolError)) this.#fail(error);
-      return; // If there is only no room: later, then.
+      return; // Without room for the ping, a later call tries again.
     }
     this.passControl(this.#segments.queuedBytes - before);
     this.inFlight.ping(place);
   }
 
-  /** The peer has answered; says whether there is more for it. */
+  /** The peer has answered; says whether messages wait for it. */
   handleAnswer(): boolean {
     return this.inFlight?.handleAnswer() === true && this.#backlog.frames > 0;
   }
 
-  /** The frames that come next are of another codec, which may have no ping: then there is no bound any more. */
+  /** Switches to the ping of another codec; without one, the in-flight bounds are lifted. */
   switchPing(ping: Ping | undefined): void {
     this.#ping = ping;
     if (ping === undefined) this.release();
   }
 
-  /** Nobody answers any more, and there is no bound. */
+  /** Lifts the in-flight bounds: no more answers come. */
   release(): void {
     this.inFlight?.release();
   }
@@ -141,17 +141,17 @@ export class Holdback {
     this.#backlog.clear();
   }
 
-  /** A frame was queued that is no message: two sides whose pings counted would ask each other for ever. */
+  /** Counts a control frame apart: if pings counted as in flight, the two sides would ping each other for ever. */
   passControl(bytes: number): void {
     this.#controlBytes += bytes;
   }
 
-  /** How many bytes of messages were sent or stand encoded. */
+  /** Bytes of messages encoded so far, sent or queued. */
   get #place(): number {
     return this.#segments.sentBytes + this.#segments.queuedBytes - this.#controlBytes;
   }
 
-  /** Whether the peer may be sent so much more; if not, it is asked how far it is. */
+  /** Whether a frame fits within the in-flight bounds; if not, pings the peer. */
   #mayFly(frameBytes: number): boolean {
     if (this.inFlight === undefined || this.inFlight.admits(this.#place, frameBytes)) return true;
     this.ping();

@@ -1,16 +1,16 @@
-// InFlight: what a peer was sent and is not known to have read. It is asked by a ping, behind what was sent, and answers once it
-// has read all before it; no clock or window of TCP tells that. Runtime neutral.
+// InFlight: the bytes that a peer was sent and is not known to have read. The peer answers a ping once it has read all bytes
+// before it; TCP itself does not tell what the peer's application has read. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 
-/** Pings go out once so large a part of a bound is used up: what is sent before the next answer fits into the rest. */
+/** A ping goes out after each such fraction (1/4) of a bound, so the rest covers what is sent before the answer. */
 const PING_PARTS = 4;
 
-/** What asks a peer for a sign of life. */
+/** A message or frame that the peer answers. */
 export interface Ping {
   /** A whole frame, or a payload. */
   readonly bytes: Uint8Array;
-  /** Whether it is a frame. */
+  /** Whether `bytes` is a whole frame. */
   readonly isEncoded: boolean;
 }
 
@@ -18,19 +18,19 @@ export interface Ping {
 export interface InFlightLimits {
   /** Bytes, framing included. */
   readonly maxInFlightBytes: number;
-  /** Milliseconds between the oldest of it and now. */
+  /** Milliseconds since the oldest unread byte was sent. */
   readonly maxInFlightMs: number;
 }
 
 /**
- * The pings of one session, one at a time. Places are counted in bytes of all messages that the session has sent, and queued as frames.
+ * The pings of one session, one at a time. A place is a count of bytes: all messages encoded so far, without control frames.
  *
- * Invariant: `#readTo` is no more than `#pingedTo`: what is read is what was sent before an answered ping, and that ping.
+ * Invariant: `#readTo <= #pingedTo`: the peer has read up to the place of the last answered ping.
  */
 export class InFlight {
-  /** From the last answered ping to its answer, in milliseconds; undefined before the first. */
+  /** From the last answered ping to its answer, in milliseconds; undefined before the first answer. */
   roundTripMs: number | undefined = undefined;
-  /** Whether a ping is out. */
+  /** Whether a ping is unanswered. */
   isPinged = false;
   readonly #clock: Clock;
   #maxBytes: number;
@@ -39,7 +39,7 @@ export class InFlight {
   #pingedTo = 0;
   #pingMs = -Infinity;
 
-  /** Makes it for a session that has sent nothing. */
+  /** Makes the count of a session that has sent nothing. */
   constructor(clock: Clock, { maxInFlightBytes, maxInFlightMs }: InFlightLimits) {
     this.#clock = clock;
     this.#maxBytes = maxInFlightBytes === 0 ? Infinity : maxInFlightBytes;
@@ -51,7 +51,7 @@ export class InFlight {
     return Math.min(this.#maxBytes, this.#maxMs) < Infinity;
   }
 
-  /** When the last ping was sent, by the clock. */
+  /** When the last ping was queued; -Infinity before the first. */
   get pingMs(): number {
     return this.#pingMs;
   }
@@ -83,7 +83,7 @@ export class InFlight {
     this.#pingMs = this.#clock.now();
   }
 
-  /** The peer has answered; says whether it was asked. */
+  /** The peer has answered; false if no ping was outstanding. */
   handleAnswer(): boolean {
     if (!this.isPinged) return false;
     this.isPinged = false;
@@ -92,7 +92,7 @@ export class InFlight {
     return true;
   }
 
-  /** From now on there is no bound. */
+  /** Lifts the bounds. */
   release(): void {
     this.#maxBytes = this.#maxMs = Infinity;
     this.isPinged = false;

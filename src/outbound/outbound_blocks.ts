@@ -1,5 +1,5 @@
-// The memory of what is on its way out: blocks of encoded frames, and the segments of blocks that a session's queue is
-// made of. A block may be shared by many sessions (a broadcast). Runtime neutral.
+// The memory of outgoing frames: blocks of encoded frames, and the segments of blocks that make up a session's queue. A block
+// may be shared by many sessions (a broadcast). Runtime neutral.
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import { copyBytes } from "../buffer/copy_bytes.ts";
@@ -8,31 +8,31 @@ import { FrameError } from "../errors.ts";
 import { describeValue } from "../options.ts";
 import type { FullPolicy } from "./queue_limits.ts";
 
-/** A block grows up to this and is then followed by another: eight 64 KiB frames with their headers fit. */
+/** A block grows up to this size and is then followed by another one: eight 64 KiB frames with their headers fit. */
 export const LARGEST_BLOCK_BYTES = 532_480;
 /** Segments up to this size are copied together into one write: a write costs 6 us, copying 4 KiB a tenth of that. */
 export const LARGEST_GATHERED_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
 
-/** The service's own block: the small answers of a batch of turns fit, or those to one chunk of most games. */
+/** Size of the service's own block: the small answers of a batch of turns fit, or those to one chunk of most games. */
 const OWN_BYTES = 49_152;
 
 /** Free objects kept for the next turn; the buffers themselves are the pool's. */
 const MOST_FREE_OBJECTS = 4_096;
 
-/** A rented buffer that is filled from the front, with a count of those who hold it. */
+/** A rented buffer that is filled from the front, with a count of its holders. */
 export class OutboundBlock {
   /** The memory. */
   bytes: Uint8Array = EMPTY;
   /** Where the next frame goes. */
   end = 0;
-  /** How many hold the block: segments, and a broadcaster that may still add to it. */
+  /** The number of holders: segments, and a broadcaster that may still add to it. */
   holders = 0;
   /** The handle to give back; undefined for the service's own block. */
   rented: RentedBuffer | undefined = undefined;
 }
 
-/** A frame that stands in a block, with the payload that it was made of, and what becomes of it where the peer does not read. */
+/** An encoded frame in a block, with its payload and its policy in case it has to wait. */
 export type SharedFrame = readonly [
   block: OutboundBlock,
   start: number,
@@ -42,7 +42,7 @@ export type SharedFrame = readonly [
   whenFull?: FullPolicy | undefined,
 ];
 
-/** What a segment on the free list has for a block. */
+/** The block of segments on the free list. */
 const NO_BLOCK = new OutboundBlock();
 
 /** A run of whole frames in a block: one piece of a session's queue. */
@@ -51,20 +51,20 @@ export class OutboundSegment {
   block: OutboundBlock = NO_BLOCK;
   /** Where the first unsent byte is. */
   start = 0;
-  /** Behind the last byte. */
+  /** Index behind the last byte. */
   end = 0;
   /** How many unsent frames it holds. */
   frames = 0;
-  /** Whether the block is this session's alone, to be added to. */
+  /** Whether the block belongs to this session alone, so that frames may be appended. */
   isOwn = false;
   /** The segment behind it. */
   next: OutboundSegment | undefined = undefined;
 }
 
 /**
- * Checks what an encoder said it wrote: a wrong count would spoil all that follows.
+ * Checks the byte count that an encoder returned: a wrong one would corrupt the stream.
  *
- * @throws {FrameError} if that is less than nothing or more than it asked room for.
+ * @throws {FrameError} `"codec-fault"` if it is not an integer from 0 to `roomBytes`.
  */
 export function checkWritten(written: number, roomBytes: number): void {
   if (written >= 0 && written <= roomBytes && Number.isInteger(written)) return;
@@ -74,22 +74,22 @@ export function checkWritten(written: number, roomBytes: number): void {
   );
 }
 
-/** Where the blocks and segments of a service come from; nothing is allocated once it is warm. */
+/** The source of a service's blocks and segments; allocates nothing in the steady state. */
 export class OutboundBlocks {
-  /** Writes to connections so far, but for those of broadcasts: counted here, as whoever writes has this at hand. */
+  /** Writes to connections so far, without those of broadcasts. */
   writes = 0;
   readonly #pool: BufferPool;
   readonly #freeBlocks: OutboundBlock[] = [];
   /**
-   * A block that is not rented: where a write is over at once, as on Bun and Node, all sessions take it in turn, which is
-   * cheaper than renting. Undefined while somebody has it.
+   * A block that is not rented. Where writes complete at once, as on Bun and Node, all sessions use it in turn, which is
+   * cheaper than renting. Undefined while it is in use.
    */
   #own: OutboundBlock | undefined = undefined;
-  /** The same while the turns that are to be written together add to it. */
+  /** The own block while turns that are written together add frames to it. */
   #turn: OutboundBlock | undefined = undefined;
   readonly #freeSegments: OutboundSegment[] = [];
 
-  /** Makes an empty store over a pool. */
+  /** Makes a source over a pool. */
   constructor(pool: BufferPool) {
     this.#pool = pool;
     this.#own = new OutboundBlock();
@@ -101,7 +101,7 @@ export class OutboundBlocks {
     return this.#pool.canRent(bytes);
   }
 
-  /** Takes a block of at least `bytes`, held by nobody yet. */
+  /** Takes a block of at least `bytes`, with no holder yet. */
   takeBlock(bytes: number): OutboundBlock {
     const block = this.#freeBlocks.pop() ?? new OutboundBlock();
     const rented = this.#pool.rent(bytes);
@@ -110,7 +110,7 @@ export class OutboundBlocks {
     return block;
   }
 
-  /** Gives the block that the frames of this turn go into; undefined if somebody keeps it, or it has no room for `bytes`. */
+  /** Gives the shared block of this turn; undefined if a session still holds it, or it has no room for `bytes`. */
   openTurn(bytes: number): OutboundBlock | undefined {
     if (this.#turn === undefined && bytes <= OWN_BYTES) {
       this.#turn = this.#own;
@@ -120,14 +120,14 @@ export class OutboundBlocks {
     return block !== undefined && block.bytes.length - block.end >= bytes ? block : undefined;
   }
 
-  /** What is in the block of the turn is written now: who keeps it has it for himself. */
+  /** Ends the use of the turn's block before a flush: segments that stay in it after that are its only users. */
   closeTurn(): void {
     const block = this.#turn;
     this.#turn = undefined;
     if (block !== undefined && block.holders === 0) this.#own = block;
   }
 
-  /** Lets one holder go; the last one's leaving gives the memory back. */
+  /** Removes one holder; without a holder the memory goes back. */
   dropBlock(block: OutboundBlock): void {
     if (--block.holders > 0) return;
     block.end = 0;
@@ -153,7 +153,7 @@ export class OutboundBlocks {
     return segment;
   }
 
-  /** Takes a segment back, and lets its block go. */
+  /** Takes a segment back, and drops its hold on the block. */
   dropSegment(segment: OutboundSegment): void {
     this.dropBlock(segment.block);
     segment.block = NO_BLOCK;
@@ -164,7 +164,7 @@ export class OutboundBlocks {
 }
 
 /**
- * Moves what is left of a segment to a block that takes `roomBytes` more.
+ * Moves the unsent bytes of a segment to a larger block with room for `roomBytes` more.
  *
  * @returns The segment.
  */
@@ -187,7 +187,7 @@ export function growSegment(blocks: OutboundBlocks, segment: OutboundSegment, ro
  *
  * @param blocks Where the block comes from.
  * @param head The first of at least two.
- * @returns The new head, or the old one if the first two are not both small, or there is no block to be had.
+ * @returns The new head; the old one if the first two are not both small, or the budget has no room for a block.
  */
 export function gatherSegments(blocks: OutboundBlocks, head: OutboundSegment): OutboundSegment {
   const second = head.next;

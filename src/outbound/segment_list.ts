@@ -1,5 +1,5 @@
-// SegmentList: the frames of one session in their order, in segments of blocks, and the ledger of them: the one place where
-// what a session sends is counted. Knows no limit. Runtime neutral.
+// SegmentList: the encoded frames of one session in order, in segments of blocks, and the only counters of what a session
+// sends. Knows no limits. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
@@ -20,18 +20,17 @@ import type { SentEvent } from "./send_result.ts";
 const FIRST_BLOCK_BYTES = 256;
 
 /**
- * What is encoded and not sent yet. Reading a count changes nothing.
+ * The frames that are encoded and not sent yet.
  *
- * Invariant: `queuedBytes` and `queuedFrames` are the sums over the segments from `head` to `tail`; while `isWriting`, the first
- * `writingBytes` of `head` are on loan to the connection. No count is below nothing, and what was reported is no more than what
- * was sent.
+ * Invariant: `queuedBytes` and `queuedFrames` are the sums over the segments from `head` to `tail`; while `isWriting`, the
+ * first `writingBytes` of `head` are on loan to the connection. No count is negative, and no more is reported than was sent.
  */
 export class SegmentList {
   /** The first segment, which is written next. */
   head: OutboundSegment | undefined = undefined;
   /** The last one. */
   tail: OutboundSegment | undefined = undefined;
-  /** What of the head is on loan, in bytes: 0 while no write waits for the peer. */
+  /** Bytes of the head that are on loan to the connection; 0 while no write is pending. */
   writingBytes = 0;
   #writingFrames = 0;
   /** Bytes that the connection has not taken yet. */
@@ -42,7 +41,7 @@ export class SegmentList {
   sentBytes = 0;
   /** Frames that it has wholly taken so far. */
   sentFrames = 0;
-  /** The size of the next own block: what the last ones held when they left, so that it need seldom grow. */
+  /** The size of the next own block: follows the size of the last ones when written, so that blocks seldom grow. */
   #blockBytes = FIRST_BLOCK_BYTES;
   #isOver = false;
   readonly #blocks: OutboundBlocks;
@@ -54,15 +53,15 @@ export class SegmentList {
     this.#blocks = blocks;
   }
 
-  /** Whether a write waits for the peer. */
+  /** Whether a write is pending. */
   get isWriting(): boolean {
     return this.writingBytes > 0;
   }
 
   /**
-   * Gives the block that the next frame goes into, behind all that is queued: the last segment ends where the block does.
+   * Gives the block that the next frame goes into, behind all that is queued. The last segment then ends at `block.end`.
    *
-   * @param isTurnBlockFree Whether nobody writes into the block of the turn.
+   * @param isTurnBlockFree Whether no cursor is open in the block of the turn.
    */
   openBlock(roomBytes: number, isTurnBlockFree: boolean): OutboundBlock {
     const tail = this.tail;
@@ -95,8 +94,8 @@ export class SegmentList {
   }
 
   /**
-   * Adds frames that stand encoded in a shared block. A few that come behind frames of its own are copied to those, and so are
-   * a few that have to wait: else each would keep a whole block.
+   * Adds frames that are encoded in a shared block. Up to `LARGEST_GATHERED_BYTES` are copied to the session's own block if
+   * they follow its own frames or a write is pending; otherwise each would keep a whole shared block in memory.
    */
   addShared(block: OutboundBlock, start: number, end: number, frames: number): void {
     const bytes = end - start;
@@ -118,15 +117,15 @@ export class SegmentList {
     }
   }
 
-  /** Counts frames that were written behind the last one, up to `end`. */
+  /** Adds frames that were encoded behind the last segment, up to `end`. */
   extendTail(end: number, frames: number): void {
     if (this.tail !== undefined) this.#extend(this.tail, end, frames);
   }
 
-  /** Has the connection take all, as far as it does: the one place that writes what a session has queued. */
+  /** Writes the segments, as far as the connection takes them. The only place that writes a session's queue. */
   writeTo(connection: Connection): void {
     for (let head = this.#nextToWrite(); head !== undefined; head = this.#nextToWrite()) {
-      // A frame larger than a block leaves in pieces: each that the peer takes is a sign of life. It counts with the last.
+      // A frame larger than a block is written in pieces, as each piece taken is a sign of life. It counts with the last piece.
       const bytes = Math.min(head.end - head.start, LARGEST_BLOCK_BYTES);
       const frames = bytes === head.end - head.start ? head.frames : 0;
       if (bytes > 0) {
@@ -137,7 +136,7 @@ export class SegmentList {
     }
   }
 
-  /** Gives the next segment to write, with the small ones behind it gathered in. */
+  /** Gives the next segment to write, merged with small ones behind it. */
   #nextToWrite(): OutboundSegment | undefined {
     if (this.head === undefined || this.head.next === undefined) return this.head;
     this.head = gatherSegments(this.#blocks, this.head);
@@ -145,14 +144,14 @@ export class SegmentList {
     return this.head;
   }
 
-  /** The first bytes of the head are on loan to the connection, unless all was dropped inside of the write. */
+  /** The first bytes of the head are on loan to the connection, unless the write itself led to `dropAll()`. */
   #lend(bytes: number, frames: number): void {
     if (this.head === undefined) return;
     this.writingBytes = bytes;
     this.#writingFrames = frames;
   }
 
-  /** The connection has frames in a shared block on loan that count as sent, in front of all that is queued. */
+  /** Frames in a shared block, counted as sent, are on loan to the connection: queues them again in front of all others. */
   lendShared(block: OutboundBlock, start: number, end: number, frames: number): void {
     if (this.#isOver) return;
     this.#countTaken(start - end, -frames);
@@ -171,11 +170,11 @@ export class SegmentList {
     this.#take(bytes, this.#writingFrames);
   }
 
-  /** The connection has taken so much of the head, which goes if that was all of it. */
+  /** The connection has taken `bytes` of the head, which is dropped when it is empty. */
   #take(bytes: number, frames: number): void {
     const head = this.head;
     if (head === undefined) return;
-    // Frames of no bytes may have come behind those that were on loan: they leave with the last byte.
+    // Frames of 0 bytes may have been added behind those on loan: they leave with the last byte.
     const taken = head.start + bytes === head.end ? head.frames : frames;
     this.#countTaken(bytes, taken);
     head.start += bytes;
@@ -197,7 +196,7 @@ export class SegmentList {
     return { frames, bytes };
   }
 
-  /** Gives all memory back; the sums stay, and say what was lost. */
+  /** Gives all memory back; the counts stay, and tell what was lost. */
   dropAll(): void {
     this.#isOver = true;
     this.writingBytes = 0;
@@ -208,7 +207,7 @@ export class SegmentList {
     this.tail = undefined;
   }
 
-  /** Follows what blocks hold: up at once, down an eighth of the way, for a block that grows is copied. */
+  /** Adapts the block size: up at once, down by an eighth of the difference, as growing a block copies it. */
   #adaptBlockBytes(bytes: number): void {
     const above = this.#blockBytes - bytes;
     this.#blockBytes = above > 0 ? Math.max(FIRST_BLOCK_BYTES, this.#blockBytes - Math.ceil(above / 8)) : bytes;

@@ -1,5 +1,5 @@
-// SendCursor: where the next frame goes. While it follows the one before, in the same block and far from any limit, nothing
-// but its place has to be looked after. Runtime neutral.
+// SendCursor: where the next frame goes. The fast path of a send: while frames follow each other in the same block, far from
+// any limit, only the cursor moves. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import { FrameError } from "../errors.ts";
@@ -9,34 +9,34 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** The queue that has the cursor. */
 export interface CursorOwner {
-  /** What its frames are made with; another only while it does not have the cursor. */
+  /** The encoder of its frames; must not change while the queue has the cursor. */
   readonly encoder: FrameEncoder;
-  /** Whether it has the cursor; the cursor's. Every message asks, and to compare two objects takes longer. */
+  /** Whether it has the cursor; set by the cursor. A flag, as each message checks it. */
   hasCursor: boolean;
-  /** Counts what was written at the cursor, and closes it. */
+  /** Counts the frames written at the cursor, and closes it. */
   settle(): void;
-  /** The encoder is at fault: it threw, or broke its contract; nothing of the frame was written. */
+  /** The encoder threw an error other than `"unencodable"`, or broke its contract; the frame was not queued. */
   handleEncodeError(error: unknown): void;
 }
 
-/** Whether an error says that a payload cannot be sent, and nothing else is wrong; whatever the error is made of. */
+/** Whether an error is a `FrameError` with code `"unencodable"`: only the payload is wrong. Never throws. */
 export function isUnencodable(error: unknown): boolean {
   try {
     return error instanceof FrameError && error.code === "unencodable";
   } catch {
-    return false; // A code that refuses to be read.
+    return false; // A getter that throws.
   }
 }
 
 /**
- * One for all queues of a service: the last that was sent to has it. With thousands of sessions the time goes into fetching
- * their memory, so what all of them can share is not in each of them.
+ * One for all queues of a service: the last queue that was sent to has it. Shared, as with thousands of sessions cache misses
+ * on their memory dominate.
  *
  * Invariant: while it is open, frames lie one behind the other up to `end` in the block of the owner's last segment, from that
- * segment's end on, and nobody else adds to the block.
+ * segment's end on, and no other queue adds to the block.
  */
 export class SendCursor {
-  /** Whose it is; undefined while it is closed. */
+  /** The queue that has it; undefined while it is closed. */
   owner: CursorOwner | undefined = undefined;
   /** The block's memory. */
   bytes = EMPTY;
@@ -44,7 +44,7 @@ export class SendCursor {
   end = 0;
   /** Where the room ends; -1 once it takes no more frames. */
   limit = -1;
-  /** Whether the last payload that was not taken is none that the encoder can make a frame of. */
+  /** Whether the encoder refused the last payload as `"unencodable"`. */
   isRefused = false;
   /** Frames that it still takes. */
   framesLeft = 0;
@@ -59,7 +59,7 @@ export class SendCursor {
    * Encodes a payload, if there is room for its frame. Every message comes through here: it must stay small enough for
    * JavaScriptCore to inline it.
    *
-   * @param owner Who has the cursor.
+   * @param owner The queue that has the cursor.
    * @returns Whether the frame was written.
    */
   take(owner: CursorOwner, payload: Uint8Array, offset: number, length: number): boolean {
@@ -88,14 +88,14 @@ export class SendCursor {
     if (!this.isRefused) owner.handleEncodeError(error);
   }
 
-  /** What an encoder may not do would spoil all that follows. */
+  /** Throws a `FrameError` if the encoder broke its contract: a wrong byte count, or a send or flush inside `encode`. */
   checkTaken(owner: CursorOwner, end: number, written: number, roomBytes: number): void {
     checkWritten(written, roomBytes);
     if (owner.hasCursor && this.end === end) return;
     throw new FrameError("codec-fault", "Cannot encode frame as an encoder must not send or flush: it has done so");
   }
 
-  /** Opens it at the end of a block, for another owner perhaps. */
+  /** Opens it at the end of a block, after settling its previous owner. */
   open(owner: CursorOwner, block: OutboundBlock, roomBytes: number, frames: number): void {
     this.owner?.settle();
     this.owner = owner;
@@ -106,7 +106,7 @@ export class SendCursor {
     this.#frames = this.framesLeft = frames;
   }
 
-  /** Closes it; what was written is the caller's to look after. */
+  /** Closes it; the caller counts the frames that were written. */
   close(): void {
     if (this.owner !== undefined) this.owner.hasCursor = false;
     this.owner = undefined;

@@ -1,5 +1,5 @@
-// SendQueue: what one session has still to send: what is accepted and refused, and when it is written. Where it lies is in
-// segment_list.ts. Knows nothing of the session's life. Runtime neutral.
+// SendQueue: the send queue of one session: decides what is accepted or refused, and when it is written. The frames lie in
+// segment_list.ts. Knows nothing of the session's state. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -16,12 +16,12 @@ import type { SendQueueContext, SendQueueOwner } from "./send_queue_context.ts";
 import type { SendResult, SentEvent } from "./send_result.ts";
 
 /**
- * The outgoing side of a session: the one place that writes to its connection.
+ * The outgoing side of a session: the only writer of its connection, except for its fan-out.
  *
- * Invariant: while it has the cursor there is no broadcast that it has still to take.
+ * Invariant: while it has the cursor, it has taken all broadcasts.
  */
 export class SendQueue implements Flushable, CursorOwner, Subscriber {
-  // What each message touches comes first: with thousands of sessions the time goes into fetching their memory.
+  // Fields that each message touches come first, to share cache lines: with thousands of sessions, cache misses dominate.
   readonly #context: SendQueueContext;
   readonly #connection: Connection;
   readonly #owner: SendQueueOwner;
@@ -29,11 +29,11 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   encoder: FrameEncoder;
   hasCursor = false;
   isDue = false;
-  /** Whether it takes the next broadcasts without being asked. */
+  /** Whether it takes the next broadcasts without a check of its limits. */
   isSubscribed = false;
   nextDue: Flushable | undefined = undefined;
   readonly #broadcasts: BroadcastReader;
-  /** What is not encoded yet; undefined before the first, if the peer is asked nothing. */
+  /** The messages that are not encoded yet; undefined until one has to wait, unless there is a ping. */
   #holdback: Holdback | undefined = undefined;
 
   /** Makes an empty queue. */
@@ -71,12 +71,12 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#segments.sentFrames + this.#broadcasts.sentFrames;
   }
 
-  /** Whether a write waits for the peer. */
+  /** Whether a write is pending. */
   get isWriting(): boolean {
     return this.#segments.isWriting;
   }
 
-  /** What is not encoded yet, and why; undefined if nothing has waited, and the peer is asked nothing. */
+  /** The messages that are not encoded yet; undefined if none has waited and there is no ping. */
   get holdback(): Holdback | undefined {
     return this.#holdback;
   }
@@ -93,10 +93,10 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.queuedBytes > highWaterMarkBytes || this.queuedFrames > highWaterMarkFrames;
   }
 
-  /** Has the frames that come next made by another encoder. */
+  /** Switches to another encoder, from the next frame on. */
   switchEncoder(encoder: FrameEncoder): void {
     this.takeBroadcasts();
-    this.#holdback?.refillAll(); // What was sent before goes out as it would have.
+    this.#holdback?.refillAll(); // Messages sent before belong to the old encoder.
     this.encoder = encoder;
     this.#context.broadcasts.invalidate();
   }
@@ -106,18 +106,18 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (length > this.encoder.maxPayloadBytes) return "too-large";
     const roomBytes = this.encoder.frameBytes(length);
     this.takeBroadcasts();
-    if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that was found.
+    if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that `subscribe()` found.
     const diverted = this.#divert(roomBytes, whenFull, payload, offset, length, key);
     if (diverted !== undefined) return diverted;
     const { cursor, limits, uncongestedBytes } = this.#context;
     const block = this.#segments.openBlock(roomBytes, cursor.owner === undefined);
     const marginBytes = uncongestedBytes - this.#segments.queuedBytes;
-    // Not by way of Infinity: V8 would reckon in doubles from here on.
+    // Without Infinity in the common case: V8 would compute with doubles from here on.
     const freeBytes = this.#holdback === undefined ? marginBytes : Math.min(marginBytes, this.#holdback.roomBytes);
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
     const isTaken = cursor.take(this, payload, offset, length);
-    if (!isTaken) this.#schedule(); // It has the cursor: the next frame is written there, and nobody schedules it.
+    if (!isTaken) this.#schedule(); // The cursor stays open, and frames that it takes do not schedule a flush.
     if (!isTaken) return cursor.isRefused ? "unencodable" : "closed";
     const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
       (!this.isWriting || (this.#holdback === undefined && !mayDrop(limits.whenFull)));
@@ -126,7 +126,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#accept();
   }
 
-  /** Queues a frame that stands encoded in a shared block; without its payload it must not wait. */
+  /** Queues a frame that is encoded in a shared block. Without a payload it is a control frame, which never waits. */
   pushShared(...[block, start, end, payload, key, whenFull]: SharedFrame): SendResult {
     this.takeBroadcasts();
     const diverted = this.#divert(end - start, whenFull, payload, 0, payload?.length ?? 0, key);
@@ -136,7 +136,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#accept();
   }
 
-  /** Says whether it can take the next broadcasts without a look at its limits, up to what a batch of them may hold. */
+  /** Subscribes to broadcasts; says whether it has room for a whole batch, so that no check of its limits is needed. */
   subscribe(encoder: FrameEncoder): boolean {
     this.settle();
     this.#broadcasts.leaveFanOut(this.#segments);
@@ -152,14 +152,14 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (this.#gather()) this.#accept();
   }
 
-  /** Passes the last broadcast by. Those before must be taken. */
+  /** Skips the last broadcast. The ones before must have been taken. */
   skipBroadcasts(): void {
     this.#broadcasts.skip(this.#segments);
   }
 
   joinFanOut(fanOut: FanOut, index: number): Connection | undefined {
     const { handlers, writeAheadBytes } = this.#context;
-    const isHeard = handlers.onSend !== undefined || writeAheadBytes >= 0; // Else writes are not over at once anyway.
+    const isHeard = handlers.onSend !== undefined || writeAheadBytes >= 0; // From 0 on, writes do not complete at once.
     if (isHeard || this.#segments.head !== undefined || this.#broadcasts.hasBegun) return undefined;
     this.#broadcasts.joinFanOut(fanOut, index);
     return this.#connection;
@@ -171,7 +171,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#owner.handleProgress();
   }
 
-  /** The session closes: takes the last broadcasts that are its own. */
+  /** The session closes: takes the broadcasts so far, and lifts the in-flight bounds. */
   seal(): void {
     this.#gather();
     this.#context.broadcasts.invalidate();
@@ -187,7 +187,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.flush();
   }
 
-  /** Hands all that is queued to the connection, as far as it takes it. */
+  /** Writes the queue, as far as the connection takes it. */
   flush(): void {
     this.#gather();
     if (this.isWriting || (this.#segments.head === undefined && this.#holdback?.refill() !== true)) return;
@@ -222,7 +222,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#segments.extendTail(end, frames);
   }
 
-  /** For tests: throws if an invariant does not hold. Not once it is disposed of. */
+  /** For tests: throws if an invariant does not hold. Not to be called after `dispose()`. */
   checkInvariants(): void {
     this.#segments.checkInvariants();
     const { cursor } = this.#context;
@@ -233,14 +233,14 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (!isSound) throw new Error("SendQueue: it has the cursor, or is written to, without being ready for it");
   }
 
-  /** Whether what comes now has to wait: it may be dropped, and the peer has not taken what was written before, or others wait. */
+  /** Whether a message has to wait: others wait, too much is in flight, or it may be dropped and a write is pending. */
   #mustWait(whenFull: FullPolicy, frameBytes: number): boolean {
     if (this.#holdback?.mustWait(frameBytes) === true) return true;
     if (!this.isWriting || !mayDrop(whenFull)) return false;
     return this.#segments.queuedBytes - this.#segments.writingBytes > this.#context.writeAheadBytes;
   }
 
-  /** A payload that has to wait, or for which there is no room, goes no further: gives what became of it. */
+  /** Holds a payload back, or refuses it if there is no room: gives the result; undefined if it may be queued now. */
   #divert(
     frameBytes: number,
     own: FullPolicy | undefined,
@@ -253,9 +253,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
     if (payload !== undefined && this.#mustWait(whenFull, frameBytes)) {
       this.#holdback ??= new Holdback(this.#context, this.#segments, this);
-      this.#context.broadcasts.invalidate(); // Those that come now wait behind it.
+      this.#context.broadcasts.invalidate(); // The next broadcasts must wait behind it.
       result = this.#holdback.add({ payload, offset, length, frameBytes, key, whenFull });
-      this.#schedule(); // The peer may have to be asked how far it is.
+      this.#schedule(); // The flush may have to ping the peer.
     }
     if (result === "full" && whenFull === "close") this.#owner.handleOverflow();
     return result;
@@ -266,10 +266,10 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#owner.handleProgress();
   }
 
-  /** Has all that is queued counted: what was written at the cursor, and broadcasts; says whether any of those were to be taken. */
+  /** Counts the frames at the cursor and takes the broadcasts so far; says whether there were any broadcasts. */
   #gather(): boolean {
     this.settle();
-    if (!this.isSubscribed && this.#context.broadcasts.count === 0) return false; // Saves a look at the reader's memory.
+    if (!this.isSubscribed && this.#context.broadcasts.count === 0) return false; // Saves a cache miss on the reader.
     this.#broadcasts.leaveFanOut(this.#segments);
     return this.#broadcasts.take(this.#segments);
   }
@@ -282,7 +282,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return segments.queuedBytes + bytes > maxQueuedBytes || segments.queuedFrames >= maxQueuedFrames;
   }
 
-  /** Has what was queued written at the end of the turn, or now if it is a lot. */
+  /** Schedules a flush for the end of the turn, or flushes now if the queue is above a high-water mark. */
   #accept(): SendResult {
     if (this.isCongested) {
       this.flush();

@@ -10,12 +10,12 @@ import type { QueueLimits } from "./queue_limits.ts";
 import { OutboundBlocks } from "./outbound_blocks.ts";
 import { SendCursor } from "./send_cursor.ts";
 
-/** On Deno: some hundred positions of a game's tick. */
+/** On Deno, where every write is pending for a moment: some hundred positions of a game's tick. */
 const WRITE_AHEAD_BYTES = 16_384;
 
 /** The session behind a queue. */
 export interface SendQueueOwner {
-  /** The connection took something, or all; runs inside `send` at times, so it must not call the application. */
+  /** The connection took bytes. May run inside `send`, so it must not call the application. */
   handleProgress(): void;
   /** The queue is full, and the policy is to close. */
   handleOverflow(): void;
@@ -23,17 +23,17 @@ export interface SendQueueOwner {
   handleEncodeFault(fault: unknown): void;
 }
 
-/** What a queue is given by its service. */
+/** What a service gives to its queues. */
 export interface SendQueueOrigin {
-  /** Where memory comes from; what waits under a policy that may drop it is kept there. */
+  /** The pool for blocks and for the payloads that wait. */
   readonly pool: BufferPool;
   /** The limits. */
   readonly limits: QueueLimits;
   /** Whose time counts. */
   readonly clock: Clock;
-  /** What asks a peer how far it is with reading; undefined if none can be asked. */
+  /** The ping that asks a peer how far it has read; undefined if there is none. */
   readonly ping?: Ping | undefined;
-  /** Whether the application wants to hear of what was sent. */
+  /** The application's handlers: queues behave differently if there is an `onSend`. */
   readonly handlers: { readonly onSend?: unknown };
 }
 
@@ -41,15 +41,15 @@ export interface SendQueueOrigin {
 export interface SendQueueContext extends SendQueueOrigin {
   /** Where blocks come from. */
   readonly blocks: OutboundBlocks;
-  /** Who flushes. */
+  /** Flushes the queues. */
   readonly scheduler: FlushScheduler;
-  /** Up to so many queued bytes a send is neither refused nor congested. */
+  /** Queued bytes up to which a send is neither refused nor congested. */
   readonly uncongestedBytes: number;
-  /** Bytes that may queue behind a pending write before the drop policy applies; -1: none. Some, where every write is pending. */
+  /** Bytes that may queue behind a pending write before the drop policy applies, where every write is pending; -1: none. */
   readonly writeAheadBytes: number;
   /** The broadcasts that queues have still to take. */
   readonly broadcasts: BroadcastBatch;
-  /** Where the next frame goes. */
+  /** The shared cursor for the next frame. */
   readonly cursor: SendCursor;
 }
 
@@ -79,7 +79,7 @@ export function makeSendQueueContext(
   };
 }
 
-/** What follows for a queue from its limits and the way it is written to; sessions of one service may differ in it. */
+/** The context values that depend on limits and transport, in which sessions of one service may differ. */
 export function queueMeasures<Limits extends QueueLimits>(limits: Limits, traits: TransportTraits | undefined) {
   return {
     limits,

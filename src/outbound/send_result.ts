@@ -1,11 +1,11 @@
-// What a send answers, and what it takes. Runtime neutral.
+// The result of a send, and the checks of its arguments. Runtime neutral.
 
 import { describeValue } from "../options.ts";
 
 /** What became of a payload given to `send`. See `Session.send`. */
 export type SendResult = "sent" | "queued" | "congested" | "closed" | "too-large" | "unencodable" | "full";
 
-/** What went out. */
+/** What the system took since the last event. */
 export interface SentEvent {
   /** Frames that the system took whole since the last event. */
   readonly frames: number;
@@ -14,7 +14,7 @@ export interface SentEvent {
 }
 
 /**
- * Refuses what is no array of bytes: a text has a length too, and would go out as zeros.
+ * Refuses anything but a `Uint8Array`: a string has a length too, and would be sent as zeros.
  *
  * @param payload What is to be sent.
  * @throws {TypeError} if it is not a `Uint8Array`.
@@ -32,7 +32,7 @@ export function checkPayload(payload: Uint8Array): void {
  * @param offset Where the range starts.
  * @param length How long it is.
  * @throws {TypeError} if it is no `Uint8Array`.
- * @throws {RangeError} if the range reaches out of the array, or the numbers are not whole.
+ * @throws {RangeError} if the range does not lie within the array, or a number is not an integer.
  */
 export function refuseRange(buffer: Uint8Array, offset: number, length: number): void {
   checkPayload(buffer);
