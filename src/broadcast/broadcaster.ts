@@ -1,5 +1,4 @@
-// Broadcaster: encodes a message once for many sessions, and has them take the broadcasts of a turn together. Runtime
-// neutral.
+// Broadcaster: encodes a message once for many sessions, which take the broadcasts of a turn together. Runtime neutral.
 
 import type { FrameEncoder } from "../codec/codec.ts";
 import type { Audience, BroadcastBatch } from "../outbound/broadcast_batch.ts";
@@ -18,11 +17,11 @@ export interface BroadcastResult {
   /** Sessions that took it. */
   readonly accepted: number;
   /**
-   * Of those, how many are above a high-water mark and read: wait for `drained()` of the group, or of the service, before sending
-   * more. Those that have taken nothing for a while do not count.
+   * How many of those are above a high-water mark: wait for `drained()` of the group, or of the service, before sending more.
+   * Sessions that have taken nothing for 200 ms during such a wait do not count.
    */
   readonly congested: number;
-  /** Sessions that refused, for their queue is full, they are closing, or the payload is too large. */
+  /** Sessions that refused it: the queue or the pool is full, the session closes, or the codec cannot take the payload. */
   readonly refused: number;
 }
 
@@ -32,7 +31,7 @@ export interface Receivers extends Audience {
   values(): Iterable<Receiver>;
 }
 
-/** Who does not get a broadcast, and what it may take the place of. */
+/** Details of one broadcast. */
 export interface BroadcastDetails {
   /** Sessions that do not get it. */
   readonly excepted?: ReadonlySet<Receiver>;
@@ -40,7 +39,7 @@ export interface BroadcastDetails {
   readonly key?: unknown;
   /** See `SendOptions.whenFull`. */
   readonly whenFull?: FullPolicy | undefined;
-  /** Told who refused it, while it is sent; must do nothing but note it. */
+  /** Called for each session that refuses it, in the middle of the broadcast: may only record it. */
   readonly onRefused?: (core: Receiver, result: SendResult) => void;
 }
 
@@ -57,10 +56,10 @@ function count(tally: Tally, core: Receiver, result: SendResult, { onRefused }: 
 }
 
 /**
- * Encodes broadcasts one behind the other into the block of the service's batch. Sessions with room to spare are not even
- * looked at: they take the batch at the end of the turn. The others are asked one by one, each time.
+ * Encodes broadcasts one behind the other into the block of the service's batch. Sessions with room for a whole batch are not
+ * touched: they take it at the end of the turn. The others are sent each broadcast one by one.
  *
- * Invariant: while `isDue`, this broadcaster holds the batch's block, and is down for the next flush.
+ * Invariant: while `isDue`, this broadcaster holds the batch's block, and is scheduled for the next flush.
  */
 export class Broadcaster implements Flushable {
   nextDue: Flushable | undefined = undefined;
@@ -70,7 +69,7 @@ export class Broadcaster implements Flushable {
   readonly #batch: BroadcastBatch;
   readonly #encoder: FrameEncoder;
   #receivers: Receivers | undefined = undefined;
-  /** Who is asked one by one. */
+  /** The receivers that are sent to one by one. */
   #others: Receiver[] = [];
 
   /** Makes a broadcaster; sessions whose encoder is another object get their own encoding. */
@@ -111,7 +110,7 @@ export class Broadcaster implements Flushable {
     }
     this.#batch.add(start);
     if (excepted !== undefined) { for (const core of excepted) core.queue.skipBroadcasts(); }
-    // All of them first: one that is cut for its full queue has the batch handed over.
+    // All of them first: aborting one for its full queue makes all others take the batch.
     for (const core of this.#others) core.queue.skipBroadcasts();
     tally.accepted += this.#batch.subscribers.count;
     for (const core of this.#others) {
@@ -125,7 +124,7 @@ export class Broadcaster implements Flushable {
     return tally;
   }
 
-  /** Whether it may be dropped where the others of the batch may not: then each session is asked. */
+  /** Whether only this message of the batch may be dropped: it is then sent to each session by itself. */
   #isDroppedByItself(whenFull: FullPolicy | undefined): boolean {
     return whenFull !== undefined && mayDrop(whenFull) && !mayDrop(this.#context.limits.whenFull);
   }
@@ -136,7 +135,7 @@ export class Broadcaster implements Flushable {
     try {
       isAllSent = batch.flush();
     } finally {
-      // Whoever has nothing queued any more takes the next batch as well, unless something happens that says otherwise.
+      // Subscribers with an empty queue stay subscribed for the next batch, until `invalidate()`.
       batch.finish();
       if (!isAllSent || this.#others.length > 0) batch.invalidate();
       this.isDue = false;
@@ -144,7 +143,7 @@ export class Broadcaster implements Flushable {
     }
   }
 
-  /** Who `receivers` are is about to change: they take what was broadcast so far. */
+  /** The set of `receivers` is about to change: the present ones take what was broadcast so far. */
   handleChange(receivers: Receivers): void {
     if (receivers === this.#receivers) this.#handOver();
   }
@@ -156,7 +155,7 @@ export class Broadcaster implements Flushable {
     batch.invalidate();
   }
 
-  /** Whether anybody takes the batch without being asked; finds out who does. */
+  /** Determines the subscribers of the batch if necessary; says whether there are any. */
   #hasSubscribers(roomBytes: number, receivers: Receivers): boolean {
     const batch = this.#batch;
     if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.#handOver();
@@ -172,7 +171,7 @@ export class Broadcaster implements Flushable {
     return this.isDue && (block.bytes.length - block.end < roomBytes || count >= limits.frames);
   }
 
-  /** Sees to it that the batch has a block with room for one more broadcast. */
+  /** Gives the batch a block with room for one more broadcast. */
   #makeRoom(roomBytes: number): void {
     if (!this.isDue) this.#context.scheduler.add(this);
     else if (this.#isFullFor(roomBytes)) this.#context.blocks.dropBlock(this.#batch.block);
@@ -196,7 +195,7 @@ export class Broadcaster implements Flushable {
     batch.isCurrent = true;
   }
 
-  /** Has those who are excepted take what came before, so that they can pass the next one by. */
+  /** Has the excepted sessions take the broadcasts so far, so that they can skip the next one. */
   #passBy(excepted: ReadonlySet<Receiver> | undefined, tally: Tally): void {
     if (excepted === undefined) return;
     for (const core of excepted) {
@@ -206,7 +205,7 @@ export class Broadcaster implements Flushable {
     }
   }
 
-  /** Sends what is no matter for a batch: to each by itself, encoded once all the same. */
+  /** Sends a message that does not go into a batch to each session by itself; still encodes it only once. */
   #sendSingly(
     payload: Uint8Array,
     roomBytes: number,
@@ -248,7 +247,7 @@ export class Broadcaster implements Flushable {
   }
 }
 
-/** Nobody gets it. */
+/** Counts a broadcast as refused by all receivers. */
 function refuseAll(receivers: Receivers, details: BroadcastDetails, result: SendResult): BroadcastResult {
   const tally = { accepted: 0, congested: 0, refused: 0 };
   for (const core of receivers.values()) {

@@ -1,37 +1,37 @@
-// CrowdDrain: waits until those receivers of broadcasts that read have caught up. Runtime neutral.
+// CrowdDrain: waits until the receivers of broadcasts have caught up, except those that do not read. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { checkSignal } from "../options.ts";
 import { sleep } from "../sleep.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** How often receivers are looked at. */
+/** Milliseconds between two checks of the receivers. */
 const LOOK_MS = 20;
-/** After so many looks without a byte taken a receiver is stalled: 200 ms, more than a round trip takes. */
+/** After this many checks without a byte taken a receiver counts as stalled: 200 ms, longer than most round trips. */
 const MOST_STILL_LOOKS = 10;
 
-/** What is looked at of a session that may have to catch up. */
+/** The parts of a session that tell whether it has caught up. */
 export type Waiting = Pick<Receiver, "state" | "isStalled" | "takenBytes"> & {
   readonly queue: Pick<Receiver["queue"], "isDrained" | "isCongested">;
 };
 
-/** One that is waited for. */
+/** A receiver that is waited for. */
 interface Awaited {
   readonly receiver: Waiting;
   takenBytes: number;
   stillLooks: number;
 }
 
-/** The waits of one service. A receiver that takes nothing at all is waited for once, and then not until it takes something. */
+/** The waits of one service. A receiver that takes nothing delays one wait by 200 ms, and no further one until it reads. */
 export class CrowdDrain {
   readonly #clock: Clock;
 
-  /** Makes it. */
+  /** Makes the waits of one service. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Waits until those who are above a high-water mark, and read, are down at their low-water marks. */
+  /** Waits until the receivers above a high-water mark have shrunk to their low-water marks, except stalled ones. */
   async wait(receivers: Iterable<Waiting>, signal: AbortSignal | undefined): Promise<void> {
     checkSignal("wait for sessions", signal);
     signal?.throwIfAborted();
@@ -49,7 +49,7 @@ export class CrowdDrain {
   }
 }
 
-/** Whether one has to be waited for still. */
+/** Whether a receiver still has to be waited for; marks it as stalled if not, as it takes nothing. */
 function isBehind(awaited: Awaited): boolean {
   const { receiver } = awaited;
   const { queue, state, takenBytes } = receiver;

@@ -1,4 +1,4 @@
-// Group: sessions under a name, for messages to all of them. The table of who is in it is the service's. Runtime neutral.
+// Group: sessions under a name, for messages to all of them. The service keeps the table of members. Runtime neutral.
 
 import type { BroadcastOptions, BroadcastReport } from "./messaging.ts";
 
@@ -21,8 +21,8 @@ export interface GroupOwner<Member> {
 }
 
 /**
- * A named group of sessions of one service: a room, a team, an area of the world. Get it by `service.group(name)`; the group
- * comes to be with its first member and is gone with its last, but the object stays good. A session may be in any number of
+ * A named group of sessions of one service: a room, a team, an area of the world. Get it by `service.group(name)`. A group
+ * exists while it has members, and counts for `maxGroups` then; the object stays usable. A session may be in any number of
  * groups, and leaves them all when it begins to close, before its `onClose`.
  *
  * @example A room
@@ -74,8 +74,9 @@ export class Group<Member> {
    * Adds a session. It gets what is broadcast from now on.
    *
    * @param session An open session of this service.
-   * @returns false if it is there already, or is not open (any more).
-   * @throws {RangeError} if this would be a group more than `maxGroups`.
+   * @returns false if it is a member already, or is not open.
+   * @throws {RangeError} if the group is new and `maxGroups` groups exist already.
+   * @throws {TypeError} if the session belongs to another service.
    */
   join(session: Member): boolean {
     return this.#owner.join(this.name, session);
@@ -85,7 +86,7 @@ export class Group<Member> {
    * Takes a session out. What was broadcast before still reaches it.
    *
    * @param session A session.
-   * @returns false if it was not there.
+   * @returns false if it was not a member.
    */
   leave(session: Member): boolean {
     return this.#owner.leave(this.name, session);
@@ -96,31 +97,32 @@ export class Group<Member> {
     return this.#owner.has(this.name, session);
   }
 
-  /** Goes through the sessions in it, in the order in which they joined. */
+  /** The sessions in it, in the order in which they joined. O(members). */
   members(): Iterable<Member> {
     return this.#owner.members(this.name);
   }
 
   /**
-   * Sends a message to all sessions in it. It is encoded once; a session that cannot take it delays no other, and holds no
-   * more than its own queue may. The cost does not grow with the sessions, but for the one write each has at the end of the
-   * turn.
+   * Sends a message to all sessions in it. It is encoded once; a session that cannot take it delays no other, and keeps no
+   * more than its own queue may. For sessions with room in their queues the cost is one write per session at the end of the
+   * turn. Sessions with a codec of their own, such as `encryption`, are sent to one by one.
    *
-   * @param payload The message; copied once.
-   * @param options Who does not get it, and what it takes the place of.
-   * @returns How many took it and how many refused.
-   * @throws {TypeError} if the payload is not a `Uint8Array`.
-   * @throws {FrameError} if the codec cannot make a frame of it; no session is closed.
+   * @param payload The message; copied.
+   * @param options Sessions to leave out, a policy for full queues, and whether to list refusals.
+   * @returns How many took it and how many refused. A payload that the codec cannot encode is refused by all.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or `whenFull` is unknown.
+   * @throws {FrameError} if the codec breaks its contract (`"codec-fault"`); no session is closed. Other errors of an encoder
+   * are thrown as they are.
    */
   broadcast(payload: Uint8Array, options: BroadcastOptions<Member> = {}): BroadcastReport<Member> {
     return this.#owner.broadcast(this.name, payload, options);
   }
 
   /**
-   * Waits until those members that are above a high-water mark, and read, are down at their low-water marks: so that who sends to
-   * the group is as fast as those who get it. A member that takes nothing at all is waited for once, for 200 ms.
+   * Waits until the members above a high-water mark have shrunk to their low-water marks, so that the sender is no faster than
+   * the members that read. A member that takes nothing delays one wait, by 200 ms, and no further one until it takes bytes.
    *
-   * @param options A signal to stop waiting; the promise then rejects with its reason.
+   * @param options A signal to stop waiting; the promise then rejects with the signal's reason.
    */
   drained(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     return this.#owner.groupDrained(this.name, options.signal);

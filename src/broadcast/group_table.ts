@@ -20,20 +20,20 @@ export class GroupMembers<Core extends Receiver> implements Receivers {
   }
 
   has(core: object): boolean {
-    return this.#cores.has(core as Core); // Whatever else is asked for is not in the set.
+    return this.#cores.has(core as Core); // Any other object is not in the set.
   }
 
   values(): Iterable<Core> {
     return this.#cores.values();
   }
 
-  /** Adds a session that is not there. */
+  /** Adds a session that is not a member. */
   add(core: Core): void {
     this.#onChange(this);
     this.#cores.add(core);
   }
 
-  /** Takes a session out that is there. */
+  /** Removes a session that is a member. */
   delete(core: Core): void {
     this.#onChange(this);
     this.#cores.delete(core);
@@ -41,9 +41,9 @@ export class GroupMembers<Core extends Receiver> implements Receivers {
 }
 
 /**
- * The groups of a service, by name. A group is there while it has members.
+ * The groups of a service, by name. A group exists while it has members.
  *
- * Invariant: a session is among the members of a group if and only if that is among the session's groups.
+ * Invariant: a session is a member of a group if and only if the group's name is in the session's `groups`.
  */
 export class GroupTable<Core extends Receiver> {
   readonly #groups = new Map<string, GroupMembers<Core>>();
@@ -71,7 +71,7 @@ export class GroupTable<Core extends Receiver> {
     return this.#groups.get(name);
   }
 
-  /** Adds an open session to a group; says whether it was not there. */
+  /** Adds an open session to a group; false if it was a member. Throws a `RangeError` at `maxGroups`. */
   join(name: string, core: Core): boolean {
     let members = this.#groups.get(name);
     if (members?.has(core)) return false;
@@ -92,7 +92,7 @@ export class GroupTable<Core extends Receiver> {
     return true;
   }
 
-  /** Takes a session out of a group; says whether it was there. */
+  /** Takes a session out of a group; false if it was not a member. */
   leave(name: string, core: Core): boolean {
     const members = this.#groups.get(name);
     if (members === undefined || !members.has(core)) return false;

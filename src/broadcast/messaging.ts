@@ -1,4 +1,4 @@
-// Messaging: messages to many sessions of a service at once, to all of them or to a group. Runtime neutral.
+// Messaging: broadcasts to all sessions of a service or to a group. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
@@ -20,38 +20,38 @@ export interface BroadcastOptions<Member> {
   /** See `SendOptions.whenFull`. */
   readonly whenFull?: FullPolicy | undefined;
   /**
-   * Whether the result lists who refused it.
+   * Whether the result lists the sessions that refused it.
    *
    * @default {false}
    */
   readonly listRefused?: boolean | undefined;
 }
 
-/** What became of a broadcast, and who refused it. */
+/** What became of a broadcast, and which sessions refused it. */
 export interface BroadcastReport<Member> extends BroadcastResult {
-  /** Who refused it, and why, if `listRefused` asked for it. */
+  /** The sessions that refused it, with the result for each; only with `listRefused`. */
   readonly refusedBy?: readonly { readonly session: Member; readonly result: SendResult }[];
 }
 
 /** All sessions of a service. */
 export interface Crowd<Member, Core extends Receiver> extends Receivers {
-  /** The lives of all of them. */
+  /** The cores of all of them. */
   values(): Iterable<Core>;
-  /** The life behind a session, if it is one of these. */
+  /** The core of a session, if it is one of these. */
   coreOf(session: Member): Core | undefined;
-  /** Throws a `TypeError` if a session that is none of these is of another service, and not just over. */
+  /** Throws a `TypeError` if a session that is none of these is not closed: it belongs to another service. */
   refuseForeign(what: string, session: Member): void;
 }
 
-/** What a service says of its messaging. */
+/** What a service sets for its messaging. */
 export interface MessagingOptions<Member> {
-  /** Groups at the same time. */
+  /** Most groups that exist at the same time. */
   readonly maxGroups: number;
   /** Told of each session that did not take a broadcast; must not throw. */
   readonly onRefused: ((session: Member, payload: Uint8Array, result: SendResult) => void) | undefined;
 }
 
-/** What a service sends to many of its sessions at once. */
+/** The broadcasts and the groups of a service. */
 export class Messaging<Member, Core extends Receiver & { readonly session: Member }> implements GroupOwner<Member> {
   /** Which sessions are in which group. */
   readonly groups: GroupTable<Core>;
@@ -79,7 +79,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     return this.#broadcast(payload, this.#crowd, options);
   }
 
-  /** Waits until all sessions that read have caught up. */
+  /** Waits until all sessions have caught up, except those that do not read. */
   drained(signal: AbortSignal | undefined): Promise<void> {
     return this.#wait(this.#crowd.values(), signal);
   }
@@ -90,7 +90,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
 
   #wait(cores: Iterable<Core>, signal: AbortSignal | undefined): Promise<void> {
     const drained = this.#crowdDrain.wait(cores, signal);
-    drained.catch(() => {}); // Whoever waits is told all the same.
+    drained.catch(() => {}); // Callers that await it still see the rejection.
     return drained;
   }
 
@@ -133,7 +133,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     const refusals: [Core, SendResult][] = [];
     const note = (core: Receiver, result: SendResult) => refusals.push([core as Core, result]);
     const counts = this.#broadcaster.broadcast(payload, receivers, { ...details, onRefused: note });
-    // Behind the broadcast: it may send, or close sessions.
+    // After the broadcast, as `onRefused` may send, or close sessions.
     for (const [{ session }, result] of refusals) this.#onRefused?.(session, payload, result);
     if (!listRefused) return counts;
     return { ...counts, refusedBy: refusals.map(([{ session }, result]) => ({ session, result })) };

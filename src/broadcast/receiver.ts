@@ -1,4 +1,4 @@
-// Receiver: a session, as broadcasts see it. Types only. Runtime neutral.
+// Receiver: the parts of a session that broadcasts use. Types only. Runtime neutral.
 
 import type { SharedFrame } from "../outbound/outbound_blocks.ts";
 import type { FullPolicy } from "../outbound/queue_limits.ts";
@@ -7,20 +7,20 @@ import type { SendResult } from "../outbound/send_result.ts";
 
 /** A session that may get broadcasts. */
 export interface Receiver {
-  /** Where it is in its life: broadcasts are for those that are `"open"`. */
+  /** Its state: only sessions that are `"open"` get broadcasts. */
   readonly state: string;
-  /** Whether it is over the high-water mark and has taken nothing for a while: nobody waits for it. */
+  /** Whether it is above a high-water mark and has taken nothing for 200 ms: `drained()` of a group does not wait for it. */
   isStalled: boolean;
-  /** Bytes that the system has taken for it, those of a write that is under way too. */
+  /** Bytes that the system has taken for it. */
   readonly takenBytes: number;
-  /** What it has still to take. */
+  /** Its send queue. */
   readonly queue: SendQueue;
   /** The names of its groups; undefined before the first. */
   groups: Set<string> | undefined;
-  /** Encodes and queues a message of its own. */
+  /** Encodes a message with its own encoder, and queues it. */
   send(buffer: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult;
-  /** Queues a frame that stands encoded in a shared block, made of `payload`. */
+  /** Queues a frame that is encoded in a shared block, with its payload. */
   sendShared(...frame: SharedFrame): SendResult;
-  /** Counts what became of a message, if it was refused. */
+  /** Counts a message if it was refused; gives the result back. */
   tally(result: SendResult): SendResult;
 }
