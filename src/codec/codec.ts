@@ -1,5 +1,5 @@
 // Codec: the contract between a session and the code that cuts bytes into frames and makes frames of payloads.
-// Types and one small record; the codecs are beside it. Runtime neutral.
+// Types and one small record; the codecs are in this folder. Runtime neutral.
 
 /**
  * What a decoder found: where the payload lies. One record is used for every frame, so read it before decoding on.
@@ -23,32 +23,32 @@ export class Frame {
   /** How long the payload is, in bytes. */
   length = 0;
   /**
-   * Set by a decoder that returns 0: how many bytes the whole frame takes, counted from `start`. Is 0, for not known,
-   * when `decode` is called.
+   * Set by a decoder that returns 0: how many bytes the whole frame takes, counted from `start`; 0 if not known, which it is
+   * reset to before each call of `decode`.
    */
   needBytes = 0;
   /**
-   * Counted up by decoders that make more bytes than came, as those that inflate: so many more. A session's turn counts them as
-   * if they had come; nobody else needs to look at it.
+   * Increased by decoders whose payloads are longer than their frames, such as decompression, by the difference. It counts
+   * against the byte budget of the session's turn.
    */
   expandedBytes = 0;
 
-  /** What the peer is answered with; see `consume`. Means something while `isConsumed`. */
+  /** The frame to answer the peer with; see `consume`. Valid only while `isConsumed`. */
   reply: Uint8Array | undefined = undefined;
-  /** Whether the frame answers a ping; see `acknowledge`. Means something while `isConsumed`. */
+  /** Whether the frame answers a ping; see `acknowledge`. Valid only while `isConsumed`. */
   isAnswer = false;
 
-  /** Whether the frame was for the codec itself, and has no payload. */
+  /** Whether the frame was a control frame, which has no payload for the application. */
   get isConsumed(): boolean {
     return this.length < 0;
   }
 
   /**
-   * Says that the frame was for the codec itself, as a heartbeat, a ping or an acknowledgement is: the application does not hear
-   * of it.
+   * Says that the frame was a control frame, such as a heartbeat, a ping or an acknowledgement: it is not passed to the
+   * application.
    *
-   * @param reply A whole frame to answer with, as it goes over the wire; it is copied, and sent behind what was sent before. A
-   * peer that does not read is not read from once much is queued for it.
+   * @param reply A whole encoded frame to answer with; copied, and sent behind what was sent before. While the queue is
+   * congested or full, the session does not read from the peer.
    */
   consume(reply?: Uint8Array): void {
     this.length = -1;
@@ -56,7 +56,7 @@ export class Frame {
     this.isAnswer = false;
   }
 
-  /** Says that the frame is the peer's answer to the `ping` of the codec: it has read all that was sent before that. */
+  /** Says that the frame is the peer's answer to the codec's `ping`: the peer has read all that was sent before the ping. */
   acknowledge(): void {
     this.consume();
     this.isAnswer = true;
@@ -80,19 +80,17 @@ export class Frame {
 const EMPTY = new Uint8Array(0);
 
 /**
- * Cuts a stream of bytes into frames, one at a call.
+ * Cuts a stream of bytes into frames, one per call.
  *
  * The contract:
- * - `decode` looks at `input[start]` up to but not including `input[end]`; `start < end`. The rest of `input` is not
- *   the decoder's business.
+ * - `decode` reads `input[start]` up to but not including `input[end]`; `start < end`. It must not read the rest of `input`.
  * - A whole frame at `start`: point `frame` at its payload and return how many bytes the frame takes, 1 or more.
- * - A whole frame that is not for the application: call `frame.consume()`, with what answers it if anything does, and return
- *   how many bytes it takes.
- * - Not a whole frame yet: return 0. If the frame's size can be told already, put it in `frame.needBytes`, so that the
- *   session can make room once and calls again when so many are there. The same bytes come again at the next call,
- *   with more behind them.
+ * - A whole frame that is not for the application: call `frame.consume()`, with the reply if there is one, and return how many
+ *   bytes it takes.
+ * - Not a whole frame yet: return 0. If the frame's size is known already, put it in `frame.needBytes`: the session then makes
+ *   room once, and calls again when that many bytes have come. The next call gets the same bytes, with more behind them.
  * - Ill-formed: throw a `FrameError`. The session closes with `"decode-error"`. Refuse a length beyond the limit as
- *   soon as the header says it.
+ *   soon as the header is complete.
  * - `input` is on loan: it must not be changed, nor kept after the call.
  */
 export interface FrameDecoder {
@@ -104,19 +102,19 @@ export interface FrameDecoder {
    * @param input The bytes.
    * @param start Where the frame starts.
    * @param end Where the bytes end.
-   * @param frame Where to say what was found.
+   * @param frame The record for the result.
    * @returns The bytes that the frame takes, or 0 if more are needed.
    * @throws {FrameError} if the bytes are ill-formed.
    */
   decode(input: Uint8Array, start: number, end: number, frame: Frame): number;
 }
 
-/** Makes a frame of a payload, straight in the session's outgoing block. */
+/** Makes a frame of a payload, directly in the session's outgoing block. */
 export interface FrameEncoder {
-  /** The longest payload it takes, in bytes, inclusive. `send` answers `"too-large"` past it. */
+  /** The longest payload it takes, in bytes, inclusive. `send` answers `"too-large"` for longer ones. */
   readonly maxPayloadBytes: number;
   /**
-   * Tells how much room a frame needs at the most.
+   * Tells the most bytes that a frame may take.
    *
    * @param length The payload's length in bytes, within `maxPayloadBytes`.
    * @returns Bytes, framing included.
@@ -132,8 +130,8 @@ export interface FrameEncoder {
    * @param output Where to write; has at least `frameBytes(length)` bytes of room behind `outputOffset`.
    * @param outputOffset Where to start writing.
    * @returns The bytes written.
-   * @throws {FrameError} `"unencodable"` if no frame can be made of the payload, before anything of it is counted: `send` then
-   * answers so, and all goes on. Whatever else it throws ends the session with `"encode-error"`.
+   * @throws {FrameError} `"unencodable"` if no frame can be made of the payload, before the encoder changes any state: `send`
+   * then answers `"unencodable"`, and the session stays open. Any other error ends the session with `"encode-error"`.
    */
   encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number;
 }
@@ -146,8 +144,8 @@ export interface Codec {
   /** A short name for logs and errors. */
   readonly name: string;
   /**
-   * A whole frame that asks the peer for a sign of life, if the codec has one: its decoder answers it (`Frame.consume`), and this
-   * side's decoder says when the answer has come (`Frame.acknowledge`). See `SessionLimits.heartbeat`.
+   * A whole encoded frame that pings the peer, if the codec has one: the peer's decoder answers it (`Frame.consume`), and this
+   * side's decoder reports the answer (`Frame.acknowledge`). See `SessionLimits.heartbeat`.
    */
   readonly ping?: Uint8Array;
   /** Makes the decoder of one session. */

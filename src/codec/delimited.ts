@@ -6,20 +6,20 @@ import { checkKeys, describeValue } from "../options.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
-/** Longer delimiters are no delimiters. */
+/** The longest delimiter: longer ones are surely a mistake. */
 const LONGEST_DELIMITER_BYTES = 255;
 
 /** Options of {@linkcode delimited}. */
 export interface DelimitedOptions {
   /**
-   * What ends a frame: a text, sent as UTF-8, or any 1 to 255 bytes. Copied. Without one frames are lines as people send them:
-   * ended by `"\n"`, or by `"\r\n"`, whose `"\r"` is no part of the payload, nor of its length. `"\n"` is sent.
+   * What ends a frame: 1 to 255 bytes, or a text that is 1 to 255 bytes long in UTF-8. Copied. Without a delimiter, frames are
+   * lines: they end with `"\n"` or `"\r\n"` when received, neither being part of the payload, and are sent with `"\n"`.
    *
-   * @default {a line's end}
+   * @default {undefined, which is lines}
    */
   readonly delimiter?: string | Uint8Array | undefined;
   /**
-   * Whether the payload includes its delimiter. `send` then takes payloads that end with it; else it adds it.
+   * Whether the payload includes its delimiter. If true, `send` takes only payloads that end with it; if false, it adds it.
    *
    * @default {false}
    */
@@ -44,12 +44,12 @@ const NAMES: Record<keyof DelimitedOptions, true> = { delimiter: true, keepDelim
  * +------------------+-----------+------------------+-----------+-- - -
  * ```
  *
- * A payload with a delimiter inside would arrive as two: `send` answers `"unencodable"` and sends nothing of it. Nor can a line
- * end with `"\r"`, which would not arrive. A frame that is longer than the limit closes with `"decode-error"`, as soon as that many bytes came without a delimiter.
- * What came before is looked at once, however many chunks the frame comes in.
+ * A payload with a delimiter inside would arrive as two: `send` refuses it as `"unencodable"`. It also refuses a line that ends
+ * with `"\r"`, as the receiver would strip that. A frame longer than the limit closes the session with `"decode-error"`, as
+ * soon as that many bytes have come without a delimiter. Each byte is searched once, however many chunks a frame comes in.
  *
  * @param options The delimiter and the limit.
- * @returns A codec; each session's decoder remembers how far it has looked.
+ * @returns A codec whose decoders have state: how far the unfinished frame was searched.
  * @throws {RangeError} if an option is out of range.
  * @throws {TypeError} if there is an option of another name or type.
  *
@@ -96,8 +96,8 @@ interface Shape {
 const CARRIAGE_RETURN = 13;
 
 /**
- * Invariant: the first `#lookedBytes` bytes of the frame that has begun hold no whole delimiter, and no begun one either but
- * in their last `delimiter.length - 1` bytes, which are looked at again.
+ * Invariant: no delimiter begins within the first `#lookedBytes` bytes of the unfinished frame. The last
+ * `delimiter.length - 1` bytes received are not among them, as a delimiter may begin there.
  */
 class DelimitedDecoder implements FrameDecoder {
   readonly maxFrameBytes: number;
@@ -131,7 +131,7 @@ class DelimitedDecoder implements FrameDecoder {
     return frameBytes;
   }
 
-  /** Whether what came, without a delimiter, is more than a payload and what may stand before its delimiter. */
+  /** Whether the bytes so far, without a delimiter, are too many for the longest payload. */
   #isTooLong(input: Uint8Array, start: number, end: number): boolean {
     const { delimiter, isLine, maxPayloadBytes } = this.#shape;
     if (end - start >= this.maxFrameBytes) return true;
@@ -169,7 +169,7 @@ class DelimitedEncoder implements FrameEncoder {
     copyBytes(payload, offset, output, outputOffset, length);
     const end = outputOffset + frameBytes;
     if (!this.#isKept) copyBytes(delimiter, 0, output, outputOffset + length, delimiter.length);
-    // Also one that is made of the payload's end and the delimiter's begin, as "\n" + "\n\n" is.
+    // In the output, to find delimiters that straddle the end of the payload too: "\n" + "\n\n".
     const first = findBytes(output, outputOffset, end, delimiter);
     if (first === end - delimiter.length) return frameBytes;
     throw new FrameError(
@@ -205,5 +205,5 @@ function toBytes(delimiter: string | Uint8Array): Uint8Array {
       `Cannot create codec as delimiter must have 1 to ${LONGEST_DELIMITER_BYTES} bytes: current value has ${bytes.length}`,
     );
   }
-  return Uint8Array.from(bytes); // A Buffer's slice is no copy.
+  return Uint8Array.from(bytes); // `slice()` of a Buffer does not copy.
 }

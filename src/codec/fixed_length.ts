@@ -11,8 +11,8 @@ export interface FixedLengthOptions {
   /** How long every frame is, in bytes, 1 to 2^31 - 1. */
   readonly frameBytes: number;
   /**
-   * What fills a payload up that is shorter, 0 to 255; absent, `send` of a shorter one closes the session with
-   * `"encode-error"`. It is not taken off again: the receiver gets whole frames.
+   * The byte that pads shorter payloads, 0 to 255. Without it, `send` refuses shorter payloads as `"unencodable"`. The padding
+   * is not removed: the receiver gets whole frames.
    *
    * @default {undefined}
    */
@@ -22,7 +22,7 @@ export interface FixedLengthOptions {
 const NAMES: Record<keyof FixedLengthOptions, true> = { frameBytes: true, fill: true };
 
 /**
- * Makes the codec of frames that are all equally long.
+ * Makes the codec of frames of one fixed length.
  *
  * ```text
  *  0            frameBytes   2 * frameBytes
@@ -31,7 +31,7 @@ const NAMES: Record<keyof FixedLengthOptions, true> = { frameBytes: true, fill: 
  * +------------+------------+-- - -
  * ```
  *
- * @param options The length.
+ * @param options The length and the padding.
  * @returns A stateless codec.
  * @throws {RangeError} if an option is out of range.
  * @throws {TypeError} if there is an option of another name.

@@ -5,32 +5,32 @@ import { FrameError } from "../errors.ts";
 import type { Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 
 const HEADER_BYTES = 4;
-/** What stands in the place of a length in a control frame: a byte follows that says which. */
+/** The length field of a control frame; the byte behind it is `PING` or `PONG`. */
 const CONTROL = -1;
 const PING = 1;
 const PONG = 2;
 const CONTROL_BYTES = HEADER_BYTES + 1;
 const PONG_FRAME = new Uint8Array([255, 255, 255, 255, PONG]);
 
-/** The frame that asks the peer for a sign of life. */
+/** The control frame that pings the peer. */
 export const PING_FRAME: Uint8Array = new Uint8Array([255, 255, 255, 255, PING]);
 
-/** What is special about headers that say no length of a payload. */
+/** How length fields above `maxPayloadBytes` are read. */
 export interface SpecialLengths {
-  /** Whether the length is signed: decides what is said of one from 2^31 on. */
+  /** Whether lengths from 2^31 on are reported as `"negative-length"` rather than `"too-large"`. */
   readonly isSigned?: boolean;
   /** Whether there are control frames. */
   readonly hasControlFrames?: boolean;
 }
 
-/** Cuts frames whose header is their payload's length, in four bytes. */
+/** Decodes frames with a header of four bytes, the payload's length. Stateless. */
 export class FourByteDecoder implements FrameDecoder {
   readonly maxFrameBytes: number;
   readonly #maxPayloadBytes: number;
 
   readonly #special: SpecialLengths;
 
-  /** Makes one. */
+  /** Makes a decoder. */
   constructor(maxPayloadBytes: number, special: SpecialLengths) {
     this.#special = special;
     this.#maxPayloadBytes = maxPayloadBytes;
@@ -82,11 +82,11 @@ export class FourByteDecoder implements FrameDecoder {
   }
 }
 
-/** Makes them. */
+/** Encodes frames with a header of four bytes, the payload's length. Stateless. */
 export class FourByteEncoder implements FrameEncoder {
   readonly maxPayloadBytes: number;
 
-  /** Makes one. */
+  /** Makes an encoder. */
   constructor(maxPayloadBytes: number) {
     this.maxPayloadBytes = maxPayloadBytes;
   }

@@ -1,6 +1,6 @@
 // FrameCutter: feeds the chunks of one stream to a decoder, frame by frame, and keeps an unfinished frame in pooled
-// memory for as long as there is one. Frames that lie whole in a chunk are not copied. FrameReader is its public face, and
-// Inbox extends it. Runtime neutral.
+// memory. Frames that lie whole in a chunk are not copied. FrameReader is its public face, and Inbox extends it. Runtime
+// neutral.
 
 import { describeValue } from "../options.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
@@ -9,26 +9,26 @@ import { copyBytes, forgetSource } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
 import { Frame, type FrameDecoder } from "./codec.ts";
 
-/** How far the first look into a frame of unknown size goes: past the header of any length-prefixed codec. */
+/** Bytes first collected of a frame of unknown size: past the header of most length-prefixed codecs. */
 const FIRST_LOOK_BYTES = 32;
-/** A chunk above this is worth letting go of at once; of a smaller one the next copy will do. */
+/** A chunk above this is released by `copyBytes` at once; a smaller one only with the next copy. */
 const SMALL_CHUNK_BYTES = 8_192;
 /**
- * What the tail of a frame takes at first, and then twice what has come: as the frame arrives, and not as its header announces
- * it, so that a peer has to send what it has memory taken for.
+ * First size of the memory for an unfinished frame; it then grows to twice what has come. It does not follow the length in
+ * the header, so that a peer cannot claim memory without sending the bytes.
  */
 const FIRST_TAIL_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
 
 /**
- * Cuts the chunks of one stream into frames. What `FrameReader` promises holds for it; its fields are for it and `Inbox`
- * alone. They are no private ones, for a method with five of those is too large for JavaScriptCore to inline.
+ * Cuts the chunks of one stream into frames, with the contract of `FrameReader`. Only this class and `Inbox` may use the fields.
+ * They are not `#` fields, as JavaScriptCore does not inline a method that uses five of those.
  *
- * Invariant: bytes are kept (`tail`) only of a frame that is not finished, and never more than `maxFrameBytes`.
+ * Invariant: `tail` keeps bytes only of an unfinished frame, or of the frame handed out last, and at most `maxFrameBytes`.
  */
 export class FrameCutter {
-  // What each chunk touches comes first: with thousands of readers the time goes into fetching their memory.
-  /** Where `next()` says what it found. */
+  // Fields that each chunk touches come first, to share cache lines: with thousands of readers, cache misses dominate.
+  /** The record for the result of `next()`. */
   readonly frame: Frame;
   decoder: FrameDecoder;
   chunk: Uint8Array | undefined = undefined;
@@ -39,7 +39,7 @@ export class FrameCutter {
   tailBytes = 0;
   /** The bytes that the frame in the tail takes, 0 if not known. */
   needBytes = 0;
-  /** Whether the tail holds the frame that was handed out last, and is due to go back. */
+  /** Whether the tail holds the frame that was handed out last, and is to be released. */
   isTailSpent = false;
 
   /**
@@ -47,7 +47,7 @@ export class FrameCutter {
    *
    * @param decoder The stream's decoder.
    * @param pool Where the tail's memory comes from.
-   * @param frame The record to use; one may serve many readers, as it is read before anything else is decoded.
+   * @param frame The record to use. Readers may share one if each result is used before the next call on any of them.
    */
   constructor(decoder: FrameDecoder, pool: BufferPool, frame: Frame = new Frame()) {
     this.decoder = decoder;
@@ -55,7 +55,7 @@ export class FrameCutter {
     this.frame = frame;
   }
 
-  /** Whether a frame has begun that is not finished. Means something once `next()` said false. */
+  /** Whether a frame is unfinished. Valid only after `next()` has returned false. */
   get isInsideFrame(): boolean {
     return this.tail !== undefined && !this.isTailSpent;
   }
@@ -66,9 +66,10 @@ export class FrameCutter {
   }
 
   /**
-   * Takes the next chunk, on loan until `next()` says false.
+   * Takes the next chunk, on loan until `next()` returns false. The chunk before must be used up, except for the rest that
+   * `switchDecoder` left.
    *
-   * @param buffer Starts with the chunk; the one before must be used up, but for what `switchDecoder` has left.
+   * @param buffer An array that starts with the chunk.
    * @param length How long the chunk is, in bytes.
    */
   feed(buffer: Uint8Array, length: number): void {
@@ -83,6 +84,7 @@ export class FrameCutter {
    *
    * @returns Whether `frame` holds one; false once the chunk is used up.
    * @throws {FrameError} if the bytes are ill-formed.
+   * @throws {PoolError} `"over-budget"` if the pool has no memory left for an unfinished frame.
    */
   next(): boolean {
     const { position, end, frame } = this;
@@ -95,7 +97,7 @@ export class FrameCutter {
     return true;
   }
 
-  /** The tail comes first, or nothing is left of the chunk. */
+  /** `next()` when there is a tail, or nothing is left of the chunk. */
   #nextAround(): boolean {
     if (this.tail !== undefined) {
       if (!this.isTailSpent) return this.#nextFromTail();
@@ -105,7 +107,7 @@ export class FrameCutter {
     return this.#endChunk();
   }
 
-  /** The decoder has found no frame. */
+  /** `next()` when the decoder found no whole frame in the chunk. */
   #nextWithout(chunk: Uint8Array, used: number): boolean {
     if (used !== 0) refuseUsed(used, 1, this.end - this.position);
     this.#keepTail(chunk, this.position, this.end);
@@ -113,8 +115,8 @@ export class FrameCutter {
   }
 
   /**
-   * Has the frames that come next cut by another decoder. A frame that has begun is begun again by it: call `next()`, or
-   * `feed()` what comes behind it first.
+   * Switches to another decoder. It decodes an unfinished frame from its start again, at the next call of `next()`; a `feed()`
+   * before that appends to it.
    *
    * @param decoder The other decoder.
    */
@@ -131,7 +133,7 @@ export class FrameCutter {
     if (rest !== undefined && rest.length > 0) this.feed(rest, rest.length);
   }
 
-  /** The frame that was handed out last is done with: gives back what was kept of it. */
+  /** Ends the use of the frame that was handed out last: releases its memory. */
   endFrame(): void {
     if (this.isTailSpent) this.#dropTail();
   }
@@ -143,7 +145,7 @@ export class FrameCutter {
     this.position = this.end = 0;
   }
 
-  /** Lets go of the chunk: one that lives on into the next makes the runtime's collector promote it. */
+  /** Releases the chunk: one that is still referenced during the next chunk would be promoted by the garbage collector. */
   #endChunk(): false {
     this.chunk = undefined;
     this.frame.buffer = EMPTY;
@@ -151,7 +153,7 @@ export class FrameCutter {
     return false;
   }
 
-  /** Puts a chunk behind what is left of the one before. */
+  /** Appends a chunk to the rest of the one before. */
   #joinRest(buffer: Uint8Array, length: number): void {
     const before = this.chunk as Uint8Array; // There is input.
     const rest = this.end - this.position;
@@ -168,14 +170,14 @@ export class FrameCutter {
       const before = this.tailBytes;
       this.#append();
       const count = this.tailBytes;
-      // Until the frame is whole there is nothing to decode: else a large one is looked at again for every chunk.
+      // Not before the frame is whole: otherwise a large frame would be decoded again for every chunk.
       if (count < this.needBytes) break;
       // The tail is set while this method runs: only `next()` and `close()` drop it.
       const tail = this.tail as RentedBuffer;
       this.frame.needBytes = 0;
       const used = this.decoder.decode(tail.bytes, 0, count, this.frame);
       if (used > before && used <= count && Number.isInteger(used)) {
-        // What was appended beyond the frame is read again from the chunk.
+        // Bytes appended beyond the frame are read again from the chunk.
         this.position -= count - used;
         this.isTailSpent = true;
         return true;
@@ -186,7 +188,7 @@ export class FrameCutter {
     return this.#endChunk();
   }
 
-  /** Moves bytes from the chunk to the tail: what the frame lacks, or a longer look if its size is not known. */
+  /** Moves bytes from the chunk to the tail: up to the frame's size, or up to twice as many if that is not known. */
   #append(): void {
     const target = this.needBytes > this.tailBytes
       ? this.needBytes
@@ -208,7 +210,7 @@ export class FrameCutter {
     this.position = end;
   }
 
-  /** Makes room for `bytes`; doubles it up to `mostBytes`, so that a frame of unknown size is seldom moved. */
+  /** Makes room for `bytes` in the tail; doubles it up to `mostBytes`, so that it is seldom copied. */
   #reserve(bytes: number, mostBytes: number): void {
     const tail = this.tail as RentedBuffer; // As in #nextFromTail.
     if (bytes <= tail.bytes.length) return;
@@ -227,7 +229,7 @@ export class FrameCutter {
     this.isTailSpent = false;
   }
 
-  /** Reads what the decoder said of the frame's size; `count` bytes of it were not enough. */
+  /** Checks the `needBytes` of a decoder for which `count` bytes were not enough; 0 if it gives no larger size. */
   #checkNeed(count: number): number {
     const limit = this.decoder.maxFrameBytes;
     const need = this.frame.needBytes;

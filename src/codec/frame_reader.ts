@@ -1,4 +1,4 @@
-// FrameReader: cuts a stream into frames without a session. The work is frame_cutter.ts's. Runtime neutral.
+// FrameReader: cuts a stream into frames without a session: the public face of frame_cutter.ts. Runtime neutral.
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Frame, FrameDecoder } from "./codec.ts";
@@ -7,9 +7,8 @@ import { FrameCutter } from "./frame_cutter.ts";
 /**
  * Cuts the chunks of one stream into frames.
  *
- * Use: `feed(chunk)`, then `next()` until it says false, then the next chunk. The payload that `frame` points at after
- * `next()` said true is valid until the call of `next()` or `close()` that follows; the chunk must stay unchanged until
- * `next()` said false.
+ * Use: `feed(chunk)`, then `next()` until it returns false, then the next chunk. The payload that `frame` points at is valid
+ * until the following call of `next()` or `close()`; the chunk must stay unchanged until `next()` returns false.
  *
  * Bytes are kept only of a frame that is not finished, and never more than the decoder's `maxFrameBytes`.
  *
@@ -37,7 +36,7 @@ export class FrameReader {
    *
    * @param decoder The stream's decoder.
    * @param pool Where memory for unfinished frames comes from.
-   * @param frame The record to use; one may serve many readers, as it is read before anything else is decoded.
+   * @param frame The record to use. Readers may share one if each result is used before the next call on any of them.
    * @param onReply Takes the frames that the decoder answers the peer with; see `Frame.consume`. Without it they are dropped.
    */
   constructor(decoder: FrameDecoder, pool: BufferPool, frame?: Frame, onReply?: (reply: Uint8Array) => void) {
@@ -45,12 +44,12 @@ export class FrameReader {
     this.#onReply = onReply;
   }
 
-  /** Where `next()` says what it found. */
+  /** The record for the result of `next()`. */
   get frame(): Frame {
     return this.#cutter.frame;
   }
 
-  /** Whether a frame has begun that is not finished. Means something once `next()` said false. */
+  /** Whether a frame is unfinished. Valid only after `next()` has returned false. */
   get isInsideFrame(): boolean {
     return this.#cutter.isInsideFrame;
   }
@@ -61,9 +60,10 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next chunk, on loan until `next()` says false.
+   * Takes the next chunk, on loan until `next()` returns false. The chunk before must be used up, except for the rest that
+   * `switchDecoder` left.
    *
-   * @param chunk The bytes; the chunk before must be used up, but for what `switchDecoder` has left.
+   * @param chunk The bytes.
    */
   feed(chunk: Uint8Array): void {
     this.#cutter.feed(chunk, chunk.length);
@@ -74,6 +74,7 @@ export class FrameReader {
    *
    * @returns Whether `frame` holds one; false once the chunk is used up.
    * @throws {FrameError} if the bytes are ill-formed.
+   * @throws {PoolError} `"over-budget"` if the pool has no memory left for an unfinished frame.
    */
   next(): boolean {
     const { frame } = this.#cutter;
@@ -85,8 +86,8 @@ export class FrameReader {
   }
 
   /**
-   * Has the frames that come next cut by another decoder. A frame that has begun is begun again by it: call `next()`, or
-   * `feed()` what comes behind it first.
+   * Switches to another decoder. It decodes an unfinished frame from its start again, at the next call of `next()`; a `feed()`
+   * before that appends to it.
    *
    * @param decoder The other decoder.
    */

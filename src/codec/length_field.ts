@@ -14,7 +14,7 @@ const LARGEST_VARINT_BYTES = 5;
 
 /** Reads and writes one kind of length field. */
 export interface LengthField {
-  /** The bytes of a fixed field; for a varint the most it may take. */
+  /** The width in bytes; for a varint the largest. */
   readonly mostBytes: number;
   /** The largest value it holds. */
   readonly largestValue: number;

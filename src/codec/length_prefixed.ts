@@ -8,7 +8,7 @@ import { type ByteOrder, type LengthField, lengthField, type LengthWidth } from 
 import { FourByteDecoder, FourByteEncoder, PING_FRAME } from "./four_byte_length.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
-/** The most bytes that may stand before the length field: headers are short, and each session may keep one. */
+/** Bound of `lengthOffset` and `lengthAdjustment`: real headers are shorter. */
 const LARGEST_LENGTH_OFFSET = 1024;
 
 /** Options of {@linkcode lengthPrefixed}. */
@@ -38,30 +38,29 @@ export interface LengthPrefixedOptions {
    */
   readonly lengthOffset?: number | undefined;
   /**
-   * What to add to the length to get the bytes behind the length field: 3 if three more header bytes follow that the
-   * length does not count, negative if it counts more than what follows.
+   * What to add to the length to get the number of bytes behind the length field, -1,024 to 1,024: 3 if three more header bytes
+   * follow that the length does not count, negative if the length counts more than what follows.
    *
    * @default {0}
    */
   readonly lengthAdjustment?: number | undefined;
   /**
-   * Whether the payload is the whole frame with its header. `send` then takes a whole frame too and fills in its length
-   * field. Without it the bytes before the length field are skipped, and sent as zeros. Not for varints.
+   * Whether the payload is the whole frame with its header. `send` then takes whole frames, and fills in their length field. If
+   * false, the bytes before the length field are skipped, and sent as zeros. Not for varints.
    *
    * @default {false}
    */
   readonly keepHeader?: boolean | undefined;
   /**
-   * The longest payload, in bytes, inclusive, 0 to 2^31 - 1; with `keepHeader` the longest frame.
+   * The longest payload, in bytes, inclusive, 0 to 2^31 - 1; with `keepHeader` the longest frame, at least the header.
    *
    * @default {65536, or the largest that the length field can say}
    */
   readonly maxPayloadBytes?: number | undefined;
   /**
-   * Whether there are control frames beside the messages, by which the two ends ask each other for signs of life: for
-   * `heartbeat`, `maxInFlightBytes` and `maxInFlightMs`. Both ends must have them. A control frame has four bytes of 255 in the
-   * place of its length, and a byte that says which it is: 1 for a ping, which a 2 is to answer. For the header of four bytes,
-   * little-endian, with nothing else in it.
+   * Whether there are control frames, with which the two ends ping each other: for `heartbeat`, `maxInFlightBytes` and
+   * `maxInFlightMs`. Both ends must enable them. A control frame has four bytes of 255 in place of the length, then one byte: 1
+   * for a ping, 2 for its answer. Only for the default header, four bytes, little-endian.
    *
    * @default {false}
    */
@@ -81,7 +80,7 @@ const NAMES: Record<keyof LengthPrefixedOptions, true> = {
 
 /**
  * Makes a codec whose header holds the frame's length, as netty's LengthFieldBasedFrameDecoder and tokio's
- * LengthDelimitedCodec do. Without options: four bytes, little-endian, then the payload; the codec of a service that is given none.
+ * LengthDelimitedCodec do. Without options: four bytes, little-endian, then the payload; the default codec of a service.
  *
  * ```text
  *  0              lengthOffset      + width
@@ -94,8 +93,8 @@ const NAMES: Record<keyof LengthPrefixedOptions, true> = {
  * @param options The shape of the header, and the limit.
  * @returns A stateless codec.
  * @throws {RangeError} if an option is out of range.
- * @throws {TypeError} if `keepHeader` is asked of a varint, a flag is not a boolean, or there is an option of another
- * name.
+ * @throws {TypeError} if `keepHeader` is set with a varint or `controlFrames` with another header, a flag is not a boolean, or
+ * there is an option of another name.
  *
  * @example Two bytes, big-endian
  * ```ts
@@ -129,7 +128,7 @@ export function lengthPrefixed(options: LengthPrefixedOptions = {}): Codec {
   };
 }
 
-/** Whether the header is four bytes, little-endian, and nothing else: that is read in half the time. */
+/** Whether the header is four bytes, little-endian, and nothing else, for which there is a faster codec. */
 function isPlainShape({ width, byteOrder, lengthOffset, adjustment, includesHeader, keepHeader }: Shape): boolean {
   return width === 4 && byteOrder === "little" && lengthOffset === 0 && adjustment === 0 && !includesHeader &&
     !keepHeader;
@@ -141,7 +140,7 @@ interface Shape {
   readonly byteOrder: ByteOrder;
   readonly field: LengthField;
   readonly lengthOffset: number;
-  /** The bytes behind the length field are the length plus this, less the header if `includesHeader`. */
+  /** The length plus this, less the header if `includesHeader`, is the number of bytes behind the length field. */
   readonly adjustment: number;
   readonly includesHeader: boolean;
   readonly keepHeader: boolean;
@@ -224,12 +223,12 @@ class LengthPrefixedEncoder implements FrameEncoder {
   }
 }
 
-/** What the length field says for a body of `bodyBytes`. */
+/** The value of the length field for `bodyBytes` bytes behind it. */
 function lengthValue(shape: Shape, bodyBytes: number): number {
   let value = bodyBytes - shape.adjustment;
   if (shape.includesHeader) {
     value += shape.lengthOffset;
-    // A varint that counts itself may get one byte longer by doing so; twice is never needed.
+    // A varint that counts itself may become one byte longer by that; a second round is never needed.
     let fieldBytes = shape.field.bytesOf(value);
     fieldBytes = shape.field.bytesOf(value + fieldBytes);
     value += fieldBytes;

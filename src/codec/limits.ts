@@ -2,10 +2,10 @@
 
 import { describeValue } from "../options.ts";
 
-/** The default limit of a payload: one large game message; it bounds what an unfinished frame can hold per session. */
+/** The default limit of a payload: a large game message. It bounds the memory of an unfinished frame per session. */
 export const DEFAULT_MAX_PAYLOAD_BYTES = 65_536;
 
-/** The largest limit: what a signed 32-bit length can say. Longer arrays are slow or refused on some runtimes. */
+/** The largest limit: the largest signed 32-bit length. Longer arrays are slow or refused on some runtimes. */
 export const LARGEST_MAX_PAYLOAD_BYTES = 2 ** 31 - 1;
 
 /**

@@ -1,4 +1,4 @@
-// raw(): no framing. Every chunk is a message, every payload goes out as it is. Runtime neutral.
+// raw(): no framing. Every chunk is a message, every payload is sent unchanged. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { checkKeys, orDefault } from "../options.ts";

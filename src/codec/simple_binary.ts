@@ -28,8 +28,9 @@ const NAMES: Record<keyof SimpleBinaryOptions, true> = { maxPayloadBytes: true }
  * +---------------+------------------+
  * ```
  *
- * On the wire it is `lengthPrefixed()`, but that a length from 2^31 on is negative. It differs from the original in two chosen points: the limit is inclusive, and every negative length is refused at
- * once, where the original waits on -1 to -3 until its buffer is full.
+ * On the wire it is the same as `lengthPrefixed()`, except that a length from 2^31 on counts as negative. It differs from the
+ * original on purpose in two points: the limit is inclusive, and every negative length is refused at once, where the original
+ * waits on -1 to -3 until its buffer is full.
  *
  * @param options The limit.
  * @returns A stateless codec.

@@ -1,4 +1,4 @@
-// tagged(): frames whose first byte or two say which kind they are, and with that how long. Runtime neutral.
+// tagged(): frames whose first one or two bytes give their kind, and thereby their length. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";
@@ -7,14 +7,14 @@ import type { Codec, Frame, FrameDecoder, FrameEncoder } from "./codec.ts";
 import { type ByteOrder, type LengthField, lengthField } from "./length_field.ts";
 import { checkMaxPayloadBytes, DEFAULT_MAX_PAYLOAD_BYTES } from "./limits.ts";
 
-/** How long the frames of a tag are: so many bytes behind the tag, or as many as a length field behind the tag says. */
+/** The length of the frames of a tag: a fixed number of bytes behind the tag, or the width of a length field behind it. */
 export type TaggedSize = number | "uint8" | "uint16" | "uint32";
 
 /** Options of {@linkcode tagged}. */
 export interface TaggedOptions {
   /**
-   * The table: for each tag the bytes behind it, 0 to 2^31 - 1, or the width of the length field behind it. A tag that is not in
-   * it ends the session with `"decode-error"`.
+   * For each tag the number of bytes behind it, 0 to `maxPayloadBytes - tagBytes`, or the width of the length field behind it.
+   * A received tag that is not in the table ends the session with `"decode-error"`.
    */
   readonly sizes: Readonly<Record<number, TaggedSize>>;
   /**
@@ -30,7 +30,7 @@ export interface TaggedOptions {
    */
   readonly byteOrder?: ByteOrder | undefined;
   /**
-   * The longest payload, in bytes, inclusive: the tag and what is behind it, without a length field, 1 to 2^31 - 1.
+   * The longest payload, in bytes, inclusive, `tagBytes` to 2^31 - 1: the tag and what is behind it, without a length field.
    *
    * @default {65536}
    */
@@ -45,16 +45,16 @@ const NAMES: Record<keyof TaggedOptions, true> = {
 };
 const WIDTHS = { uint8: 1, uint16: 2, uint32: 4 } as const;
 
-/** What is known of a tag. */
+/** The length of the frames of one tag. */
 interface Kind {
-  /** Bytes behind the tag; undefined if a field says. */
+  /** Bytes behind the tag; undefined if there is a length field. */
   readonly bytes: number | undefined;
   readonly field: LengthField | undefined;
 }
 
 /**
- * Makes the codec of protocols whose first byte or two tell the length from a table, as many older games have. A payload is the
- * tag and what is behind it; where a length field stands between, it is not in the payload.
+ * Makes the codec of protocols whose first one or two bytes select the length from a table, as in many older games. A payload
+ * is the tag and what is behind it; a length field between the two is not part of the payload.
  *
  * ```text
  * +-----+------------------------+        +-----+--------+------------------------+
@@ -63,7 +63,7 @@ interface Kind {
  * ```
  *
  * @param options The table.
- * @returns A stateless codec. To send what does not fit its tag answers `"unencodable"`.
+ * @returns A stateless codec. `send` refuses a payload that does not fit its tag, or without a known tag, as `"unencodable"`.
  * @throws {RangeError} if a number is out of range.
  * @throws {TypeError} if there is an option of another name or type.
  *
@@ -102,7 +102,7 @@ export function tagged(options: TaggedOptions): Codec {
   return { name: "tagged", createDecoder: () => decoder, createEncoder: () => encoder };
 }
 
-/** A length field of the greatest width. */
+/** Bytes of the widest length field. */
 const LONGEST_FIELD_BYTES = 4;
 
 class TaggedDecoder implements FrameDecoder {
@@ -140,7 +140,7 @@ class TaggedDecoder implements FrameDecoder {
     }
     if (field === undefined) frame.set(input, start, frameBytes);
     else {
-      // A payload lies in one piece: its tag moves over the length field, in an array of its own as the input is read only.
+      // Tag and body must lie in one piece, without the length field between them: copied, as the input must not be changed.
       const payload = new Uint8Array(tagBytes + bodyBytes);
       copyBytes(input, start, payload, 0, tagBytes);
       copyBytes(input, start + tagBytes + fieldBytes, payload, tagBytes, bodyBytes);
