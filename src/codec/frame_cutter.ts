@@ -11,11 +11,11 @@ import { Frame, type FrameDecoder } from "./codec.ts";
 
 /** Bytes first collected of a frame of unknown size: past the header of most length-prefixed codecs. */
 const FIRST_LOOK_BYTES = 32;
-/** A chunk above this is released by `copyBytes` at once; a smaller one only with the next copy. */
+/** A chunk above this is released by `copyBytes` at once, a smaller one with the next copy. */
 const SMALL_CHUNK_BYTES = 8_192;
 /**
  * First size of the memory for an unfinished frame; it then grows to twice what has come. It does not follow the length in
- * the header, so that a peer cannot claim memory without sending the bytes.
+ * the header, so a peer cannot claim memory without sending the bytes.
  */
 const FIRST_TAIL_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
