@@ -11,16 +11,16 @@ import type { SizeClass } from "./pooled_buffer.ts";
 import { indexClasses, isShort, makeSizeClass, requireClasses } from "./size_classes.ts";
 import type { RentedBuffer } from "./rented_buffer.ts";
 
-/** The classes of the original library: from a header alone to a page. */
+/** The classes of laster40Net: from a header alone to a page. */
 const DEFAULT_CLASSES: readonly number[] = [16, 128, 256, 1024, 4096];
 
-/** One burst of a well-filled server: more than this many of one size are rarely out and back within a turn. */
+/** One burst of a busy server: rarely are more buffers of one size rented and released within a turn. */
 const DEFAULT_MAX_FREE_PER_CLASS = 1024;
 
 /** All default classes, each full to the default count, hold 5.4 MiB: the cap matters for larger classes. */
 const DEFAULT_MAX_FREE_BYTES = 8 * 1024 * 1024;
 
-/** What a class keeps free at first; it doubles while renters go short. */
+/** Most free buffers of a class at first; doubles while the class has a low hit rate. */
 const FIRST_LIMIT = 64;
 
 /**
@@ -44,8 +44,8 @@ export interface BufferPoolOptions {
    */
   readonly classes?: readonly number[] | undefined;
   /**
-   * Most free buffers kept in one class, 0 or more. A buffer released above it is dropped to the garbage collector. A class
-   * begins with at most 64, and takes more while its hit rate is below nine in ten.
+   * Most free buffers kept in one class, 0 or more. Buffers released above it are left to the garbage collector. A class
+   * begins with at most 64, and keeps more while its hit rate is below 90 %.
    *
    * @default {1024}
    */
@@ -57,8 +57,8 @@ export interface BufferPoolOptions {
    */
   readonly maxFreeBytes?: number | undefined;
   /**
-   * Most bytes free and out together, 1 or more: `rent` drops free buffers of other classes to stay below it, and throws when
-   * that is not enough.
+   * Most bytes free and rented together, 1 or more: `rent` drops free buffers of other classes to stay below it, and throws
+   * when that is not enough.
    *
    * @default {Infinity}
    */
@@ -66,8 +66,8 @@ export interface BufferPoolOptions {
   /**
    * Whether a handle is kept with its buffer and lent again, so that renting allocates nothing in the steady state.
    *
-   * A handle released twice is then caught only until the next renter has it: a later second release, or the end of a
-   * `using` block after an explicit `release()`, takes the buffer from under that renter.
+   * A second release of a handle is then detected only until the handle is rented again: after that, a second release, or the
+   * end of a `using` block after an explicit `release()`, releases the buffer while the next renter uses it.
    *
    * @default {false}
    */
@@ -78,14 +78,14 @@ export interface BufferPoolOptions {
  * Lends buffers of a few size classes and keeps the returned ones for the next renter.
  *
  * A request is served from the smallest class that holds it; one above the largest class gets an array of exactly its
- * size, which is never kept. What is kept free is bounded by count and by bytes, and all together by `maxBytes`. What is kept
- * adapts: a class whose renters go short may keep more, at the cost of classes whose buffers lie about, and `adapt()`, called
- * now and then, drops half of what nobody has needed since. Both calls are O(1) but for a scan of the classes of one binary order, and
+ * size, which is never kept. Free buffers are bounded by count and by bytes, free and rented ones together by `maxBytes`.
+ * The count adapts: a class with a low hit rate may keep more, at the cost of classes with unused buffers, and each `adapt()`
+ * drops half of the unused ones. `rent` and `release` are O(1), except for a scan of the classes of one power of two, and
  * allocate one handle, or nothing with `recycleHandles`. Buffers are not zeroed.
  *
  * Invariant: `freeBytes` is the sum of the kept buffers' sizes and at most `maxFreeBytes`; each class keeps at most
- * `maxFreePerClass`; free and out together are at most `maxBytes`, but for what was out when that was lowered, and what is charged;
- * a kept handle is released.
+ * `maxFreePerClass`; free and rented together are at most `maxBytes`, except after `charge()` or a lowered `maxBytes`; a kept
+ * handle is released.
  *
  * @example The second renter gets the first one's buffer
  * ```ts
@@ -117,7 +117,7 @@ export class BufferPool {
   #outstandingBytes = 0;
   #freeBytes = 0;
   #dropped = 0;
-  /** Which part of `maxBytes` is too much; `Infinity` while nobody wants to hear of it. */
+  /** The part of `maxBytes` of `onPressure()`; `Infinity` without a callback. */
   #pressurePart = Infinity;
   #pressureBytes = Infinity;
   #handlePressure: () => void = () => {};
@@ -145,27 +145,27 @@ export class BufferPool {
     this.#recycleHandles = orDefault(options.recycleHandles, false);
   }
 
-  /** Buffers rented and not yet released, the oversize ones too: 0 when nothing leaks. */
+  /** Buffers rented and not yet released, including oversize ones: 0 when nothing leaks. */
   get outstanding(): number {
     return this.#outstanding;
   }
 
-  /** Bytes of those, and of what was charged. */
+  /** Bytes of those, plus the bytes of `charge()`. */
   get outstandingBytes(): number {
     return this.#outstandingBytes;
   }
 
-  /** Most bytes free and out together. */
+  /** Most bytes free and rented together. */
   get maxBytes(): number {
     return this.#maxBytes;
   }
 
   /**
-   * Changes `maxBytes`. What is out stays out. If that is more, nothing is rented until less is out than that; free buffers that
-   * are above it are dropped, which does not count as `dropped`. O(classes and what is dropped).
+   * Changes `maxBytes`. Rented buffers stay valid; while they exceed the new budget, `rent` throws. Free buffers above it are
+   * dropped, which does not count as `dropped`. O(classes and buffers dropped).
    *
-   * @param maxBytes Bytes, 1 or more, or `Infinity`.
-   * @throws {RangeError} if it is not.
+   * @param maxBytes Bytes, an integer of 1 or more, or `Infinity`.
+   * @throws {RangeError} if `maxBytes` is outside its range.
    */
   setMaxBytes(maxBytes: number): void {
     requireBudget("change BufferPool", "maxBytes", maxBytes);
@@ -175,9 +175,9 @@ export class BufferPool {
   }
 
   /**
-   * Counts memory that is not the pool's with what is out, so that `maxBytes` bounds both. It is counted even past that.
+   * Counts memory outside the pool as rented, so that `maxBytes` bounds both. May exceed `maxBytes`.
    *
-   * @param bytes Bytes more, or less if negative.
+   * @param bytes Bytes to add, or to subtract if negative.
    */
   charge(bytes: number): void {
     this.#outstandingBytes += bytes;
@@ -185,7 +185,7 @@ export class BufferPool {
   }
 
   /**
-   * Has a function called whenever more is out than a part of `maxBytes`: at each rent and charge, as long as that is so.
+   * Sets a function that is called by each `rent` and `charge` while more than a part of `maxBytes` is rented.
    *
    * @param part The part, above 0 and up to 1.
    * @param callback Must not rent, nor throw.
@@ -202,7 +202,7 @@ export class BufferPool {
    * @param minimumBytes Bytes needed, an integer from 0 to 1 GiB.
    * @returns A handle on the buffer, whose contents are not zeroed.
    * @throws {RangeError} if `minimumBytes` is outside its range, or the runtime has no memory for it.
-   * @throws {PoolError} with code `"over-budget"` if there would be more than `maxBytes`.
+   * @throws {PoolError} with code `"over-budget"` if `maxBytes` would be exceeded.
    */
   rent(minimumBytes: number): RentedBuffer {
     requireInteger("rent buffer", "minimumBytes", minimumBytes, 0, MAX_BUFFER_BYTES);
@@ -217,11 +217,11 @@ export class BufferPool {
   }
 
   /**
-   * Takes a buffer back and keeps it free, or drops it if that would pass a limit. Same as `rented.release()`.
+   * Takes a buffer back and keeps it free, or drops it if that would exceed a limit. Same as `rented.release()`.
    *
    * @param rented A handle that this pool lent. Its `bytes` may not be used any more.
    * @throws {PoolError} with code `"double-release"` if it was already released, `"foreign-buffer"` if it is not a
-   * handle of this pool. The pool is as before then.
+   * handle of this pool. The pool is unchanged then.
    */
   release(rented: RentedBuffer): void {
     const sizeClass = PooledBuffer.close(rented, this);
@@ -241,11 +241,11 @@ export class BufferPool {
   }
 
   /**
-   * Drops all free buffers to the garbage collector, as after a burst. Those that are out stay valid.
+   * Leaves all free buffers to the garbage collector, for example after a burst. Rented buffers stay valid.
    *
-   * They do not count as `dropped`, which tells of limits that are too low.
+   * They do not count as `dropped`, which indicates limits that are too low.
    *
-   * @returns The bytes that were held free.
+   * @returns The bytes that were free.
    */
   trim(): number {
     const trimmedBytes = this.#freeBytes;
@@ -255,8 +255,8 @@ export class BufferPool {
   }
 
   /**
-   * Drops half of the free buffers that nobody needed since the last call, class by class, and lets such classes keep less.
-   * Call it every few seconds: what a burst left behind is then gone within a minute. O(classes and what is dropped).
+   * Drops half of the free buffers of each class that were not needed since the last call, and lowers the limits of such
+   * classes. If called every few seconds, the buffers of a burst are gone within a minute. O(classes and buffers dropped).
    *
    * @returns The bytes dropped. They do not count as `dropped`.
    */
@@ -275,7 +275,7 @@ export class BufferPool {
   }
 
   /**
-   * Says whether `rent` would not be refused for the budget.
+   * Says whether the budget has room for a `rent`.
    *
    * @param minimumBytes Bytes needed.
    */
@@ -288,7 +288,7 @@ export class BufferPool {
   /**
    * Takes a snapshot of all counters. O(classes).
    *
-   * @returns Counters since the pool was made, and what is free and out now.
+   * @returns Counters since the pool was made, and the buffers free and rented now.
    */
   stats(): BufferPoolStats {
     const classes = this.#classes.map(({ bytes, free, hits, misses, outstanding }) => (
@@ -332,7 +332,7 @@ export class BufferPool {
     return new PooledBuffer(this, sizeClass, bytes);
   }
 
-  /** Drops free buffers so that one of `bytes` more is within the budget. */
+  /** Drops free buffers until the budget has room for `bytes` more. */
   #makeRoom(bytes: number): void {
     const wanted = this.#maxBytes - bytes - this.#outstandingBytes;
     if (wanted < 0) {
@@ -361,7 +361,7 @@ export class BufferPool {
     this.#freeBytes -= dropped * sizeClass.bytes;
   }
 
-  /** Whether a buffer that comes back is to be kept: makes room for it, if its class needs that more than another. */
+  /** Whether to keep a buffer that comes back. For a class with a low hit rate, drops unused buffers of another class. */
   #isWanted(sizeClass: SizeClass): boolean {
     if (this.#outstandingBytes + this.#freeBytes + sizeClass.bytes > this.#maxBytes) return false;
     if (sizeClass.free.length >= sizeClass.limit) {

@@ -1,4 +1,4 @@
-// Integers from and into bytes in both orders, and the limits of the widths. Checks no index: callers have done so.
+// Loads and stores integers in both byte orders, and checks bigints and floats. Does not check indexes: callers do.
 // Runtime neutral.
 
 import { describeValue } from "../options.ts";
@@ -101,7 +101,7 @@ export function requireInt64(value: bigint): void {
   if (value < MIN_INT64 || value > MAX_INT64) throw bigintError("int64", value, MIN_INT64, MAX_INT64);
 }
 
-/** Refuses a finite number that a 32-bit float could only hold as infinity. */
+/** Refuses a finite number that would become infinite as a 32-bit float. */
 export function requireFloat32(value: number): void {
   if (!Number.isFinite(value) || Number.isFinite(Math.fround(value))) return;
   throw new RangeError(`Cannot write float32 as value must fit 32 bits: current value is ${describeValue(value)}`);

@@ -8,16 +8,16 @@ import { readLength } from "./length_prefix.ts";
 import { decodeUtf8 } from "./utf8.ts";
 import type { LengthPrefix } from "./length_prefix.ts";
 
-/** The bytes of 2^53-1 in groups of seven bits. */
+/** The bytes of 2^53-1 as a varint. */
 const MAX_VARINT_BYTES = 8;
 
 /**
  * Reads a range of bytes from front to back, in both byte orders, without a view or a copy for numbers.
  *
- * Every read checks the range first: one past the end throws a `RangeError` and leaves the position where it was, as
- * does an ill-formed value. (Said here once for all the numbers below.) `readSafe…64` gives a number instead of a
- * bigint, and refuses one beyond 2^53-1, which could only be rounded. A reader is made to be kept: `reset()` points it
- * at other bytes without allocating. It does not own the bytes; they may not change while it reads.
+ * Every read checks the range first. A read past the end or of an ill-formed value throws a `RangeError` and leaves the
+ * position where it was; the methods for numbers do not repeat this. `readSafe…64` gives a number instead of a bigint, and
+ * refuses one beyond 2^53-1, which would be rounded. A reader can be reused: `reset()` points it at other bytes without
+ * allocating. It does not own the bytes, which may not change while it reads.
  *
  * Invariant: `0 <= position <= length`, and `[offset, offset + length)` lies inside the array.
  *
@@ -35,7 +35,7 @@ const MAX_VARINT_BYTES = 8;
  * ```
  */
 export class ByteReader {
-  /** For what plain arithmetic cannot make: floats and bigints. */
+  /** For conversions that plain arithmetic cannot do: floats and bigints. */
   readonly #scratch: DataView = new DataView(new ArrayBuffer(8));
   #bytes: Uint8Array;
   #start = 0;
@@ -76,7 +76,7 @@ export class ByteReader {
    * @param bytes Array to read from; stays the caller's.
    * @param offset First index of the range.
    * @param length Bytes of the range, by default up to the end.
-   * @throws {RangeError} if the range does not lie inside `bytes`; the reader is as before then.
+   * @throws {RangeError} if the range does not lie inside `bytes`; the reader is unchanged then.
    */
   reset(bytes: Uint8Array, offset: number = 0, length: number = bytes.length - offset): void {
     requireRange("point ByteReader", bytes, offset, length);
@@ -276,7 +276,7 @@ export class ByteReader {
    * Reads bytes as a view, without a copy.
    *
    * @param byteCount How many, from 0 to `remaining`.
-   * @returns A view that aliases the array and is valid as long as the array's contents are.
+   * @returns A view on the array, valid as long as the array's contents are.
    * @throws {RangeError} if fewer remain.
    */
   readBytes(byteCount: number): Uint8Array {
@@ -331,10 +331,10 @@ export class ByteReader {
   }
 
   /**
-   * Reads a field of fixed width: UTF-8, filled up with zero bytes at its end, which are left out of the text.
+   * Reads a field of fixed width: UTF-8, padded with zero bytes at its end, which are left out of the text.
    *
    * @param lengthBytes Width of the field, from 0 to `remaining`.
-   * @returns The text before the filling.
+   * @returns The text before the padding.
    * @throws {RangeError} if fewer bytes remain.
    * @throws {TypeError} if they are not valid UTF-8.
    */
@@ -358,12 +358,12 @@ export class ByteReader {
     return index;
   }
 
-  /** Makes a number of a signed or unsigned high word and the low word in the scratch; goes back if it is not safe. */
+  /** Makes a number of a signed or unsigned high word and the low word in the scratch; see `#safe`. */
   #safe64(high: number, what: string): number {
     return this.#safe(high * 2 ** 32 + this.#scratch.getUint32(4), what, 8);
   }
 
-  /** Answers a number that was just read, or goes back before it if it may have been rounded. */
+  /** Gives a number that was just read; if it may have been rounded, moves back in front of it and throws. */
   #safe(value: number, what: string, byteCount: number): number {
     if (Number.isSafeInteger(value)) return value;
     this.#index -= byteCount;

@@ -26,11 +26,11 @@ import type { LengthPrefix } from "./length_prefix.ts";
  * Writes numbers, bytes and strings one after the other, in both byte orders, without a view for numbers.
  *
  * Made over an array, it fills that array and never grows; made with options, it owns an array that doubles up to
- * `maxBytes`. Every write checks value and room first: one that fails throws and leaves the position as it was. (Said
- * here once for all the numbers below.) Integers must be integers within their width: nothing is cut in silence. Only
- * floats are rounded, to the nearest of their width; a finite one too large for 32 bits is refused.
+ * `maxBytes`. Every write checks value and room first. A write that fails throws a `RangeError` and leaves the position as it
+ * was; the methods for numbers do not repeat this. Integers must be within their width: nothing is truncated. Only floats are
+ * rounded, to the nearest of their width; a finite one too large for 32 bits is refused.
  *
- * Invariant: `0 <= position <= maximum`, and what is `written` is `[offset, offset + position)` of the array.
+ * Invariant: `position` and `remaining` are 0 or more; `written` is `[offset, offset + position)` of the array.
  *
  * @example Write a small message
  * ```ts
@@ -46,18 +46,18 @@ import type { LengthPrefix } from "./length_prefix.ts";
  * ```
  */
 export class ByteWriter {
-  /** For what plain arithmetic cannot cut up: floats and bigints. */
+  /** For conversions that plain arithmetic cannot do: floats and bigints. */
   readonly #scratch: DataView = new DataView(new ArrayBuffer(8));
   #bytes: Uint8Array;
   #start = 0;
   #index = 0;
-  /** Index up to which may be written, growing if it is beyond the array. */
+  /** Writes end before this index; the array grows if it is shorter. */
   #end: number;
 
   /**
    * Makes a writer at position 0.
    *
-   * @param target Array to fill, which stays the caller's, or the sizes of an array of the writer's own.
+   * @param target Array to fill, which stays the caller's, or the sizes of an array that the writer owns.
    * @throws {RangeError} if a size is outside its range.
    */
   constructor(target: Uint8Array | ByteWriterOptions = {}) {
@@ -89,10 +89,10 @@ export class ByteWriter {
   /**
    * Goes back to position 0, of the same array or of a range of another one. Allocates nothing.
    *
-   * @param bytes Array to fill and never to grow; stays the caller's. Without it, all stays but the position.
+   * @param bytes Array to fill, without growing; stays the caller's. If absent, only the position changes.
    * @param offset First index of the range.
    * @param length Bytes of the range, by default up to the end.
-   * @throws {RangeError} if the range does not lie inside `bytes`; the writer is as before then.
+   * @throws {RangeError} if the range does not lie inside `bytes`; the writer is unchanged then.
    */
   reset(bytes?: Uint8Array, offset: number = 0, length?: number): void {
     if (bytes !== undefined) {
@@ -342,12 +342,12 @@ export class ByteWriter {
   }
 
   /**
-   * Writes a field of fixed width: a text as UTF-8, filled up with zero bytes at its end.
+   * Writes a field of fixed width: a text as UTF-8, padded with zero bytes at its end.
    *
-   * @param text The text, which may not end in U+0000: that could not be told from the filling.
-   * @param lengthBytes Width of the field.
+   * @param text The text, which may not end in U+0000: that could not be told from the padding.
+   * @param lengthBytes Width of the field, 0 to 1 GiB.
    * @throws {TypeError} if the text holds a surrogate without its partner, or ends in U+0000.
-   * @throws {RangeError} if the text is longer than the field, or the writer is full.
+   * @throws {RangeError} if the width is out of range, the text is longer than the field, or the writer is full.
    */
   writeFixedString(text: string, lengthBytes: number): void {
     requireInteger("write string", "lengthBytes", lengthBytes, 0, MAX_BUFFER_BYTES);

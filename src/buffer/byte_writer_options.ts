@@ -1,4 +1,4 @@
-// The sizes of a growing ByteWriter, in a file of their own because the writer's many methods fill theirs.
+// The sizes of a growing ByteWriter. A file of its own, as byte_writer.ts is at the limit of lines.
 // Runtime neutral.
 
 import { orDefault } from "../options.ts";
@@ -7,7 +7,7 @@ import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
 /** A message of a few fields: most never grow. */
 const DEFAULT_INITIAL_BYTES = 256;
 
-/** The largest payload the original library accepts by default. */
+/** The default payload limit of the codecs and of laster40Net. */
 const DEFAULT_MAX_BYTES = 65_536;
 
 /**
@@ -45,7 +45,7 @@ export interface ByteWriterOptions {
  * @throws {RangeError} if one is outside its range.
  */
 export function resolveWriterSizes(options: ByteWriterOptions): Required<ByteWriterOptions> {
-  // What is no number is refused below.
+  // Values that are not numbers are refused below.
   const leastBytes = typeof options.initialBytes === "number" ? options.initialBytes : 0;
   const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, leastBytes));
   requireInteger("create ByteWriter", "maxBytes", maxBytes, 0, MAX_BUFFER_BYTES);

@@ -1,4 +1,4 @@
-// Argument checks shared by the buffers: integers in a range, and a range inside an array. Knows nothing of either.
+// Argument checks shared by the buffers: integers in a range, and a range inside an array.
 // Runtime neutral.
 
 import { requireInteger } from "../options.ts";
@@ -9,11 +9,11 @@ export { requireInteger };
 export const MAX_BUFFER_BYTES = 2 ** 30;
 
 /**
- * Refuses what is no budget of bytes.
+ * Refuses a value that is not a budget of bytes.
  *
  * @param action What was tried, as in "create BufferPool".
  * @param name The argument's name.
- * @param bytes The argument; `Infinity` is none.
+ * @param bytes The argument; `Infinity` for no limit.
  * @throws {RangeError} if it is neither an integer of at least 1 nor `Infinity`.
  */
 export function requireBudget(action: string, name: string, bytes: number): void {
@@ -27,7 +27,7 @@ export function requireBudget(action: string, name: string, bytes: number): void
  * @param bytes The array.
  * @param offset First index.
  * @param length Bytes from there.
- * @throws {RangeError} if either is not an integer or the range passes the end of `bytes`.
+ * @throws {RangeError} if either is not an integer of 0 or more, or the range passes the end of `bytes`.
  */
 export function requireRange(
   action: string,
@@ -40,12 +40,12 @@ export function requireRange(
 }
 
 /**
- * Makes the error for a cursor that has too few bytes before it.
+ * Makes the error for a reader or writer with too few bytes left.
  *
  * @param verb "read" or "write".
  * @param what What was to be read or written.
- * @param byteCount Bytes that takes.
- * @param remaining Bytes there are.
+ * @param byteCount Bytes needed.
+ * @param remaining Bytes left.
  * @returns The error to throw.
  */
 export function roomError(verb: string, what: string, byteCount: number, remaining: number): RangeError {

@@ -1,10 +1,10 @@
 // Copies a range of one array into another without making a view of it. Checks nothing: callers have checked the range.
 // Runtime neutral; uses the runtime's `Buffer.copy` where that is native (Node, Bun).
 
-/** Up to here a byte loop is the fastest on all three runtimes. */
+/** Up to this length a byte loop is the fastest on all three runtimes. */
 const LOOP_BYTES = 16;
 
-/** `Buffer.prototype.copy`, which takes any `Uint8Array`, makes no view, and costs the same for 64 bytes as for none. */
+/** `Buffer.prototype.copy`, which takes any `Uint8Array` and makes no view. */
 type Copy = (
   this: Uint8Array,
   target: Uint8Array,
@@ -20,16 +20,16 @@ interface Globals {
 
 const { Buffer: buffer, navigator } = globalThis as unknown as Globals;
 const runtime = navigator?.userAgent ?? "";
-/** Deno's makes a view inside, and costs more than one made here. */
+/** Not on Deno, whose `Buffer.copy` makes a view internally and costs more than `set` with a view. */
 const copyNatively = /^(Node|Bun)/.test(runtime) ? buffer?.prototype.copy : undefined;
 const isBun = runtime.startsWith("Bun");
-/** Up to here eight bytes at a time beat a call into the runtime. */
+/** Up to this length copying eight bytes at a time beats a call into the runtime. */
 const WORD_BYTES = isBun ? 80 : 128;
 const NUMBER_BYTES = 8;
 const NOTHING: Uint8Array = new Uint8Array(0);
 const NO_VIEW: DataView = viewOf(NOTHING);
 
-/** The source of the last copy, and once two in a row had the same, a view on it: one chunk holds many small frames. */
+/** The source of the last copy, and a view on it after two copies in a row from it: one chunk holds many small frames. */
 const last = {
   source: NOTHING,
   viewedSource: NOTHING,
@@ -41,8 +41,8 @@ const last = {
 /**
  * Copies `length` bytes from `source` at `sourceIndex` to `target` at `targetIndex`.
  *
- * The two arrays may not overlap. Makes no view of the range on Bun and Node, nor for up to 128 bytes from an array that was
- * the source of the last copy too; keeps the arrays of the last copy alive, the source until `forgetSource()`.
+ * The two ranges may not overlap. Makes no view of the range on Bun and Node, nor on Deno for up to 16 bytes, or up to 128 from
+ * the source of the last copy. Keeps the arrays of the last copies alive, the source until `forgetSource()`.
  *
  * @param source Array to copy from.
  * @param sourceIndex First index to copy.
@@ -64,13 +64,13 @@ export function copyBytes(
   const to = last.targetView;
   const shift = (targetIndex - sourceIndex) | 0;
   const lastPair = (sourceIndex + length - 2 * NUMBER_BYTES) | 0;
-  // As numbers of 64 bits, which neither engine makes objects of, as they do of 64-bit integers. A number keeps its bits on
-  // the way, unless it is none (NaN): then so is the sum, and with infinities of either sign. The sum is no whole number, as
-  // V8 would add whole ones as such, which takes longer. `| 0` spares checks for overflow.
+  // Copied as 64-bit floats, as engines would allocate for bigints. A float keeps its bits, except that a NaN may change its
+  // payload bits: then the sum is NaN (as it is with infinities of both signs), and the range is copied again another way. The
+  // sum starts at 0.5, as V8 would add integers as such, which is slower. `| 0` avoids overflow checks.
   let sum = 0.5;
   let at = sourceIndex;
   for (;;) {
-    if (at > lastPair) at = lastPair; // Goes over some bytes a second time.
+    if (at > lastPair) at = lastPair; // Copies some bytes twice.
     const first = from.getFloat64(at, true);
     const second = from.getFloat64((at + NUMBER_BYTES) | 0, true);
     to.setFloat64((at + shift) | 0, first, true);
@@ -83,13 +83,13 @@ export function copyBytes(
   if (sum !== sum) copyRange(source, sourceIndex, target, targetIndex, length);
 }
 
-/** Lets go of the source of the last copy: for one that is large, as a collector promotes what it finds alive. */
+/** Releases the source of the last copy, so that a large one is not promoted by the garbage collector. */
 export function forgetSource(): void {
   last.source = last.viewedSource = NOTHING;
   last.sourceView = NO_VIEW;
 }
 
-/** The way of copies for which there are no views, or that are too short or too long to need them. */
+/** Copies without the cached views, or makes them first. */
 function copyOther(
   source: Uint8Array,
   sourceIndex: number,
@@ -116,7 +116,7 @@ function copyRange(
   else target.set(source.subarray(sourceIndex, sourceIndex + length), targetIndex);
 }
 
-/** Sees to the views of two arrays; says false if a view of the source may not be worth it. */
+/** Makes the cached views of two arrays; false on the first copy from a source, as a view may not pay off. */
 function makeViews(source: Uint8Array, target: Uint8Array): boolean {
   if (source !== last.viewedSource) {
     const isAgain = source === last.source;
@@ -132,7 +132,7 @@ function makeViews(source: Uint8Array, target: Uint8Array): boolean {
   return true;
 }
 
-/** A view that grows with the array, if that does. */
+/** A view without a fixed length: it follows a resizable buffer. */
 function viewOf({ buffer, byteOffset }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset);
 }

@@ -1,4 +1,4 @@
-// The forms a length may take in front of a string or an array of bytes, read and written through reader and writer.
+// The encodings of a length in front of a string or an array of bytes, for ByteReader and ByteWriter.
 // Runtime neutral.
 
 import type { ByteReader } from "./byte_reader.ts";

@@ -1,5 +1,5 @@
 /**
- * Buffers for code that moves bytes all day: pooled, bounded, and read and written without copies.
+ * Buffers for code that moves many bytes: pooled, bounded, and read and written with few copies.
  *
  * | export | for |
  * |---|---|
@@ -8,8 +8,8 @@
  * | {@linkcode RingBuffer} | a bounded queue of bytes |
  * | {@linkcode ByteReader}, {@linkcode ByteWriter} | numbers and strings in a message |
  *
- * Every structure has a limit and says what happens there. A buffer given back twice, or to the wrong place, is refused
- * with a {@linkcode PoolError}. Nothing is zeroed, and views are valid only as long as their doc says.
+ * Every structure has a limit and documents what happens there. A buffer given back twice, or to the wrong place, is refused
+ * with a {@linkcode PoolError}. Memory is not zeroed, and views are valid only as long as their documentation says.
  *
  * @example Write a message into a pooled buffer and read it back
  * ```ts

@@ -1,5 +1,5 @@
-// plainView(): a view without the class of whoever made the memory. Sockets and `node:` modules hand out Buffers, whose
-// `slice()` makes a view where applications copy with it. Runtime neutral.
+// plainView(): a plain Uint8Array over memory that may be a Buffer. Sockets and `node:` modules hand out Buffers, whose
+// `slice()` makes a view, while applications use `slice()` to copy. Runtime neutral.
 
 /**
  * Makes a view of a range.

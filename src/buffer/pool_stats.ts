@@ -24,7 +24,7 @@ export interface BufferClassStats {
   readonly hits: number;
   /** Rents that had to allocate. */
   readonly misses: number;
-  /** Buffers out now. */
+  /** Buffers rented now. */
   readonly outstanding: number;
 }
 
@@ -49,13 +49,13 @@ export interface BufferPoolStats {
   readonly misses: number;
   /** Rents above the largest class: neither hits nor misses. */
   readonly oversize: number;
-  /** Buffers out now, the oversize ones too. */
+  /** Buffers rented now, including oversize ones. */
   readonly outstanding: number;
-  /** Bytes out now, the oversize ones too. */
+  /** Bytes rented now, including oversize buffers and memory that was charged. */
   readonly outstandingBytes: number;
   /** Bytes kept free now. */
   readonly freeBytes: number;
-  /** Most bytes free and out together; `Infinity` for no bound. */
+  /** Most bytes free and rented together; `Infinity` for no limit. */
   readonly maxBytes: number;
   /** Buffers released above a limit and left to the garbage collector. */
   readonly dropped: number;
@@ -67,7 +67,7 @@ export interface BufferPoolStats {
  * Writes pool counters as a table: one line a class, then oversize and totals.
  *
  * @param stats The counters.
- * @param oversizeOutstanding Oversize buffers out now.
+ * @param oversizeOutstanding Oversize buffers rented now.
  * @returns Lines without a line feed at the end.
  */
 export function formatPoolStats(stats: BufferPoolStats, oversizeOutstanding: number): string {

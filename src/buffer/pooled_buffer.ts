@@ -1,4 +1,4 @@
-// The handle that a BufferPool lends: knows its array, its class and whether it is out. Keeps no counters.
+// The handle that a BufferPool lends: knows its array, its class and whether it is rented. Keeps no counters.
 // Runtime neutral.
 
 import { PoolError } from "../errors.ts";
@@ -14,11 +14,11 @@ export interface SizeClass {
   hits: number;
   misses: number;
   outstanding: number;
-  /** Most that are kept free; adapts. */
+  /** Most buffers kept free; adapts. */
   limit: number;
-  /** The fewest that were free since the last adaption: so many nobody needed. */
+  /** The fewest free buffers since the last adaptation: this many were not needed. */
   leastFree: number;
-  /** Hits and misses at the last adaption. */
+  /** Hits and misses at the last adaptation. */
   hitsBefore: number;
   missesBefore: number;
 }
@@ -29,7 +29,7 @@ export interface BufferOwner {
   release(rented: RentedBuffer): void;
 }
 
-/** A buffer's array with its pool, class and state. Only the pool opens and closes it, through the static methods. */
+/** A buffer's array with its pool, class and state. Only the pool calls the static methods. */
 export class PooledBuffer implements RentedBuffer {
   readonly #pool: BufferOwner;
   readonly #sizeClass: SizeClass;

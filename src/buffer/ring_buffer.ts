@@ -5,10 +5,10 @@ import { describeValue, orDefault } from "../options.ts";
 import { MAX_BUFFER_BYTES, requireInteger, requireRange } from "./check.ts";
 import { copyBytes } from "./copy_bytes.ts";
 
-/** A small frame or two: an almost idle ring stays small, and six doublings reach the default limit. */
+/** One or two small frames: an almost idle ring stays small, and six doublings reach the default limit. */
 const DEFAULT_INITIAL_BYTES = 1024;
 
-/** The largest payload the original library accepts by default. */
+/** The default payload limit of the codecs and of laster40Net. */
 const DEFAULT_MAX_BYTES = 65_536;
 
 const EMPTY = new Uint8Array(0);
@@ -41,11 +41,11 @@ export interface RingBufferOptions {
 }
 
 /**
- * A byte queue over a ring: bytes come out in the order they went in, and neither end moves the others.
+ * A byte queue over a ring: bytes come out in the order they went in, and reads and writes do not move the other bytes.
  *
  * The store doubles when a write needs it, up to `maxBytes`, and never shrinks; at the limit `write()` takes what fits
- * and says how much that was. Writing and reading copy the bytes; `peek()` does not. No other method allocates in the
- * steady state, but for a view when a range longer than 32 bytes is copied.
+ * and returns how much that was. Writing and reading copy the bytes; `peek()` does not, but allocates its views. The other
+ * methods allocate nothing in the steady state, except for views when a range longer than 16 bytes is copied.
  *
  * ```text
  * capacity 8, head 6, count 5        store   3 4 5 . . . 1 2
@@ -147,7 +147,7 @@ export class RingBuffer {
   }
 
   /**
-   * Moves the oldest bytes into `into`, as many as there are and fit.
+   * Moves the oldest bytes into `into`, as many as are held and fit.
    *
    * @param into Array to fill from index 0.
    * @returns How many bytes were moved.
@@ -210,7 +210,7 @@ export class RingBuffer {
 }
 
 function resolveSizes(options: RingBufferOptions): Required<RingBufferOptions> {
-  // What is no number is refused below.
+  // Values that are not numbers are refused below.
   const leastBytes = typeof options.initialBytes === "number" ? options.initialBytes : 0;
   const maxBytes = orDefault(options.maxBytes, Math.max(DEFAULT_MAX_BYTES, leastBytes));
   requirePowerOfTwo("maxBytes", maxBytes, MAX_BUFFER_BYTES);

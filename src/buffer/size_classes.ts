@@ -3,10 +3,10 @@
 import { MAX_BUFFER_BYTES, requireInteger } from "./check.ts";
 import type { SizeClass } from "./pooled_buffer.ts";
 
-/** A class that had to make more than this part of what was rented grows. */
+/** A class is short of free buffers if more than this part of its rents had to allocate. */
 const HIGH_MISS_RATE = 0.1;
 
-/** Powers of two from 1 byte to 1 GiB are 31 classes; twice that leaves room for one between each two. */
+/** Powers of two from 1 byte to 1 GiB are 31 classes; twice as many allow one more between each two. */
 const MAX_CLASSES = 64;
 
 /** Makes a class that holds nothing, and keeps up to `limit` free buffers. */
@@ -24,7 +24,7 @@ export function makeSizeClass(bytes: number, limit: number): SizeClass {
   };
 }
 
-/** Whether a class had to make too many of the buffers that were rented since the last adaption. */
+/** Whether a class has had a low hit rate since the last adaptation. */
 export function isShort({ hits, misses, hitsBefore, missesBefore }: SizeClass): boolean {
   const made = misses - missesBefore;
   return made > HIGH_MISS_RATE * (made + hits - hitsBefore);

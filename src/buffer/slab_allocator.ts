@@ -12,13 +12,13 @@ const DEFAULT_SLOT_BYTES = 4096;
 /** With the default slot, a slab of 1 MiB. */
 const DEFAULT_SLOTS_PER_SLAB = 256;
 
-/** With the other defaults, 64 MiB and 16,384 slots: one for each of as many sessions. */
+/** With the other defaults, 64 MiB and 16,384 slots, one per session. */
 const DEFAULT_MAX_SLABS = 64;
 
 /** Keeps the index stack and the slots of one slab within a few MiB. */
 const MAX_SLOTS_PER_SLAB = 65_536;
 
-/** Taking looks at the slabs one by one when the ones before are full: a short list keeps that short. */
+/** Bounds the time of `take()`, which skips full slabs one by one. */
 const MAX_SLABS = 4096;
 
 /**
@@ -47,7 +47,7 @@ export interface SlabAllocatorOptions {
    */
   readonly slotsPerSlab?: number | undefined;
   /**
-   * Most slabs held at once, 1 to 4,096. When all their slots are out, `take()` answers `undefined`.
+   * Most slabs held at once, 1 to 4,096. When all their slots are taken, `take()` returns `undefined`.
    *
    * @default {64}
    */
@@ -74,30 +74,29 @@ export interface SlabAllocatorStats {
   readonly slabs: number;
   /** Bytes of the slabs held now. */
   readonly bytes: number;
-  /** Slots out now. */
+  /** Slots taken now. */
   readonly taken: number;
-  /** Slots of the held slabs that are not out. */
+  /** Slots of the held slabs that are not taken. */
   readonly free: number;
-  /** Most slots that may be out at once: `slotsPerSlab * maxSlabs`. */
+  /** Most slots that may be taken at once: `slotsPerSlab * maxSlabs`. */
   readonly slotLimit: number;
-  /** How often `take()` answered `undefined`. */
+  /** How often `take()` returned `undefined`. */
   readonly refused: number;
 }
 
 /**
  * Lends equal slots cut from large arrays.
  *
- * The first slab is made by the first `take()`, a further one when all slots are out, up to `maxSlabs`. Slots are taken
- * from the oldest slab that has one, so that the younger ones fall empty after a burst: a wholly empty slab beyond the
- * first is let go as soon as the others have half a slab of free slots, which keeps a load that swings around a slab's
- * edge from making and dropping one each time. The first slab stays.
+ * The first slab is made by the first `take()`, a further one when all slots are taken, up to `maxSlabs`. Slots are taken
+ * from the oldest slab that has one, so that the younger ones become empty after a burst. An empty slab other than the first
+ * is dropped only when the others have half a slab of free slots: a load that varies around the size of a slab does not make
+ * and drop one each time. The first slab stays.
  *
- * Slots and their views are made once with their slab: `take()` and `give()` allocate nothing else, and are O(1) but
- * for a look at each full slab. A slot keeps its identity, so a second `give()` is detected only until the slot is
- * taken again.
+ * Slots and their views are made once with their slab. `take()` and `give()` otherwise allocate nothing, and are O(1) except
+ * for a scan of full slabs. A slot keeps its identity, so a second `give()` is detected only until the slot is taken again.
  *
  * Invariant: `taken + free = slabs * slotsPerSlab`; no slab before the search index has a free slot; at most one slab
- * beyond the first is wholly empty.
+ * other than the first is empty.
  *
  * @example Take and give back a receive block
  * ```ts
@@ -147,7 +146,7 @@ export class SlabAllocator {
   /**
    * Lends a free slot. The caller owns it until it is given back.
    *
-   * @returns The slot, not zeroed, or `undefined` if all slots of all slabs are out.
+   * @returns The slot, not zeroed, or `undefined` if all slots of `maxSlabs` slabs are taken.
    * @throws {RangeError} if the runtime has no memory for a further slab.
    */
   take(): Slot | undefined {
@@ -167,8 +166,8 @@ export class SlabAllocator {
    * Takes a slot back.
    *
    * @param slot A slot that this allocator lent. Its bytes may not be used any more.
-   * @throws {PoolError} with code `"double-release"` if it is not out, `"foreign-buffer"` if it is not a slot of this
-   * allocator. The allocator is as before then.
+   * @throws {PoolError} with code `"double-release"` if it is not taken, `"foreign-buffer"` if it is not a slot of this
+   * allocator. The allocator is unchanged then.
    */
   give(slot: Slot): void {
     const slab = SlabSlot.push(slot, this);
@@ -183,7 +182,7 @@ export class SlabAllocator {
   /**
    * Takes a snapshot of all counters.
    *
-   * @returns What is held and out now, and how often nothing was left.
+   * @returns Slabs and slots now, and how often `take()` had none left.
    */
   stats(): SlabAllocatorStats {
     return {
@@ -196,7 +195,7 @@ export class SlabAllocator {
     };
   }
 
-  /** Lets an empty slab go if the others have half a slab free, else keeps it as the spare. */
+  /** Drops an empty slab if the others have half a slab free; otherwise keeps it as the spare. */
   #retire(slab: Slab): void {
     if ((this.#free - this.#slotsPerSlab) * 2 < this.#slotsPerSlab) {
       this.#spare = slab;

@@ -38,7 +38,7 @@ export interface Slab {
   order: number;
 }
 
-/** A slot that knows its allocator, its slab and whether it is out. */
+/** A slot that knows its allocator, its slab and whether it is taken. */
 export class SlabSlot implements Slot {
   readonly bytes: Uint8Array;
   readonly #owner: object;
