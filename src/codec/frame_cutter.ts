@@ -21,8 +21,8 @@ const FIRST_TAIL_BYTES = 4_096;
 const EMPTY = new Uint8Array(0);
 
 /**
- * Cuts the chunks of one stream into frames, with the contract of `FrameReader`. Only this class and `Inbox` may use the fields.
- * They are not `#` fields, as JavaScriptCore does not inline a method that uses five of those.
+ * Cuts the chunks of one stream into frames, with the contract of `FrameReader`. Only this class and `Inbox` may use the
+ * fields. They are not `#` fields, as JavaScriptCore does not inline a method that uses five of those.
  *
  * Invariant: `tail` keeps bytes only of an unfinished frame, or of the frame handed out last, and at most `maxFrameBytes`.
  */
