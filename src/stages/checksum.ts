@@ -1,4 +1,4 @@
-// checksum(): a CRC-32 behind each payload, against bytes that were spoilt on their way; no protection against an attacker.
+// checksum(): a CRC-32 behind each payload, to detect accidental corruption; no protection against an attacker.
 // Runtime neutral, over `node:zlib`.
 
 import { crc32 } from "node:zlib";
@@ -10,11 +10,11 @@ import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 const SUM_BYTES = 4;
 
 /**
- * Makes the stage that puts a CRC-32 (IEEE 802.3, as of zip and PNG) behind each payload, 4 bytes little-endian, and checks
- * it. A payload whose sum is another closes the session by `"decode-error"`, with the detail `"checksum-mismatch"`, one too short for a sum with
- * `"incomplete"`.
+ * Makes the stage that puts a CRC-32 (IEEE 802.3, as in zip and PNG) behind each payload, 4 bytes little-endian, and checks
+ * it. A wrong checksum closes the session with `"decode-error"` and the detail `"checksum-mismatch"`; a payload shorter than a
+ * checksum with the detail `"incomplete"`.
  *
- * @returns A stage without state. The payload is handed on as a view.
+ * @returns A stateless stage. Its decoder passes the payload on as a view, without a copy.
  *
  * @example Detect a flipped bit
  * ```ts

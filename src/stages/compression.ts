@@ -1,5 +1,5 @@
-// compression(): payloads as raw deflate (RFC 1951), each by itself, with a limit on what comes out. Runtime neutral, over
-// `node:zlib`: the platform's CompressionStream cannot be called in step.
+// compression(): payloads as raw deflate (RFC 1951), each by itself, with a limit on the inflated size. Runtime neutral, over
+// `node:zlib`, as the web platform's CompressionStream is only asynchronous.
 
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { copyBytes } from "../buffer/copy_bytes.ts";
@@ -10,7 +10,7 @@ import { FrameError } from "../errors.ts";
 import { checkKeys, describeValue } from "../options.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
-/** Deflate gains nothing on shorter payloads, and a call of it takes 10 us and more. */
+/** Deflate saves little on shorter payloads, and a call takes at least 10 us. */
 const DEFAULT_LEAST_BYTES = 128;
 const MARK_BYTES = 1;
 const STORED = 0;
@@ -19,21 +19,21 @@ const DEFLATED = 1;
 /** Options of {@linkcode compression}. */
 export interface CompressionOptions {
   /**
-   * The longest payload before compression, in bytes, inclusive, 1 to 2^31 - 1: `send` answers `"too-large"` past it, and a
-   * frame that inflates to more closes the session by `"decode-error"`, with the detail `"inflated-too-large"`, whatever it would inflate to: no more than
-   * this is ever made.
+   * The longest payload before compression, in bytes, inclusive, 1 to 2^31 - 1. `send` answers `"too-large"` for a longer one.
+   * A frame that inflates to more closes the session with `"decode-error"` and the detail `"inflated-too-large"`; no more than
+   * this is ever inflated.
    *
    * @default {65536}
    */
   readonly maxInflatedBytes?: number | undefined;
   /**
-   * Payloads below this, in bytes, go out as they are.
+   * Payloads shorter than this, in bytes, are sent uncompressed; 0 to 2^31 - 1.
    *
    * @default {128}
    */
   readonly leastBytes?: number | undefined;
   /**
-   * How hard to try, 1 (fast) to 9.
+   * The compression level of zlib, 1 (fastest) to 9 (smallest).
    *
    * @default {1}
    */
@@ -43,21 +43,22 @@ export interface CompressionOptions {
 const NAMES: Record<keyof CompressionOptions, true> = { maxInflatedBytes: true, leastBytes: true, level: true };
 
 /**
- * Makes the stage that compresses each payload by itself, so that frames may be dropped, and a broadcast is compressed once.
- * A payload that would grow goes out as it is.
+ * Makes the stage that compresses each payload by itself: frames do not depend on each other, so messages may be dropped and a
+ * broadcast is compressed once. A payload that would not shrink is sent uncompressed.
  *
  * ```text
  *  0      1
  * +------+---------------------------+
- * | mark | payload                   |   mark 0: as it is, 1: raw deflate
+ * | mark | payload                   |   mark 0: uncompressed, 1: raw deflate
  * +------+---------------------------+
  * ```
  *
- * A deflated payload that ends too early closes the session with `"incomplete"`, one that is no deflate, or has more behind
- * its end, with `"decode-error"`. Put `encryption` behind it, not before: what is encrypted does not compress.
+ * A payload that cannot be inflated closes the session with `"decode-error"`: with the detail `"incomplete"` if it ends too
+ * early, `"malformed"` if it is not deflate or has bytes behind its end. Put `encryption` behind this stage in the list, not
+ * before it: encrypted bytes do not compress.
  *
- * @param options Limits and effort.
- * @returns A stage without state. What was sent as it is is handed on as a view.
+ * @param options Limits and level.
+ * @returns A stateless stage. Its decoder passes uncompressed payloads on as a view, without a copy.
  * @throws {RangeError} if an option is out of range.
  * @throws {TypeError} if there is an option of another name.
  *
@@ -129,7 +130,7 @@ function makeDecoder(maxInflatedBytes: number): StageDecoder {
 }
 
 function inflate(deflated: Uint8Array, maxInflatedBytes: number): Uint8Array {
-  // With `info` it tells how much it has read; Node's types do not know that.
+  // With `info` the result also tells how many bytes were read, which Node's types do not declare.
   let result: unknown;
   try {
     result = inflateRawSync(deflated, { maxOutputLength: maxInflatedBytes, info: true });

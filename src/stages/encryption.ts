@@ -1,4 +1,4 @@
-// encryption(): AES-GCM (NIST SP 800-38D) with the keys of one session and the frame's number as nonce. Agrees on no keys:
+// encryption(): AES-GCM (NIST SP 800-38D) with the keys of one session and the frame's number as nonce. Does not exchange keys:
 // see session_keys.ts. Runtime neutral, over `node:crypto`.
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
@@ -12,14 +12,14 @@ const HEADER_BYTES = 8;
 const TAG_BYTES = 16;
 const NONCE_BYTES = 12;
 const OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
-/** What the number's 32 bits say; far below what AES-GCM allows under one key for frames of this size. */
+/** Frame numbers have 32 bits. This is within the limits of AES-GCM for one key and frames of this size. */
 const MOST_FRAMES = 2 ** 32;
 
-/** The keys of one session: each direction has its own, or two frames would share a nonce. */
+/** The keys of one session. Each direction needs its own, as both use the same nonces. */
 export interface SessionKeys {
-  /** Encrypts what this side sends, and is the other side's `receiveKey`: 16 bytes (AES-128) or 32 (AES-256). Copied. */
+  /** Encrypts outgoing frames; the other side's `receiveKey`. 16 bytes (AES-128) or 32 (AES-256). Copied. */
   readonly sendKey: Uint8Array;
-  /** Decrypts what this side receives: as long as the other. Copied. */
+  /** Decrypts incoming frames; the other side's `sendKey`. 16 or 32 bytes. Copied. */
   readonly receiveKey: Uint8Array;
 }
 
@@ -27,7 +27,7 @@ const NAMES: Record<keyof SessionKeys, true> = { sendKey: true, receiveKey: true
 
 /**
  * Makes the stage that encrypts and authenticates the payloads of ONE session. Frames are numbered, and the number is the
- * nonce: a frame that comes twice, too early or too late is refused, and so is one that is not whole or was changed.
+ * nonce: a frame that is repeated or out of order is refused, and so is one that is incomplete or was changed.
  *
  * ```text
  *  0            4            8                     8 + length   24 + length
@@ -36,16 +36,17 @@ const NAMES: Record<keyof SessionKeys, true> = { sendKey: true, receiveKey: true
  * +------------+------------+---------------------+------------+
  * ```
  *
- * The first eight bytes are authenticated too. The session closes by `"decode-error"`, with the detail `"tampered"` if a bit was changed or the keys differ,
- * `"replayed"` if a frame of this session comes out of its turn, `"incomplete"` if it is shorter than it says. After 2^32
- * frames under one key `send` closes the session by `"decode-error"`, with the detail `"encode-error"`: switch to new keys before.
+ * The first eight bytes are authenticated too. A bad frame closes the session with `"decode-error"` and the detail `"tampered"`
+ * if a bit was changed or the keys differ, `"replayed"` if a frame of this session is out of order, `"incomplete"` if it is
+ * shorter than its length field says. After 2^32 frames under one key, `send` closes the session with `"encode-error"` and the
+ * detail `"codec-fault"`: switch to new keys before that.
  *
- * Keys must be fresh for each session, as `deriveSessionKeys` makes them; agree on them in plain frames first, then
+ * Keys must be fresh for each session, as those of `deriveSessionKeys`. Exchange the hellos in plain frames first, then call
  * `session.switchCodec(staged(codec, [encryption(keys)]))`.
  *
  * @param keys The session's keys.
- * @returns A stage for one session: it makes one encoder and one decoder, and refuses to make a second.
- * @throws {RangeError} if a key is not of 16 or 32 bytes, or both are the same.
+ * @returns A stage for one session: it makes one encoder and one decoder, and throws a `TypeError` for a second one.
+ * @throws {RangeError} if a key does not have 16 or 32 bytes, or both are the same.
  * @throws {TypeError} if there is a key of another name.
  *
  * @example Two ends of a session
@@ -86,7 +87,7 @@ export function encryption(keys: SessionKeys): Stage {
   };
 }
 
-/** Encrypts; the number of its first frame is another than 0 in tests only, which cannot wait for 2^32 frames. */
+/** Encrypts frames. `firstNumber` is 0 except in tests of the limit of 2^32 frames. */
 export class Encryptor implements StageEncoder {
   readonly #key: Uint8Array;
   readonly #algorithm: "aes-128-gcm" | "aes-256-gcm";
@@ -106,18 +107,18 @@ export class Encryptor implements StageEncoder {
     writeNumber(output, outputOffset, this.#number);
     writeNumber(output, outputOffset + 4, length);
     writeNumber(this.#nonce, NONCE_BYTES - 4, this.#number);
-    this.#number++; // Also if what follows fails: a nonce is never used again.
+    this.#number++; // Before anything can fail, so that no nonce is used twice.
     const cipher = createCipheriv(this.#algorithm, this.#key, this.#nonce);
     const start = outputOffset + HEADER_BYTES;
     cipher.setAAD(output.subarray(outputOffset, start));
     output.set(cipher.update(payload.subarray(offset, offset + length)), start);
-    cipher.final(); // Brings no bytes: GCM is a stream.
+    cipher.final(); // Returns no bytes, as GCM is a stream mode.
     output.set(cipher.getAuthTag(), start + length);
     return OVERHEAD_BYTES + length;
   }
 }
 
-/** Decrypts; see `Encryptor`. */
+/** Decrypts frames; see `Encryptor`. */
 export class Decryptor implements StageDecoder {
   readonly #key: Uint8Array;
   readonly #algorithm: "aes-128-gcm" | "aes-256-gcm";
@@ -182,7 +183,8 @@ function takeOnce(made: { encoder: boolean; decoder: boolean }, what: "encoder" 
 }
 
 function copyKey(name: string, key: Uint8Array): Uint8Array {
-  if (key?.BYTES_PER_ELEMENT === 1 && (key.length === 16 || key.length === 32)) return new Uint8Array(key); // Not `slice()`: that of a Buffer copies nothing.
+  // Not `slice()`, which does not copy a Buffer.
+  if (key?.BYTES_PER_ELEMENT === 1 && (key.length === 16 || key.length === 32)) return new Uint8Array(key);
   throw new RangeError(
     `Cannot create encryption as ${name} must be a Uint8Array of 16 or 32 bytes: current value has ${key?.length}`,
   );

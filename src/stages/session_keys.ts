@@ -1,29 +1,29 @@
-// deriveSessionKeys(): fresh keys for one session out of a shared secret and two hellos. Runtime neutral, over `node:crypto`.
+// deriveSessionKeys(): fresh keys for one session from a shared secret and two hellos. Runtime neutral, over `node:crypto`.
 
 import { hkdfSync } from "node:crypto";
 import type { SessionKeys } from "./encryption.ts";
 
-/** Shorter hellos could come twice. */
+/** Shorter random hellos might repeat. */
 const LEAST_BYTES = 16;
 const KEY_BYTES = 32;
 
-/** What two ends of a session have said and know. */
+/** The inputs of the key derivation. */
 export interface SessionKeyOptions {
-  /** What both know and nobody else: a key that was handed out before, the result of a Diffie-Hellman exchange, or both. */
+  /** Known to the two sides only, 16 bytes or more: a pre-shared key, the result of a Diffie-Hellman exchange, or both. */
   readonly secret: Uint8Array;
-  /** What this side has sent: at least 16 bytes that it never sent before, random ones or a fresh public key. */
+  /** The hello that this side sent: 16 bytes or more, never used before, such as random bytes or a fresh public key. */
   readonly ownHello: Uint8Array;
-  /** What the other side has sent. */
+  /** The hello that the other side sent: 16 bytes or more. */
   readonly peerHello: Uint8Array;
 }
 
 /**
- * Derives the keys of one session by HKDF (RFC 5869) with SHA-256. Both sides call it with their view of the same three
- * things. As each side's hello is fresh, so are the keys: what was recorded in one session is worth nothing in another.
+ * Derives the keys of one session by HKDF (RFC 5869) with SHA-256. Both sides call it with the same secret and hellos, each
+ * with its own hello as `ownHello`. As each side's hello is fresh, so are the keys: frames of another session are refused.
  *
  * @param options The secret and the hellos.
  * @returns Two keys of 32 bytes: the `sendKey` of one side is the `receiveKey` of the other.
- * @throws {RangeError} if one is shorter than 16 bytes, or the hellos are the same (a peer that just sends back what it got).
+ * @throws {RangeError} if an input is not a Uint8Array of 16 bytes or more, or the hellos are equal (the peer reflects them).
  *
  * @example Both sides
  * ```ts
@@ -55,7 +55,7 @@ export function deriveSessionKeys({ secret, ownHello, peerHello }: SessionKeyOpt
   };
 }
 
-/** The key of what the sender of `from` sends. The lengths stand in front, so that no two pairs of hellos look the same. */
+/** The key for frames from the sender of `from`. The label has the lengths, so that different pairs give different salts. */
 function derive(secret: Uint8Array, from: Uint8Array, to: Uint8Array): Uint8Array {
   const label = new TextEncoder().encode(`laster-net session key ${from.length} ${to.length} `);
   const salt = new Uint8Array(label.length + from.length + to.length);

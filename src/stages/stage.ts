@@ -1,4 +1,4 @@
-// Stage: what is done to a payload before it is framed, and undone after. Types only; the stages are beside it. Runtime
+// Stage: a change to payloads before framing, reversed on the other side. Types only; the stages are in this folder. Runtime
 // neutral.
 
 import type { Frame } from "../codec/codec.ts";
@@ -6,12 +6,12 @@ import type { Frame } from "../codec/codec.ts";
 /** Changes payloads on their way out. */
 export interface StageEncoder {
   /**
-   * Writes what becomes of `payload[offset]` up to `payload[offset + length - 1]`.
+   * Writes the changed form of `payload[offset]` up to `payload[offset + length - 1]`.
    *
    * @param payload The array that holds the payload; on loan.
    * @param offset Where it starts.
    * @param length How long it is.
-   * @param output Where to write; has room for the stage's `overheadBytes` more than `length` behind `outputOffset`.
+   * @param output Where to write; has room for `length + overheadBytes` bytes behind `outputOffset`.
    * @param outputOffset Where to start writing.
    * @returns The bytes written.
    */
@@ -21,15 +21,16 @@ export interface StageEncoder {
 /** Changes payloads back on their way in. */
 export interface StageDecoder {
   /**
-   * Points `frame` at the payload as it was: at a part of what it points at, or at an array that nobody else uses.
+   * Points `frame` at the original payload: at a part of the bytes that it points at, or at a new array.
    *
-   * @param frame What came; the bytes are on loan and must not be changed.
-   * @throws {FrameError} if that is no work of the other side's encoder. Its `code` becomes the session's close reason.
+   * @param frame The received payload; its bytes are on loan and must not be changed.
+   * @throws {FrameError} if the other side's encoder cannot have made it. The session closes with `"decode-error"`, with the
+   * error's `code` as the detail.
    */
   decode(frame: Frame): void;
 }
 
-/** A pair of encoder and decoder. Each session asks for its own; a stage without state gives the same ones every time. */
+/** A pair of encoder and decoder. Each session asks for its own; a stateless stage returns the same ones every time. */
 export interface Stage {
   /** A short name for logs and errors. */
   readonly name: string;

@@ -4,27 +4,28 @@ import { FrameError, messageOf } from "../errors.ts";
 import type { Codec, Frame, FrameDecoder, FrameEncoder } from "../codec/codec.ts";
 import type { Stage, StageDecoder, StageEncoder } from "./stage.ts";
 
-/** What the stages hand on to each other; larger ones are made for the occasion. */
+/** Size of the arrays between stages: a payload of 64 KiB with overhead. Larger ones are allocated per call. */
 const SCRATCH_BYTES = 66_560;
 
 /**
- * Two arrays that all staged encoders use in turn: nothing of them outlives a call, and one event loop makes one call at a
- * time. One pair a session would cost each of thousands of encrypted players 130 KB.
+ * Two arrays that all staged encoders share: their contents are not used after a call, and calls do not overlap. A pair per
+ * session would cost 130 KB each.
  */
 const scratches: readonly [Uint8Array, Uint8Array] = [new Uint8Array(SCRATCH_BYTES), new Uint8Array(SCRATCH_BYTES)];
 
 /**
- * Puts stages around a codec: payloads that are sent go through the stages in their order and are then framed; payloads
- * that come are unframed and go through them backwards. So `[checksum(), compression(), encryption(keys)]` sends the
- * encrypted, compressed, summed payload.
+ * Puts stages around a codec: outgoing payloads go through the stages in order and are then framed; incoming payloads are
+ * unframed and go through the stages in reverse. So `[checksum(), compression(), encryption(keys)]` first adds a checksum, then
+ * compresses, then encrypts.
  *
- * The limit of the codec counts what the stages add: `send` takes payloads of up to `maxPayloadBytes` of the codec less the
- * `overheadBytes` of all stages. If the codec and all stages keep no state between frames, a broadcast is encoded once.
+ * The codec's limit includes what the stages add: `send` takes payloads of up to the codec's `maxPayloadBytes` less the
+ * `overheadBytes` of all stages, or less if a stage has a limit. If the codec and all stages are stateless, a broadcast is
+ * encoded once for all sessions.
  *
  * @param codec How the payloads are framed.
  * @param stages What is done to them first, in this order.
- * @returns A codec. It serves as many sessions as its codec and stages do: with `encryption`, one.
- * Making an encoder throws a `RangeError` if the stages add more than the codec's limit leaves room for.
+ * @returns A codec for as many sessions as its codec and stages support: with `encryption`, one. Its `createEncoder()` throws a
+ * `RangeError` if the stages add more bytes than the codec's limit allows.
  *
  * @example Compress what is sent
  * ```ts
@@ -57,7 +58,7 @@ export function staged(codec: Codec, stages: readonly Stage[]): Codec {
   let shared: { readonly parts: readonly object[]; readonly encoder: FrameEncoder } | undefined;
   return {
     name,
-    ...(codec.ping === undefined ? {} : { ping: codec.ping }), // It goes through no stage.
+    ...(codec.ping === undefined ? {} : { ping: codec.ping }), // Control frames go through no stage.
     createDecoder() {
       const decoders = stages.map((stage) => stage.createDecoder()).reverse();
       return new StagedDecoder(codec.createDecoder(), decoders);
@@ -66,7 +67,7 @@ export function staged(codec: Codec, stages: readonly Stage[]): Codec {
       const inner = codec.createEncoder();
       const encoders = stages.map((stage) => stage.createEncoder());
       const parts = [inner, ...encoders];
-      // Of the same parts comes the same encoder: sessions that have one in common share broadcasts.
+      // The same parts give the same encoder object: sessions that share an encoder share encoded broadcasts.
       if (shared === undefined || shared.parts.some((part, index) => part !== parts[index])) {
         shared = { parts, encoder: new StagedEncoder(inner, encoders, findLimits(inner, stages)) };
       }
@@ -108,7 +109,7 @@ class StagedDecoder implements FrameDecoder {
 
   decode(input: Uint8Array, start: number, end: number, frame: Frame): number {
     const used = this.#inner.decode(input, start, end, frame);
-    if (used <= 0 || frame.isConsumed) return used; // What is for the inner codec itself goes through no stage.
+    if (used <= 0 || frame.isConsumed) return used; // Control frames go through no stage.
     for (const stage of this.#stages) stage.decode(frame);
     if (frame.length > used) frame.expandedBytes += frame.length - used;
     return used;
@@ -148,7 +149,7 @@ class StagedEncoder implements FrameEncoder {
     try {
       return this.#inner.encode(from, at, bytes, output, outputOffset);
     } catch (cause) {
-      // A stage may have counted the frame: it cannot be left out any more.
+      // A stage may have numbered the frame, so it cannot be skipped: not `"unencodable"`, but a fault that ends the session.
       if (this.#stages.length === 0 || !(cause instanceof FrameError)) throw cause;
       throw new FrameError(
         "codec-fault",
