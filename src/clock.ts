@@ -1,17 +1,16 @@
-// Clock: monotonic time, one-shot timers and the yield to the event loop, so that tests can put a fake one in their
-// place. Runtime neutral.
+// Clock: monotonic time, one-shot timers and the yield to the event loop; tests substitute a fake one. Runtime neutral.
 
 import { deferTurn } from "./defer.ts";
 
 /**
- * Where the package takes its time from. All times are milliseconds.
+ * The source of time of the package. All times are milliseconds.
  *
- * `FakeClock` of `@laster/net/testing` is the other implementation.
+ * Implementations: `systemClock()`, and `FakeClock` of `@laster/net/testing`.
  */
 export interface Clock {
   /**
-   * Whether `now()` costs next to nothing. If not, sessions do not ask for the time at each chunk, and an idle timeout may be
-   * late by a twentieth of its length, or 30 ms.
+   * Whether `now()` costs next to nothing. If not, sessions do not read the clock for each chunk, and an idle timeout may be
+   * late by a twentieth of its length, or 30 ms if that is more.
    *
    * @default {false}
    */
@@ -23,14 +22,14 @@ export interface Clock {
   /** Stops a timer; does nothing if it has fired. */
   clearTimer(handle: unknown): void;
   /**
-   * Calls `callback` soon, in a later turn of the event loop. Whoever defers again and again does not keep the loop to
-   * itself: it looks at sockets and timers in between, every few milliseconds at the latest.
+   * Calls `callback` soon, in a later turn of the event loop. However often code defers, the loop polls sockets and timers in
+   * between, every few milliseconds at the latest.
    */
   defer(callback: () => void): void;
 }
 
 /**
- * Makes the clock of the runtime: `performance.now`, `setTimeout`, and a yield that all of the package share.
+ * Makes the clock of the runtime: `performance.now`, `setTimeout`, and one yield that the whole package shares.
  *
  * @returns A clock.
  *

@@ -2,11 +2,11 @@
 
 import { isRuntime } from "./runtime_name.ts";
 
-/** Deno looks at its sockets after this long at the latest, whatever defers. */
+/** Milliseconds after which Deno is made to poll its sockets, however much is deferred. */
 const LOOK_MS = 4;
-/** While something is always ready, Deno looks for other sockets every 61 turns of its loop. An empty turn takes 2 us. */
+/** Empty turns that make Deno poll its sockets: a busy loop polls every 61 turns. An empty turn takes 2 us. */
 const LOOK_TURNS = 64;
-/** If so many turns take longer, as others are busy, a timer is cheaper. It takes 2 ms. */
+/** If the empty turns take longer than this, as other code runs in them, a timer is cheaper. It takes 2 ms. */
 const LOOK_LIMIT_MS = 1;
 
 type Callback = () => void;
@@ -14,8 +14,8 @@ type Callback = () => void;
 let ofRuntime: ((callback: Callback) => void) | undefined = undefined;
 
 /**
- * Calls back in a later turn of the event loop, which has looked at sockets and timers in between a few milliseconds ago at
- * most, however much is deferred. What throws does not keep the others from being called.
+ * Calls back in a later turn of the event loop. However much is deferred, the loop polls sockets and timers every few
+ * milliseconds. A callback that throws does not keep the others from being called.
  *
  * @param callback What to call.
  */
@@ -25,8 +25,8 @@ export function deferTurn(callback: Callback): void {
 }
 
 /**
- * Calls back in the next turn of the event loop, which on Deno may come without a look at sockets: for work that waits for
- * sockets itself, and so cannot go on for ever without one.
+ * Calls back in the next turn of the event loop, which on Deno may come without a poll of the sockets. For work that waits for
+ * sockets itself, and so cannot starve them.
  *
  * @param callback What to call.
  */
@@ -46,8 +46,8 @@ function deferOnDeno(): (callback: Callback) => void {
 }
 
 /**
- * Deno polls for I/O only when its loop has nothing to do, or after many turns, so whoever always defers would keep it from
- * it. All that is deferred waits in one queue, which stands still for that long every few milliseconds.
+ * Deno polls for I/O only when its loop is idle, or after many turns, so code that keeps deferring would starve its sockets.
+ * All deferred callbacks wait in one queue, which pauses every few milliseconds until Deno has polled.
  */
 export class DeferQueue {
   readonly #nextTurn: (callback: Callback) => void;
@@ -61,7 +61,7 @@ export class DeferQueue {
   readonly #look = () => this.#handleLook();
   readonly #endLook = () => this.#handleLookEnd();
 
-  /** Makes a queue that waits for turns of the event loop by `nextTurn`. */
+  /** Makes a queue; `nextTurn` calls back in the next turn of the event loop. */
   constructor(nextTurn: (callback: Callback) => void) {
     this.#nextTurn = nextTurn;
   }
@@ -99,7 +99,7 @@ export class DeferQueue {
     try {
       while (count < callbacks.length) callbacks[count++]();
     } finally {
-      // One threw: behind it are those that were deferred before what is deferred now.
+      // One threw: the callbacks behind it go in front of those that were deferred meanwhile.
       if (count < callbacks.length) this.#waiting = callbacks.slice(count).concat(this.#waiting);
       this.#isDue = false;
       if (this.#waiting.length > 0) this.#schedule();

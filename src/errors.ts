@@ -28,8 +28,8 @@ export type FrameErrorCode =
 /**
  * A stream of bytes that the codec cannot cut into frames, or a payload that it cannot make a frame of.
  *
- * Ends the session with the reason `"decode-error"` or `"encode-error"`; what stages find wrong with a frame (the last five
- * codes) is a reason of its own. The error is in the close event.
+ * Ends the session with the reason `"decode-error"` or `"encode-error"`, and its code as the detail, except that `send` only
+ * refuses a payload that is `"unencodable"`. The error is in the close event. The last five codes are those of stages.
  *
  * @example Refuse a frame in a decoder
  * ```ts
@@ -59,7 +59,7 @@ export class FrameError extends Error {
   }
 }
 
-/** What was wrong with a returned buffer: the `code` of a {@linkcode PoolError}. */
+/** What was wrong with a release or a rent: the `code` of a {@linkcode PoolError}. */
 export type PoolErrorCode = "double-release" | "foreign-buffer" | "over-budget";
 
 /**
@@ -96,7 +96,8 @@ export class PoolError extends Error {
 }
 
 /**
- * A call that waits on a session which ended first: `drained()`, or a loop over its messages that did not end cleanly.
+ * A call on a session that has ended: `drained()`, `switchCodec()`, or a loop or `receive()` when the session ended by a fault.
+ * Also the reason of `session.signal`.
  *
  * @example Read the reason
  * ```ts
@@ -147,14 +148,14 @@ export class ReceiveTimeoutError extends Error {
   override readonly name = "ReceiveTimeoutError";
   /** The session's id. */
   readonly sessionId: number;
-  /** How long it was waited for, in milliseconds. */
+  /** How long the call waited, in milliseconds. */
   readonly timeoutMs: number;
 
   /**
    * Makes a receive timeout error.
    *
    * @param sessionId The session's id.
-   * @param timeoutMs How long it was waited for.
+   * @param timeoutMs How long the call waited, in milliseconds.
    */
   constructor(sessionId: number, timeoutMs: number) {
     super(`Cannot receive message of session ${sessionId} as none came in time: the limit is ${timeoutMs} ms`);
@@ -184,7 +185,7 @@ export class ServiceStateError extends Error {
   /**
    * Makes a service state error.
    *
-   * @param action What was asked, such as `"connect"`.
+   * @param action The call that was refused, such as `"connect"`.
    * @param state The state the service was in.
    */
   constructor(action: string, state: string) {

@@ -4,10 +4,10 @@
 import { toText } from "./options.ts";
 
 /**
- * Where the package reports what no caller can be told: a handler that threw, an accept that failed.
+ * Where the package reports faults that no caller can be told of: a handler that threw, an accept that failed.
  *
- * The same kind of fault is reported once a second, with a count. What a peer can cause comes as text; only faults of the
- * application's own code come as an `Error`, with its stack.
+ * Each kind of fault is reported at most once a second, with a count. Faults that a peer can cause have their error as text;
+ * only faults of the application's own code have it as an `Error`, with its stack.
  *
  * `message` is a sentence with `{name}` placeholders, `properties` holds their values, as LogTape expects. Use
  * {@linkcode consoleLogger} for the console, which does not know placeholders.
@@ -62,7 +62,7 @@ export function silentLogger(): Logger {
   return { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 }
 
-/** Puts properties where a message names them, `{id}`: an error with its stack. */
+/** Replaces placeholders such as `{id}` by their properties; errors appear with their stack. */
 export function fillIn(message: string, properties: Record<string, unknown> = {}): string {
   return message.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
     const value = properties[name];

@@ -141,9 +141,9 @@ const DIAL_REASONS: Record<ConnectErrorCode, string> = {
 };
 
 /**
- * Makes the error of a listener or a dial anew, where the caller's line is in its stack: the runtime made it in a callback.
+ * Creates a `ListenError` or `ConnectError` again, so that its stack names the caller: the first one was made in a callback.
  *
- * @param error Any error; one of other classes is given back as it is.
+ * @param error Any error; errors of other classes are returned unchanged.
  */
 export function atCaller(error: unknown): unknown {
   if (error instanceof ListenError) return new ListenError(error.code, error.address, { cause: error.cause });

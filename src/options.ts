@@ -1,11 +1,10 @@
-// What the checks of options share: a value as text for a message, defaults, and the refusal of what makes no sense. Runtime
-// neutral.
+// Shared by the checks of options: values as text for messages, defaults, and checks. Runtime neutral.
 
 /**
  * Writes any value as text: symbols, objects without a prototype and revoked proxies too. Never throws.
  *
  * @param value The value.
- * @returns The text, or `an object` for what has none.
+ * @returns The text; `an object` or `a function` if it cannot be converted.
  */
 export function toText(value: unknown): string {
   try {
@@ -20,7 +19,7 @@ export function toText(value: unknown): string {
  * revoked proxies too. Never throws.
  *
  * @param value The value.
- * @returns The text, or `an object` for what has none.
+ * @returns The text; `an object` or `a function` if it cannot be converted.
  */
 export function describeValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
@@ -33,7 +32,7 @@ export function describeValue(value: unknown): string {
 }
 
 /**
- * Gives an option, or its default where it is absent. `null` is a value, and for the check of the option to refuse.
+ * Gives an option, or its default if it is undefined. `null` is not replaced, so that the check of the option refuses it.
  *
  * @param value The option as given.
  * @param fallback The default.
@@ -44,7 +43,7 @@ export function orDefault<Value>(value: Value | undefined, fallback: Value): Val
 }
 
 /**
- * Refuses options with a name that is not known.
+ * Refuses unknown option names.
  *
  * @param what What is being created, such as `"service"`.
  * @param options The options as given.
@@ -65,7 +64,7 @@ export function checkKeys(what: string, options: object, known: Readonly<Record<
   }
 }
 
-/** A name that differs by two letters at the most, or in their case only: the nearest one. */
+/** The most similar known name: at most two edits away, and fewer than half its letters, ignoring case. */
 function findSimilar(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = 3;
@@ -76,7 +75,7 @@ function findSimilar(name: string, known: readonly string[]): string | undefined
   return best;
 }
 
-/** Letters to change, add, leave out, or swap with the next one, to make one text of the other (optimal string alignment). */
+/** The edit distance of two texts: changes, insertions, deletions and swaps of neighbours (optimal string alignment). */
 function editDistance(one: string, other: string): number {
   const rows: number[][] = Array.from({ length: one.length + 1 }, (_, row) => [row]);
   for (let column = 0; column <= other.length; column++) rows[0][column] = column;
@@ -97,13 +96,13 @@ function editDistance(one: string, other: string): number {
   return rows[one.length][other.length];
 }
 
-/** Those of the options that have a name of `names`, and none of `others`. */
+/** The options whose name is a key of `names` and not of `others`. */
 export function pick(options: object, names: object, others: object = {}): object {
   const isPicked = ([name]: [string, unknown]) => Object.hasOwn(names, name) && !Object.hasOwn(others, name);
   return Object.fromEntries(Object.entries(options).filter(isPicked));
 }
 
-/** What a timer of the runtimes takes: 2^31 - 1 ms, 24 days. */
+/** The longest delay of a timer on the runtimes: 2^31 - 1 ms, 24 days. */
 export const LARGEST_TIMER_MS = 2_147_483_647;
 
 /**
@@ -133,7 +132,7 @@ export function requireInteger(
 }
 
 /**
- * Refuses what cannot end a wait.
+ * Refuses a value that is not an `AbortSignal`.
  *
  * @param action What was tried, as in "receive message".
  * @param signal The signal, or undefined for none.

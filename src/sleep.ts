@@ -1,8 +1,8 @@
-// A wait by a clock that can be cut short. Runtime neutral.
+// sleep(): waits on a `Clock`, and can be aborted. Runtime neutral.
 
 import type { Clock } from "./clock.ts";
 
-/** Waits for so many milliseconds, or until the signal aborts; rejects in neither case. */
+/** Waits for `delayMs`, or until the signal aborts; resolves in both cases. */
 export async function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();

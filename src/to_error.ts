@@ -18,7 +18,7 @@ export function toError(fault: unknown): Error {
 }
 
 /**
- * Reads the message of an error, as text even if that is something else, or throws. Never throws, and never reads `stack`.
+ * Reads the message of an error as text, even if it is not a string or its getter throws. Never throws or reads `stack`.
  *
  * @param error The error.
  * @returns Its message.

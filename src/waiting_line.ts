@@ -1,12 +1,12 @@
-// WaitingLine: who waits for a turn, the longest first. What all that hand out turns have in common. Runtime neutral.
+// WaitingLine: a first-in, first-out queue for code that hands out turns. Runtime neutral.
 
-/** Who waits for a turn. */
+/** Something that waits for a turn. */
 export interface TurnTaker {
   /** It is its turn. Must not throw. */
   handleTurn(): void;
 }
 
-/** A queue whose ends are both O(1), on average: what has left is forgotten by halves. */
+/** A queue with O(1) operations on average: the array is cut once half of it has been taken. */
 export class WaitingLine {
   #takers: TurnTaker[] = [];
   #next = 0;
@@ -16,12 +16,12 @@ export class WaitingLine {
     return this.#takers.length - this.#next;
   }
 
-  /** Puts somebody behind all that wait. */
+  /** Adds a taker behind all others. */
   add(taker: TurnTaker): void {
     this.#takers.push(taker);
   }
 
-  /** Lets the first go, of at least one. */
+  /** Takes the first one and calls it. The queue must not be empty. */
   callFirst(): void {
     const taker = this.#takers[this.#next++];
     if (this.#next >= this.#takers.length / 2) {
