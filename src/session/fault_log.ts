@@ -9,7 +9,7 @@ import type { CloseReason } from "./close_reason.ts";
 
 /** After a report, further faults of its kind are only counted for this long. */
 const PERIOD_MS = 1_000;
-/** Most kinds kept at a time; all further ones count as one kind. */
+/** Most kinds that are told apart; all further ones count as one kind. */
 const MOST_KINDS = 64;
 
 /** The log level of a fault. */

@@ -17,7 +17,7 @@ const LOOKS = 4;
 export interface HeartbeatOptions {
   /**
    * Milliseconds from one ping to the next, 1 to 2^31 - 1; 0 for no pings other than those of `maxInFlightBytes` and
-   * `maxInFlightMs`.
+   * `maxInFlightMs`, and then `timeoutMs` has no effect.
    *
    * @default {15000}
    */

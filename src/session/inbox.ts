@@ -130,7 +130,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     return this.#isInHandler || this.#isHandlerHeld;
   }
 
-  /** Takes a chunk, the first `length` bytes of `buffer`, which must stay valid until the inbox resumes the input. */
+  /** Takes a chunk, the first `length` bytes of `buffer`: valid during the call, and as long as the input is paused by it. */
   receive(buffer: Uint8Array, length: number): void {
     this.feed(buffer, length);
     if (length < LIGHT_BYTES) {
