@@ -1,4 +1,4 @@
-// Acceptor: what comes in through the listeners of a service: which connections become sessions, and which are refused.
+// Acceptor: decides which connections of a service's listeners become sessions, and refuses the others.
 // Runtime neutral.
 
 import type { Clock } from "../clock.ts";
@@ -20,7 +20,7 @@ const NOT_RUNNING = "not-running";
 
 /** What an acceptor needs of its service. */
 export interface AcceptorOptions extends RefusalsOptions {
-  /** Whose time counts. */
+  /** Where time comes from. */
   readonly clock: Clock;
   /** Where faults are reported. */
   readonly faults: FaultLog;
@@ -28,9 +28,9 @@ export interface AcceptorOptions extends RefusalsOptions {
   readonly bounds: { readonly maxConnections: number };
   /** Files that the process may open; undefined if the runtime does not say. */
   readonly maxOpenFiles: number | undefined;
-  /** Who else decides, for all listeners. */
+  /** The application's admissions, for all listeners. */
   readonly admission: readonly Admission[];
-  /** Sessions that there are. */
+  /** How many sessions there are, dialled ones too. */
   readonly countSessions: () => number;
   /** Whether the service takes new ones. */
   readonly isAccepting: () => boolean;
@@ -40,11 +40,11 @@ export interface AcceptorOptions extends RefusalsOptions {
 export interface AcceptingListener {
   /** Where it listens. */
   readonly place: { readonly address: Address };
-  /** Who decides there, besides those for all listeners. */
+  /** The admissions of this listener, asked after those for all listeners. */
   readonly admission: readonly Admission[];
   /** What a refused peer is told, as a frame; undefined for nothing. */
   readonly lastWord: Uint8Array | undefined;
-  /** Which proxies say whose connections they are; undefined for none. */
+  /** The proxies that send a PROXY header with the client's address; undefined for none. */
   readonly proxyProtocol: ProxyProtocolOptions | undefined;
   /** Makes a session of a connection; calls back once it is over. */
   readonly open: (connection: Connection, onOver: (() => void) | undefined) => void;
@@ -54,7 +54,7 @@ export interface AcceptingListener {
 export class Acceptor {
   /** Accepts that failed. */
   errors = 0;
-  /** Handshakes under way: sessions to be. */
+  /** TLS handshakes under way; they count as sessions. */
   handshakes = 0;
   /** Connections that were refused. */
   readonly refusals: Refusals;
@@ -72,7 +72,7 @@ export class Acceptor {
     this.#admission = [boundSessions(options.bounds), openFiles, ...options.admission];
   }
 
-  /** Says so if there will be fewer sessions than the options allow. */
+  /** Logs a warning if the process has file descriptors for fewer sessions than `maxConnections` allows. */
   warnOfFewFiles(): void {
     const { maxOpenFiles, sessions } = this.#openFiles;
     const { faults, bounds: { maxConnections } } = this.#options;
@@ -95,7 +95,7 @@ export class Acceptor {
     };
   }
 
-  /** Ends what waits for a last word, or for a PROXY header. */
+  /** Ends the connections that are still being sent a refusal message, or whose PROXY header has not come. */
   stop(): void {
     this.refusals.stop();
     for (const connection of this.#waiting) connection.close();
@@ -108,7 +108,7 @@ export class Acceptor {
     } else this.#open(connection, listener, admitted);
   }
 
-  /** Who comes through a proxy is looked at only once it is known who it is. */
+  /** Asks the admissions about a connection from a proxy only once its PROXY header has told the client's address. */
   async #takeProxied(
     connection: Connection,
     proxied: ProxiedPeers,
@@ -119,7 +119,7 @@ export class Acceptor {
     if (known !== undefined) this.#take(known, listener, parts);
   }
 
-  /** Has the header of a trusted proxy's connection read; refuses it, and gives nothing, where there is none. */
+  /** Reads the PROXY header. Refuses the connection, and returns undefined, if the proxy is not trusted or sends none. */
   async #identify<Known>(
     connection: Connection | PendingConnection,
     proxied: ProxiedPeers,
@@ -133,7 +133,7 @@ export class Acceptor {
     }
   }
 
-  /** The handshake is made for whom may come in; nobody else is told anything, for that would take one, too. */
+  /** Makes the TLS handshake once the peer is admitted. A refused peer gets no message: sending one would take a handshake. */
   async #takePending(
     pending: PendingConnection,
     proxied: ProxiedPeers | undefined,
@@ -161,7 +161,7 @@ export class Acceptor {
     this.refusals.refuse(connection, NOT_RUNNING);
   }
 
-  /** Asks all parts; gives why one refuses, or what lets go of those that are to be told of the end. */
+  /** Asks the admissions in order. Returns the reason of the first that refuses, else what calls their `release()`. */
   #admit(
     remoteAddress: Address,
     { place }: AcceptingListener,
@@ -199,7 +199,7 @@ export class Acceptor {
     try {
       const reason: unknown = part.admit(request);
       if (reason === undefined || typeof reason === "string") return reason;
-      if (isThenable(reason)) whenSettled(reason, () => {}, () => {}); // It is a fault already.
+      if (isThenable(reason)) whenSettled(reason, () => {}, () => {}); // Reported below, whatever it settles with.
       throw new TypeError(`admit() must return a text or nothing: current value is ${describeValue(reason)}`);
     } catch (fault) {
       this.#reportFault(fault);

@@ -34,11 +34,11 @@ export interface AdmissionRequest {
  */
 export interface Admission {
   /**
-   * Decides about one connection, at once: there is no session, no codec and no memory for it yet. One that throws is reported
-   * and refuses nobody.
+   * Decides about one connection, synchronously: there is no session, no codec and no memory for it yet. If it throws, the
+   * error is reported and this part refuses nobody.
    *
    * @param request Who comes, and where.
-   * @returns Nothing to let it in; a word to refuse it, by which refusals are counted: never the peer's address.
+   * @returns Nothing to let it in; a word to refuse it. Refusals are counted by that word: it must not hold the peer's address.
    */
   admit(request: AdmissionRequest): string | void;
   /**
@@ -52,7 +52,7 @@ export interface Admission {
 /**
  * Makes the part behind `maxConnections`.
  *
- * @param bounds Sessions at the same time, at this moment.
+ * @param bounds The most sessions at the same time; read anew for each connection.
  * @returns The part.
  */
 export function boundSessions(bounds: { readonly maxConnections: number }): Admission {

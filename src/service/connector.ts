@@ -31,15 +31,15 @@ export interface ConnectOptions extends AddressOptions, SessionSettings, DialOpt
    */
   readonly retries?: number | undefined;
   /**
-   * Milliseconds before the first retry; doubles from one to the next. Each pause is cut by up to half at random.
+   * Milliseconds before the first retry, 0 to 2^31 - 1; doubles with each. Each pause is cut by up to half at random.
    *
    * @default {100}
    */
   readonly minRetryDelayMs?: number | undefined;
   /**
-   * The longest pause between two attempts, in milliseconds.
+   * The longest pause between two attempts, in milliseconds, from `minRetryDelayMs` to 2^31 - 1.
    *
-   * @default {10000}
+   * @default {10000, or `minRetryDelayMs` if that is more}
    */
   readonly maxRetryDelayMs?: number | undefined;
   /** Ends the dial, and the pauses between attempts; the promise rejects with `ConnectError` `"aborted"`. */
@@ -129,7 +129,7 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
   };
 }
 
-/** No retry mends these. */
+/** Errors after which another attempt cannot succeed. */
 const FINAL_CODES: readonly ConnectErrorCode[] = ["aborted", "unsupported"];
 
 /** Told of an attempt that failed and is followed by another. */
@@ -159,7 +159,7 @@ export class Connector {
         const error = fault instanceof ConnectError
           ? fault
           : new ConnectError("unknown", formatAddress(dial.address), { cause: fault });
-        // What is no ConnectError is a fault of the transport's own, which no retry mends.
+        // An error of another class is a fault in the transport itself: another attempt cannot succeed.
         const isOver = error !== fault || FINAL_CODES.includes(error.code) || attempts > dial.retries;
         if (isOver) return { state: "failed", error, attempts };
         delayMs = this.#delayMs(dial, attempts);
@@ -191,7 +191,7 @@ export class Connector {
       const options = { ...dial.socket, signal: controller.signal };
       (dial.transport ?? this.#transport).connect(dial.address, options).then((connection) => {
         stopWaiting();
-        if (isOver) connection.abort(); // It was made in the moment it was given up.
+        if (isOver) connection.abort(); // Connected just as the attempt was given up.
         else resolve(connection);
       }, fail);
     } catch (fault) {
@@ -205,7 +205,7 @@ export class Connector {
     return longestMs * (1 - this.#randomPart() / 2);
   }
 
-  /** A number from 0 to 1, whatever the application's own source does. */
+  /** A number from 0 to 1, even if the application's random source throws or gives something else. */
   #randomPart(): number {
     try {
       const part: unknown = this.#random();

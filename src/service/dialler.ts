@@ -1,4 +1,4 @@
-// Dialler: the dials of a service: how many there may be, what is told of those that fail. Runtime neutral.
+// Dialler: dials for a service, limits how many dials there are at a time, and reports those that fail. Runtime neutral.
 
 import { ConnectError, toError } from "../errors.ts";
 import type { FaultLog } from "../session/fault_log.ts";
@@ -44,15 +44,15 @@ export interface ConnectHandlers {
 
 /** What the dials of a service need of it. */
 export interface DiallerOptions {
-  /** Who dials. */
+  /** Makes the connections. */
   readonly connector: Connector;
   /** The application. */
   readonly handlers: ConnectHandlers;
-  /** Who hears of dials besides. */
+  /** Observers that hear of dials besides. */
   readonly observers: Pick<Observers, "tell"> | undefined;
   /** Where a fault of a handler is reported. */
   readonly faults: FaultLog;
-  /** Whether there may be one more session, if `dials` become one. */
+  /** Whether there is room for that number of further sessions, and for one more dial. */
   readonly hasRoom: (dials: number) => boolean;
 }
 
@@ -96,7 +96,7 @@ export class Dialler {
       });
     }).finally(() => this.count--);
     if (result.state === "connected") return result.connection;
-    // One that was called off between two attempts has no other.
+    // If the dial was cancelled in a pause, its last attempt has been counted already.
     this.failedAttempts += result.attempts - failed;
     return this.fail(dial, result.error, result.attempts, token);
   }

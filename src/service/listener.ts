@@ -21,7 +21,7 @@ export interface ListenerOptions extends AddressOptions, SessionSettings, Listen
   /** What it is called, in `session.origin.listener`. */
   readonly name?: string | undefined;
   /**
-   * Who decides about connections that come in here, after those of the service.
+   * Parts that decide about connections that come in here, asked after those of the service.
    *
    * @default {[]}
    */
@@ -30,7 +30,7 @@ export interface ListenerOptions extends AddressOptions, SessionSettings, Listen
    * Behind a proxy or balancer that sends the PROXY protocol: the header is read before TLS and before admission, and
    * `remoteAddress` is the player's everywhere.
    *
-   * @default {undefined: connections are whose they seem}
+   * @default {undefined: no header is read, and `remoteAddress` is the address that the connection comes from}
    */
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
 }
@@ -72,7 +72,7 @@ export class Listener implements AsyncDisposable {
   readonly #listener: TransportListener;
   readonly #onClose: (listener: Listener) => void;
 
-  /** Makes the face of an open port; a service calls this. */
+  /** Wraps an open port of a transport; a service calls this. */
   constructor(listener: TransportListener, name: string | undefined, onClose: (listener: Listener) => void) {
     this.name = name;
     this.#listener = listener;
@@ -91,8 +91,8 @@ export class Listener implements AsyncDisposable {
   }
 
   /**
-   * Replaces the certificates of a listener with `tls`, from the next handshake on. Sessions go on; what is wrong changes
-   * nothing.
+   * Replaces the certificates of a listener with `tls`, from the next handshake on. Sessions go on; if this throws, nothing
+   * has changed.
    *
    * @param identities The certificate and its key, and those for other names.
    * @throws {TypeError} if they cannot be used, or the listener does not speak TLS.
@@ -116,7 +116,7 @@ export class Listener implements AsyncDisposable {
   }
 }
 
-/** What a listener is known as to the sessions that come of it. */
+/** What the sessions of a listener know of it. */
 export interface ListenerPlace {
   /** Its name, if it has one. */
   readonly name: string | undefined;

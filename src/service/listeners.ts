@@ -24,11 +24,11 @@ export interface ListenersOptions<Data> {
   readonly transport: Transport;
   /** What refused peers are told. */
   readonly refusalMessage: Uint8Array | undefined;
-  /** Who decides about what comes in. */
+  /** Takes the connections that come in. */
   readonly acceptor: Acceptor;
-  /** Who opens sessions. */
+  /** Opens sessions. */
   readonly keeper: SessionKeeper<Data>;
-  /** Who hears of listeners. */
+  /** Observers that hear of listeners. */
   readonly observers: Observers | undefined;
   /** Makes what the sessions of a listener share. */
   readonly contextFor: (settings: SessionSettings) => SessionContext<Data>;
@@ -45,7 +45,7 @@ interface OpenPort<Data> {
 export class Listeners<Data> implements Iterable<Listener> {
   readonly #options: ListenersOptions<Data>;
   readonly #open = new Map<Listener, OpenPort<Data>>();
-  /** Those that the options ask for; others were opened by `listen()`. */
+  /** Listeners that the options ask for, by their keys; others were opened by `listen()`. */
   #declared = new Map<string, Listener>();
 
   /** Makes it, without any. */
@@ -87,12 +87,12 @@ export class Listeners<Data> implements Iterable<Listener> {
   }
 
   /**
-   * Follows a change of the service's options: has the sessions to come share what the limits are now, and replaces the listeners
+   * Follows a change of the service's options: gives new sessions the current limits, and makes the declared listeners those
    * that the options ask for.
    *
-   * @param wanted Those that there are to be; undefined for the same.
+   * @param wanted The listeners that the options ask for; undefined to leave them as they are.
    * @param isRunning Whether the service takes connections.
-   * @throws {TypeError | RangeError} if an option is wrong; then nothing has changed, as if a new one cannot be opened.
+   * @throws {TypeError | RangeError} if an option is wrong; nothing has changed then.
    * @throws {ListenError} if one cannot be opened.
    */
   async follow(wanted: readonly ListenerOptions[] | undefined, isRunning: boolean): Promise<void> {
@@ -106,8 +106,8 @@ export class Listeners<Data> implements Iterable<Listener> {
   }
 
   /**
-   * Opens, changes and closes, until there are those that are wanted. One is the same if its name is, or its address where it has
-   * none.
+   * Opens, changes and closes listeners until they are those of `wanted`. A listener is identified by its name, or by its
+   * address if it has none.
    */
   async #replace(wanted: readonly ListenerOptions[]): Promise<void> {
     const before = this.#declared;
@@ -143,7 +143,7 @@ export class Listeners<Data> implements Iterable<Listener> {
   }
 }
 
-/** Whether one can become the other where it is. */
+/** Whether an open listener can take the new options without being closed. */
 function canChange(from: ListenerOptions, to: ListenerOptions): boolean {
   const names = Object.keys(LISTENER_NAMES) as (keyof ListenerOptions)[];
   const { cert: _cert, key: _key, serverNames: _names, ...fromTls } = from.tls ?? { cert: "", key: "" };
@@ -169,7 +169,7 @@ function isSame(one: unknown, other: unknown): boolean {
   );
 }
 
-/** Each with what it is known by; the second of the same key has another. */
+/** The options with the key of each, name or address; a key that comes again gets a number. */
 function keysOf(wanted: readonly ListenerOptions[]): [key: string, options: ListenerOptions][] {
   const counts = new Map<string, number>();
   return wanted.map((options) => {

@@ -29,7 +29,7 @@ import { findSettings, type SessionSettings } from "./session_settings.ts";
 
 /** What the sessions of a service share, and the service with them. */
 export interface ServiceContext<Data> extends SessionContext<Data> {
-  /** Who hears of what happens; undefined if there is nobody. */
+  /** The service's observers; undefined if there are none. */
   readonly observers: Observers | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { Session } from "../session/session.ts";
 import { anySession, type Observers } from "./observers.ts";
 
 /**
- * Puts observers around handlers, if they want to hear of messages: nothing is changed else.
+ * Wraps handlers in calls of the observers that want to hear of messages. Without such observers they stay as they are.
  *
  * @param handlers The application's.
  * @param observers Who is told.
@@ -28,7 +28,7 @@ export function observeHandlers<Data>(handlers: SessionHandlers<Data>, observers
       end(session);
       return result;
     }
-    const promise = Promise.resolve(result); // The `then` of whoever made it is called once.
+    const promise = Promise.resolve(result); // Calls a foreign `then` only once.
     const endLater = () => end(session);
     whenSettled(promise, endLater, endLater);
     return promise;

@@ -36,7 +36,7 @@ export interface ConnectingEvent {
   readonly token: unknown;
 }
 
-/** Something failed: what the logger is told, each time, and not once a second. */
+/** A fault. The logger is told once a second and kind, observers are told each time. */
 export interface FaultEvent {
   /** How serious it is, by the name of the logger's method. */
   readonly level: string;
@@ -70,9 +70,9 @@ export interface ServiceObserver {
   onFault?(event: FaultEvent): unknown;
   /** A session's queue is above a high-water mark, or down at the low-water marks again. */
   onBackpressure?(session: Session<unknown>, isCongested: boolean): unknown;
-  /** Messages to a session were refused, or dropped by the policy of `whenFull`: so many. */
+  /** Messages to a session, `count` of them, were refused, or dropped by the policy of `whenFull`. */
   onDropped?(session: Session<unknown>, reason: DropReason, count: number): unknown;
-  /** A message of so many bytes goes to the application's handler, `onMessage` or `onMessageRange`. */
+  /** A message goes to the application's handler, `onMessage` or `onMessageRange`; `bytes` is the length of its payload. */
   onMessageStart?(session: Session<unknown>, bytes: number): unknown;
   /** The handler is done, its promise too; or it has failed. */
   onMessageEnd?(session: Session<unknown>): unknown;
@@ -82,7 +82,7 @@ export interface ServiceObserver {
 
 type EventName = keyof ServiceObserver;
 
-/** A session of any service: what an application keeps with it is its own. */
+/** Takes the type of its data off a session: observers have no use for it. */
 export function anySession<Data>(session: Session<Data>): Session<unknown> {
   return session as unknown as Session<unknown>;
 }
@@ -109,7 +109,7 @@ export class Observers {
     return names.some((name) => this.listeners(name).length > 0);
   }
 
-  /** Who wants to hear of it, for what is told of each message; the array is always the same. */
+  /** The methods of observers for an event, always in the same array: for events that come with each message. */
   listeners<Name extends EventName>(name: Name): readonly Listener<Name>[] {
     let listeners = this.#listeners.get(name);
     if (listeners === undefined) {
@@ -122,7 +122,7 @@ export class Observers {
     return listeners;
   }
 
-  /** Who hears of sessions that come and go; undefined if nobody wants to. */
+  /** Tells observers of sessions that begin and end; undefined if none wants to hear of it. */
   sessions<Data>(): RegistryListener<Data> | undefined {
     if (!this.wants("onOpened", "onClosed")) return undefined;
     return {
@@ -131,7 +131,7 @@ export class Observers {
     };
   }
 
-  /** Who hears of queues that fill; undefined if nobody wants to. Told later, for it happens inside of a send. */
+  /** Tells observers of queues that fill, later, as they fill inside of `send()`; undefined if none wants to hear of it. */
   pressure<Data>(): PressureWatch<Data> | undefined {
     if (!this.wants("onBackpressure", "onDropped")) return undefined;
     return new PressureWatch({

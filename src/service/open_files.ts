@@ -6,9 +6,9 @@ import type { Admission, AdmissionRequest } from "./admission.ts";
 /** Descriptors that are kept for all else: those of the runtime, listeners, logs, what the application opens. */
 const LEAST_RESERVE = 64;
 const RESERVE_PART = 1 / 16;
-/** What is kept once they have run out and nobody said how many there are. */
+/** How far the bound is set below the number of sessions at which descriptors ran out. */
 const LEARNED_RESERVE = 32;
-/** For how long that is believed. */
+/** How long the bound that was learned from a failed accept holds. */
 const LEARNED_MS = 60_000;
 
 /** Bounds the sessions of a service by what the runtime says, or by how many there were when an accept failed. */
@@ -41,9 +41,9 @@ export class OpenFilesBound implements Admission {
     return sessions >= this.sessions ? "open-files" : undefined;
   }
 
-  /** There was no descriptor for one more than `sessions`. */
+  /** An accept failed for want of a descriptor while there were `sessions` sessions. */
   handleExhausted(sessions: number): void {
-    // With few sessions it is somebody else who holds the descriptors.
+    // With so few sessions, something else in the process holds the descriptors.
     if (this.sessions <= sessions || sessions < 2 * LEARNED_RESERVE) return;
     this.#learnedSessions = sessions - LEARNED_RESERVE;
     this.#learnedUntilMs = this.#clock.now() + LEARNED_MS;

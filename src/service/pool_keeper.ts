@@ -3,10 +3,10 @@
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 
-/** What a burst leaves behind halves this often: it is gone within a minute or two, and a game's rhythm is shorter. */
+/** How often half of the unneeded buffers go: those of a burst are gone within two minutes, those of a game's rhythm stay. */
 const PERIOD_MS = 10_000;
 
-/** Calls `adapt()` of a pool now and then, while there are sessions. */
+/** Calls `adapt()` of a pool every 10 s while there are sessions. */
 export class PoolKeeper {
   readonly #pool: BufferPool;
   readonly #clock: Clock;
@@ -23,7 +23,7 @@ export class PoolKeeper {
     this.#clock = clock;
   }
 
-  /** There are sessions. Does nothing if it was told before. */
+  /** There are sessions. May be called again. */
   start(): void {
     this.#timer ??= this.#clock.setTimer(this.#onTimer, PERIOD_MS);
   }

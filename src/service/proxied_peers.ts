@@ -1,4 +1,4 @@
-// ProxiedPeers: the connections that come to a listener behind a proxy, until it is known whose they are. Runtime neutral.
+// ProxiedPeers: reads the PROXY headers of a listener's connections, which tell the clients' addresses. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
@@ -7,11 +7,11 @@ import { AddressBlocks } from "../transport/address_blocks.ts";
 import { readProxyHeader } from "../transport/proxied_connection.ts";
 import type { Connection, PendingConnection } from "../transport/transport.ts";
 
-/** How a listener behind a proxy or balancer learns whose a connection is: the PROXY protocol, version 1 or 2. */
+/** How a listener behind a proxy or balancer learns the addresses of clients: the PROXY protocol, version 1 or 2. */
 export interface ProxyProtocolOptions {
   /**
-   * The proxies: addresses, or blocks such as `"10.0.0.0/8"`. Nobody else may connect: `"untrusted-proxy"`. A Unix socket has
-   * no address; who may open it is trusted.
+   * The proxies: addresses, or blocks such as `"10.0.0.0/8"`. Other peers are refused with `"untrusted-proxy"`. Peers of a
+   * Unix socket have no address and are all trusted.
    */
   readonly trusted: readonly string[];
   /**
@@ -25,7 +25,7 @@ export interface ProxyProtocolOptions {
 const NAMES: Record<keyof ProxyProtocolOptions, true> = { trusted: true, timeoutMs: true };
 const TIMEOUT_MS = 5_000;
 
-/** Connections of which it is not known whose they are. */
+/** Connections whose PROXY header has not come. */
 export type WaitingPeers = Set<Connection | PendingConnection>;
 
 /** Reads the headers of one listener's connections. */
@@ -43,7 +43,7 @@ export class ProxiedPeers {
     this.#clock = clock;
   }
 
-  /** Whether a peer may say whose its connections are. */
+  /** Whether a peer is a trusted proxy. */
   trusts(address: Address): boolean {
     return address.kind === "unix" || this.#trusted.has(address.hostname) === true;
   }
@@ -52,7 +52,7 @@ export class ProxiedPeers {
    * Reads the header of a plain connection.
    *
    * @returns The connection to use from then on.
-   * @throws {ConnectionError} if there is none.
+   * @throws {ConnectionError} if the header is invalid or does not come in time, or the connection breaks.
    */
   async read(connection: Connection): Promise<Connection> {
     return await this.#wait(connection, () => readProxyHeader(connection, this.#clock, this.#timeoutMs));

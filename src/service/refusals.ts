@@ -11,18 +11,18 @@ import type { Observers } from "./observers.ts";
 
 /** How long a refused peer may take to hear the last word and to end its side. */
 const LAST_WORD_MS = 1_000;
-/** Most that are told at a time; the others are closed at once. */
+/** Peers that are sent the refusal message at a time; further ones are closed without it. */
 const MOST_TOLD = 256;
-/** So many reasons are counted by themselves: they are words of an application, and may be wrongly made of addresses. */
+/** Reasons with a counter each; further ones count as `"other"`. An application may wrongly build its words from addresses. */
 const MOST_REASONS = 64;
 
-/** A connection that came and was closed at once. */
+/** A connection that was refused. */
 export interface RefusedEvent {
   /** The peer. */
   readonly remoteAddress: Address;
   /**
-   * Why it was refused: `"max-connections"`, there are so many sessions; `"open-files"`, there are as many as the process has
-   * file descriptors for; `"not-running"`, the service stops; `"handshake-failed"`, `"handshake-timeout"`,
+   * Why it was refused: `"max-connections"`, there are as many sessions; `"open-files"`, the process has no file descriptors
+   * for more; `"not-running"`, the service stops; `"handshake-failed"`, `"handshake-timeout"`,
    * `"too-many-handshakes"`, `"certificate-missing"`, `"certificate-untrusted"`, `"certificate-expired"` or
    * `"certificate-refused"`, of a listener that speaks TLS; `"untrusted-proxy"`,
    * `"proxy-header-invalid"` or `"proxy-header-timeout"`, of one behind a proxy; or the word of an `Admission`.
@@ -32,11 +32,11 @@ export interface RefusedEvent {
 
 /** What the refusals of a service need of it. */
 export interface RefusalsOptions {
-  /** Whose time counts. */
+  /** Where time comes from. */
   readonly clock: Clock;
   /** Where a fault of the handler is reported. */
   readonly faults: FaultLog;
-  /** Who hears of them besides. */
+  /** Observers that hear of refusals besides. */
   readonly observers?: Pick<Observers, "tell"> | undefined;
   /** The application's handler. */
   readonly onConnectionRefused: ((event: RefusedEvent) => unknown) | undefined;
@@ -60,7 +60,7 @@ export class Refusals {
     return Object.fromEntries(this.#counts);
   }
 
-  /** Refuses a connection that is not started, with a last word to it as a frame. */
+  /** Refuses a connection that is not started. Sends it `lastWord`, an encoded frame, before it closes, if that is given. */
   refuse(connection: Connection | PendingConnection, reason: string, lastWord?: Uint8Array): void {
     this.count++;
     const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
@@ -75,7 +75,7 @@ export class Refusals {
     callGuarded(() => onConnectionRefused({ remoteAddress, reason }), (fault) => this.#logFault(fault));
   }
 
-  /** Ends those that are still being told. */
+  /** Aborts the connections that are still being sent the refusal message. */
   stop(): void {
     for (const connection of this.#told) connection.abort();
   }

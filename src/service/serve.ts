@@ -8,7 +8,7 @@ import { type NeedsData, SERVICE_NAMES, type TcpServiceOptions } from "./service
 import { SETTING_NAMES } from "./session_settings.ts";
 import { TcpService } from "./tcp_service.ts";
 
-/** Makes a service of options whose `createData` was asked for before, where it is needed. */
+/** Makes a service of options whose type has been checked by the caller: `createData` is there if `Data` needs it. */
 export function makeService<Data>(options: TcpServiceOptions<Data>): TcpService<Data> {
   return new TcpService<Data>(options as TcpServiceOptions<Data> & NeedsData<Data>);
 }
@@ -16,7 +16,7 @@ export function makeService<Data>(options: TcpServiceOptions<Data>): TcpService<
 /** Where to listen, and all that a service takes. */
 export type ServeOptions<Data = undefined> = Omit<TcpServiceOptions<Data>, "listeners"> & ListenerOptions;
 
-/** Where to, and all that a service takes that has one session. */
+/** Where to dial, and the options of a service that has one session. */
 export type ConnectSessionOptions<Data = undefined> =
   & Omit<TcpServiceOptions<Data>, "listeners" | "dials" | "admission">
   & ConnectOptions;
@@ -52,7 +52,7 @@ export async function serve<Data = undefined>(
   options: ServeOptions<Data> & NeedsData<Data>,
 ): Promise<TcpService<Data>> {
   checkKeys("service", options, { ...SERVICE_NAMES, ...LISTENER_NAMES });
-  // What both have is the service's: its only listener is told the same.
+  // An option that both take is given to the service; its only listener inherits it.
   const listener = pick(options, LISTENER_NAMES, SERVICE_NAMES) as ListenerOptions;
   const service = makeService<Data>({ ...pick(options, SERVICE_NAMES), listeners: [listener] });
   await service.start();

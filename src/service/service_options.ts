@@ -40,7 +40,7 @@ const POOL_CLASSES: readonly number[] = [
   2_129_920,
   4_259_840,
 ];
-/** What the pool keeps of what is not rented. */
+/** Bytes of free buffers that the pool keeps. */
 const POOL_MAX_FREE_BYTES = 67_108_864;
 /** All buffers of a service together: a thousand peers that do not read, each with a full queue of the default size. */
 const POOL_MAX_BYTES = 1_073_741_824;
@@ -60,13 +60,13 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   /** Makes the `data` of each session, given where it comes from: the listener, or the dial with its token. */
   readonly createData?: ((origin: SessionOrigin, remoteAddress: Address) => Data) | undefined;
   /**
-   * Who decides about connections that come in, besides `maxConnections`; asked in this order, those of a listener last.
+   * Parts that decide about connections that come in, after `maxConnections`. Asked in this order, those of a listener last.
    *
    * @default {[]}
    */
   readonly admission?: readonly Admission[] | undefined;
   /**
-   * Who hears of what happens, beside the handlers and isolated from them and from each other: metrics, traces, a guard.
+   * Parts that hear of what happens, isolated from the handlers and from each other: metrics, traces, a guard.
    *
    * @default {[]}
    */
@@ -135,7 +135,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   readonly random?: (() => number) | undefined;
 }
 
-/** Has `createData` given where the data of a session is never undefined: else a handler would find none. */
+/** Requires `createData` if `Data` does not allow undefined, as handlers then rely on `session.data`. */
 export type NeedsData<Data> = undefined extends Data ? unknown
   : { readonly createData: (origin: SessionOrigin, remoteAddress: Address) => Data };
 

@@ -17,8 +17,8 @@ export interface ReconfigureOptions extends Omit<SessionSettings, "codec" | "tra
   /** Dials at the same time, 1 to 2^31 - 1, from the next one on. */
   readonly maxDials?: number | undefined;
   /**
-   * The budget of the memory, `maxBytes`, at once. What sessions hold stays theirs, but counts: from half of the new budget on those
-   * that hold most are cut with `"over-budget"`, as ever, and above it nothing more is to be had.
+   * The memory budget, `maxBytes`, at once. What sessions hold already stays theirs and counts: from half of the new budget
+   * on, the sessions that hold most are cut with `"over-budget"`, and past the whole of it no more memory is given out.
    */
   readonly pool?: Pick<BufferPoolOptions, "maxBytes"> | undefined;
   /**
@@ -46,7 +46,7 @@ const LARGEST_COUNT = 2 ** 31 - 1;
 
 /** The options of a service, and what has been changed of them. */
 export class ServiceSettings<Data> {
-  /** How many there may be. */
+  /** How many sessions and dials there may be. */
   readonly bounds: { maxConnections: number; maxDials: number };
   readonly #options: TcpServiceOptions<Data>;
   readonly #context: SessionContext<Data>;
@@ -71,7 +71,7 @@ export class ServiceSettings<Data> {
     return this.#changed.listeners ?? this.#options.listeners ?? [];
   }
 
-  /** Makes what sessions share that have settings of their own. */
+  /** Makes the context of sessions that have settings of their own. */
   contextFor(own: SessionSettings): SessionContext<Data> {
     const settings = { ...findSettings(this.#changed), ...findSettings(own) };
     return deriveSessionContext(this.#context, this.#options, settings, this.#parts);
@@ -103,7 +103,7 @@ export class ServiceSettings<Data> {
   }
 }
 
-/** Checks the options, but listeners and limits, which are tried. */
+/** Checks all options but listeners and limits, which are checked when they are applied. */
 function checkReconfigure(options: ReconfigureOptions): void {
   checkKeys("running service", options, NAMES);
   const { maxConnections, maxDials, pool, listeners } = options;

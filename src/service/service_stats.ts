@@ -8,7 +8,7 @@ import { type Address, formatAddress } from "../transport/address.ts";
 /** Where a service is in its life. */
 export type ServiceState = "stopped" | "starting" | "running" | "stopping";
 
-/** A snapshot of a service; sums are since it was made, over sessions that are over too. */
+/** A snapshot of a service; sums count from when it was made, and include sessions that are over. */
 export interface ServiceStats extends SessionTotals, QueueDepths {
   /** Where the service is in its life. */
   readonly state: ServiceState;
@@ -18,7 +18,7 @@ export interface ServiceStats extends SessionTotals, QueueDepths {
   readonly dials: number;
   /** Dials that failed for good. */
   readonly failedDials: number;
-  /** Attempts of dials that failed, also of those that go on. */
+  /** Attempts that failed, also of dials that go on. */
   readonly failedDialAttempts: number;
   /** Sessions there are. */
   readonly sessions: number;
@@ -26,13 +26,13 @@ export interface ServiceStats extends SessionTotals, QueueDepths {
   readonly openedSessions: number;
   /** Sessions that are over, by reason; a reason that has not occurred is absent. */
   readonly closedSessions: Readonly<Partial<Record<CloseReason, number>>>;
-  /** Connections closed at once, as there were enough. */
+  /** Connections that were refused, for any reason. */
   readonly refusedConnections: number;
   /** The same by reason; see `RefusedEvent.reason`. Past 64 reasons the others are counted as `"other"`. */
   readonly refusals: Readonly<Record<string, number>>;
   /** Accepts that failed. Node drops connections for want of file descriptors without a word: those are not counted. */
   readonly acceptErrors: number;
-  /** Writes to connections, each of one or more frames, or of a part of a large one: a flush is `sentBytes / writes` long, on average. */
+  /** Writes to connections, each of one or more frames or a part of a large one: `sentBytes / writes` is their mean length. */
   readonly writes: number;
   /** The buffer pool. */
   readonly pool: BufferPoolStats;

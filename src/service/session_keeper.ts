@@ -1,4 +1,4 @@
-// SessionKeeper: the sessions of a service, from the connection to the moment they are forgotten, and their end together.
+// SessionKeeper: opens the sessions of a service, knows them until they are over, and closes all of them at a stop.
 // Runtime neutral.
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
@@ -13,16 +13,16 @@ import type { Connection } from "../transport/transport.ts";
 import { type PendingWork, settlesBy } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
 
-/** How long a session that was cut may take to be gone: it comes in a moment, unless the runtime is at fault. */
+/** How long a session that was cut may take to end: only a fault of the runtime makes it take longer than a moment. */
 const ABORT_MS = 1_000;
 
-/** What only runs while there are sessions. */
+/** What a keeper needs of its service. */
 export interface KeeperContext {
-  /** Whose time counts. */
+  /** Where time comes from. */
   readonly clock: Clock;
-  /** Whose free buffers are given back. */
+  /** The pool whose free buffers are given back. */
   readonly pool: BufferPool;
-  /** Who looks at paused sessions. */
+  /** Looks at paused sessions. */
   readonly inputWatch: InputWatch;
 }
 
@@ -43,7 +43,7 @@ export class SessionKeeper<Data> {
     this.#pending = pending;
   }
 
-  /** Gives it what its sessions share, which knows it already. */
+  /** Gives the keeper what its sessions share; not in the constructor, as that refers to the keeper. */
   attach(context: KeeperContext): void {
     this.#context = context;
     this.#poolKeeper = new PoolKeeper(context.pool, context.clock);
@@ -77,7 +77,7 @@ export class SessionKeeper<Data> {
     this.#onEmpty = undefined;
   }
 
-  /** Closes all in order, and cuts what is left at the deadline, by the service's clock. Gives how many that were. */
+  /** Closes all in order, and cuts what is left at the deadline, by the service's clock. Returns how many were cut. */
   async closeAll(deadlineMs: number, alsoWaitFor: readonly Promise<void>[]): Promise<number> {
     const clock = this.#context?.clock;
     for (const core of this.registry.values()) core.close("shutdown");

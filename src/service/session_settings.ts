@@ -36,7 +36,7 @@ export const SETTING_NAMES: Readonly<Record<keyof SessionSettings, true>> = {
   handlerTimeoutMs: true,
 };
 
-/** Those of the settings that are given; undefined if none is. */
+/** Picks the settings that are given; undefined if none is. */
 export function findSettings(options: SessionSettings): SessionSettings | undefined {
   const given = Object.keys(SETTING_NAMES).filter((name) => options[name as keyof SessionSettings] !== undefined);
   if (given.length === 0) return undefined;

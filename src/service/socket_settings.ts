@@ -41,13 +41,13 @@ function refuse(what: string, name: string, type: string, value: unknown): never
   throw new TypeError(`Cannot create ${what} as ${name} must be ${type}: current value is ${describeValue(value)}`);
 }
 
-/** Gives those of the options of a listener that are for its transport. */
+/** Picks the options of a listener that are for its transport. */
 export function listenOptionsOf(options: ListenOptions): ListenOptions {
   const { backlog, ipv6Only, keepAlive, noDelay, reusePort, tls } = options;
   return { backlog, ipv6Only, keepAlive, noDelay, reusePort, tls };
 }
 
-/** Gives those of the options of a dial that are for its transport; the signal is the dial's own. */
+/** Picks the options of a dial that are for its transport, without the signal, which the connector replaces. */
 export function dialOptionsOf({ keepAlive, localAddress, noDelay, tls }: DialOptions): DialOptions {
   return { keepAlive, localAddress, noDelay, tls };
 }

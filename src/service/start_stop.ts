@@ -3,7 +3,7 @@
 
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 
-/** How long a stop may take: what a container gives a process that it asks to end. */
+/** How long a stop may take: what Docker gives a process between SIGTERM and SIGKILL. */
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
 
 /** Options of {@linkcode TcpService.stop}. */
@@ -40,8 +40,8 @@ export function resolveStopTimeout(options: StopOptions): number {
 }
 
 /**
- * Remembers what was asked for last. A call that asks for the same shares its promise; one that asks for the other waits
- * until the change before has ended, well or badly.
+ * Remembers the last call. Another call of the same kind shares its promise; a call of the other kind first waits until the
+ * change before has succeeded or failed.
  */
 export class StartStop {
   readonly #start: () => Promise<void>;
@@ -83,7 +83,7 @@ export class StartStop {
       await this.#start();
     } catch (error) {
       if (this.#isStarted && this.#starts === number) {
-        // Nobody has asked for anything since: the next start is a new one, and the next stop has nothing to do.
+        // No call came since: the next start() starts anew, and the next stop() has nothing to do.
         this.#isStarted = false;
         this.#change = Promise.resolve();
         this.#stopped = Promise.resolve(NOTHING_TO_STOP);
@@ -95,7 +95,7 @@ export class StartStop {
   async #stopAfter(before: Promise<void>, timeoutMs: number): Promise<StopResult> {
     let hasStarted = true;
     await before.catch(() => {
-      hasStarted = false; // Whoever called start() is told.
+      hasStarted = false; // The caller of start() gets the error.
     });
     return hasStarted ? await this.#stop(timeoutMs) : NOTHING_TO_STOP;
   }

@@ -166,10 +166,10 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /**
    * Stops listening and dialling, closes all sessions in order with the reason `"shutdown"`, and waits until each
-   * `onClose` has run; `closeTimeoutMs` bounds that for each of them, and `timeoutMs` for all: then the rest is cut. Does nothing
+   * `onClose` has run; `closeTimeoutMs` bounds that for each, and `timeoutMs` for all: what is left then is cut. Does nothing
    * if the service is stopped. A handler may call it, but should not wait for it.
    *
-   * @param options How long it may take. Of calls that share a stop the first counts.
+   * @param options How long it may take. A call during a stop shares that stop, and its options have no effect.
    * @returns How many sessions were cut.
    * @throws {RangeError | TypeError} if an option is wrong.
    */
@@ -301,8 +301,8 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Waits until the sessions that are above a high-water mark, and read, are down at their low-water marks: so that who
-   * broadcasts is as fast as those who get it. Sessions that take nothing at all are waited for once, for 200 ms.
+   * Waits until the sessions above a high-water mark are down at their low-water marks, so that broadcasts are no faster than
+   * their receivers. A session that takes no byte for 200 ms is waited for again only after it has taken some.
    *
    * @param options A signal to stop waiting; the promise then rejects with its reason.
    */
@@ -387,7 +387,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return { abortedSessions };
   }
 
-  /** Whether there may be so many sessions more. */
+  /** Whether there is room for that number of further sessions, and for one more dial. */
   #hasRoom(sessions: number): boolean {
     return this.#registry.count + this.#acceptor.handshakes + sessions <= this.#settings.bounds.maxConnections &&
       this.#dialler.count < this.#settings.bounds.maxDials;

@@ -45,7 +45,7 @@ export interface TickStats {
 
 /** What of a service a tick needs. */
 export interface Ticked {
-  /** Whose time counts. */
+  /** Where time comes from. */
   readonly clock: Clock;
   /** Hands what is queued to the system. */
   flush(): void;
@@ -80,7 +80,7 @@ export class Tick implements Disposable {
     return { ...this.#stats };
   }
 
-  /** Stops it: no step comes any more. May be called twice, from a step too. */
+  /** Stops it: there are no further steps. May be called twice, from a step too. */
   stop(): void {
     if (this.#timer !== undefined) this.#service.clock.clearTimer(this.#timer);
     this.#timer = undefined;
@@ -92,7 +92,7 @@ export class Tick implements Disposable {
     this.stop();
   }
 
-  /** The time of a step is counted from the start, so that nothing adds up. */
+  /** When a step is due, counted from the start, so that delays do not add up. */
   #dueMs(index: number): number {
     return this.#startMs + (index + 1) * this.#deltaMs;
   }
@@ -112,7 +112,7 @@ export class Tick implements Disposable {
       this.#stats.skipped += behind - maxCatchUp;
       this.#index += behind - maxCatchUp;
     }
-    // Runtimes round the delays of timers, down as well.
+    // Due up to 1 ms early, as runtimes may round the delays of timers down.
     try {
       for (let left = maxCatchUp; left >= 0 && clock.now() >= this.#dueMs(this.#index) - 1; left--) this.#step();
     } finally {
@@ -141,9 +141,9 @@ export class Tick implements Disposable {
 }
 
 /**
- * Runs the fixed steps of a game: so many a second, counted from the start so that delays do not add up, made up for when the
- * event loop was late, on the clock of the service. Behind each step the service is flushed: with `flush: "manual"` all that a
- * step sends leaves as one write for each player.
+ * Runs the fixed steps of a game, `hz` a second, on the clock of the service. They are counted from the start, so delays do
+ * not add up, and are made up for if the event loop was late. After each step the service is flushed: with `flush: "manual"`
+ * all that a step sends leaves as one write for each player.
  *
  * @param service The service, or whatever has a clock and can be flushed.
  * @param options How often.
