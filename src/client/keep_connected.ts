@@ -20,19 +20,19 @@ const DEFAULT_MAX_DELAY_MS = 10_000;
 const DEFAULT_STABLE_MS = 5_000;
 
 /**
- * Where a connection that is kept is: dialling, up, between two attempts, with its breaker open, dialling once to see whether that
- * may close again, or over.
+ * Where a link is. `"waiting"`: in the pause before the next attempt. `"open"`: nothing is dialled, as the breaker is open;
+ * `"half-open"`: one attempt decides whether the breaker closes again. `"stopped"` is final.
  */
 export type LinkState = "connecting" | "connected" | "waiting" | "open" | "half-open" | "stopped";
 
 /** What a link's `send` answers: as the session's, or `"kept"` for the next one. */
 export type LinkSendResult = SendResult | "kept";
 
-/** A breaker: a server that is down is not dialled all the time. */
+/** A circuit breaker: keeps a server that is down from being dialled all the time. */
 export interface BreakerOptions {
   /** Attempts in a row that came to nothing, after which it opens, 1 or more. */
   readonly failures: number;
-  /** Milliseconds for which it is open: nothing is dialled. Then one attempt shows whether it closes again. */
+  /** Milliseconds for which it is open, 0 to 2^31 - 1: nothing is dialled. Then one attempt decides whether it closes again. */
   readonly openMs: number;
 }
 
@@ -46,7 +46,7 @@ export interface LinkEvent<Data> {
   readonly error: ConnectError | undefined;
   /** How the last session ended, in the same states. */
   readonly closed: CloseEvent | undefined;
-  /** Attempts in a row that came to nothing; a session that was over before `stableMs` is one. */
+  /** Attempts in a row that came to nothing; a session that was over before `stableMs` counts as one. */
   readonly failures: number;
   /** Milliseconds until the next attempt, in state `"waiting"` or `"open"`. */
   readonly delayMs: number | undefined;
@@ -60,20 +60,20 @@ export interface KeepConnectedOptions<Data = undefined>
   /** The state has changed. */
   readonly onState?: ((event: LinkEvent<Data>) => unknown) | undefined;
   /**
-   * Milliseconds before the second attempt in a row; doubles with each. Each pause is cut by up to half at random.
+   * Milliseconds before the second attempt in a row, 0 to 2^31 - 1; doubles with each, and is cut by up to half at random.
    *
    * @default {100}
    */
   readonly minDelayMs?: number | undefined;
   /**
-   * The longest pause, in milliseconds.
+   * The longest pause, in milliseconds, from `minDelayMs` to 2^31 - 1.
    *
-   * @default {10000}
+   * @default {10000, or `minDelayMs` if that is more}
    */
   readonly maxDelayMs?: number | undefined;
   /**
-   * Milliseconds that a session must have lived for the pauses to start anew: a server that accepts and closes at once is dialled
-   * ever less often, as one that refuses.
+   * Milliseconds that a session must have lived for the pauses to start anew, 0 to 2^31 - 1: a server that accepts and closes
+   * at once is dialled ever less often, as one that refuses.
    *
    * @default {5000}
    */
@@ -85,13 +85,13 @@ export interface KeepConnectedOptions<Data = undefined>
    */
   readonly maxFailures?: number | undefined;
   /**
-   * Opens after so many attempts in a row that came to nothing, also of sessions that ended before `stableMs`.
+   * When to stop dialling for a while: after so many failed attempts in a row. A session that ended before `stableMs` is one.
    *
    * @default {undefined: none; the pauses grow up to `maxDelayMs`}
    */
   readonly breaker?: BreakerOptions | undefined;
   /**
-   * What `send` of the link keeps while there is no session: the next one is sent it, in order, behind what `onConnected` sends.
+   * How much `Link.send` keeps while there is no session. It goes to the next one, in order, after what `onConnected` sends.
    *
    * @default {undefined: nothing, and `send` answers `"closed"`}
    */
@@ -153,11 +153,12 @@ export class Link<Data = undefined> implements AsyncDisposable {
    *
    * @param payload The message; copied.
    * @param options Its policy, its key.
-   * @returns What became of it; `"closed"` if there is no session, and no room to keep it.
+   * @returns What became of it; `"closed"` if the link has stopped, the session is closing, or there is no room to keep it.
+   * @throws {TypeError} if the payload is not a `Uint8Array`.
    */
   send(payload: Uint8Array, options?: SendOptions): LinkSendResult {
     const session = this.#session;
-    // Behind what is kept, as long as there is any.
+    // What is kept goes first, so that all stay in order.
     if (session !== undefined && this.#kept.count === 0) return session.send(payload, options);
     if (this.#isStopped) return "closed";
     checkPayload(payload);
@@ -207,7 +208,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     this.#enter("stopped", last);
   }
 
-  /** Dials, and lives through the session, if there is one. */
+  /** Dials once, and waits for the end of the session, if one opens. */
   async #attempt(): Promise<{ readonly error?: ConnectError; readonly closed?: CloseEvent }> {
     let session: Session<Data>;
     try {

@@ -55,7 +55,7 @@ export class KeptMessages {
   }
 
   /**
-   * Sends what waits, as fast as the peer reads; what is left when the session ends waits on.
+   * Sends what waits, as fast as the peer reads; what is left when the session ends stays for the next one.
    *
    * @param session The session.
    * @param onRefused Is told of a message that can never be sent.

@@ -1,5 +1,5 @@
-// runService(): a service as a process: starts it, says that it is ready, and ends it in order when the system asks. Runs on Node,
-// Bun and Deno.
+// runService(): a service as a process: starts it, says that it is ready, and ends it in order when the system asks. Runs on
+// Node, Bun and Deno.
 
 import process from "node:process";
 import type { Clock } from "../clock.ts";
@@ -27,15 +27,15 @@ export interface HostableService {
 /** Options of {@linkcode runService}. */
 export interface RunOptions {
   /**
-   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; then the rest is cut. Below what the platform gives before
-   * it kills: Kubernetes 30 s, systemd 90 s, Docker 10 s.
+   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; then the rest is cut. Keep it below the
+   * time after which the platform kills the process: 30 s for Kubernetes, 90 s for systemd, 10 s for Docker.
    *
    * @default {8000}
    */
   readonly stopTimeoutMs?: number | undefined;
   /**
-   * Milliseconds between the signal, from when on the service is not ready, and the end of listening, 0 to 2^31 - 1: for balancers
-   * that need to hear of it before they send nobody any more.
+   * Milliseconds from the signal, at which `health()` begins to answer that the service is not ready, to the end of listening,
+   * 0 to 2^31 - 1: time for load balancers to stop sending players.
    *
    * @default {0}
    */
@@ -57,7 +57,7 @@ export interface RunOptions {
    */
   readonly print?: ((line: string) => void) | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -90,8 +90,8 @@ const SIGNALS: readonly string[] = process.platform === "win32"
   : ["SIGINT", "SIGTERM"];
 
 /**
- * Runs a service as a process: starts it, prints `listening on HOST:PORT` for each listener, and stops it in order on SIGTERM and
- * SIGINT (on Windows Ctrl+C and Ctrl+Break). A second signal ends the process at once, with code 1. As a service of systemd it
+ * Runs a service as a process: starts it, prints `listening on HOST:PORT` for each listener, and stops it in order on SIGTERM
+ * and SIGINT (on Windows Ctrl+C and Ctrl+Break). A second signal ends the process at once, with code 1. As a service of systemd it
  * tells that it is ready, that it stops, and that it lives; on Deno that needs `--allow-run=systemd-notify --allow-env`.
  *
  * @param service The service, not started.

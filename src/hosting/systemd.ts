@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 /** What systemd is told. */
 export type SystemdState = "READY=1" | "STOPPING=1" | "WATCHDOG=1";
 
-/** Tells systemd, where the process is one of its services. */
+/** Tells systemd the state of the service, if the process is one of its services. */
 export class Systemd {
   readonly #clock: Clock;
   readonly #onFault: (error: Error) => void;
@@ -22,7 +22,7 @@ export class Systemd {
     this.#isThere = (readVariable("NOTIFY_SOCKET") ?? "") !== "";
   }
 
-  /** Says that the service is ready, and from then on that it lives, twice as often as is asked for. */
+  /** Says that the service is ready, then that it lives, twice in each watchdog interval (`WATCHDOG_USEC`), if there is one. */
   ready(): void {
     this.#notify("READY=1");
     const watchdogMs = Number(readVariable("WATCHDOG_USEC") ?? 0) / 1_000;
@@ -30,7 +30,7 @@ export class Systemd {
     if (watchdogMs > 0 && (own === undefined || own === String(process.pid))) this.#beat(watchdogMs / 2);
   }
 
-  /** Says that the service stops. It goes on saying that it lives. */
+  /** Says that the service stops. The watchdog messages go on. */
   stopping(): void {
     this.#notify("STOPPING=1");
   }
@@ -60,7 +60,7 @@ export class Systemd {
   }
 }
 
-/** What is used of Deno, which would ask the user for the right. */
+/** What is used of Deno: without a look at the permission, reading a variable would ask the user. */
 interface DenoPermissions {
   querySync(wish: { readonly name: "env"; readonly variable: string }): { readonly state: string };
 }

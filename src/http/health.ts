@@ -1,17 +1,18 @@
-// health(): whether a service lives, and whether it is ready for players, as container platforms and balancers ask. Runtime neutral.
+// health(): whether a service lives, and whether it is ready for players, for container platforms and balancers. Runtime
+// neutral.
 
 import type { ServiceState } from "../service/service_stats.ts";
 import { type HttpHandler, routes } from "./http_handler.ts";
 
-/** What is asked about: a `TcpService`, or what `runService()` gives, which knows of a drain besides. */
+/** A `TcpService`, or what `runService()` gives, whose state may be `"draining"` too. */
 export interface HealthSource {
   /** Where it is in its life. */
   readonly state: ServiceState | "draining";
 }
 
 /**
- * Answers `/live` and `/ready`. `/live` is 200 as long as the process answers at all. `/ready` is 200 while new players may come,
- * and 503 with the state before the start, in a drain, and after the stop.
+ * Answers `/live` and `/ready`. `/live` is 200 as long as the process answers at all. `/ready` is 200 while new players may
+ * come, and 503 with the state before the start, in a drain, and after the stop.
  *
  * @param source The service.
  * @returns A handler.

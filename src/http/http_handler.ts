@@ -1,4 +1,4 @@
-// HttpHandler: what answers requests, as every server of the web's takes it; and how several are put under one roof. Runtime neutral.
+// HttpHandler: a handler of web-standard requests, and routes(), which picks one of several by path. Runtime neutral.
 
 /** Answers a request. Mounts in `Deno.serve`, `Bun.serve`, Hono and others as it is. */
 export type HttpHandler = (request: Request) => Response | Promise<Response>;

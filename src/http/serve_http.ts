@@ -1,12 +1,12 @@
-// serveHttp(): one small HTTP server for health, metrics and dashboard, the same on Node, Bun and Deno, over `node:http`. Who has a
-// server already mounts the handlers there.
+// serveHttp(): one small HTTP server for health, metrics and dashboard, the same on Node, Bun and Deno, over `node:http`. An
+// application that has a server already mounts the handlers there.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { orDefault, requireInteger } from "../options.ts";
 import type { HttpHandler } from "./http_handler.ts";
 
 const LARGEST_PORT = 65_535;
-/** A request of an operator's has no body worth the name. */
+/** Operators' requests have small bodies. */
 const LONGEST_BODY_BYTES = 65_536;
 
 /** Options of {@linkcode serveHttp}. */
@@ -30,7 +30,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Serves a web-standard handler. A handler that throws answers 500; what it threw is not shown.
+ * Serves a web-standard handler. If it throws, the answer is 500, without the error. A request body over 64 KiB is answered with
+ * 413.
  *
  * @param handler Answers requests.
  * @param options Where.
@@ -118,7 +119,7 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuff
   return body;
 }
 
-/** Writes a response as its body comes, so that one without an end can be watched. */
+/** Writes a response as its body comes, so that a browser gets the events of an endless one at once. */
 async function send(response: Response, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
   response.headers.forEach((value, name) => outgoing.setHeader(name, value));
   outgoing.writeHead(response.status);

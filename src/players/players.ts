@@ -22,8 +22,8 @@ export interface PlayersOptions {
 }
 
 /**
- * What became of a claim: the key is the session's (`"claimed"`), another session has it (`"refused"`), or the session was not
- * open any more when its turn came (`"closed"`).
+ * What became of a claim: the key is the session's (`"claimed"`), another session has it (`"refused"`), or the session had
+ * ended or was closing when its turn came (`"closed"`).
  */
 export type ClaimResult = "claimed" | "refused" | "closed";
 
@@ -32,9 +32,9 @@ const DISPLACED: CloseOptions = { detail: "displaced", timeoutMs: 1_000 };
 
 /** What is known of a key. */
 interface Claim<Member> {
-  /** Who has it; undefined while the first claim is under way. */
+  /** The session that has the key; undefined while the first claim is under way. */
   holder: Member | undefined;
-  /** Ends once the claims before have. */
+  /** Settles with the last claim so far: the next one waits for it. */
   last: Promise<unknown>;
   /** Claims under way. */
   count: number;
@@ -42,8 +42,8 @@ interface Claim<Member> {
 
 /**
  * Which session is whose: at most one for each key, such as an account's name. A second login displaces the first, or is
- * refused, and goes on only once the first session's `onClose` has run: what it saves is there to be loaded. Claims of one key
- * are dealt with one after the other. A key is free again once its session has ended.
+ * refused. If it displaces, it goes on only once the first session's `onClose` has run, so that what this saves can be loaded.
+ * Claims of one key are dealt with one after the other. A key is free again once its session has ended.
  *
  * It knows the sessions of this process only.
  *
@@ -104,7 +104,7 @@ export class Players<Key = string, Data = undefined> {
   /**
    * Makes a key the session's, for as long as the session lives.
    *
-   * @param key Whose session it is, as of a `Map`.
+   * @param key Whose session it is, such as an account's name.
    * @param session The session.
    * @returns What became of it, once a session that it displaces has ended and its `onClose` has run.
    * @throws {TypeError} if the session has another key.
@@ -118,7 +118,7 @@ export class Players<Key = string, Data = undefined> {
     this.#claims.set(key, claim);
     claim.count++;
     const result = claim.last.then(() => this.#claimNext(key, claim, session));
-    claim.last = result.catch(() => {}); // Whoever claims is told; the next one is not.
+    claim.last = result.catch(() => {}); // Only the caller of this claim gets the error.
     try {
       return await result;
     } finally {
