@@ -5,7 +5,7 @@ import type { AcceptHandler } from "./transport.ts";
 /**
  * Makes a handler that never throws of one that may. A connection that the handler threw at is aborted.
  *
- * @param handler Whose faults are kept.
+ * @param handler The handler that may throw.
  * @returns The handler for an adapter.
  */
 export function guardAccepts(handler: AcceptHandler): AcceptHandler {
@@ -14,7 +14,7 @@ export function guardAccepts(handler: AcceptHandler): AcceptHandler {
       try {
         handler.onConnection(connection);
       } catch {
-        connection.abort(); // Whoever hands the handler in tells of its faults: an adapter has no logger.
+        connection.abort(); // The error is dropped: an adapter has no logger, and the handler's owner reports its own faults.
       }
     },
     ...(handler.onPending === undefined ? {} : {

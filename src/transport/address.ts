@@ -125,12 +125,12 @@ export function formatAddress(address: Address): string {
     : `${address.hostname}:${address.port}`;
 }
 
-/** What a system has room for, on Linux; macOS has four bytes less. */
+/** Bytes of a path that Linux has room for; macOS has room for four fewer. */
 const LONGEST_PATH_BYTES = 107;
 
 /**
- * Says why the path of a Unix socket cannot be one: runtimes differ in it, and Bun and Node cut some short, and would listen or
- * dial elsewhere.
+ * Says why a path cannot be that of a Unix socket. Checked here, as runtimes differ: Bun and Node cut some paths short, and
+ * would listen or dial elsewhere.
  *
  * @param address Where to listen or dial.
  * @returns `"has-nul"`, `"too-long"`, or undefined if nothing is wrong with it.

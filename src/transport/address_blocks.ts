@@ -1,5 +1,5 @@
-// AddressBlocks: addresses and blocks of them (CIDR). A set for each length of a block: a look costs as many hashes as there are
-// lengths in use, however many blocks there are. Runtime neutral.
+// AddressBlocks: a set of addresses and blocks of them (CIDR). Keeps a hash set for each length of a block: a lookup costs one
+// hash for each length in use, however many blocks there are. Runtime neutral.
 
 import { type IpWords, isIpv4, maskWord, maskWords, parseBlock, parseIp, parseIpv4 } from "./ip_address.ts";
 
@@ -52,7 +52,7 @@ export class AddressBlocks {
   }
 }
 
-/** What is in front of an IPv4 address that is written as one of IPv6. */
+/** The prefix of an IPv4 address that is written as one of IPv6: `::ffff:0:0/96`. */
 const V4_BITS = 96;
 const MAPPED_WORD = 0xffff;
 
@@ -66,7 +66,7 @@ function lengthOf<Key>(lengths: BlocksOfLength<Key>[], bits: number): BlocksOfLe
   return length;
 }
 
-/** Takes a block out; a length without any is looked at no more. */
+/** Takes a block out; drops the set of its length once that is empty. */
 function remove<Key>(lengths: BlocksOfLength<Key>[], bits: number, key: Key): boolean {
   const index = lengths.findIndex((one) => one.bits === bits);
   if (index < 0 || !lengths[index].keys.delete(key)) return false;

@@ -21,17 +21,17 @@ import { checkDial, checkListen, keepAliveDelayOf, type ListenOptions } from "./
 import type { TransportOptions } from "./traits.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
-/** From here on a chunk may hold many small frames, and is handed over in one array that all connections share. */
+/** Chunks of this size and more may hold many small frames: they are copied into one array that all connections share. */
 const SMALLEST_SHARED_BYTES = 256;
-/** Up to here: 4 KiB are copied in 50 ns. */
+/** The largest chunk that is copied into the shared array. */
 const LARGEST_SHARED_BYTES = 8_192;
-/** So many chunks are handed over as they came once a handler has kept one, as it may do so again. */
+/** Chunks that are handed over without that copy after a handler has kept one, as it may keep them too. */
 const CHUNKS_AS_THEY_CAME = 64;
 
 /** Bun reads up to 512 KiB at a time; from here on it may read once more before it sees that it was paused. */
 const FULL_CHUNK_BYTES = 262_144;
 
-/** Where chunks are handed over. */
+/** The array that chunks are copied into. */
 let sharedChunk = new Uint8Array(LARGEST_SHARED_BYTES);
 
 /** What the adapter uses of a `Bun.Socket`. */
@@ -82,7 +82,7 @@ interface BunProcess {
 /** What the connections of a listener share. */
 interface Shared {
   readonly pacer: BunReadPacer;
-  /** Who switches keep-alive on, later; undefined for nobody. */
+  /** Switches keep-alive on later; undefined if it is to be off. */
   readonly keepAlive: LateKeepAlive | undefined;
   /** The silence before the first probe. Bun sends one a second then, ten in all. */
   readonly keepAliveDelayMs: number;
@@ -185,7 +185,7 @@ async function listenBun(
 class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAlive {
   readonly #socket: BunSocket;
   readonly #shared: Shared;
-  /** Whether the pacer holds its reads up. */
+  /** Whether it waits for the pacer to read on. */
   #isPaced = false;
   #hasShutDown = false;
   readonly localAddress: Address;
@@ -194,7 +194,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   #rest: Uint8Array | undefined = undefined;
   #restOffset = 0;
   #restBytes = 0;
-  /** So many of the next chunks are handed over as they come. */
+  /** How many of the next chunks are handed over without a copy. */
   #ownChunks = 0;
   #lastChunkBytes = 0;
   /** Whether the socket reads though paused, until a chunk comes. */
@@ -223,8 +223,8 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 
   /**
-   * A chunk came, in an array of its own. Small frames are copied from it, and that takes half the time from an array that
-   * was there before: see `copyBytes`.
+   * A chunk came, in an array of its own. One of many small frames is copied into the shared array first: `copyBytes` then
+   * copies each frame in half the time, as its source stays the same.
    */
   handleChunk(chunk: Uint8Array): void {
     const { length } = chunk;
@@ -245,9 +245,9 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 
   /**
-   * A chunk came while paused. Bun does so once the peer has reset the connection: it reads all that the system holds of it,
-   * megabytes in a row, before it says so; or behind a full chunk, as it does not look whether that has paused it. Then a
-   * second one tells for sure, and so does a write that waited and fails now.
+   * A chunk came while paused. Bun reads on then in two cases: after a reset, all that the system holds, megabytes in a row,
+   * before it reports the reset; and behind a full chunk, once, as it does not see that this has paused it. A second chunk
+   * tells the cases apart, and so does a pending write that fails now.
    */
   #isReset(): boolean {
     const isSure = this.heldBytes > 0 || this.#lastChunkBytes < FULL_CHUNK_BYTES;
@@ -269,7 +269,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
     copyBytes(chunk, 0, sharedChunk, 0, length);
     this.handleData(sharedChunk, length);
     if (this.isFlowing && !this.isDiscarding) return;
-    // A handler may still look at it.
+    // The handler has paused or closed: it may still look at the array.
     sharedChunk = new Uint8Array(LARGEST_SHARED_BYTES);
     this.#ownChunks = CHUNKS_AS_THEY_CAME;
   }
@@ -290,7 +290,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
     return false;
   }
 
-  /** A write found the connection broken. While paused Bun reports that to nobody else, as the write took the error. */
+  /** A write found the connection broken. While it is paused, Bun does not report the error again. */
   #breakOff(): false {
     this.#rest = undefined;
     this.handleGone({ error: new ConnectionError("reset") });
@@ -375,12 +375,12 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 }
 
-/** The addresses at this end: one for all sessions of a listener mostly, and to ask takes two calls to the system. */
+/** The local addresses of a listener's connections. Mostly all have the same; asking takes two calls to the system. */
 class LocalAddresses {
   readonly #isAnywhere: boolean;
   #last: Address | undefined;
 
-  /** Those of the connections of a listener. */
+  /** The addresses of the connections of one listener. */
   constructor(listener: Address) {
     this.#isAnywhere = listener.kind === "tcp" && /^[0:.]+$/.test(listener.hostname);
     this.#last = listener.kind === "unix" ? listener : undefined;

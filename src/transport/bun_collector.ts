@@ -1,15 +1,14 @@
 // BunCollector: has Bun collect the arrays of heavy reads before it would by itself. Bun only.
 
-/** The process is looked at once so much was read: a look takes 100 us. */
+/** Bytes that are read between two looks at the process's memory, which take 100 us. */
 const BYTES_PER_LOOK = 67_108_864;
-/** It may grow by so much, and by half of what it had. */
+/** The process may grow by so many bytes, or by half of what it had, if that is more. */
 const LEAST_GROWTH_BYTES = 268_435_456;
 const GROWTH = 1.5;
 
 /**
- * Bun reads into fresh arrays of up to 512 KiB. With 500 peers that send at full speed and never read the process grew to 1.2 to
- * 1.5 GB, of which half a gigabyte was in use, before they were collected; now to 0.8 to 1.1. A collection takes 10 to 50 ms, and
- * a server whose memory does not grow has none of them.
+ * Has Bun collect garbage once the process has grown much by heavy reads: Bun reads into fresh arrays of up to 512 KiB, and by
+ * itself collects them late. A collection takes 10 to 50 ms; a server whose memory does not grow has none.
  */
 export class BunCollector {
   readonly #residentBytes: () => number;
@@ -18,14 +17,14 @@ export class BunCollector {
   #floorBytes: number;
   #readBytes = 0;
 
-  /** Makes it of the runtime's means. */
+  /** Makes a collector; the callbacks measure the process's memory, and collect garbage. */
   constructor(residentBytes: () => number, collect: () => void) {
     this.#residentBytes = residentBytes;
     this.#collect = collect;
     this.#floorBytes = residentBytes();
   }
 
-  /** So much was read: collects if the process has grown too much. */
+  /** Counts bytes that were read; collects if the process has grown too much. */
   count(bytes: number): void {
     this.#readBytes += bytes;
     if (this.#readBytes < BYTES_PER_LOOK) return;

@@ -4,14 +4,14 @@ import { deferTurn } from "../defer.ts";
 import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 import type { BunCollector } from "./bun_collector.ts";
 
-/** A chunk from here on is a heavy talker's: it takes Bun 20 us or more to read. */
+/** A chunk of this size or more is a heavy read: it takes Bun 20 us or more. */
 const HEAVY_BYTES = 65_536;
-/** So many heavy chunks in a turn: Bun reads up to 512 KiB at a time into fresh memory, which takes half a millisecond. */
+/** Heavy reads in a turn. One may take half a millisecond: Bun reads up to 512 KiB at a time into fresh memory. */
 const MOST_AT_ONCE = 8;
 
 /**
- * Bun reads from all sockets that are ready before it does anything else: with hundreds of heavy talkers a turn of the loop takes
- * most of a second. Beyond the first few of a turn they wait until it is their turn.
+ * Bun reads from all sockets that are ready before it does anything else: with hundreds of heavy reads a turn of the event loop
+ * takes most of a second. After the first few in a turn, further connections with heavy reads wait for one of the next turns.
  */
 export class BunReadPacer {
   readonly #collector: Pick<BunCollector, "count">;

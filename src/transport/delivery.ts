@@ -13,8 +13,8 @@ import type { ConnectionEnd, ConnectionHandler } from "./transport.ts";
  * there is a handler, and nothing that keeps a chunk from it.
  */
 export class Delivery {
-  // What each chunk and write touches comes last, next to the fields of the adapters' connections: with thousands of
-  // connections the time goes into fetching their memory.
+  // The fields that each chunk and write uses come last, next to the fields of the subclass: with thousands of connections
+  // the time goes into cache misses.
   /** Chunks that came while paused, from `#heldIndex` on. */
   #held: Uint8Array[] | undefined = undefined;
   #heldIndex = 0;
@@ -48,7 +48,7 @@ export class Delivery {
     return this.#hasEnded;
   }
 
-  /** Whether bytes would reach the handler at once, or be dropped. */
+  /** Whether bytes that come now are handed over or dropped at once, not held. */
   get isFlowing(): boolean {
     return this.#isDirect || (this.#isDiscarding && !this.#isPaused && this.#handler !== undefined);
   }
@@ -80,13 +80,13 @@ export class Delivery {
     this.#handOverSoon();
   }
 
-  /** Holds bytes and end back. */
+  /** Holds the peer's bytes and end back. */
   pause(): void {
     this.#isPaused = true;
     this.#isDirect = false;
   }
 
-  /** Lets them go, from the next microtask on. */
+  /** Hands over what is held, and what comes, from the next microtask on. */
   resume(): void {
     this.#isPaused = false;
     this.#look();
@@ -103,7 +103,7 @@ export class Delivery {
     this.#handOverSoon();
   }
 
-  /** Lets nothing through any more but the close, which is this side's own. */
+  /** This side closes or aborts: nothing is handed over from now on but the close, without an error. */
   finish(): void {
     this.#isFinished = true;
     this.#isDirect = false;
@@ -111,8 +111,8 @@ export class Delivery {
   }
 
   /**
-   * Bytes came, the first `length` bytes of `buffer`. Unless `isFlowing`, they must be all of it, and it belongs to the
-   * connection alone, for it is held.
+   * Bytes came, the first `length` bytes of `buffer`. Unless `isFlowing`, `buffer` is held: then it must have no other bytes,
+   * and nobody else may use it.
    */
   handleData(buffer: Uint8Array, length: number): void {
     if (this.#isDirect) this.#handler?.onData(buffer, length);
@@ -121,7 +121,7 @@ export class Delivery {
     else this.#hold(buffer);
   }
 
-  /** The peer's end came. Not from inside a call of the handler's. */
+  /** The peer's end came. Must not be called from inside a call of the handler's. */
   handleEnd(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -129,7 +129,7 @@ export class Delivery {
     this.#handOver();
   }
 
-  /** What was on loan is taken. */
+  /** The bytes of the pending write are all taken. */
   handleTaken(): void {
     if (!this.isOver) this.#handler?.onDrain();
   }

@@ -1,4 +1,4 @@
-// The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, one read at a time for each connection. Deno only.
+// The Deno adapter: listens and dials through `Deno.listen` and `Deno.connect`, one read at a time per connection. Deno only.
 
 import { type Clock, systemClock } from "../clock.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
@@ -26,7 +26,7 @@ import type {
   TransportListener,
 } from "./transport.ts";
 
-/** What a paused connection reads to find the peer's end. */
+/** Bytes that a paused connection reads at most to find the peer's end. */
 const AHEAD_BYTES = 256;
 const NOTHING = new Uint8Array(0);
 
@@ -136,19 +136,19 @@ async function connectDeno(
   }
 }
 
-/** Without the permission Deno would ask the user, or refuse. */
+/** Reads the limit only if the permission is there: else Deno would ask the user, or refuse. */
 function openFileLimitOf(deno: DenoRuntime): number | undefined {
   const { state } = deno.permissions.querySync({ name: "read", path: OPEN_FILE_LIMIT_PATH });
   return state === "granted" ? openFileLimit() : undefined;
 }
 
-/** A Unix socket has neither option. Deno takes no times for keep-alive: the system's count, two hours on Linux. */
+/** Sets options, which a Unix socket lacks. Deno takes no times for keep-alive: the system's hold, two hours on Linux. */
 function tune(socket: DenoSocket, { keepAlive, noDelay }: SocketOptions): void {
   try {
     if (noDelay !== false) socket.setNoDelay?.(true);
     if (keepAlive !== false) socket.setKeepAlive?.(true);
   } catch {
-    // The connection is broken already: a read says so.
+    // The connection is broken: a read reports it.
   }
 }
 
@@ -182,8 +182,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   #count: number | null = 0;
   /** What is being written, and on loan. */
   #writing: Uint8Array | undefined = undefined;
-  // Callbacks and not an async loop: its frames would take another 300 bytes of each idle connection.
-  // One for each operation, however it ends, as each takes another 56 bytes: what it failed with is no number.
+  // Callbacks and not an async loop, which would take another 300 bytes of each idle connection. One callback takes the result
+  // and the error of an operation, as each callback takes another 56 bytes: an error is what is not a number.
   readonly #onRead = (result: unknown) => this.#handleRead(result);
   readonly #onWritten = (result: unknown) => this.#handleWritten(result);
 
@@ -227,12 +227,12 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   }
 
   /**
-   * A write of nothing fails after a reset, unless this side has ended; of a Unix socket it fails too if the peer closed in
-   * order. The end is found by reading, as is the reset of those.
+   * Over TCP, a write of nothing fails after a reset, unless this side has ended. Over a Unix socket it would fail after an end
+   * in order, too: there a reset is found by reading ahead, as the peer's end is everywhere.
    */
   probe(mayRead: boolean): boolean {
     if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
-    // A read or a write that is pending finds out by itself.
+    // The last read has brought what is held back, or the end; a read that is pending finds out by itself.
     if (this.#stage === "flow-before") return this.#count === null;
     if (this.#stage !== "flow-after") return false;
     if (mayRead && this.heldBytes === 0) this.#readAhead();
@@ -256,7 +256,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     if (this.#hasShutDown || this.isOver) return;
     this.#hasShutDown = true;
     this.#socket.closeWrite().catch(() => {
-      // The peer has reset the connection: a read says so.
+      // The peer has reset the connection: a read reports it.
     });
   }
 
@@ -316,7 +316,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     this.#goOn();
   }
 
-  /** Does what comes next, unless that has to wait: paused, the buffer belongs to the handler, or to what holds it back. */
+  /** Hands over what was read, then reads on. Not while paused: then the buffer is on loan to the handler, or held back. */
   #goOn(): void {
     const buffer = this.#buffer;
     if (buffer === undefined || (this.#stage !== "flow-before" && this.#stage !== "flow-after")) return;
@@ -331,8 +331,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     if (this.#stage === "flow-before") {
       this.#stage = "flow-after";
       const wasDiscarding = this.isDiscarding;
-      this.handleData(buffer.bytes, count); // Discarding, it looks at no byte.
-      // Whoever closes in a handler may still look at the chunk.
+      this.handleData(buffer.bytes, count); // While discarding, only counts them.
+      // A handler that closes may still look at the chunk.
       if (!wasDiscarding && (this.isDiscarding || this.isOver)) buffer.adaptLent(count);
       if (this.isOver) return this.#stopReading();
       if (!this.isFlowing) return this.#stepAside();
@@ -343,7 +343,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     if (!pacer.holds(count, governor.connections === 1, this) && !governor.holds(buffer, this)) this.#read(buffer);
   }
 
-  /** Paused, it reads nothing, and has no place among those that do. */
+  /** While paused it does not read: its place goes to another connection. */
   #stepAside(): void {
     if (!this.#isAside) this.#reads.governor.stepAside();
     this.#isAside = true;
@@ -365,7 +365,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
 
   #stopReading(): void {
     if (this.#buffer === undefined) return;
-    // Paused, a handler may still look at the last chunk.
+    // If paused, the handler may still look at the last chunk.
     this.#buffer.close(this.isPaused);
     this.#buffer = undefined;
     if (this.#isAside) this.#stepIn();
@@ -381,14 +381,14 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   #handleWritten(result: unknown): void {
     const bytes = this.#writing;
     if (bytes === undefined) return;
-    // While a read is pending its buffer is the runtime's: it ends with the socket.
+    // The read buffer is not given back here: it is the runtime's until the pending read ends, which closing the socket does.
     if (typeof result !== "number") return this.#finish({ error: toConnectionError(result) });
     if (result < bytes.length) return this.#write(bytes.subarray(result));
     this.#writing = undefined;
     this.handleTaken();
   }
 
-  /** Closes the socket. The first call says how it ended: later ones come from what the close itself interrupted. */
+  /** Closes the socket. The first call tells how it ended; later ones come from operations that the close interrupted. */
   #finish(end: ConnectionEnd): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

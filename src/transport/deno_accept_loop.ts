@@ -6,7 +6,7 @@ import { deferTurn } from "../defer.ts";
 /** The pause after an accept that failed; doubles up to the longest while it goes on failing. */
 const SHORTEST_BACK_OFF_MS = 5;
 const LONGEST_BACK_OFF_MS = 100;
-/** With connections waiting, an accept completes without a trip through the event loop: after so many others are served. */
+/** Accepts in a row until the event loop turns: with connections waiting, an accept completes without a trip through it. */
 const ACCEPTS_A_TURN = 16;
 
 /** What the loop uses of a `Deno.Listener`. */

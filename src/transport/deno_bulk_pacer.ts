@@ -1,26 +1,26 @@
-// BulkPacer: makes heavy talkers pause under Deno, so that others are heard. Deno only.
+// BulkPacer: makes connections with heavy reads pause under Deno, so that others are read from. Deno only.
 
 import { deferTurn } from "../defer.ts";
 import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
 
-/** A read of this much, in bytes, may be one of many for which the data waits already. */
+/** Bytes from which on a read is heavy: more data may be waiting behind it. */
 const BULK_BYTES = 32_768;
-/** What heavy talkers may read until they pause: a fifth of a millisecond's work. */
+/** Bytes that heavy reads may bring in all until they pause: a fifth of a millisecond's work. */
 const BYTES_A_TURN = 524_288;
-/** For one that is alone only new connections and timers wait. */
+/** The same for a connection that is alone: only new connections and timers wait for it. */
 const BYTES_ALONE = 16_777_216;
-/** While something is always ready, Deno looks for other sockets every 61 turns; a turn with nothing to do takes 1 us. */
+/** Turns that a pause takes: while something is always ready, Deno polls the other sockets every 61 turns. One takes 1 us. */
 const TURNS = 64;
 /**
- * So many go on after a pause, and the others after the next. Deno completes 128 operations in a turn, and begins the next with
- * those it put off last: with more that are heavy at once the light ones wait for seconds.
+ * Connections that read on after a pause; the others wait for the next pause. Deno completes 128 operations in a turn, and
+ * begins the next turn with those it put off last: with too many heavy reads at once the light ones wait for seconds.
  */
 const MOST_AT_ONCE = 32;
 
 /**
  * A read for which data waits completes without a trip through the event loop, so a connection that is sent more than it can
- * take would never let Deno look at the other sockets. After so many bytes all such readers wait until it has looked, and then
- * go on a few at a time.
+ * take would never let Deno poll the other sockets. After so many bytes all connections with heavy reads wait until Deno has
+ * polled, and then go on a few at a time.
  */
 export class BulkPacer {
   #bytes = 0;

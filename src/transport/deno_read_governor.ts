@@ -9,43 +9,39 @@ import { type TurnTaker, WaitingLine } from "../waiting_line.ts";
  * ready, those just served are served again while others wait for seconds; with fewer, all is fair.
  */
 const MOST_FAIR_CONNECTIONS = 120;
-/** So many reads at once, and Deno has put off others. */
+/** With so many reads completed at once, Deno has put off others. */
 const MOST_FAIR_READS = 112;
 /** How many connections are served side by side while others wait their turn. */
 const SERVED_AT_ONCE = 96;
 /**
- * How many reads a connection has before others get their turn. With data waiting a read completes without a trip through
- * the event loop, so even alone it must make way at times. In a crowd: the more, the warmer the caches, and the longer the
- * wait.
+ * Reads of a connection before others get their turn. With data waiting, a read completes without a trip through the event
+ * loop, so each connection must pause at times. With more reads the caches stay warmer, but the others wait longer.
  */
 export const READS_A_TURN = 8;
 /** The same for one that is alone: only new connections and timers wait. */
 export const READS_ALONE = 64;
-/** A batch below this has room for some of those who wait. */
+/** With fewer reads than this in a batch, connections that wait are let in. */
 const ROOMY_READS = 32;
-/** How long nobody at the front may say anything until others are let in. */
+/** How long no served connection may send anything until others are let in. */
 const SILENCE_MS = 5;
 
-/** What one connection counts. Starts with `READS_A_TURN` left, and not late. */
+/** The share of one connection. Starts with `READS_A_TURN` left, and not late. */
 export interface ReadQuota {
   /** Reads left until others get their turn. */
   left: number;
-  /** Whether the next read comes after a wait, with data that waits too: it is no part of what Deno completes at once. */
+  /** Whether the next read comes after a wait: its data is there already, so it is not counted in the batch. */
   isLate: boolean;
 }
 
 /**
  * Once a batch has more reads than Deno serves fairly, connections take turns: each has a few reads, then waits in a queue
- * behind all the others. Whoever leaves the front lets the next one in.
- *
- * Measured with 1,000 saturating connections: the least served one gets 0.97 of the median, against 0.02 without. Below that
- * load nothing waits.
+ * behind all the others. A connection that joins the queue lets the first one of it in. Below that load the queue is empty.
  */
 export class ReadGovernor {
   #connections = 0;
-  /** Those that may read, the silent ones too. */
+  /** Connections that may read, also those that are sent nothing. */
   #served = 0;
-  /** Reads of the batch at hand. */
+  /** Reads that completed together so far. */
   #batchReads = 0;
   #isSilent = false;
   #isCrowded = false;
@@ -55,7 +51,7 @@ export class ReadGovernor {
   readonly #look = () => this.#handleLook();
   readonly #clock: Pick<Clock, "setTimer">;
 
-  /** Makes one that nobody reads by yet. */
+  /** Makes a governor without connections. */
   constructor(clock: Pick<Clock, "setTimer">) {
     this.#clock = clock;
   }
@@ -78,13 +74,13 @@ export class ReadGovernor {
     this.#admit(1);
   }
 
-  /** A connection that may read does not for a while: another may in its place. */
+  /** A connection that may read is paused: another may read in its place. */
   stepAside(): void {
     this.#served--;
     this.#admit(1);
   }
 
-  /** It reads again. */
+  /** A connection that had stepped aside reads again. */
   stepIn(): void {
     this.#served++;
   }
@@ -109,12 +105,12 @@ export class ReadGovernor {
     this.#isSilent = false;
   }
 
-  /** Those that completed together are all counted by now: their microtasks keep step. */
+  /** All reads that completed together are counted: their microtasks have run. */
   #handleBatchEnd(): void {
     const reads = this.#batchReads;
     this.#batchReads = 0;
     if (reads >= MOST_FAIR_READS) {
-      // Who is silent counts too, until a small batch shows how many are not.
+      // Silent connections count as served, until a small batch shows how many are sent anything.
       this.#served = this.#connections - this.#waiting.count;
       this.#isCrowded = true;
       this.#lookLater();
@@ -133,14 +129,14 @@ export class ReadGovernor {
     if (this.#isCrowded) this.#lookLater();
   }
 
-  /** Fills the front up, as only `reads` of those there said something. */
+  /** Lets others in, as only `reads` of the served connections were sent anything. */
   #letIn(reads: number): void {
     if (this.#waiting.count === 0) this.#isCrowded = false;
     this.#served = Math.min(this.#served, reads);
     this.#admit(SERVED_AT_ONCE);
   }
 
-  /** Lets those in that wait longest, as far as there is room at the front. */
+  /** Lets in those that wait longest, `most` at the most, as long as fewer than `SERVED_AT_ONCE` are served. */
   #admit(most: number): void {
     for (let count = most; count > 0 && this.#waiting.count > 0 && this.#served < SERVED_AT_ONCE; count--) {
       this.#served++;

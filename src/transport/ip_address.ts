@@ -6,7 +6,7 @@ import { describeValue } from "../options.ts";
 /** An IP address as four words of 32 bits; those of IPv4 are in the last one, behind `0 0 ffff` (RFC 4291, 2.5.5.2). */
 export type IpWords = readonly [number, number, number, number];
 
-/** A block of addresses: those that begin as `words` does, in so many of 128 bits. */
+/** A block of addresses: those that have their first `bits` bits, of 128, in common with `words`. */
 export interface IpBlock {
   /** The first address. */
   readonly words: IpWords;

@@ -3,7 +3,7 @@
 import type { Clock } from "../clock.ts";
 
 const DELAY_MS = 1_000;
-/** It takes four calls to the system, some 10 us: after a storm of connections others come in between. */
+/** Switched on in a row. One takes four calls to the system, some 10 us: other work gets its turn in the pauses. */
 const MOST_AT_ONCE = 64;
 const PAUSE_MS = 10;
 
@@ -14,11 +14,11 @@ export interface KeepsAlive {
 }
 
 /**
- * Those calls were a third of the time that accepting took on Bun. Under a storm of connections that leave at once nobody needs
- * them, and honest clients then waited for 300 ms.
+ * Switches keep-alive on later than at the accept, where its calls to the system would take a third of the time: in a storm of
+ * connections that close at once they are wasted.
  */
 export class LateKeepAlive {
-  /** Those that came since the last change of generations, and those that came before. */
+  /** Connections that came since the timer last ran, and those before: these have lived for `DELAY_MS` when it next runs. */
   #young = new Set<KeepsAlive>();
   #old = new Set<KeepsAlive>();
   #timer: unknown = undefined;
@@ -36,7 +36,7 @@ export class LateKeepAlive {
     if (this.#timer === undefined) this.#arm(DELAY_MS);
   }
 
-  /** It has gone. */
+  /** A connection has gone. */
   remove(connection: KeepsAlive): void {
     if (!this.#young.delete(connection)) this.#old.delete(connection);
     // A timer would keep the process alive.

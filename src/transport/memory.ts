@@ -1,6 +1,6 @@
 // The in-memory transport: connections inside one process, for tests. Behaves as sockets do, buffers included, and can be
-// told to misbehave. Opens no socket and starts no timer: bytes move in microtasks, and now
-// and then in a turn of the event loop. Runtime neutral.
+// told to misbehave. Opens no socket and starts no timer: bytes move in microtasks, and every so often in a turn of the event
+// loop. Runtime neutral.
 
 import { ConnectError, ListenError } from "../errors.ts";
 import { guardAccepts } from "./accept_guard.ts";
@@ -29,7 +29,7 @@ export interface MemoryTransportOptions {
 
 /**
  * Makes a transport with an address space of its own: what listens on it can be dialled on it, and on no other. As on
- * a network, who listens on `0.0.0.0` or `::` is reached by every host name.
+ * a network, a listener on `0.0.0.0` or `::` is reached by every host name.
  *
  * @param options How its connections misbehave.
  * @returns A transport.
@@ -152,7 +152,7 @@ class MemoryNetwork {
     return ofIPv4 ?? this.#listeners.get(`[::]:${address.port}`);
   }
 
-  /** Counts on, and begins again after the last port: connections that old are gone. */
+  /** Gives the next port; begins again after 65,535, as the connections of the first ones are gone by then. */
   #takePort(): number {
     const port = this.#nextPort;
     this.#nextPort = port === 65_535 ? FIRST_FREE_PORT : port + 1;

@@ -6,12 +6,12 @@ import type { Address } from "./address.ts";
 import { deferTurn } from "../defer.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "./transport.ts";
 
-/** What a receiving end holds before the sender must wait, as a socket's buffers do. */
+/** Bytes that a receiving end holds before the sender must wait, as a socket's buffers do. */
 const DEFAULT_CAPACITY_BYTES = 65_536;
 /** After this many deliveries to an end, the event loop gets a turn. */
 const DELIVERIES_PER_TURN = 64;
 
-/** How an end of an in-memory connection misbehaves. A function is asked at every use. */
+/** How an end of an in-memory connection misbehaves. Its functions are called for every write or chunk. */
 export interface MemoryScript {
   /**
    * The most bytes that this end's system takes at one go: a partial write.
@@ -26,7 +26,7 @@ export interface MemoryScript {
    */
   readonly chunkBytes?: () => number;
   /**
-   * What this end holds of unread bytes before the peer's writes wait, a power of two.
+   * Unread bytes that this end holds before the peer's writes wait, a power of two.
    *
    * @default {65536}
    */
@@ -75,7 +75,7 @@ export class MemoryConnection implements Connection {
     this.#peer = peer;
   }
 
-  /** Lets this end take nothing in any more, as a program that hangs: the peer's writes wait once the buffer is full. */
+  /** Stops this end from reading, as a program that hangs: the peer's writes wait once the buffer is full. */
   stall(): void {
     this.#isStalled = true;
   }
@@ -188,7 +188,7 @@ export class MemoryConnection implements Connection {
       this.#isDeliveryDue = false;
       this.#deliver();
     };
-    // Microtasks alone would let two ends that answer each other for ever keep the event loop to themselves.
+    // With microtasks alone, two ends that answer each other for ever would block the event loop.
     if (++this.#deliveries % DELIVERIES_PER_TURN === 0) deferTurn(deliver);
     else queueMicrotask(deliver);
   }

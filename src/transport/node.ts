@@ -77,7 +77,7 @@ export function nodeTransport({ clock = systemClock() }: TransportOptions = {}):
 interface Shared {
   /** Undefined where sockets cannot read into buffers of ours. */
   readonly buffers: ReadBufferPool | undefined;
-  /** Who switches keep-alive on, later; undefined for nobody. */
+  /** Switches keep-alive on later; undefined if it is to be off. */
   readonly keepAlive: LateKeepAlive | undefined;
   /** The silence before the first probe; 0 for no keep-alive. */
   readonly keepAliveDelayMs: number;
@@ -106,14 +106,14 @@ async function listenNode(
     : { path: address.path };
   const onListening = () => {
     server.removeAllListeners("error");
-    // Nothing comes for want of descriptors: libuv closes the connection by itself, and "drop" is for `maxConnections` only.
+    // Nothing is reported for want of descriptors: libuv closes the connection, and "drop" is for `maxConnections` only.
     server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
     const bound = server.address();
     const isTcp = bound !== null && typeof bound === "object";
     resolve({
       address: isTcp ? tcpAddress(bound.address, bound.port) : address,
       close() {
-        // Its callback waits for the connections too, which live on; the listening socket is closed at once.
+        // Not awaited: the callback of close() waits for the connections too. The listening socket is closed at once.
         if (server.listening) server.close();
         return Promise.resolve();
       },
@@ -186,8 +186,8 @@ export function connectNode(
 }
 
 /**
- * Tells how many files the process may have open, where the system says so. Bun and Node raise it at their start as far as they
- * may.
+ * Tells how many files the process may have open, if the system says so. Bun and Node raise the limit at their start as far as
+ * they may.
  *
  * @returns The soft limit at this moment; undefined if it is not known.
  */
@@ -208,7 +208,7 @@ let lastBytes: Uint8Array = NOTHING;
 let lastOffset = 0;
 let lastView: Buffer = NOTHING;
 
-/** Makes a `Buffer`, since a stream makes one of any other array; a broadcast gets the same one for all. */
+/** Makes a `Buffer`, since a stream would make one of any other array. Keeps the last: a broadcast is written many times. */
 function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   if (bytes === lastBytes && offset === lastOffset && length === lastView.length) return lastView;
   lastBytes = bytes;
@@ -217,13 +217,13 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   return lastView;
 }
 
-/** Bun ignores the option, and the call as well unless it has switched no-delay on before. */
+/** Bun ignores the option, and ignores `setNoDelay(false)` unless no-delay was switched on by a call before. */
 function switchDelayOn(socket: NodeSocket): void {
   socket.setNoDelay(true);
   socket.setNoDelay(false);
 }
 
-/** Wraps an accepted socket; in another one that reads into the buffers, which a socket can only be made with. */
+/** Wraps an accepted socket. To read into the pool's buffers a new socket is made of its handle: `onread` is an option only. */
 function acceptSocket(accepted: NodeSocket, address: Address, shared: Shared): NodeConnection {
   const { buffers, keepAlive, keepAliveDelayMs } = shared;
   const handle = accepted._handle;
@@ -237,13 +237,13 @@ function acceptSocket(accepted: NodeSocket, address: Address, shared: Shared): N
   return new NodeConnection(socket, address, "accepted", { keepAlive, keepAliveDelayMs, reads });
 }
 
-/** What a connection has where it can. */
+/** The parts of a connection, as far as its runtime has them. */
 interface Parts {
-  /** Who switches keep-alive on, later; undefined for nobody. */
+  /** Switches keep-alive on later; undefined if it is to be off, or is on already. */
   readonly keepAlive?: LateKeepAlive | undefined;
   /** The silence before the first probe. */
   readonly keepAliveDelayMs: number;
-  /** Without it chunks come as events. */
+  /** Reads into the pool's buffers; undefined if chunks come as events. */
   readonly reads?: NodeReads | undefined;
 }
 
@@ -270,7 +270,7 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
       this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
     }
     keepAlive?.add(this);
-    // Before the listeners, since one for "data" lets a stream flow that was not paused.
+    // Before the listeners are added: one for "data" makes a stream flow unless it was paused.
     socket.pause();
     if (reads === undefined) socket.on("data", (chunk) => this.handleData(chunk, chunk.length));
     else reads.start(this);
@@ -298,16 +298,16 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
     if (this.#hasShutDown || this.isOver) return false;
     const socket = this.#socket;
     const isEasy = socket.write(viewOf(bytes, offset, length)); // Never on a socket that is destroyed.
-    // Zero if the system took all at once.
+    // It is 0 if the system took all at once.
     if (socket.writableLength === 0 && (isEasy || !socket.destroyed)) return true;
     if (socket.destroyed) return false;
-    // Nothing, behind the rest: its callback says when all before it is gone. A callback for every write costs a tenth.
+    // Writes nothing behind the rest: its callback comes once all before is taken. A callback for every write costs a tenth.
     socket.write(NOTHING, (error) => this.#handleWritten(error));
     return false;
   }
 
   get pendingBytes(): number {
-    // What the stream has and the system has not; a write that is under way counts whole, unless the handle says more.
+    // What the stream has and the system has not. Without `writeQueueSize` a write under way counts whole.
     const { writableLength, _handle: handle } = this.#socket;
     return writableLength === 0 ? 0 : handle?.writeQueueSize ?? writableLength;
   }
@@ -319,13 +319,13 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
 
   override resume(): void {
     super.resume();
-    if (!this.isDiscarding) this.#reads?.endLoan(); // Else it stays valid for good.
+    if (!this.isDiscarding) this.#reads?.endLoan(); // While discarding, the loan never ends.
     if (this.isStarted) this.#socket.resume();
   }
 
   /**
-   * Node and Deno hear nothing of a socket that nobody reads; the system does not know the peer of one that was reset. Nor of
-   * one that both sides ended, nor of a Unix socket's: there a reset is found by reading. Bun reports a reset by itself.
+   * Node and Deno report nothing of a socket that is not read, but after a reset the system does not know its peer. Nor
+   * does it after both sides have ended, or of a Unix socket: there a reset is found by reading. Bun reports a reset by itself.
    */
   probe(mayRead: boolean): boolean {
     const socket = this.#socket;
@@ -334,7 +334,7 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
       this.#error ??= new ConnectionError("reset");
       socket.destroy();
     } else if (mayRead && this.heldBytes === 0) {
-      // Until a chunk is held: see `NodeReads`, and `readableHighWaterMark` of streams.
+      // Reads one chunk, which is then held: see `NodeReads`, and `readableHighWaterMark` of streams.
       if (this.#reads === undefined) socket.read(0);
       else socket.resume();
     }

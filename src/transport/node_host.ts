@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import { toListenError } from "./error_codes.ts";
 
 /**
- * Looks the host up to listen on: Bun tells neither why it cannot, nor what it listens on.
+ * Looks up the host to listen on, as Bun tells neither why a lookup failed, nor the address that it listens on.
  *
  * @param hostname A host name or an IP address.
  * @param address The whole address as text, for the error.

@@ -1,4 +1,4 @@
-// What the process that `node:net` is used in may do. Runtime neutral.
+// mayUseNetwork(): whether the process has the permission to use `node:net`. Runtime neutral.
 
 import { isRuntime } from "../runtime_name.ts";
 
@@ -9,8 +9,8 @@ interface NodeProcess {
 }
 
 /**
- * Under `--permission` Node throws at nobody if a host is listened on: from a callback of its own, which ends the process. Below
- * 25 it has no such permission.
+ * Whether listening is permitted. Asked beforehand, as Node under `--permission` throws from a callback of its own if it is
+ * not, which ends the process. Node below 25 has no such permission.
  */
 export function mayUseNetwork(): boolean {
   const { process } = globalThis as { process?: NodeProcess };

@@ -1,12 +1,12 @@
-// NodeReads: has one `net.Socket` of Node read into buffers of ours. By itself a socket allocates 64 KiB for each read, then
-// an array of what came: reads cost a fifth more CPU with 1,000 connections, and 64 KiB frames 1.6 times as much. Node only.
+// NodeReads: has one `net.Socket` of Node read into buffers of ours. By itself a socket allocates 64 KiB for each read, then an
+// array of what came. Node only.
 
 import type { Delivery } from "./delivery.ts";
 import { ReadBuffer, type ReadBufferPool } from "./read_buffer.ts";
 
 /** The option `onread` of `net.Socket`. */
 export interface OnRead {
-  /** Asked for at first, and after each read. */
+  /** Gives the buffer of the next read; called at first, and after each read. */
   buffer(): Uint8Array;
   /** Bytes came; reading goes on unless it says false. */
   callback(count: number): boolean;
@@ -27,12 +27,12 @@ export class NodeReads {
     return { buffer: () => this.#buffer.bytes, callback: (count) => this.#handleRead(count) };
   }
 
-  /** Says who takes what comes; the socket is paused until then. */
+  /** Sets what takes the chunks; the socket must be paused until then. */
   start(taker: Delivery): void {
     this.#taker = taker;
   }
 
-  /** The chunk that was handed over when the taker was paused is spent. */
+  /** The taker has done with the chunk that was on loan while it was paused. */
   endLoan(): void {
     this.#buffer.endLoan();
   }
@@ -44,18 +44,18 @@ export class NodeReads {
 
   #handleRead(count: number): boolean {
     const buffer = this.#buffer;
-    const taker = this.#taker as Delivery; // Nothing is read before.
+    const taker = this.#taker as Delivery; // `start()` comes before the first read.
     if (taker.isDiscarding) {
       taker.handleData(buffer.bytes, count);
       return !taker.isPaused;
     }
     if (!taker.isFlowing) {
-      // Read ahead by `probe()`, or by a `resume()` that a `pause()` followed at once. The chunk is held.
+      // Read by `probe()`, or after a `resume()` that a `pause()` followed at once: the chunk is copied and held.
       taker.handleData(buffer.bytes.slice(0, count), count);
       return false;
     }
     taker.handleData(buffer.bytes, count);
-    // Unless all goes on as before, somebody may still look at the chunk.
+    // If the handler paused or closed, it may still look at the chunk.
     if (taker.isFlowing && !taker.isDiscarding) buffer.adapt(count);
     else buffer.adaptLent(count);
     return true;

@@ -25,7 +25,7 @@ export interface NodeSocket {
   resetAndDestroy(): void;
   setNoDelay(isOn: boolean): void;
   setKeepAlive(isOn: boolean, idleMs: number, intervalMs: number, count: number): void;
-  /** What the system knows the socket by; not documented, so that it may be missing one day. */
+  /** The runtime's handle of the socket; not documented, so it may be missing in a later version. */
   readonly _handle?: {
     readonly useUserBuffer?: unknown;
     /** Bytes that the system has not taken yet. */
@@ -35,7 +35,7 @@ export interface NodeSocket {
   } | null;
 }
 
-/** How Node makes a socket of another's handle. */
+/** Node's constructor of a socket, with the options that take over another socket's handle. */
 export type SocketMaker = new (
   options: { handle: unknown; allowHalfOpen: boolean; onread: OnRead },
 ) => NodeSocket;

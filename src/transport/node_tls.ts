@@ -95,7 +95,7 @@ class PendingTls implements PendingConnection, TlsEnds {
     this.#acceptor = acceptor;
     this.#raw = raw;
     ({ localAddress: this.localAddress, remoteAddress: this.remoteAddress } = endsOf(raw));
-    raw.on("error", () => {}); // It closes; who waits for the handshake is told.
+    raw.on("error", () => {}); // "close" follows, which rejects the handshake.
   }
 
   async readProxyHeader(timeoutMs: number): Promise<void> {
@@ -113,12 +113,12 @@ class PendingTls implements PendingConnection, TlsEnds {
 
 /** Makes the handshakes of one listener. */
 class TlsAcceptor {
-  /** Whose time counts. */
+  /** Where time comes from. */
   readonly clock: Clock;
   #options: ResolvedTlsListen;
   readonly #keepAliveDelayMs: number;
   readonly #keepAlive: LateKeepAlive;
-  /** Not listening: it is handed the sockets. */
+  /** Does not listen itself: sockets are handed to it by `emit("connection")`. */
   readonly #server: Server;
   #contexts: ReadonlyMap<string, SecureContext>;
   /** By the peer's address and port, which a socket still tells when it is handed back. */
@@ -136,8 +136,8 @@ class TlsAcceptor {
       allowHalfOpen: true,
       ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
       requestCert: clientCertificates !== "none",
-      rejectUnauthorized: false, // Who is refused is told from who fails: see `#handleSecure`.
-      handshakeTimeout: 2 ** 31 - 1, // Ours bounds it.
+      rejectUnauthorized: false, // `#handleSecure` checks instead, to tell a refused certificate from a failed handshake.
+      handshakeTimeout: 2 ** 31 - 1, // `handshakeTimeoutMs` bounds it instead.
       SNICallback: (name, done) => done(null, this.#findContext(name)),
     });
     this.#server.on("secureConnection", (socket: TLSSocket) => this.#handleSecure(socket));
@@ -152,7 +152,7 @@ class TlsAcceptor {
       throw new ConnectionError("too-many-handshakes");
     }
     const key = keyOf(raw);
-    this.#fail(key, undefined); // Of a connection from the same port whose end is not known yet.
+    this.#fail(key, undefined); // An older connection from the same address and port, whose end has not been reported.
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
     const timer = this.clock.setTimer(
       () => this.#fail(key, new ConnectionError("handshake-timeout")),
@@ -175,13 +175,13 @@ class TlsAcceptor {
     const { cert, key, serverNames } = identities;
     const options = resolveTlsListen({ ...this.#options, cert, key, serverNames });
     const contexts = contextsOf(options);
-    // Without `minVersion` and the authorities it would forget them.
+    // Replaces `minVersion` and the authorities too: they have to be given again.
     this.#server.setSecureContext(contextOptions(options, options));
     this.#options = options;
     this.#contexts = contexts;
   }
 
-  /** Gives all handshakes up. */
+  /** Fails all handshakes under way. */
   close(): void {
     for (const key of [...this.#handshakes.keys()]) this.#fail(key, undefined);
   }
@@ -195,7 +195,7 @@ class TlsAcceptor {
   #handleSecure(socket: TLSSocket): void {
     const handshake = this.#take(keyOf(socket));
     if (handshake === undefined) return void socket.destroy();
-    socket.on("error", () => {}); // Until the connection listens.
+    socket.on("error", () => {}); // `TlsConnection` listens for errors next.
     const { clientCertificates } = this.#options;
     const isMissing = clientCertificates !== "none" && !hasCertificate(socket);
     const mustBeTrusted = clientCertificates === "required" || (clientCertificates === "asked" && !isMissing);
@@ -283,7 +283,7 @@ export async function dialTls(
   }
 }
 
-/** What a context is made of: a certificate, and what the listener says for all of them. */
+/** The options of a secure context: one certificate, and what the listener has for all its certificates. */
 function contextOptions({ cert, key }: { cert: string; key: string }, { ca, minVersion }: ResolvedTlsListen) {
   return { cert, key, minVersion, ...(ca === undefined ? {} : { ca: [...splitPem(ca)] }) };
 }

@@ -1,5 +1,5 @@
-// A connection behind a proxy: reads the PROXY header in front of it, and has the address that this tells. Over any other
-// connection. Runtime neutral.
+// A connection behind a proxy: wraps another connection, reads the PROXY header at its start, and has the client's address that
+// the header tells. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 import { ConnectionError } from "../errors.ts";
@@ -15,10 +15,10 @@ const NOTHING = new Uint8Array(0);
  * Reads the PROXY header of a connection.
  *
  * @param connection One that is not started.
- * @param clock Whose time counts.
- * @param timeoutMs How long the header may take.
- * @returns The connection of whom the header names, not started; to be used in place of the other.
- * @throws {ConnectionError} if it does not come: `"proxy-header-invalid"`, `"proxy-header-timeout"`, or how it broke. The
+ * @param clock Where time comes from.
+ * @param timeoutMs How long the header may take, in milliseconds.
+ * @returns The connection with the client's address, not started; to be used in place of the other.
+ * @throws {ConnectionError} `"proxy-header-invalid"`, `"proxy-header-timeout"`, or how the connection broke. The
  * connection is still to be closed then.
  */
 export async function readProxyHeader(connection: Connection, clock: Clock, timeoutMs: number): Promise<Connection> {

@@ -1,5 +1,5 @@
-// The PROXY protocol, versions 1 and 2: what a proxy or balancer sends in front of a connection, to tell whose it is. As
-// https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt says. Runtime neutral.
+// The PROXY protocol, versions 1 and 2: what a proxy or balancer sends in front of a connection, to tell the client's address.
+// As https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt says. Runtime neutral.
 
 import { ConnectionError } from "../errors.ts";
 import { type TcpAddress, tcpAddress } from "./address.ts";
@@ -9,11 +9,11 @@ import { parseIp } from "./ip_address.ts";
 export interface ProxyHeader {
   /** How many bytes it took. */
   readonly bytes: number;
-  /** Whose the connection is; undefined if it is the proxy's own, to see whether the server lives, or the proxy does not know. */
+  /** The client; undefined if the connection is the proxy's own, for a health check, or the proxy does not know the client. */
   readonly source: TcpAddress | undefined;
 }
 
-/** Most that a header may take: the longest of version 1 is 107 bytes, those of balancers' version 2 are some hundreds. */
+/** Bytes that a header may have: the longest of version 1 has 107, those of version 2 from balancers have some hundreds. */
 export const LONGEST_PROXY_HEADER = 4_096;
 
 const V1_START = "PROXY ";
@@ -24,13 +24,13 @@ const V2_FIXED = 16;
 const CR = 13;
 const LF = 10;
 
-/** Version 2: who speaks, in the low four bits of the byte behind the start; the high four are the version. */
+/** Version 2, the byte behind the start: the version in the high four bits, the command in the low four. */
 const LOCAL = 0x20;
 const PROXY = 0x21;
 /** Version 2: the families of addresses that are for TCP over IP, and how long an address is. */
 const ADDRESS_BYTES: ReadonlyMap<number, number> = new Map([[0x11, 4], [0x21, 16]]);
 
-/** Puts a header together as its bytes come. */
+/** Reads a header that comes in pieces. */
 export class ProxyHeaderReader {
   #begun: Uint8Array = new Uint8Array(0);
 
@@ -38,7 +38,7 @@ export class ProxyHeaderReader {
    * Takes the next bytes; they are copied.
    *
    * @param chunk What has come.
-   * @returns Whose the connection is, and what came behind the header; undefined if more has to come.
+   * @returns The client's address, if the header tells it, and what came behind the header; undefined if more has to come.
    * @throws {ConnectionError} `"proxy-header-invalid"` if it is none.
    */
   read(chunk: Uint8Array): { readonly source: TcpAddress | undefined; readonly rest: Uint8Array } | undefined {

@@ -8,13 +8,13 @@ import type { TcpAddress } from "./address.ts";
 import { ProxyHeaderReader } from "./proxy_header.ts";
 
 /**
- * Reads the header of a socket that nobody has read from; what came behind it is there to be read again.
+ * Reads the header of a socket that nobody has read from; the bytes behind the header can still be read from the socket.
  *
  * @param raw The socket.
- * @param clock Whose time counts.
- * @param timeoutMs How long the header may take.
- * @returns Whose the connection is; undefined if it is the proxy's own.
- * @throws {ConnectionError} if it does not come.
+ * @param clock Where time comes from.
+ * @param timeoutMs How long the header may take, in milliseconds.
+ * @returns The client's address; undefined if the connection is the proxy's own, or the proxy does not know the client.
+ * @throws {ConnectionError} if the header is invalid or does not come in time, or the connection breaks.
  */
 export async function readRawProxyHeader(
   raw: Socket,

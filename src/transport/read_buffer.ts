@@ -1,27 +1,27 @@
 // The read buffers of the adapters that bring their own: small while a connection is quiet, large while its reads fill them.
-// One that waits keeps its whole buffer resident, so an idle player would cost what the largest does. Runtime neutral.
+// A connection that waits for data keeps its whole buffer, so an idle one must have a small buffer. Runtime neutral.
 
-/** What an idle connection holds, and what is lent on top: throughput with 64 KiB frames rises 1.7 times with the last. */
+/** The sizes of buffers, by level: an idle connection has the first. */
 const SIZES: readonly number[] = [256, 4_096, 16_384, 65_536, 262_144];
-/** What follows a read that filled the smallest: it takes most of what waits, and is given back at once. */
+/** The level after a read that filled the smallest buffer: it takes most of what waits, and is given back at once. */
 const BURST_LEVEL = 3;
 /**
- * At this a connection is busy, and keeps a larger one while it waits; at 0 it is quiet again. A read that the smallest would
- * have done for counts one down. Both ways slowly: where large reads and small ones take turns, the smallest would cut the
- * large ones in two, and with them what is answered.
+ * The activity at which a connection is busy, and keeps a larger buffer while it waits; at 0 it is quiet again. A read that
+ * fits in the smallest buffer counts one down. It changes slowly: where large and small reads take turns, the smallest buffer
+ * would cut the large reads in two, and with them the answers to them.
  */
 const BUSY = 32;
-/** What a read counts that the smallest was not enough for. */
+/** What a read adds to the activity that does not fit in the smallest buffer. */
 const BURST_WEIGHT = 8;
 /**
- * All larger buffers together, lent or not; past it connections make do with the second smallest, of which there is one for
- * each. Bounds what busy ones hold that fell silent.
+ * Bytes of all buffers above the smallest, lent or free. Past it a connection gets the second smallest at most, which is always
+ * made. Bounds what busy connections hold that fell silent.
  */
 const BUDGET_BYTES = 16_777_216;
-/** The smallest are parts of larger arrays: an array of its own takes another 300 bytes. */
+/** The smallest buffers are parts of arrays of this size, as an array for each would take another 300 bytes. */
 const SLAB_BYTES = 16_384;
 
-/** Lends read buffers to the connections of one transport. With many that read much the largest are out of use: see `mostLevel`. */
+/** Lends read buffers to the connections of one transport. */
 export class ReadBufferPool {
   readonly #free: readonly Uint8Array[][] = SIZES.map(() => []);
   #slab = new Uint8Array(0);
@@ -32,15 +32,15 @@ export class ReadBufferPool {
   #larger = 0;
   #dropped: Uint8Array | undefined = undefined;
 
-  /** Where connections read to whose input is dropped: one array for all, as nobody looks at it. */
+  /** The array into which all connections read whose input is dropped: nobody looks at it. */
   get dropped(): Uint8Array {
     this.#dropped ??= new Uint8Array(65_536);
     return this.#dropped;
   }
 
   /**
-   * The largest level of which each connection with a larger buffer may have one within the budget: else a few take all of it,
-   * and the others read 4 KiB at a time.
+   * The largest level that may be lent: the one at which a buffer for each connection above the smallest fits in the budget.
+   * Otherwise a few connections would take all of it, and the others read 4 KiB at a time.
    */
   get mostLevel(): number {
     let level = SIZES.length - 1;
@@ -53,12 +53,12 @@ export class ReadBufferPool {
     this.#larger += change;
   }
 
-  /** Lends a buffer of a size, or of the next smaller one for which the budget has room. */
+  /** Lends a buffer of a level, or of the next lower one for which the budget has room. */
   take(mostLevel: number): Uint8Array {
     return this.takeLarger(mostLevel, 0) ?? this.#free[0].pop() ?? this.#cutSmallest();
   }
 
-  /** As `take`, unless the only one to be had is no larger than `level`. */
+  /** As `take`; undefined if there is no room for a buffer above `level`. */
   takeLarger(mostLevel: number, level: number): Uint8Array | undefined {
     for (let other = mostLevel; other > level; other--) {
       const buffer = this.#free[other].pop() ?? this.#make(other);
@@ -77,7 +77,7 @@ export class ReadBufferPool {
     if (buffer.length > SIZES[0]) this.#madeBytes -= buffer.length;
   }
 
-  /** Makes a larger buffer; beyond the second smallest unless the budget is used up. */
+  /** Makes a buffer above the smallest; above level 1, undefined if the budget has no room. Drops free buffers to make room. */
   #make(level: number): Uint8Array | undefined {
     const bytes = SIZES[level];
     for (let other = SIZES.length - 1; other > 0 && this.#madeBytes + bytes > BUDGET_BYTES; other--) {
@@ -88,7 +88,7 @@ export class ReadBufferPool {
     return new Uint8Array(bytes);
   }
 
-  /** Leaves free buffers of a size to the garbage collector, `bytes` or a little more in all, as far as there are any. */
+  /** Leaves free buffers of a level to the garbage collector: as many as `bytes` needs, if there are so many. */
   #drop(level: number, bytes: number): void {
     const free = this.#free[level];
     const dropped = free.splice(0, Math.ceil(bytes / SIZES[level]));
@@ -115,9 +115,9 @@ export class ReadBuffer {
   #activity = 0;
   /** Whether it has been busy since it was last quiet. */
   #isBusy = false;
-  /** Whether the buffer at hand was chosen for what waits, and not for what usually comes. */
+  /** Whether the last read filled its buffer: the next buffer is chosen for what still waits, not for what usually comes. */
   #isBurst = false;
-  /** What was read before, and somebody still looks at. */
+  /** The buffer of a read before, which a handler still looks at. */
   #lent: Uint8Array | undefined = undefined;
 
   /** Makes a small buffer. */
@@ -142,14 +142,14 @@ export class ReadBuffer {
     this.#use(this.#pool.take(Math.min(this.#chooseLevel(count), this.#pool.mostLevel)));
   }
 
-  /** Nobody looks any more at what `adaptLent` has left alone. */
+  /** The buffer that `adaptLent` left alone is free again. */
   endLoan(): void {
     if (this.#lent === undefined) return;
     this.#pool.give(this.#lent);
     this.#lent = undefined;
   }
 
-  /** Gives the memory back; to the garbage collector what a handler may still look at. */
+  /** Gives the buffer back; leaves it to the garbage collector if a handler may still look at it (`isInUse`). */
   close(isInUse: boolean): void {
     if (this.#level > 0) this.#pool.countLarger(-1);
     if (isInUse) this.#pool.forget(this.bytes);
@@ -164,7 +164,7 @@ export class ReadBuffer {
       if (this.#level === 0) this.#count(BURST_WEIGHT);
       return Math.min(Math.max(this.#level + 1, BURST_LEVEL), SIZES.length - 1);
     }
-    // There is no more for now: the next read waits, perhaps for hours.
+    // Nothing more waits: the next read may take hours to come.
     if (!wasBurst) this.#count(count <= SIZES[0] ? -1 : BURST_WEIGHT);
     if (!this.#isBusy) return 0;
     return wasBurst ? levelFor(count) : this.#level;
@@ -184,7 +184,7 @@ export class ReadBuffer {
   }
 }
 
-/** The level whose reads of `count` bytes leave room for twice as much, or the largest. */
+/** The lowest level with room for more than twice `count` bytes, or the largest. */
 function levelFor(count: number): number {
   const level = SIZES.findIndex((bytes) => bytes > 2 * count);
   return level < 0 ? SIZES.length - 1 : level;

@@ -16,7 +16,7 @@ export interface SocketOptions {
    * silence before the first probe, in milliseconds, 1,000 to 32,767,000, rounded down to seconds. Deno's transport takes no
    * delay: there it is the system's, two hours on Linux.
    *
-   * @default {after 60 s where the delay can be set, as of the system else}
+   * @default {true, after 60 s of silence where the delay can be set}
    */
   readonly keepAlive?: boolean | { readonly delayMs: number } | undefined;
   /**
@@ -37,14 +37,14 @@ export interface ListenOptions extends SocketOptions {
    */
   readonly backlog?: number | undefined;
   /**
-   * Whether a listener on an IPv6 address takes IPv6 only; `"::"` takes both else. Bun, and `node:net` on Node.
+   * Whether a listener on `"::"` takes IPv6 only; otherwise it takes IPv4 too. Supported by Bun, and by `node:net` on Node.
    *
    * @default {false}
    */
   readonly ipv6Only?: boolean | undefined;
   /**
    * Whether other processes may listen on the same address, and the system spreads the connections (`SO_REUSEPORT`; Linux).
-   * Bun, and `node:net` everywhere: on Deno that is `nodeTransport()`.
+   * Supported by Bun, and by `node:net` everywhere: on Deno that is `nodeTransport()`.
    *
    * @default {false}
    */
@@ -58,7 +58,7 @@ export interface DialOptions extends SocketOptions {
   /** Ends the dial; the promise rejects with `ConnectError` `"aborted"`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The IP address to dial from. Through `node:net`, so not by Deno's transport.
+   * The IP address to dial from. Not supported by Deno's transport; `nodeTransport()` has it there.
    *
    * @default {the system's choice}
    */
@@ -71,12 +71,12 @@ export interface DialOptions extends SocketOptions {
 type Wish = readonly [option: string, capability: keyof TransportCapabilities];
 
 /**
- * Refuses to listen with what the transport lacks, or where no socket can be.
+ * Refuses to listen with an option that the transport lacks, or on a path that no Unix socket can have.
  *
  * @param transport How.
  * @param address Where.
  * @param options The options.
- * @throws {ListenError} `"unsupported"`, with what is missing in its message.
+ * @throws {ListenError} `"unsupported"`, with what is missing as its cause; `"path-too-long"` or `"address-not-available"`.
  */
 export function checkListen(transport: Described, address: Address, options: ListenOptions): void {
   const { ipv6Only = false, reusePort = false } = options;
@@ -91,12 +91,12 @@ export function checkListen(transport: Described, address: Address, options: Lis
 }
 
 /**
- * Refuses to dial with what the transport lacks, or where no socket can be.
+ * Refuses to dial with an option that the transport lacks, or to a path that no Unix socket can have.
  *
  * @param transport How.
  * @param address Where to.
  * @param options The options.
- * @throws {ConnectError} `"unsupported"`, with what is missing in its message.
+ * @throws {ConnectError} `"unsupported"`, with what is missing as its cause; `"path-too-long"` or `"unreachable"`.
  */
 export function checkDial(transport: Described, address: Address, options: DialOptions): void {
   const wishes = wishesOf(options, options.tls);
@@ -113,7 +113,7 @@ type Described = Pick<Transport, "name" | "capabilities">;
 
 function wishesOf({ keepAlive, noDelay = true }: SocketOptions, tls: object | undefined): Wish[] {
   const wishes: Wish[] = [];
-  if (tls !== undefined) return [["tls", "tls"]]; // All else comes with `node:net` then.
+  if (tls !== undefined) return [["tls", "tls"]]; // TLS goes through `node:net`, which has all other options.
   if (keepAlive !== undefined) wishes.push(["keepAlive", "keepAlive"]);
   if (typeof keepAlive === "object") wishes.push(["keepAlive.delayMs", "keepAliveDelay"]);
   if (!noDelay) wishes.push(["noDelay: false", "noDelay"]);

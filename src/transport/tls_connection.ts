@@ -13,9 +13,9 @@ import type { NodeSocket } from "./node_socket.ts";
 import type { TlsInfo } from "./tls_options.ts";
 import type { Connection, ConnectionHandler } from "./transport.ts";
 
-/** A larger write fails on some runtime. */
+/** Bytes of a write: a larger one fails on one of the runtimes. */
 const LARGEST_WRITE_BYTES = 262_144;
-/** As of plain sockets: every 10 s, six times. */
+/** Keep-alive as of plain sockets: milliseconds between two probes, and how many. */
 const KEEP_ALIVE_PROBES = [10_000, 6] as const;
 
 /** What the adapter uses of the socket below. */
@@ -37,7 +37,7 @@ export function endsOf(raw: Socket): TlsEnds {
   };
 }
 
-/** Every write is on loan until the system has all of it: what is encrypted and not sent yet is nobody else's to count. */
+/** Every write is on loan until the system has taken all of it: so what is encrypted and not sent yet counts as pending. */
 export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
@@ -66,7 +66,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
-    // A reset shows at the socket below, on Node there alone.
+    // On Node a reset shows at the socket below only.
     raw.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
@@ -83,7 +83,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   keepAlive(): void {
     const raw = this.#raw as unknown as NodeSocket;
     if (this.#keepAliveDelayMs > 0) raw.setKeepAlive(true, this.#keepAliveDelayMs, ...KEEP_ALIVE_PROBES);
-    // Node says nothing of a reset that comes right behind the handshake.
+    // Node does not report a reset that comes right after the handshake.
     if (!this.isOver && (raw._handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
   }
 
@@ -146,7 +146,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     if (this.isOver) return;
     this.finish();
     const socket = this.#socket;
-    // The end that `shutdown()` sends is on its way still.
+    // The end that `shutdown()` sends has not been sent yet.
     if (this.#hasShutDown && !socket.writableFinished && !socket.destroyed) {
       socket.once("finish", () => socket.destroy());
       socket.resume();
@@ -155,7 +155,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
 
   abort(): void {
     this.finish();
-    // A TLS socket has no reset on Node; the one below has, and the other follows. Not both in one turn: Node crashes.
+    // On Node only the socket below can send a reset; the TLS socket is destroyed after it. Both in one turn crash Node.
     if (this.#raw.destroyed) this.#socket.destroy();
     else {
       this.#raw.once("close", () => this.#socket.destroy());
@@ -179,7 +179,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     });
   }
 
-  /** On Deno a TLS socket that is paused reads on, and so does the one below; its handle does not. */
+  /** Stops the handle too: on Deno a paused TLS socket reads on, and so does the one below. */
   #stopReading(): void {
     this.#socket.pause();
     if (isRuntime("Deno")) this.#raw._handle?.readStop?.();

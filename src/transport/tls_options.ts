@@ -18,8 +18,8 @@ export interface TlsListenOptions extends TlsIdentity {
   /** Authorities that client certificates must come from, PEM text; needed if those are asked for. */
   readonly ca?: string | readonly string[] | undefined;
   /**
-   * Whether clients show a certificate: `"asked"` lets one without in, and one that is not trusted out; `"required"` lets nobody
-   * in without.
+   * Whether clients show a certificate. `"asked"`: a client may have none, but one that is not trusted is refused.
+   * `"required"`: a client without a trusted certificate is refused.
    *
    * @default {"none"}
    */
@@ -72,7 +72,7 @@ export interface TlsDialOptions extends Partial<TlsIdentity> {
 
 /** What a peer's certificate says, once it is verified. */
 export interface TlsPeerCertificate {
-  /** Whom it is for, as `CN=ann,O=players`. */
+  /** Its subject, as `CN=ann,O=players`. */
   readonly subject: string;
   /** Its alternative names, as `DNS:game.example.com, IP Address:192.0.2.1`; undefined if it has none. */
   readonly subjectAltName: string | undefined;
@@ -80,7 +80,7 @@ export interface TlsPeerCertificate {
   readonly fingerprint256: string;
 }
 
-/** What is known of a connection by TLS. */
+/** What TLS tells of a connection. */
 export interface TlsInfo {
   /** The version: `"TLSv1.3"`. */
   readonly protocol: string;

@@ -1,13 +1,13 @@
-// What is told of a transport beside its methods. Types only. Runtime neutral.
+// TransportTraits: how a transport behaves, for services that adapt to it. Types only. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
 
 /** How a transport behaves, where a service does better if it knows. A transport around another one passes it on whole. */
 export interface TransportTraits {
   /**
-   * Whether connections that become ready together hand their chunks over one behind the other, before any microtask that is
-   * queued meanwhile. Broadcasts then leave together behind the last one, as one write for each receiver, and so does what a
-   * turn sends to more than one session.
+   * Whether connections that become ready together hand over their chunks one after the other, before any microtask that is
+   * queued meanwhile. The service then sends after the last chunk what all of them caused, broadcasts too: one write for each
+   * receiver.
    *
    * @default {false}
    */
@@ -19,8 +19,8 @@ export interface TransportTraits {
    */
   readonly asyncWrites?: boolean;
   /**
-   * Calls back behind the poll phase of the event loop: once all connections that were ready together have handed their chunks
-   * over, where there may be microtasks between them. Small answers to several of them then leave together.
+   * Calls back after the poll phase of the event loop, when all connections that were ready together have handed over their
+   * chunks, perhaps with microtasks in between. Small answers to several of them are then sent together.
    *
    * @default {undefined}
    */

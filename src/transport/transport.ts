@@ -36,8 +36,9 @@ export interface ConnectionHandler {
 }
 
 /**
- * One byte stream. Starts paused, so that nothing is lost before `start()`. By default no-delay is on, and so is TCP keep-alive,
- * as far as the runtime can: after 60 s of silence, every 10 s, six times. An accepted one may have it a second or two later.
+ * One byte stream. Starts paused, so that nothing is lost before `start()`. By default no-delay is on, and so is TCP keep-alive
+ * (after 60 s of silence, every 10 s, six times), as far as the runtime can. An accepted connection may have keep-alive only a
+ * second or two later.
  *
  * To end it in order: `shutdown()` once nothing is being written, take `onData` up to `onEnd`, then `close()`.
  */
@@ -46,7 +47,7 @@ export interface Connection {
   readonly localAddress: Address;
   /** The peer's address. */
   readonly remoteAddress: Address;
-  /** What is known by TLS; undefined without it. */
+  /** What TLS tells of the connection; undefined without TLS. */
   readonly tls?: TlsInfo;
   /** Hands the connection its handler and lets data flow. Call it once. */
   start(handler: ConnectionHandler): void;
@@ -68,11 +69,11 @@ export interface Connection {
    * see `probe()`.
    */
   pause(): void;
-  /** Lets them flow again. Calls the handler never from inside. */
+  /** Lets bytes and the end flow again. Does not call the handler from inside. */
   resume(): void;
   /**
-   * Looks whether the peer is still there while the connection is paused, as it hears nothing then. To be called every few
-   * seconds; what a look finds may be known at the next one. A reset closes the connection: `onClose` follows.
+   * Looks whether the peer is still there while the connection is paused and so hears nothing. To be called every few seconds:
+   * what one call finds may be told by the next. A reset closes the connection: `onClose` follows.
    *
    * @param mayRead Whether it may read one chunk ahead to find the peer's end, unless one is held already. The chunk is held
    * until `resume()`, and counts in `heldBytes`.
@@ -108,10 +109,10 @@ export interface PendingConnection {
   /** The peer's address. */
   readonly remoteAddress: Address;
   /**
-   * Reads the PROXY header in front of the handshake, if one is to be there; `remoteAddress` is then what it says.
+   * Reads the PROXY header in front of the handshake; `remoteAddress` is then the address that it tells.
    *
    * @param timeoutMs How long it may take, in milliseconds.
-   * @throws {ConnectionError} if it does not come: `"proxy-header-invalid"`, `"proxy-header-timeout"`, or how it broke. The
+   * @throws {ConnectionError} `"proxy-header-invalid"`, `"proxy-header-timeout"`, or how the connection broke. The
    * connection is still to be closed then.
    */
   readProxyHeader(timeoutMs: number): Promise<void>;
@@ -136,7 +137,7 @@ export interface AcceptHandler {
    * @default {undefined: the transport makes the handshake, and calls `onConnection` then}
    */
   onPending?(pending: PendingConnection): void;
-  /** Accepting failed, for want of file descriptors mostly. The listener goes on, after a pause. */
+  /** Accepting failed, mostly for want of file descriptors. The listener goes on, after a pause. */
   onAcceptError(error: ListenError): void;
 }
 
@@ -158,8 +159,8 @@ export interface TransportListener {
 /**
  * A runtime's way to listen and dial.
  *
- * Whatever of it waits for its turn lets the runtime look at all sockets meanwhile, as `Clock.defer` does: neither accepts,
- * nor reads, nor deferred work keep the event loop to themselves.
+ * Accepts and reads in a row must let the runtime poll all sockets in between, as `Clock.defer` does: neither they nor deferred
+ * work may block the event loop.
  */
 export interface Transport {
   /** The runtime's API behind it. */

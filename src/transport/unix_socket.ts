@@ -1,4 +1,4 @@
-// What to do when a Unix socket cannot be listened on: a server that was killed has left its own, or the folder is not there.
+// makeWay(): what to do if a Unix socket cannot be listened on: removes one that a killed server left, names a missing folder.
 // Runtime neutral, over `node:fs/promises` and `node:path`, which all runtimes have.
 
 import { lstat, stat, unlink } from "node:fs/promises";
@@ -17,12 +17,12 @@ const TRIAL_MS = 1_000;
  * @param transport How it was to listen.
  * @param address Where.
  * @returns Once there is a point in trying again.
- * @throws What it was given, or a `ListenError` `"folder-not-found"`, where there is none.
+ * @throws `error`, or a `ListenError` `"folder-not-found"` if the folder of the path does not exist.
  */
 export async function makeWay(error: unknown, transport: Transport, address: Address): Promise<void> {
   if (address.kind !== "unix" || !(error instanceof ListenError)) throw error;
   if (error.code === "address-in-use" && await removeStaleSocket(transport, address)) return;
-  // Node says of a folder that is not there what it says of one without the right to write.
+  // Node reports a missing folder with the same code as one without the right to write.
   if (await isMissing(dirname(address.path))) {
     throw new ListenError("folder-not-found", error.address, { cause: error.cause });
   }
