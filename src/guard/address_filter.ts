@@ -6,13 +6,13 @@ import { AddressBlocks } from "../transport/address_blocks.ts";
 /** The rules of an {@linkcode AddressFilter}: addresses, or blocks such as `"192.0.2.0/24"` and `"2001:db8::/32"`. */
 export interface AddressRules {
   /**
-   * Who alone may come in; an empty list is nobody.
+   * The only addresses that may come in; an empty list lets nobody in.
    *
-   * @default {undefined, which is everybody}
+   * @default {undefined: all addresses}
    */
   readonly allow?: Iterable<string> | undefined;
   /**
-   * Who may not, even if allowed.
+   * Addresses that may not come in, even if `allow` has them.
    *
    * @default {[]}
    */
@@ -68,12 +68,12 @@ export class AddressFilter implements Admission {
     this.#denied.add(rule);
   }
 
-  /** Takes back what was denied; says whether it was, in just these words of it. */
+  /** Takes a rule out of the denied ones; says whether it was there. A block has to be given as a whole, not in parts. */
   undeny(rule: string): boolean {
     return this.#denied.delete(rule);
   }
 
-  /** Whether an address may come in; one that is none may not. */
+  /** Whether an address may come in; false for a text that is no address. */
   isAllowed(address: string): boolean {
     const isDenied = this.#denied.has(address);
     return isDenied === false && this.#allowed?.has(address) !== false;

@@ -1,4 +1,4 @@
-// AddressTable: what is remembered of addresses, bounded, so that an attacker with many of them costs no memory. Runtime neutral.
+// AddressTable: what is remembered of addresses, bounded, as an attacker may have many of them. Runtime neutral.
 
 import type { Address } from "../transport/address.ts";
 import { isIpv4, isLoopback, parseIp, parseIpv4 } from "../transport/ip_address.ts";
@@ -6,12 +6,12 @@ import { isIpv4, isLoopback, parseIp, parseIpv4 } from "../transport/ip_address.
 /** The default of `maxAddresses`. */
 export const DEFAULT_MAX_ADDRESSES = 65_536;
 
-/** What has no IP address: Unix sockets, which the system guards. */
+/** The key of peers without an IP address, on Unix sockets, which the system guards. */
 const NO_KEY = "";
 /** The first byte of an IPv4 address of this machine itself. */
 const LOOPBACK = 127;
 
-/** Whom a connection is counted for. */
+/** The address and the prefix that a connection counts for. */
 export interface Peer {
   /** One IPv4 address, or the /64 that a household gets of IPv6. */
   readonly owner: string | number;
@@ -23,7 +23,7 @@ export interface Peer {
 
 const NOBODY: Peer = { owner: NO_KEY, prefix: NO_KEY, isLocal: true };
 
-/** Finds out whom a connection is counted for. */
+/** Finds the address and the prefix that a connection counts for. */
 export function peerOf(address: Address): Peer {
   if (address.kind !== "tcp") return NOBODY;
   const word = parseIpv4(address.hostname);
@@ -35,7 +35,7 @@ export function peerOf(address: Address): Peer {
 }
 
 /**
- * A map that forgets whom nothing was heard of for longest, once it is full; but nobody who is `held`.
+ * A map that forgets its least recently used entries once it is full, but none that is `held`.
  *
  * Invariant: keys are in the order of their last use.
  */
@@ -55,12 +55,12 @@ export class AddressTable<State extends { readonly held: number }> {
     return this.#states.size;
   }
 
-  /** Gives what is known of somebody, if anything is; it counts as no use. */
+  /** Gives the entry of a key, if there is one; does not count as use. */
   peek(key: string | number): State | undefined {
     return this.#states.get(key);
   }
 
-  /** Gives what is known of somebody, and remembers them. */
+  /** Gives the entry of a key, made if there is none; counts as use. */
   use(key: string | number): State {
     let state = this.#states.get(key);
     if (state === undefined) {
@@ -71,17 +71,17 @@ export class AddressTable<State extends { readonly held: number }> {
     return state;
   }
 
-  /** Forgets the one that was used longest ago, of those that are not held; a few are looked at, so that it is never slow. */
+  /** Forgets the least recently used entry that is not held. Looks at `MOST_LOOKS` entries at the most, to be quick. */
   #forgetOne(): void {
     let looks = 0;
     for (const [key, state] of this.#states) {
       this.#states.delete(key);
       if (state.held === 0) return;
-      this.#states.set(key, state); // Held: behind all others, for the time being.
+      this.#states.set(key, state); // Held: goes behind all others, out of the way of the next look.
       if (++looks >= MOST_LOOKS) return;
     }
   }
 }
 
-/** So many that are held may be in front of one that is not. */
+/** Entries that are looked at for one that is not held. */
 const MOST_LOOKS = 32;

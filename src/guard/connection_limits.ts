@@ -41,19 +41,19 @@ export interface ConnectionLimitsOptions {
    */
   readonly cooldownMs?: number | undefined;
   /**
-   * Addresses that are remembered; whom nothing was heard of for longest is forgotten first. 1 to 2^31 - 1.
+   * Addresses that are remembered, 1 to 2^31 - 1; the one that has not connected for longest is forgotten first.
    *
    * @default {65536}
    */
   readonly maxAddresses?: number | undefined;
   /**
-   * Whether this machine's own addresses are counted: a proxy on the same machine would be one player.
+   * Whether this machine's own addresses are counted. A proxy on this machine would count as one address for all players.
    *
    * @default {false}
    */
   readonly countLoopback?: boolean | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -71,7 +71,7 @@ const NAMES: Record<keyof ConnectionLimitsOptions, true> = {
   clock: true,
 };
 
-/** In bursts, so many seconds' worth of an address. */
+/** What an address may do at once, in seconds of its rate. */
 const BURST_SECONDS = 4;
 
 /** The limits, with every default filled in. */
@@ -91,8 +91,8 @@ interface Owner {
 }
 
 /**
- * Refuses connections of whom has too many, or opens them too fast: `"too-many-from-address"`, `"too-many-from-prefix"`,
- * `"too-fast-from-address"`, `"too-fast"`.
+ * Refuses connections of an address that has too many, or opens them too fast: `"too-many-from-address"`,
+ * `"too-many-from-prefix"`, `"too-fast-from-address"`, `"too-fast"`.
  *
  * @example Eight players behind one address
  * ```ts

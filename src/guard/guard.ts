@@ -13,7 +13,7 @@ import { SlowPeers, type SlowPeersOptions } from "./slow_peers.ts";
 
 /** Options of {@linkcode guard}: those of each part, or false to leave it out. */
 export interface GuardOptions {
-  /** Who may come in; see {@linkcode AddressFilter}. */
+  /** Which addresses may connect; see {@linkcode AddressFilter}. */
   readonly addresses?: AddressRules | undefined;
   /** How many connections; see {@linkcode ConnectionLimits}. */
   readonly connections?: ConnectionLimitsOptions | false | undefined;
@@ -26,7 +26,7 @@ export interface GuardOptions {
   /** Scores and bans; see {@linkcode MessageValidator}. */
   readonly validator?: MessageValidatorOptions | undefined;
   /**
-   * Whose time counts, for all parts that have none of their own.
+   * Where time comes from, for all parts that have no clock of their own.
    *
    * @default {systemClock()}
    */
@@ -45,7 +45,7 @@ const NAMES: Record<keyof GuardOptions, true> = {
 
 /** The parts of a guard; made by {@linkcode guard}. */
 export class Guard {
-  /** Who may come in: addresses may be denied while the service runs. */
+  /** Which addresses may connect; they may be changed while the service runs. */
   readonly addresses: AddressFilter;
   /** How many connections; undefined if left out. */
   readonly connections: ConnectionLimits | undefined;
@@ -70,8 +70,8 @@ export class Guard {
   }
 
   /**
-   * Changes lists, bounds, deadlines and rates while the service runs; what an option does not say is its default, and a part that
-   * is not named stays as it is. A part that was left out stays out; clocks, `maxAddresses` and `measureMemory` stay.
+   * Changes lists, bounds, deadlines and rates while the service runs; what an option does not say is its default, and a part
+   * that is not named stays as it is. A part that was left out stays out; clocks, `maxAddresses` and `measureMemory` stay.
    *
    * @param options Those of the parts.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
@@ -99,10 +99,10 @@ export class Guard {
   }
 
   /**
-   * Gives a message handler that keeps to the limits, and has messages looked at first.
+   * Wraps a message handler in the limits of messages, and in the validator if `validate` is given.
    *
-   * @param handler Handles those that are within them, and sound.
-   * @param validate Looks at a message.
+   * @param handler Handles messages that are within the limits, and sound.
+   * @param validate Judges a message before it is handled.
    */
   protect<Data>(handler: MessageHandler<Data>, validate?: Validate<Data>): MessageHandler<Data> {
     const validated = validate === undefined ? handler : this.validator.wrap(validate, handler);
@@ -111,7 +111,8 @@ export class Guard {
 }
 
 /**
- * Makes a guard: an address filter, bounds of connections, deadlines for slow peers, rates of messages, and a validator.
+ * Makes a guard: an address filter, bounds of connections and load, deadlines for slow peers, rates of messages, and a
+ * validator.
  *
  * @param options Those of the parts.
  * @returns The parts, for the options of a service.

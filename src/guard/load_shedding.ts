@@ -1,4 +1,5 @@
-// LoadShedding: while a process has too much to do, it takes no new connections, and lets go of who talks most. Runtime neutral.
+// LoadShedding: takes no new connections while the process is overloaded, and closes the sessions that send most. Runtime
+// neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
@@ -8,9 +9,9 @@ import type { Session } from "../session/session.ts";
 
 /** How often the load is looked at. */
 const LOOK_MS = 250;
-/** A load is over once it is down at so large a part of its bound: else it would come and go. */
+/** An overload is over once it is down to this share of its bound, so that it does not come and go. */
 const RECOVERED = 0.8;
-/** Looks in a row under too much load before anybody is let go: refusing comes first. */
+/** Overloaded looks in a row before a session is closed: new connections are refused first. */
 const PATIENT_LOOKS = 8;
 const CLOSE_MS = 1_000;
 
@@ -29,7 +30,7 @@ export interface LoadSheddingOptions {
    */
   readonly maxMemoryBytes?: number | undefined;
   /**
-   * Sessions beyond which there are no new ones until some have gone, 0 to 2^31 - 1.
+   * Sessions at which new connections are refused, until no more than four fifths of them are left; 0 to 2^31 - 1.
    *
    * @default {0}
    */
@@ -41,7 +42,7 @@ export interface LoadSheddingOptions {
    */
   readonly measureMemory?: (() => number) | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -63,7 +64,7 @@ interface Bounds {
   readonly maxSessions: number;
 }
 
-/** What weighs too much. */
+/** What is overloaded. */
 export type Load = "event-loop" | "memory" | "sessions";
 
 /** What was seen, and done. */
@@ -74,14 +75,14 @@ export interface LoadSheddingStats {
   readonly delayMs: number;
   /** Connections that were refused. */
   readonly refused: number;
-  /** Sessions that were let go. */
+  /** Sessions that were closed. */
   readonly shed: number;
 }
 
 /**
- * Refuses new connections with `"overloaded"` while the event loop is late, the memory large or the sessions many, until that is
- * down at four fifths of its bound. If the event loop or the memory stay so for two seconds, the session that has sent most since
- * the last look is closed, with the detail `"load-shed"`, one at each look. Give it to `admission` and to `observers`.
+ * Refuses new connections with `"overloaded"` while the event loop is late, the memory large or the sessions many, until that
+ * is down at four fifths of its bound. If the event loop or the memory stay so for two seconds, the session that has sent most
+ * since the last look is closed, with the detail `"load-shed"`, one at each look. Give it to `admission` and to `observers`.
  *
  * @example Both
  * ```ts
@@ -124,8 +125,9 @@ export class LoadShedding implements Admission, ServiceObserver {
   }
 
   /**
-   * Puts other bounds in the place of those that there are, from the next connection and the next look on; what an option does not
-   * say is its default. Clock and `measureMemory` stay. No session is closed by it alone: a load above a new bound is one like any.
+   * Puts other bounds in the place of those that there are, from the next connection and the next look on; what an option does
+   * not say is its default. Clock and `measureMemory` stay. The call itself closes no session: a load above a new bound is
+   * treated as any other.
    *
    * @param options The bounds.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
@@ -178,7 +180,7 @@ export class LoadShedding implements Admission, ServiceObserver {
       this.#sessions.delete(heaviest);
       void heaviest.close({ detail: "load-shed", timeoutMs: CLOSE_MS });
     }
-    // Without sessions nothing changes; the last look has found that out.
+    // Without sessions and overload there is nothing to look at; the timer starts again with the next session.
     if (this.#sessions.size > 0 || this.#overload !== undefined) this.#watch();
   }
 

@@ -9,7 +9,7 @@ import { type Rate, TokenBucket } from "./token_bucket.ts";
 
 const MOST = 2 ** 31 - 1;
 const CLOSE_MS = 1_000;
-/** In bursts, so many seconds' worth. */
+/** What may be sent at once, in seconds of the rate. */
 const BURST_SECONDS = 2;
 
 /** Options of {@linkcode MessageLimits}. Bursts are two seconds' worth, after a pause up to a sixteenth more. */
@@ -21,8 +21,8 @@ export interface MessageLimitsOptions {
    */
   readonly messagesPerSecond?: number | undefined;
   /**
-   * Bytes of payloads of a session in a second, 1 to 2^31 - 1; 0 for any number. At least one longest message, or that one waits
-   * for some seconds.
+   * Bytes of payloads of a session in a second, 1 to 2^31 - 1; 0 for any number. Choose it no lower than the longest
+   * message, which otherwise waits for seconds.
    *
    * @default {1048576}
    */
@@ -35,20 +35,20 @@ export interface MessageLimitsOptions {
    */
   readonly addressMessagesPerSecond?: number | undefined;
   /**
-   * What becomes of a message beyond: `"wait"` handles it later, and does not read from its peer until then; `"drop"` leaves it
-   * out, and counts it; `"close"` closes the session with the detail `"too-many-messages"`.
+   * What becomes of a message above a limit: `"wait"` handles it later, and does not read from its peer until then; `"drop"`
+   * drops and counts it; `"close"` closes the session with the detail `"too-many-messages"`.
    *
    * @default {"wait"}
    */
   readonly whenExceeded?: "wait" | "drop" | "close" | undefined;
   /**
-   * Addresses that are remembered.
+   * Addresses that are remembered, 1 to 2^31 - 1.
    *
    * @default {65536}
    */
   readonly maxAddresses?: number | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -63,7 +63,7 @@ const NAMES: Record<keyof MessageLimitsOptions, true> = {
   maxAddresses: true,
   clock: true,
 };
-/** So much of a burst is taken out of a bucket at a time, without a look at the time until it is used up. */
+/** Tokens are taken out of a bucket a sixteenth of a burst at a time: until they are used up, no message reads the clock. */
 const SHARE_AT_A_TIME = 16;
 const EXCEEDED = ["wait", "drop", "close"];
 
@@ -74,7 +74,7 @@ export type MessageHandler<Data> = (session: Session<Data>, payload: Uint8Array)
 export interface MessageLimitsStats {
   /** Messages that waited. */
   readonly waited: number;
-  /** Messages that were left out. */
+  /** Messages that were dropped. */
   readonly dropped: number;
   /** Sessions that were closed. */
   readonly closed: number;
@@ -94,8 +94,8 @@ interface Rates {
 }
 
 /**
- * What a session may send. Tokens are taken out of its buckets some at a time, and so are those of its address: a message looks at
- * neither the time nor a table as long as there are some left.
+ * What a session may send. Tokens are taken out of its buckets some at a time, and so are those of its address: a message
+ * looks at neither the time nor a table as long as there are some left.
  */
 interface Account {
   /** Whose it is. */
@@ -146,7 +146,7 @@ export class MessageLimits {
   #rates: Rates;
   #owners: AddressTable<Owner>;
   #accounts = new WeakMap<object, Account>();
-  /** That of the session that was asked about last, as messages of a session come in rows. */
+  /** The account that was used last: messages of one session come in rows. */
   #last: Account | undefined = undefined;
 
   /**
@@ -164,8 +164,8 @@ export class MessageLimits {
   }
 
   /**
-   * Puts other limits in the place of those that there are; what an option does not say is its default. Clock and `maxAddresses`
-   * stay. If a limit is another one, each session and address has a whole burst again.
+   * Replaces the limits; an option that is left out has its default. Clock and `maxAddresses` stay. If a limit differs from
+   * before, each session and address has a whole burst again.
    *
    * @param options How many, and what becomes of the others.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
@@ -243,7 +243,7 @@ export class MessageLimits {
     }));
   }
 
-  /** Handles a message for which tokens have to be taken out of the buckets first, or are not there. */
+  /** Handles a message for which the tokens that were taken out do not suffice. */
   #handleScarce<Data>(
     handler: MessageHandler<Data>,
     session: Session<Data>,
@@ -263,7 +263,7 @@ export class MessageLimits {
     }
   }
 
-  /** Milliseconds until there are tokens for a message, which are taken; not 0, and none is taken, if it is not to wait. */
+  /** Takes the tokens of a message; gives the milliseconds until all are there. If it may not wait, takes none and gives 1. */
   #lateness(account: Account, bytes: number): number {
     const { owner } = account;
     const nowMs = this.#clock.now();
@@ -285,7 +285,7 @@ export class MessageLimits {
     return lateMs;
   }
 
-  /** Takes out of the buckets what comes next, as far as it is there. */
+  /** Takes tokens out of the buckets for this message and the next ones, as far as there are any. */
   #refill(account: Account, bytes: number, nowMs: number): void {
     const { messages, bytes: bytesRate, ofAddress = UNBOUNDED } = this.#rates;
     const { messagesAtATime, bytesAtATime, ofAddressAtATime } = this.#rates;
@@ -311,7 +311,7 @@ export class MessageLimits {
   }
 }
 
-/** As good as no limit. */
+/** The rate of what has no limit. */
 const UNBOUNDED: Rate = { perSecond: Infinity, burst: Infinity };
 
 function resolveRates(options: MessageLimitsOptions): Rates {

@@ -28,13 +28,13 @@ export type Validate<Data> = (session: Session<Data>, payload: Uint8Array) => Th
 /** Options of {@linkcode MessageValidator}. */
 export interface MessageValidatorOptions {
   /**
-   * What a message of each level adds to the score of its address.
+   * What a message of each level adds to the score of its address: whole numbers, 0 to 2^31 - 1.
    *
    * @default {{ low: 1, medium: 5, high: 25, critical: 100 }}
    */
   readonly scores?: Readonly<Partial<Record<ThreatLevel, number>>> | undefined;
   /**
-   * The score at which an address is banned.
+   * The score at which an address is banned, 1 to 2^31 - 1.
    *
    * @default {100}
    */
@@ -58,13 +58,13 @@ export interface MessageValidatorOptions {
    */
   readonly countLoopback?: boolean | undefined;
   /**
-   * Addresses that are remembered.
+   * Addresses that are remembered, 1 to 2^31 - 1.
    *
    * @default {65536}
    */
   readonly maxAddresses?: number | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -82,7 +82,7 @@ const NAMES: Record<keyof MessageValidatorOptions, true> = {
 };
 const SCORES: Readonly<Record<ThreatLevel, number>> = { low: 1, medium: 5, high: 25, critical: 100 };
 
-/** Scores and bans, with their defaults. */
+/** Scores and bans, with every default filled in. */
 interface Rules {
   readonly scores: Readonly<Record<ThreatLevel, number>>;
   readonly banScore: number;
@@ -99,9 +99,9 @@ interface Suspect {
 }
 
 /**
- * Has messages looked at before they are handled. A `"low"` or `"medium"` threat is left out and counted, a worse one closes its
- * session, with the reason as the detail. Each adds to a score of its address, which is forgotten by halves; at `banScore` the
- * address is banned for a time: its sessions go, and `admission` refuses it with `"banned"`.
+ * Has messages looked at before they are handled. A `"low"` or `"medium"` threat is left out and counted, a worse one closes
+ * its session, with the reason as the detail. Each adds to a score of its address, which is forgotten by halves; at `banScore`
+ * the address is banned for a time: its sessions go, and `admission` refuses it with `"banned"`.
  *
  * @example Messages of two bytes or more
  * ```ts
@@ -143,8 +143,8 @@ export class MessageValidator implements Admission {
   }
 
   /**
-   * Puts other scores and bans in the place of those that there are, from the next message on; what an option does not say is its
-   * default. The scores that addresses have stay, and bans end when they would have. Clock and `maxAddresses` stay.
+   * Puts other scores and bans in the place of those that there are, from the next message on; what an option does not say is
+   * its default. The scores that addresses have stay, and bans end when they would have. Clock and `maxAddresses` stay.
    *
    * @param options Scores and bans.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
@@ -172,7 +172,7 @@ export class MessageValidator implements Admission {
   /**
    * Gives a handler whose messages are looked at first.
    *
-   * @param validate Looks at a message. What it throws ends the session, as if the handler had.
+   * @param validate Looks at a message. An error that it throws ends the session, as one of the handler does.
    * @param handler Handles those that are sound.
    */
   wrap<Data>(validate: Validate<Data>, handler: MessageHandler<Data>): MessageHandler<Data> {
@@ -235,17 +235,17 @@ function resolveRules(options: MessageValidatorOptions): Rules {
   return rules;
 }
 
-/** Finds messages shorter than so many bytes: a `"medium"` threat, `"too-short"`. */
+/** Finds messages shorter than `leastBytes`: a `"medium"` threat, `"too-short"`. */
 export function tooShort(leastBytes: number): (session: AnySession, payload: Uint8Array) => Threat | undefined {
   return (_session, { length }) => length < leastBytes ? { level: "medium", reason: "too-short" } : undefined;
 }
 
-/** Finds messages longer than so many bytes: a `"high"` threat, `"too-long"`. */
+/** Finds messages longer than `mostBytes`: a `"high"` threat, `"too-long"`. */
 export function tooLong(mostBytes: number): (session: AnySession, payload: Uint8Array) => Threat | undefined {
   return (_session, { length }) => length > mostBytes ? { level: "high", reason: "too-long" } : undefined;
 }
 
-/** Finds messages of 64 bytes or more that are one byte again and again: a `"medium"` threat, `"one-pattern"`. */
+/** Finds messages of `leastBytes` or more that repeat a single byte: a `"medium"` threat, `"one-pattern"`. */
 export function onePattern(leastBytes = 64): (session: AnySession, payload: Uint8Array) => Threat | undefined {
   return (_session, payload) => {
     if (payload.length < leastBytes) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What keeps a server on the open internet: who may come in, how many, how slow, how fast, and what they say. Each part alone, or
- * all by {@linkcode guard}.
+ * Protects a server on the open internet: limits which addresses connect, how many connections and messages they send, and how
+ * slowly; and checks messages. Each part works alone; {@linkcode guard} makes all of them.
  *
  * @example All of it
  * ```ts

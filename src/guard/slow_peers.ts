@@ -1,5 +1,5 @@
-// SlowPeers: closes whom nothing whole comes of: connections that say nothing, and messages that never end; and refuses whom many
-// silent ones are of already. Runtime neutral.
+// SlowPeers: closes sessions that send no whole message in time, and refuses addresses that have many silent connections.
+// Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
@@ -10,7 +10,7 @@ import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts"
 
 /** How often sessions are looked at, unless a deadline is shorter. */
 const LOOK_MS = 500;
-/** What a session that is closed has to take its last words. */
+/** How long a session that is closed may take to receive what is queued for it. */
 const CLOSE_MS = 1_000;
 
 /** Options of {@linkcode SlowPeers}. */
@@ -22,27 +22,27 @@ export interface SlowPeersOptions {
    */
   readonly firstMessageMs?: number | undefined;
   /**
-   * Milliseconds that a message may take from its first byte to its last, unless it comes at `minBytesPerSecond`, 0 for ever, at
-   * most 2^31 - 1.
+   * Milliseconds that a message may take from its first byte to its last, unless it comes at `minBytesPerSecond`, 0 for ever,
+   * at most 2^31 - 1.
    *
    * @default {30000}
    */
   readonly messageMs?: number | undefined;
   /**
-   * Bytes a second at which a message may take longer.
+   * Bytes a second at which a message may take longer than `messageMs`, 0 to 2^31 - 1.
    *
    * @default {1024}
    */
   readonly minBytesPerSecond?: number | undefined;
   /**
-   * Connections of an address, a /64 of IPv6, that have sent no whole message yet, those in a handshake too, 1 to 2^31 - 1. Counts
-   * if the part is given to `admission` as well.
+   * Connections of an address (for IPv6, of a /64) that have sent no whole message yet, those in a handshake too, from 1
+   * to 2^31 - 1. Takes effect only if the part is given to `admission` as well.
    *
    * @default {64}
    */
   readonly maxSilentPerAddress?: number | undefined;
   /**
-   * Addresses that are remembered; whom nothing was heard of for longest is forgotten first. 1 to 2^31 - 1.
+   * Addresses that are remembered, 1 to 2^31 - 1; the one that has not connected for longest is forgotten first.
    *
    * @default {65536}
    */
@@ -54,7 +54,7 @@ export interface SlowPeersOptions {
    */
   readonly countLoopback?: boolean | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -91,13 +91,13 @@ interface Known {
   frames: number;
   sinceMs: number;
   sinceBytes: number;
-  /** Whose it is; undefined if they are not remembered. */
+  /** The address that it comes from; undefined if that is not remembered. */
   readonly owner: Owner | undefined;
 }
 
 /**
- * An address: the connections of it that were let in, and those that have not spoken, as far as it is known. This machine's own are
- * counted as well, as `countLoopback` may change while they are there.
+ * An address: its connections that were let in, and its sessions that have sent a whole message, or none so far. This machine's
+ * own addresses are counted as well, as `countLoopback` may change while they are there.
  */
 interface Owner {
   held: number;
@@ -106,13 +106,14 @@ interface Owner {
 }
 
 /**
- * Closes accepted sessions that sent no whole message in time, with the detail `"first-message-timeout"`, and those whose message
- * does not end, with `"slow-message"`. Give it to `observers`. A session that is not read from, as its handler runs, is let be.
+ * Closes accepted sessions that sent no whole message in time, with the detail `"first-message-timeout"`, and those whose
+ * message does not end, with `"slow-message"`. Give it to `observers`. A session that is not read from while its handler runs
+ * is left alone.
  *
- * Given to `admission` too, it refuses an address that has many silent connections, with `"too-many-silent"`: so nobody alone
+ * Given to `admission` too, it refuses an address that has many silent connections, with `"too-many-silent"`: so no address
  * takes all places for handshakes and sessions.
  *
- * @example Who says nothing for two seconds
+ * @example Close a session that says nothing for two seconds
  * ```ts
  * import { serve } from "@laster/net";
  * import { SlowPeers } from "@laster/net/guard";
@@ -131,7 +132,7 @@ export class SlowPeers implements Admission, ServiceObserver {
   readonly #owners: AddressTable<Owner>;
   readonly #sessions = new Map<Session<unknown>, Known>();
   #rules: Rules;
-  /** When a deadline changed last: what began before it has its whole time from then on. */
+  /** When a deadline changed last: sessions and messages from before have their whole time from then on. */
   #changedMs = -Infinity;
   #timer: unknown = undefined;
 
@@ -150,9 +151,9 @@ export class SlowPeers implements Admission, ServiceObserver {
   }
 
   /**
-   * Puts other deadlines in the place of those that there are, for the sessions that are there too; what an option does not say is
-   * its default. Clock and `maxAddresses` stay. If a deadline is another one, what is under way has its whole time from now on: no
-   * session is closed for what was in time before.
+   * Puts other deadlines in the place of those that there are, for the sessions that are there too; what an option does not
+   * say is its default. Clock and `maxAddresses` stay. If a deadline changes, sessions and messages under way have their whole
+   * time from now on: none is closed for what was in time before.
    *
    * @param options The deadlines.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
@@ -212,7 +213,7 @@ export class SlowPeers implements Admission, ServiceObserver {
     else known.owner.silent.delete(session);
   }
 
-  /** Looks which sessions of an address have spoken meanwhile. */
+  /** Finds the sessions of an address that have sent a whole message meanwhile. */
   #listen({ silent }: Owner): void {
     for (const session of silent) {
       const known = this.#sessions.get(session);

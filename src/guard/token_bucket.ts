@@ -1,4 +1,4 @@
-// TokenBucket: so many a second, and a burst. Runtime neutral.
+// TokenBucket: limits how often something happens, to a rate with bursts. Runtime neutral.
 
 /** How fast, and how much at once. */
 export interface Rate {
@@ -8,7 +8,7 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** A bucket of tokens; full at first. Takes no timer: what has come back is reckoned when it is asked for. */
+/** A bucket of tokens; full at first. Sets no timer: tokens that came back are added at the next call. */
 export class TokenBucket {
   #tokens: number;
   #filledMs: number;
@@ -19,7 +19,7 @@ export class TokenBucket {
     this.#filledMs = nowMs;
   }
 
-  /** Takes tokens, if there are as many; says whether there were. */
+  /** Takes `count` tokens if there are so many; says whether there were. */
   take(rate: Rate, count: number, nowMs: number): boolean {
     this.#fill(rate, nowMs);
     if (this.#tokens < count) return false;
@@ -36,9 +36,9 @@ export class TokenBucket {
   }
 
   /**
-   * Takes tokens, also such as are not there yet.
+   * Takes tokens even if they are not there yet: the count goes below 0.
    *
-   * @returns Milliseconds until they would have been: 0 if they were.
+   * @returns Milliseconds until the tokens are there; 0 if they are.
    */
   borrow(rate: Rate, count: number, nowMs: number): number {
     this.#fill(rate, nowMs);
