@@ -8,13 +8,12 @@ const RECORDS_PER_LOOK = 16;
 const LOOK_MS = 1;
 
 /**
- * The time of the last look at the clock, which is sixteen calls and one millisecond old at the most; or as old as the event loop
- * stands still, in a handler that computes. With a clock that is cheap each call looks. The one timer runs for a millisecond behind a
- * look.
+ * The time of the last look at the clock. It is at most sixteen calls and one millisecond old, or older while a handler blocks
+ * the event loop. If the clock is cheap, each call looks. Has one timer at the most, for a millisecond after a look.
  */
 export class CoarseTime {
   readonly #clock: Clock;
-  /** 1 with a clock that is cheap. */
+  /** 1 if the clock is cheap. */
   readonly #callsPerLook: number;
   #lookMs = 0;
   #callsLeft = 0;

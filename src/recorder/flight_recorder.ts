@@ -24,7 +24,7 @@ const MOST_BYTES = 2 ** 30;
 /** What Deno reads at one go. */
 const DEFAULT_SESSION_BYTES = 65_536;
 const LEAST_SESSION_BYTES = 256;
-/** Enough to see what goes on, and few enough that a crowd of hostile peers costs next to nothing. */
+/** Enough to see what goes on, and few enough that many hostile peers cost next to nothing. */
 const DEFAULT_PER_MINUTE = 60;
 const MOST_PER_MINUTE = 1_000_000;
 const MINUTE_MS = 60_000;
@@ -32,14 +32,15 @@ const MINUTE_MS = 60_000;
 /** Options of {@linkcode FlightRecorder}. */
 export interface FlightRecorderOptions {
   /**
-   * Bytes of memory for all connections together, 4,096 to 2^30, taken at once. A chunk takes its length and 16 to 31 bytes more;
-   * the oldest are written over, whosever they are.
+   * Bytes of memory for all connections together, 4,096 to 2^30, taken at once. A chunk takes its length and 16 to 31 bytes
+   * more; the oldest chunks of any connection are written over.
    *
    * @default {1048576}
    */
   readonly maxBytes?: number | undefined;
   /**
-   * Bytes of those that a recording has at the most, 256 to 2^30; of what is older, and of longer chunks, the front is left out.
+   * Bytes of that memory that one recording may take, 256 to 2^30. Older chunks are left out, and so is the front of a longer
+   * one.
    *
    * @default {65536}
    */
@@ -52,7 +53,7 @@ export interface FlightRecorderOptions {
    */
   readonly maxRecordingsPerMinute?: number | undefined;
   /**
-   * Whether an end is worth a recording. Must be quick.
+   * Whether to record a connection that ended so. Is called at each end: must be quick.
    *
    * @default {a connection that broke, or a session's reason other than local-closing, remote-closing, shutdown}
    */
@@ -65,8 +66,8 @@ export interface FlightRecorderOptions {
    */
   readonly redact?: ((recording: Recording) => void) | undefined;
   /**
-   * Takes the recording of a connection that did not end in order: to write it to a file, say. What it throws, and the rejection
-   * of its promise, goes to the logger; nobody waits for it.
+   * Takes the recording of a connection that did not end in order: to write it to a file, say. What it throws, and the
+   * rejection of its promise, goes to the logger; nobody waits for it.
    *
    * @default {undefined: recordings are made by `take()` only}
    */
@@ -101,12 +102,12 @@ const FUNCTIONS = ["filter", "redact", "onRecording"] as const;
 export type RecordedSession = Pick<Session<unknown>, "localAddress">;
 
 /**
- * Keeps the last bytes, both ways, of all connections of a service in one array, and makes a {@linkcode Recording} of those of a
- * connection that did not end in order. Give `wrap(transport)` to the service as `transport`, and the recorder itself to
+ * Keeps the last bytes, both ways, of all connections of a service in one array, and makes a {@linkcode Recording} of those of
+ * a connection that did not end in order. Give `wrap(transport)` to the service as `transport`, and the recorder itself to
  * `observers`: without that it hears of connections that break only, and not of faults of frames and handlers.
  *
- * What is recorded is what the service reads and writes: over TLS the plain bytes, but the frames that a stage has encrypted. One
- * that is loud shortens what is kept of all: `maxBytes` is what all receive and send in the time that is to be kept.
+ * What is recorded is what the service reads and writes: over TLS the plain bytes, but the frames that a stage has encrypted.
+ * All connections share the memory: `maxBytes` must hold what all of them receive and send in the time that is to be kept.
  *
  * @example Keep what led to a fault
  * ```ts
@@ -141,7 +142,7 @@ export class FlightRecorder implements ServiceObserver {
   readonly #maxPerMinute: number;
   /** Milliseconds since 1970 at 0 of the clock. */
   readonly #epochMs: number;
-  /** Each connection has an address object of its own, which its session shows. */
+  /** By `localAddress`: each recorded connection has an address object of its own, which its session shows. */
   readonly #connections = new WeakMap<Address, RecordedConnection>();
   readonly #recorder: RecorderOfConnections;
   #minuteMs = -Infinity;
@@ -206,10 +207,10 @@ export class FlightRecorder implements ServiceObserver {
   }
 
   /**
-   * Makes a recording of a session, now; of one that is over too, as far as its bytes are still there.
+   * Makes a recording of a session, now. The session may be over: the recording has what has not been written over.
    *
    * @param session A session over a transport of `wrap()`.
-   * @returns What there is of it, with what is private blanked; undefined if it is not one of those.
+   * @returns The recording, after `redact`; undefined if the session's transport is not one of `wrap()`.
    */
   take(session: RecordedSession): Recording | undefined {
     const connection = this.#connections.get(session.localAddress);
@@ -244,7 +245,7 @@ export class FlightRecorder implements ServiceObserver {
     try {
       if (!filter(end)) return;
     } catch (fault) {
-      this.#report("filter", fault); // An end that cannot be judged is kept.
+      this.#report("filter", fault); // Records an end that the filter could not judge.
     }
     if (!this.#hasRoom()) return void this.#skipped++;
     this.#recordings++;
@@ -296,7 +297,7 @@ export class FlightRecorder implements ServiceObserver {
     }
   }
 
-  /** Follows the records of a connection back, as far as they are there, and no further than a recording may be long. */
+  /** Reads the records of a connection from the last one back, up to the first that was written over or does not fit. */
   #readEntries({ last, startMs }: RecordedConnection): RecordingEntry[] {
     const entries: RecordingEntry[] = [];
     let room = this.#maxBytesPerSession;

@@ -35,7 +35,7 @@ export function writeJsonLines(recording: RecordingParts): string {
 /**
  * Reads a recording.
  *
- * @throws {TypeError} if the text is none.
+ * @throws {TypeError} if the text is no recording.
  */
 export function readJsonLines(text: string): RecordingParts {
   const lines = String(text).split("\n").filter((line) => line.trim() !== "").map(parseLine);
@@ -58,7 +58,7 @@ export function readJsonLines(text: string): RecordingParts {
   };
 }
 
-/** Lays the bytes of each direction one behind the other, and makes those of the entries parts of them. */
+/** Joins the bytes of each direction in one array, and makes the bytes of the entries views of it. */
 export function joinBytes(entries: readonly RecordingEntry[]): Pick<RecordingParts, "received" | "sent" | "entries"> {
   const join = (kind: RecordKind) => concatenate(entries.flatMap((entry) => entry.kind === kind ? [entry.bytes] : []));
   const streams = { received: join("received"), sent: join("sent") };
@@ -113,7 +113,7 @@ function parseLine(line: string, index: number): Record<string, unknown> {
   try {
     value = JSON.parse(line);
   } catch {
-    // Refused below: what is wrong with the text matters less than where it is.
+    // Refused below, with the line's number.
   }
   return isObject(value) ? value : refuse(index + 1, "be an object of JSON", line.slice(0, 40));
 }

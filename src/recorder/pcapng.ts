@@ -7,7 +7,7 @@ import { ACK, FIN, type Packet, RST, TcpPackets } from "./tcp_packets.ts";
 const SECTION_HEADER = 0x0a0d0d0a;
 const INTERFACE_DESCRIPTION = 1;
 const ENHANCED_PACKET = 6;
-/** Says in which order the bytes of numbers are: the least one first here. */
+/** The byte-order magic, which is written little-endian, as all numbers of the file. */
 const BYTE_ORDER = 0x1a2b3c4d;
 /** Packets begin with the header of IP, either version. */
 const LINKTYPE_RAW = 101;
@@ -43,7 +43,7 @@ function packetsOf(
   if (kind === "received-end") return [packets.make(false, FIN | ACK)];
   if (kind === "aborted") return [packets.make(true, RST | ACK)];
   if (kind === "gone") return end?.connectionError === undefined ? [] : [packets.make(false, RST | ACK)];
-  // The end of this side shows once, by its shutdown or its close.
+  // This side's end is one packet, for its shutdown or its close, whichever comes first.
   if (ends.hasSentEnd) return [];
   ends.hasSentEnd = true;
   return [packets.make(true, FIN | ACK)];
@@ -67,7 +67,7 @@ function sectionHeader({ end, localAddress, remoteAddress }: RecordingParts): Ui
   return block(SECTION_HEADER, [body, ...options, endOfOptions()]);
 }
 
-/** Without options: times are microseconds, and packets are as long as they like. */
+/** An interface without options: times are in microseconds, and the length of packets has no limit. */
 function interfaceDescription(): Uint8Array<ArrayBuffer> {
   const body = new Uint8Array(8);
   new DataView(body.buffer).setUint16(0, LINKTYPE_RAW, true);

@@ -1,4 +1,4 @@
-// RecordRing: one array that holds the last bytes of all connections, each as a record with its time. Writes over the oldest.
+// RecordRing: one array that holds the last chunks of all connections, each as a record with its time. Overwrites the oldest.
 // Runtime neutral.
 
 import type { RecordKind } from "./recording.ts";
@@ -45,7 +45,7 @@ export interface RecordHeader {
   readonly kind: number;
   /** Bytes that came, went or were dropped. */
   readonly length: number;
-  /** How many of them are here, the last ones. */
+  /** How many of those bytes are in the record: the last ones. */
   readonly kept: number;
   /** When, by the clock. */
   readonly timeMs: number;
@@ -54,8 +54,8 @@ export interface RecordHeader {
 }
 
 /**
- * Records one behind the other. A position counts on for good, so that it says whether its record was written over: those from
- * `#head - capacity` on are there.
+ * Records one behind the other. Positions are never used again, so a position tells whether its record was written over: those
+ * from `#head - capacity` on are there.
  *
  * ```text
  *  0       4                8             16
@@ -65,7 +65,9 @@ export interface RecordHeader {
  * +-------+----------------+-------------+----------------+---------+
  * ```
  *
- * The distance is in units of 16 bytes. A header never goes round the end of the array, as all is in such units; bytes may.
+ * The distance is in units of 16 bytes. A header never wraps at the end of the array, as all records are multiples of it; the
+ * bytes behind a header may.
+ *
  * Invariant: `#offset` is `#head % capacity`, and both are multiples of 16.
  */
 export class RecordRing {
@@ -76,7 +78,7 @@ export class RecordRing {
   readonly #words: Uint32Array;
   readonly #times: Float64Array;
   readonly #view: DataView;
-  /** By kind, received and sent: what a turn receives and sends lies in the same two arrays again and again, on most runtimes. */
+  /** The last source of each kind, received and sent: on most runtimes the same two arrays come again and again. */
   readonly #sources: readonly ViewedSource[] = [new ViewedSource(), new ViewedSource()];
   #head = 0;
   #offset = 0;
@@ -164,7 +166,7 @@ export class RecordRing {
     for (let index = 0; index < last; index = (index + WORD_BYTES) | 0) {
       target.setInt32((at + index) | 0, source.getInt32((start + index) | 0, true), true);
     }
-    target.setInt32((at + last) | 0, source.getInt32((start + last) | 0, true), true); // Goes over some bytes a second time.
+    target.setInt32((at + last) | 0, source.getInt32((start + last) | 0, true), true); // Overlaps the word before.
   }
 
   #putLong(at: number, source: Uint8Array, start: number, length: number): void {
@@ -176,7 +178,7 @@ export class RecordRing {
   }
 }
 
-/** The array that was copied from last, and once it came twice in a row, a view of it: making one costs more than a copy. */
+/** The array that was copied from last, with a view of it once it came twice in a row: making a view costs more than a copy. */
 class ViewedSource {
   viewed: Uint8Array | undefined = undefined;
   view: DataView = new DataView(NOTHING.buffer);
@@ -188,7 +190,7 @@ class ViewedSource {
     this.#last = source;
     if (!isAgain) return false;
     this.viewed = source;
-    this.view = new DataView(source.buffer, source.byteOffset); // It grows with the array, if that does.
+    this.view = new DataView(source.buffer, source.byteOffset); // Without a length, so that it grows with a resizable buffer.
     return true;
   }
 }

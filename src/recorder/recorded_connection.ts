@@ -1,4 +1,4 @@
-// RecordedConnection: a connection around any other that puts down what goes through it. Runtime neutral.
+// RecordedConnection: wraps any other connection, and records what goes through it. Runtime neutral.
 
 import type { Address } from "../transport/address.ts";
 import type { TlsInfo } from "../transport/tls_options.ts";
@@ -27,24 +27,24 @@ export interface RecorderOfConnections {
 }
 
 /**
- * Hands on every call, in both directions, at once and as it is: what is on loan stays on loan to the same one. Bytes are copied
- * when `write` takes them, and before `onData` hands them over.
+ * Passes on every call, in both directions, at once and unchanged; loans too. Bytes are copied when `write` is called, and
+ * before `onData` hands them over.
  */
 export class RecordedConnection implements Connection, ConnectionHandler {
-  // What each chunk touches comes first: with thousands of connections the time goes into fetching their memory.
+  // The fields that each chunk uses come first: with thousands of connections the time goes into cache misses.
   readonly #below: Connection;
   #handler: ConnectionHandler | undefined = undefined;
   readonly #recorder: RecorderOfConnections;
   /** Where its last record is; negative if there is none. */
   last = -1;
-  /** Bytes that came, those that were dropped not counted. */
+  /** Bytes that came, without those that were dropped. */
   receivedBytes = 0;
   /** Bytes that were written. */
   sentBytes = 0;
   /** Whether this side has ended, or all is over: what is written then vanishes. */
   #isSilent = false;
   #isOver = false;
-  /** Whether an observer tells of its session's end. */
+  /** Whether the recorder, as an observer, will hear of the session's end. */
   isObserved = false;
   /** How it ended; undefined while it has not. */
   end: ConnectionEnd | undefined = undefined;

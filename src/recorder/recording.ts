@@ -169,7 +169,8 @@ export class Recording implements RecordingParts {
   }
 
   /**
-   * Writes it as text, one object of JSON a line: first all but the entries, then an entry each, its bytes in hexadecimal digits.
+   * Writes it as text, one object of JSON a line: first all but the entries, then an entry each, its bytes in hexadecimal
+   * digits.
    *
    * @returns The text, with a line's end behind the last line.
    */
@@ -178,9 +179,9 @@ export class Recording implements RecordingParts {
   }
 
   /**
-   * Writes it as a capture file that Wireshark and tshark read: pcapng (IETF draft-ietf-opsawg-pcapng), with a packet of IP and TCP
-   * (RFC 791, 8200, 9293) made up around each chunk. Sockets of Unix are shown as ports 1 (this end) and 2 of 127.0.0.1. Files of
-   * several recordings may be put one behind the other.
+   * Writes it as a capture file that Wireshark and tshark read: pcapng (IETF draft-ietf-opsawg-pcapng), with a packet of IP
+   * and TCP (RFC 791, 8200, 9293) made up around each chunk. Sockets of Unix are shown as ports 1 (this end) and 2 of
+   * 127.0.0.1. Files of several recordings may be put one behind the other.
    *
    * @returns The bytes of the file.
    */

@@ -1,4 +1,5 @@
-// replay(): feeds what a peer sent, as it was recorded, to a service in memory, and tells what came of it. Runtime neutral.
+// replay(): feeds what a peer sent, as it was recorded, to a service in memory, and tells what the service does. Runtime
+// neutral.
 
 import type { Clock } from "../clock.ts";
 import { checkKeys, pick, requireInteger } from "../options.ts";
@@ -31,10 +32,9 @@ export interface ReplayOptions<Data = undefined>
   /** What the listener had besides its address: settings of its own, `proxyProtocol`. */
   readonly listener?: Omit<ListenerOptions, keyof AddressOptions | "tls" | "transport"> | undefined;
   /**
-   * Received bytes that are left out at the beginning: up to where a message begins, in a recording that has lost its own
-   * beginning.
+   * Received bytes to skip, up to where a message begins, in a recording that has lost its beginning.
    *
-   * @default {0, for a recording that has all that was received; there is none for others}
+   * @default {0, for a recording with all received bytes; must be given for others}
    */
   readonly skipBytes?: number | undefined;
 }
@@ -58,7 +58,7 @@ export type ReplayEvent =
 export interface ReplayResult {
   /** All that happened, in order. */
   readonly events: readonly ReplayEvent[];
-  /** The messages among it. */
+  /** The messages among the events. */
   readonly messages: readonly Uint8Array<ArrayBuffer>[];
   /** All bytes that were sent, one behind the other: those of {@linkcode Recording.sent}, if all is as it was. */
   readonly sent: Uint8Array<ArrayBuffer>;
@@ -67,11 +67,11 @@ export interface ReplayResult {
 }
 
 /**
- * Replays a recording: makes a service, and has it receive what the peer sent, in the same chunks and at the same times, from the
- * same address, without a socket. What it sends is taken at once, and compared with nothing.
+ * Replays a recording: makes a service, and has it receive what the peer sent, in the same chunks and at the same times, from
+ * the same address, without a socket. What it sends is taken at once, and compared with nothing.
  *
- * It does the same again as far as the service depends on its peer and its clock: code that asks for the time, for chance, or for
- * another server needs its stand-in, as in any test. A recording of TLS is replayed without: `session.tls` is undefined.
+ * The replay is faithful as far as the service depends on its peer and its clock only: code that reads another clock, random
+ * numbers or another server needs a stand-in for them, as in any test. TLS is not replayed: `session.tls` is undefined.
  *
  * @param recording The recording, or its text.
  * @param options The options of the service.
@@ -160,7 +160,7 @@ class ReplayRun {
     };
   }
 
-  /** The handlers of messages, which put down what they are given before the application sees it. */
+  /** Wraps the message handlers, to note each message before the application's handler gets it. */
   watchHandlers<Data>({ onMessage, onMessageRange }: SessionHandlers<Data>): SessionHandlers<Data> {
     const add = (payload: Uint8Array<ArrayBuffer>) => this.#add({ kind: "message", timeMs: this.#timeMs, payload });
     return {
@@ -188,7 +188,7 @@ class ReplayRun {
     this.transport.accept();
   }
 
-  /** Has all happen that the peer did, each at its time. */
+  /** Repeats what the peer did, each thing at its time. */
   async play(): Promise<void> {
     for (const entry of this.#recording.entries) {
       await this.#clock.advance(Math.max(0, entry.timeMs - this.#timeMs));
@@ -199,7 +199,7 @@ class ReplayRun {
     await this.#clock.advance(0);
   }
 
-  /** Stops the service, of whose sessions nothing is told any more. */
+  /** Stops the service; what happens from here on is not part of the result. */
   async stop<Data>(service: TcpService<Data>): Promise<void> {
     this.#isOver = true;
     this.#connection.handleGone({});

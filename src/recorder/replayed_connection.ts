@@ -1,4 +1,4 @@
-// A connection whose peer is a recording, and the transport that has nothing but it. Runtime neutral.
+// A connection whose peer is a recording, and a transport of that connection alone. Runtime neutral.
 
 import { ConnectError, ConnectionError } from "../errors.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
@@ -35,7 +35,7 @@ export class ReplayedConnection extends Delivery implements Connection {
     this.#listener = listener;
   }
 
-  /** Has happen what the peer did, less the first `skip` bytes. Of what this side did nothing happens. */
+  /** Repeats what the peer did in an entry, without its first `skip` bytes. Ignores what this side did. */
   feed({ kind, bytes, length }: RecordingEntry, skip: number): void {
     if (this.isOver) return;
     if (kind === "received" && skip < bytes.length) this.handleData(bytes.slice(skip), bytes.length - skip);

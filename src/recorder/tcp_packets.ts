@@ -22,7 +22,7 @@ const SYN_OPTIONS = [1, 3, 3, 14];
 const TCP_PROTOCOL = 6;
 const HOPS = 64;
 const WINDOW = 65_535;
-/** Stand for addresses that are none: those of Unix sockets, and names of the in-memory transport. */
+/** Stand in for what is no IP address: paths of Unix sockets, and names of the in-memory transport. */
 const LOOPBACK: IpWords = [0, 0, 0xffff, 0x7f000001];
 const LOCAL_PORT = 1;
 const REMOTE_PORT = 2;
@@ -39,7 +39,7 @@ interface End {
 export interface Packet {
   /** Headers and payload. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** How long it would be with the payload that is not known. */
+  /** Its length with the payload bytes that are missing from the recording. */
   readonly originalBytes: number;
   /** Whether this side sent it. */
   readonly isOutbound: boolean;
@@ -64,7 +64,7 @@ export class TcpPackets {
     return [this.make(isLocalFirst, SYN), this.make(!isLocalFirst, SYN | ACK), this.make(isLocalFirst, ACK)];
   }
 
-  /** Packets for a chunk, of which `bytes` is known and `length` bytes went; what is missing is at its front. */
+  /** Packets for the known `bytes` of a chunk; if none is known, packets without payload that tell its `length`. */
   chunk(isOutbound: boolean, bytes: Uint8Array, length: number): Packet[] {
     const packets: Packet[] = [];
     const end = isOutbound ? this.#local : this.#remote;
@@ -81,7 +81,7 @@ export class TcpPackets {
     return packets;
   }
 
-  /** Makes a packet, with `lostBytes` of payload that are not known, and counts what is known of it. */
+  /** Makes a packet, with `lostBytes` of payload missing, and counts the others in the sender's sequence number. */
   make(isOutbound: boolean, flags: number, payload: Uint8Array = new Uint8Array(0), lostBytes = 0): Packet {
     const [from, to] = isOutbound ? [this.#local, this.#remote] : [this.#remote, this.#local];
     const options = (flags & SYN) === 0 ? [] : SYN_OPTIONS;
