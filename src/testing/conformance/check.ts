@@ -1,9 +1,9 @@
 // The checks of the conformance cases. What fails throws an Error that shows both values: any test runner reports it. Runtime
 // neutral.
 
-/** A value is cut off behind so many characters. */
+/** Characters of a value that a message shows. */
 const SHOWN_CHARACTERS = 300;
-/** So many bytes of an array are shown. */
+/** Bytes of an array that a message shows. */
 const SHOWN_BYTES = 32;
 
 /**
@@ -67,7 +67,7 @@ export function findDifference(one: Uint8Array, other: Uint8Array): number | und
   return undefined;
 }
 
-/** Says where two arrays part, if that is not seen at once. */
+/** Says where two arrays begin to differ, if their shown parts do not tell. */
 function whereOf(actual: Uint8Array, expected: Uint8Array): string {
   const length = Math.min(actual.length, expected.length);
   const index = findDifference(actual.subarray(0, length), expected) ?? length;

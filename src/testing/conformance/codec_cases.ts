@@ -22,12 +22,12 @@ const GROUPS: Readonly<Record<string, (suite: CodecSuite) => void>> = {
 /**
  * Makes the cases that every codec has to pass; the codecs of this package do.
  *
- * The groups are `"cuts"` (frames that come whole, several at once, byte by byte, cut at random), `"payloads"` (empty, of exactly
- * the limit, one past it, and what is to be refused), `"decoder"` and `"encoder"` (what the contract says of a single call),
- * `"ping"` (only for a codec that has one) and `"sessions"` (two services over the in-memory transport).
+ * The groups are `"cuts"` (frames that come whole, several at once, byte by byte, cut at random), `"payloads"` (empty, of
+ * exactly the limit, one past it, and what is to be refused), `"decoder"` and `"encoder"` (what the contract says of a single
+ * call), `"ping"` (only for a codec that has one) and `"sessions"` (two services over the in-memory transport).
  *
- * @param options The codec, and what is to be known of it.
- * @returns The cases, which depend on nothing of each other.
+ * @param options The codec, and its properties.
+ * @returns The cases, which do not depend on each other.
  * @throws {RangeError} if a number is out of range.
  * @throws {TypeError} if there is an option of another name.
  *

@@ -29,15 +29,16 @@ const GROUPS: Readonly<Record<string, (suite: TransportSuite) => void>> = {
 };
 
 /**
- * Makes the cases that every transport has to pass: the adapters of Deno, Bun and Node do, and so does the in-memory transport.
- * A handler that checks the whole contract at each of its calls stands behind all of them, so that a case may fail for more than
- * its name says; the message tells.
+ * Makes the cases that every transport has to pass: the adapters of Deno, Bun and Node do, and so does the in-memory
+ * transport. In each case a handler checks the whole contract at each of its calls, so a case may fail for another reason
+ * than its name says; the message tells which.
  *
- * The groups are `"data"`, `"flow"` (pause and resume), `"close"`, `"break"` (resets), `"watch"` (looks at the peer while paused),
- * `"faults"`, `"reentrancy"`, `"listen"`, `"dial"` and `"options"`. A case moves up to 32 MiB, and one opens 500 connections.
+ * The groups are `"data"`, `"flow"` (pause and resume), `"close"`, `"break"` (resets), `"watch"` (looks at the peer while
+ * paused), `"faults"`, `"reentrancy"`, `"listen"`, `"dial"` and `"options"`. A case moves up to 32 MiB, and one opens 500
+ * connections.
  *
- * @param options The transport, and what is to be known of it.
- * @returns The cases, which depend on nothing of each other.
+ * @param options The transport, and its properties.
+ * @returns The cases, which do not depend on each other.
  * @throws {RangeError} if `timeoutMs` is out of range.
  * @throws {TypeError} if there is an option of another name, or `networks` lacks `"tcp"`.
  *

@@ -1,4 +1,4 @@
-// Waiting for a state with a time limit, looked at again whenever something happened. Runtime neutral.
+// Waiting: waits for a condition with a time limit; checks it again at each call of look(). Runtime neutral.
 
 import { nextTurn } from "../../defer.ts";
 
@@ -14,7 +14,7 @@ export class Waiting {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** Looks again: something happened. */
+  /** Checks all conditions again. */
   look(): void {
     for (const look of [...this.#looks]) look();
   }

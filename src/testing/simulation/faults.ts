@@ -1,14 +1,14 @@
-// What a simulation lets go wrong by itself. Runtime neutral.
+// The faults that a simulation injects. Runtime neutral.
 
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimulatedConnection } from "./simulated_connection.ts";
 import type { SimulatedLink } from "./simulated_network.ts";
 import type { World } from "./world.ts";
 
-/** How long a program hangs, the network is silent, or the event loop stands still, at most. */
+/** How long a program hangs, or the network is silent, at most. */
 const LONGEST_STALL_MS = 20_000;
 const LONGEST_JUMP_MS = 3_000;
-/** When the systems give up on a connection that was cut: keep-alive, or the last retransmission. */
+/** After how long the systems give up a connection that was cut: by keep-alive, or at the last retransmission. */
 const GIVE_UP_MS = 120_000;
 
 /**
@@ -26,7 +26,7 @@ export type FaultKind = "reset" | "lost" | "stall" | "accept-error" | "no-answer
 /** All kinds of faults. */
 export const FAULT_KINDS: readonly FaultKind[] = ["reset", "lost", "stall", "accept-error", "no-answer", "clock-jump"];
 
-/** Has something go wrong. */
+/** Injects a fault. */
 export function inject(kind: FaultKind, world: World, random: SeededRandom): void {
   const { clock, network, trace } = world;
   network.sweep();
@@ -54,7 +54,7 @@ export function inject(kind: FaultKind, world: World, random: SeededRandom): voi
   }
 }
 
-/** Something between the ends resets both. */
+/** Resets both ends, as a box between them may do. */
 function reset({ dialled, accepted }: SimulatedLink): void {
   dialled.out.reset();
   accepted.out.reset();

@@ -2,40 +2,40 @@
 
 import type { SeededRandom } from "./seeded_random.ts";
 
-/** How one connection of a simulated network behaves. Times are milliseconds. */
+/** How one connection of a simulated network behaves. Times are in milliseconds, 0 or more; bytes are whole, 1 or more. */
 export interface LinkConditions {
   /**
-   * How long bytes are on their way, one way.
+   * How long bytes are under way in one direction, at least.
    *
    * @default {random, 0.1 to 60}
    */
   readonly latencyMs: number;
   /**
-   * By how much more some of them are late; their order stays.
+   * How much longer than that some bytes take; their order stays.
    *
    * @default {random, 0 to 20}
    */
   readonly jitterMs: number;
   /**
-   * Bytes a millisecond.
+   * Bytes a millisecond, above 0.
    *
    * @default {random, 20 to 100000}
    */
   readonly bytesPerMs: number;
   /**
-   * The most bytes in one piece on the way, and of one chunk that is read.
+   * The most bytes of one packet, and of one chunk that is read.
    *
    * @default {random, 1 to 16384}
    */
   readonly segmentBytes: number;
   /**
-   * What the sender's system takes before a write must wait.
+   * Bytes that the sender's system takes before a write must wait.
    *
    * @default {random, 256 to 65536}
    */
   readonly sendBufferBytes: number;
   /**
-   * What the receiver's system holds unread before the sender's must wait.
+   * Unread bytes that the receiver's system holds before the sender's system must wait.
    *
    * @default {random, 256 to 65536}
    */

@@ -13,7 +13,7 @@ import { checksum } from "./trace.ts";
 interface Entry {
   readonly payload: Uint8Array;
   readonly key: unknown;
-  /** What may become of it where the peer does not read. */
+  /** The policy that decides whether it may be dropped while the peer does not read. */
   readonly policy: FullPolicy;
 }
 
@@ -25,14 +25,14 @@ interface Account {
   skipped: number;
   /** How the sending side ended; undefined before. */
   ended: CloseEvent | undefined;
-  /** Whether the receiving side was over because of an end in order, which comes behind all that was sent. */
+  /** Whether the receiving side ended in order, and so after all that was sent. */
   isReadToEnd: boolean;
 }
 
 /**
- * Every message of every session in a simulation. Send through it, tell it what comes, and it finds what was lost, came twice, out
- * of order, or to the wrong peer. Both ends of a connection must use one ledger. Messages that may be dropped must differ from each
- * other, or it cannot tell which of them has come.
+ * Every message of every session in a simulation. Send through it, tell it what comes, and it finds what was lost, came twice,
+ * out of order, or to the wrong peer. Both ends of a connection must use one ledger. Messages that may be dropped must differ
+ * from each other, or it cannot tell which of them has come.
  *
  * @example Between two sessions
  * ```ts
@@ -76,7 +76,7 @@ export class MessageLedger {
   /** Sends, and notes the message if it was accepted. Arguments and answer are those of `Session.send`. */
   send(session: AnySession, payload: Uint8Array, options: SendOptions = {}): SendResult {
     const account = this.#accountOf(session.localAddress, session.remoteAddress);
-    // Before, as the peer's handler may run before the call returns.
+    // Noted before it is sent: the peer's handler may run before the call returns.
     const entry = this.#note(account, payload, options);
     const result = session.send(payload, options);
     if (isRefused(result)) account.open.splice(account.open.indexOf(entry), 1);
@@ -89,8 +89,9 @@ export class MessageLedger {
    * @param audience Who is to get it: the sessions, or the members of the group, but for those that are excepted.
    * @param payload The message.
    * @param broadcast Sends it: `(payload, options) => service.broadcast(payload, options)`. The options are those of the call,
-   * and have those who refuse it listed.
+   * with `listRefused`.
    * @param options Its key, its policy, who does not get it.
+   * @throws {Error} if the report does not fit the audience.
    */
   broadcast<Session extends AnySession>(
     audience: Iterable<Session>,
@@ -158,7 +159,7 @@ export class MessageLedger {
     }
   }
 
-  /** Messages that were accepted and have not come, as far as nothing says that they need not. */
+  /** Messages that were accepted and have not come, without those that a close or a policy allows to be lost. */
   get openCount(): number {
     let count = 0;
     for (const { open, ended } of this.#accounts.values()) {
@@ -167,7 +168,7 @@ export class MessageLedger {
     return count;
   }
 
-  /** Messages that made way for others. */
+  /** Messages that were dropped for others, as their policy allows. */
   get skippedCount(): number {
     let count = 0;
     for (const { skipped } of this.#accounts.values()) count += skipped;
@@ -190,7 +191,7 @@ export class MessageLedger {
   }
 }
 
-/** Checks that all have come but the last `unsentFrames` of them. */
+/** Checks that at most `unsentFrames` messages are missing, apart from those that may have been dropped. */
 function checkComplete(session: AnySession, { open, ended }: Account, unsentFrames: number): void {
   const missing = open.filter((_entry, index) => !mayBeSkipped(open, index));
   if (missing.length <= unsentFrames) return;
@@ -202,7 +203,7 @@ function checkComplete(session: AnySession, { open, ended }: Account, unsentFram
   );
 }
 
-/** Whether a message may have made way for others. */
+/** Whether its policy allows that a message was dropped for others. */
 function mayBeSkipped(open: readonly Entry[], index: number): boolean {
   const { key, policy } = open[index];
   if (policy === "drop-oldest") return true;

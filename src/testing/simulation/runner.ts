@@ -1,18 +1,18 @@
-// Runner: has what is due in a simulation happen, one thing after the other, and checks what must hold. Runtime neutral.
+// Runner: runs what is due in a simulation, one thing after the other, and checks what must hold after each. Runtime neutral.
 
 import { nextTurn } from "../../defer.ts";
 import { messageOf, toError } from "../../errors.ts";
 import type { World } from "./world.ts";
 
-/** Things that happen in one run at the most: a loop that never rests is a failure. */
+/** Events of one run at the most: more are taken for a loop that never ends, which is a failure. */
 const MOST_EVENTS = 2_000_000;
-/** Why something is waited for that does not come. */
+/** The end of the message of a failure where something waited for does not come. */
 export const STRANGE_TIME =
   "what it waits for does not come, or is not of the simulation, such as a timer of the runtime";
-/** A walk over all figures now and then is enough for what does not heal. */
+/** Events for each check of all figures, which walks over all sessions; a wrong figure stays wrong until then. */
 const CHECKS_PER_LOOK = 4;
 
-/** Has what is due happen, and checks what must hold behind each of it. */
+/** Runs what is due, and checks what must hold after each event. */
 export class Runner {
   /** What the scenario wants to hold. */
   check: () => void = () => {};
@@ -25,17 +25,17 @@ export class Runner {
     this.#world = world;
   }
 
-  /** Goes on for a time. */
+  /** Runs for a duration. */
   async runFor(durationMs: number): Promise<void> {
     await this.runTo(this.#world.clock.now() + durationMs);
   }
 
-  /** Goes on to a time. */
+  /** Runs up to a time. */
   async runTo(untilMs: number): Promise<void> {
     await this.#goOn(untilMs, () => false);
   }
 
-  /** Runs until what `name` answered is there. */
+  /** Runs until `answer` settles, for `mostMs` at the most; `name` is for the message of a failure. */
   async until<Value>(name: string, answer: Value | Promise<Value>, mostMs: number): Promise<Value> {
     let isSettled = false;
     const settled = () => (isSettled = true);
@@ -48,7 +48,7 @@ export class Runner {
     throw this.#world.failure ?? new Error(`${name} has not settled within ${mostMs} simulated ms: ${STRANGE_TIME}`);
   }
 
-  /** Has one thing happen, unless something has failed. */
+  /** Runs one event, unless something has failed. */
   async run(event: () => void): Promise<void> {
     if (this.#world.failure !== undefined) return;
     event();
@@ -57,14 +57,14 @@ export class Runner {
     this.#checkAll();
   }
 
-  /** Has all happen that is due by then, unless something fails, or it is over before. */
+  /** Runs all events that are due by `untilMs`; ends early at a failure, or once `isOver()`. */
   async #goOn(untilMs: number, isOver: () => boolean): Promise<void> {
     const { clock } = this.#world;
     while (this.#world.failure === undefined && !isOver()) {
       const kind = clock.runNext(untilMs);
       if (kind === undefined) return;
       this.#countEvent();
-      if (kind === "wire") continue; // Neither a service nor the scenario has run: what is checked is as it was.
+      if (kind === "wire") continue; // Neither a service nor the scenario has run, so nothing to check has changed.
       await settle();
       this.#checkAll();
     }
@@ -88,7 +88,7 @@ export class Runner {
   }
 }
 
-/** All promises that can settle do. */
+/** Waits for a turn of the event loop, in which all promises that can settle do. */
 function settle(): Promise<void> {
   return new Promise((resolve) => nextTurn(resolve));
 }

@@ -30,7 +30,7 @@ export interface Scenario<State> {
   /** What must hold once all services have stopped. */
   stopped?(world: SimulatedWorld, state: State): unknown;
   /**
-   * Whether what an observer's `onFault` hears of may happen, with the level `"error"`.
+   * Whether a fault with the level `"error"`, as an observer's `onFault` is told, is no failure of the simulation.
    *
    * @default {never}
    */
@@ -41,24 +41,24 @@ export interface Scenario<State> {
 export interface SimulateOptions<State> {
   /** Decides everything that is drawn by lot: a whole number. */
   readonly seed: number;
-  /** How many things are done, or go wrong: 1 or more. */
+  /** How many actions and faults there are, 1 to 1,000,000. */
   readonly steps: number;
   /** What is simulated. */
   readonly scenario: Scenario<State>;
   /**
-   * What may go wrong. A scenario that cannot stand it fails: `[]` for a perfect network, with its delays.
+   * Faults that may be injected; `[]` for a network that only delays.
    *
    * @default {all of it}
    */
   readonly faults?: readonly FaultKind[];
   /**
-   * How the connections are.
+   * Conditions that are the same for all connections; the others are drawn for each.
    *
    * @default {drawn by lot, for each connection}
    */
   readonly conditions?: Partial<LinkConditions>;
   /**
-   * The steps that are taken, by their numbers: a schedule that was shrunk.
+   * The numbers of the steps to take, from 0 on: those of a schedule that was shrunk.
    *
    * @default {all}
    */
@@ -90,7 +90,7 @@ const SCENARIO_NAMES: Record<keyof Scenario<unknown>, true> = {
   mayFail: true,
 };
 
-/** The least of each: whole numbers, but for times and speeds. */
+/** The least value of each. Whole numbers but for times and the speed. */
 const LEAST_CONDITIONS: Record<keyof LinkConditions, number> = {
   latencyMs: 0,
   jitterMs: 0,

@@ -52,8 +52,8 @@ export class SeededRandom {
   }
 
   /**
-   * Returns a number of any size: small ones are as likely as large ones. Made by additions and multiplications alone, for powers
-   * and logarithms differ from runtime to runtime.
+   * Returns a number whose order of magnitude is uniform: from 1 to 2 is as likely as from 64 to 128. Uses additions and
+   * multiplications alone, as powers and logarithms differ from runtime to runtime.
    *
    * @param least The least, above 0.
    * @param most The greatest.
@@ -67,7 +67,7 @@ export class SeededRandom {
   }
 
   /**
-   * Returns true so often.
+   * Returns true with a probability.
    *
    * @param probability From 0 for never to 1 for always.
    */

@@ -10,18 +10,18 @@ import { shrinkSteps } from "./shrink.ts";
 import { SimulationError } from "./simulation_error.ts";
 import { World } from "./world.ts";
 
-/** Which generator is for the steps, beside the seed and the number of the step. */
+/** The second seed of the steps' generators; the third is the number of the step. */
 const FOR_STEPS = 4;
 /** Milliseconds between two steps; short gaps are as likely as long ones. */
 const SHORTEST_GAP_MS = 0.1;
 const LONGEST_GAP_MS = 400;
 /** How long everything has to arrive once nothing goes wrong any more. */
 const SETTLE_MS = 150_000;
-/** Who waits for something that can come does not wait for longer. */
+/** How long a session may wait after that without moving a byte. */
 const STILL_MS = 2_000;
-/** How long services have to stop. */
+/** How long services may take to stop, and `start` and `end` of the scenario to settle. */
 const STOP_MS = 600_000;
-/** One step in so many goes wrong. */
+/** The share of steps that are faults. */
 const FAULT_SHARE = 0.15;
 
 /** What came of a simulation. */
@@ -32,18 +32,18 @@ export interface SimulationReport {
   readonly trace: readonly string[];
   /** How long it took, in simulated milliseconds. */
   readonly simulatedMs: number;
-  /** How often what was reached: `"closed: reset"`, `"opened: accepted"`. */
+  /** How often each thing was reached, by name: `"closed: reset"`, `"opened: accepted"`. */
   readonly reached: ReadonlyMap<string, number>;
 }
 
 /**
  * Runs a scenario in simulated time, on a network that is as bad as the seed decides. The same seed is the same run on every
- * runtime. What is checked of every service: that each session that opens closes once, for a reason that fits what the network
- * did, and figures that fit it as well; that `isConfirmed` is true, buffers balance, no timer is left; that connections are
- * used as their contract says, and that all arrives once nothing goes wrong any more. The scenario adds what must hold of it.
+ * runtime. Checks of every service that each session that opens closes once, for a reason and with figures that fit what the
+ * network did; that `isConfirmed` tells the truth, all buffers are returned and no timer is left; that connections are used as
+ * their contract says; and that all arrives once there are no more faults. The scenario adds checks of its own.
  *
- * Services that are made by `world.service()` have no other time than the simulation's: code of yours that asks for `Date.now()`,
- * `Math.random()` or a timer of the runtime is not repeated.
+ * Services that are made by `world.service()` have no other time than the simulation's: code of yours that asks for
+ * `Date.now()`, `Math.random()` or a timer of the runtime is not repeated.
  *
  * @param options The seed, how long, and what.
  * @returns What happened.
@@ -96,7 +96,7 @@ async function report({ world: { trace, clock, watch } }: Run): Promise<Simulati
   return { hash: await trace.hash(), trace: trace.lines, simulatedMs: clock.now(), reached: watch.reached };
 }
 
-/** One run, with those of the steps that are kept. */
+/** Runs the steps that are in `kept`. */
 async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySet<number>): Promise<Run> {
   const { seed, scenario, conditions = {} } = options;
   const world = new World({ seed, conditions, mayFail: (event) => scenario.mayFail?.(event) ?? false });
@@ -132,7 +132,7 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
   return { failure: world.failure, world, schedule };
 }
 
-/** Takes one step; says which. */
+/** Takes one step, an action or a fault; gives its line of the schedule. */
 function take<State>(
   { scenario: { actions }, faults = FAULT_KINDS }: SimulateOptions<State>,
   { world, state, random, step, pending }: {
@@ -158,7 +158,7 @@ function take<State>(
   return `${world.clock.now().toFixed(3)} ms ${line}`;
 }
 
-/** Calls an action, and fails the simulation if it fails, later too. */
+/** Calls an action. Fails the simulation if it throws, or its promise is rejected. */
 function perform(
   action: () => unknown,
   name: string,
@@ -169,7 +169,7 @@ function perform(
   run().catch((error: unknown) => world.fail(error)).finally(() => pending.delete(name));
 }
 
-/** What is checked behind each thing that happens must not take time of its own. */
+/** Refuses an async `check`: it runs after each event, and must not take time of its own. */
 function refusePromise(result: unknown): void {
   if (!(result instanceof Promise)) return;
   result.catch(() => {}); // The refusal says more.

@@ -15,7 +15,7 @@ type DueKind = "timer" | "turn" | "batched" | "wire";
 /** Something that is due. */
 interface Due {
   readonly dueMs: number;
-  /** Who is first of those due at the same time. */
+  /** The order among those that are due at the same time: lowest first. */
   readonly rank: number;
   readonly kind: DueKind;
   /** Undefined once it has run, or was stopped. */
@@ -31,7 +31,7 @@ export interface ScheduleOptions {
    */
   readonly shuffle?: number;
   /**
-   * What it is.
+   * The kind of what is due.
    *
    * @default {"turn"}
    */
@@ -48,7 +48,7 @@ export class SimulatedClock implements Clock {
   /** A binary heap: each entry is due no later than the two below it. */
   readonly #heap: Due[] = [];
 
-  /** How many timers run, of what is tested. */
+  /** How many timers of what is tested run. */
   get timerCount(): number {
     return this.#timers;
   }
@@ -82,12 +82,12 @@ export class SimulatedClock implements Clock {
     this.setTimer(callback, 0);
   }
 
-  /** Has something happen later, that is no timer of what is tested. */
+  /** Schedules something that is not a timer of what is tested. */
   schedule(callback: () => void, delayMs: number, { shuffle = 0, kind = "turn" }: ScheduleOptions = {}): void {
     this.#push({ dueMs: this.#nowMs + Math.max(0, delayMs), rank: this.#rank++ + shuffle, kind, callback });
   }
 
-  /** The event loop stands still for so long: what fell due meanwhile comes late. */
+  /** Lets the event loop stand still for `durationMs`: what fell due meanwhile comes late. */
   jump(durationMs: number): void {
     this.#nowMs += durationMs;
   }

@@ -1,4 +1,5 @@
-// SimulatedConnection: one end of a connection over a simulated network. Checks what it is used for. Runtime neutral.
+// SimulatedConnection: one end of a connection over a simulated network. Checks that its user keeps to the contract. Runtime
+// neutral.
 
 import { ConnectionError } from "../../errors.ts";
 import type { Address } from "../../transport/address.ts";
@@ -9,9 +10,9 @@ import type { LinkConditions } from "./link_conditions.ts";
 import { type PipeEnds, type PipeHost, SimulatedPipe } from "./simulated_pipe.ts";
 import { checksum, type Trace } from "./trace.ts";
 
-/** What a buffer is filled with once it may not be looked at any more. */
+/** The byte that a chunk is filled with once its loan is over. */
 const SCRIBBLE = 0xdb;
-/** What lies behind the bytes of a chunk, and means nothing. */
+/** Meaningless bytes behind those of a chunk. */
 const SPARE_BYTES = 8;
 
 /** What a connection needs of its network. */
@@ -51,9 +52,9 @@ export class SimulatedConnection implements Connection, PipeEnds {
   readonly out: SimulatedPipe;
   /** How it ended, as its handler was told, or will be; undefined while it lives. */
   ended: ConnectionEnd | undefined = undefined;
-  /** Whether it was closed both ways without having ended its side, while the peer had not: what it sent may be lost. */
+  /** Whether it was closed before it ended its side, and before it heard of the peer's end: what it sent may be lost. */
   isClosedEarly = false;
-  /** Whether it ended its side before it knew that the other had: both ends cross on their way. */
+  /** Whether it ended its side before it heard of the peer's end: the two may cross on their way. */
   hasEndedFirst = false;
   readonly #host: ConnectionHost;
   /** Set by `join()`. */
@@ -94,7 +95,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
     return this.#peer;
   }
 
-  /** Whether there is anything that it could read, and will. */
+  /** Whether there is something to read, and nothing keeps it from reading. */
   get isReadable(): boolean {
     const isStopped = this.#isPaused || this.#isStalled || this.#handler === undefined || this.ended !== undefined;
     return !isStopped && (this.#peer.out.unreadBytes > 0 || this.#isAtEnd());
@@ -106,7 +107,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
     if (!isStalled) this.#scheduleRead();
   }
 
-  /** Both directions lose all from now on, as if a cable was cut; the systems give up later. */
+  /** Loses all bytes of both directions from now on, as if a cable was cut; the systems give up after `giveUpMs`. */
   lose(giveUpMs: number): void {
     for (const end of [this, this.#peer]) {
       end.out.isLost = true;
@@ -154,7 +155,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
 
   discardInput(): void {
     this.#isDiscarding = true;
-    this.#chunk = undefined; // On loan for good.
+    this.#chunk = undefined; // The loan never ends: the chunk is left as it is.
     this.resume();
   }
 
@@ -195,7 +196,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
 
   handleArrival(): void {
     if (this.ended === undefined) return this.#scheduleRead();
-    // Nobody is there any more: bytes are answered with a reset.
+    // The end is closed: bytes that arrive are answered with a reset.
     if (this.#peer.out.unreadBytes > 0) this.out.reset();
     this.#peer.out.drop();
   }
@@ -254,7 +255,7 @@ export class SimulatedConnection implements Connection, PipeEnds {
     this.#scheduleRead();
   }
 
-  /** What was lent for a call, or up to `resume()`, is used again. */
+  /** Ends the loan of a chunk, after the call or at `resume()`: fills it, so that a later look at it shows. */
   #scribble(): void {
     if (this.ended === undefined) this.#chunk?.fill(SCRIBBLE);
     this.#chunk = undefined;

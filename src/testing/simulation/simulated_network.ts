@@ -21,9 +21,9 @@ import { type ConnectionHost, SimulatedConnection } from "./simulated_connection
 import type { Trace } from "./trace.ts";
 
 const FIRST_FREE_PORT = 49_152;
-/** How long the system dials before it gives up, if nobody else does: six repetitions on Linux. */
+/** How long the system dials before it gives up: six retransmissions on Linux. */
 const SYSTEM_TIMEOUT_MS = 127_000;
-/** What a handshake of TLS takes beside its ways: the work of both ends. */
+/** The computing time of a TLS handshake, besides its time on the network. */
 const HANDSHAKE_WORK_MS = 2;
 const TLS_INFO: TlsInfo = { protocol: "TLSv1.3", alpn: undefined, serverName: undefined, peerCertificate: undefined };
 const CAPABILITIES = { ...MEMORY_CAPABILITIES, tls: "emulated" } as const;
@@ -31,11 +31,11 @@ const CAPABILITIES = { ...MEMORY_CAPABILITIES, tls: "emulated" } as const;
 /** What a network is made of. */
 export interface NetworkParts {
   readonly clock: SimulatedClock;
-  /** Makes the generator of the next connection: what becomes of that does not depend on the others. */
+  /** Makes the generator of the next connection, so that each is independent of the others. */
   readonly makeRandom: () => SeededRandom;
   readonly trace: Trace;
   readonly traits: TransportTraits;
-  /** What is not drawn by lot. */
+  /** Conditions that are given; the others are drawn. */
   readonly conditions: Partial<LinkConditions>;
   /** Hears of a rule that the user of a connection has broken. */
   readonly onFail: (error: Error) => void;
@@ -58,7 +58,7 @@ interface SimulatedListener {
 
 /** A network of one simulation. */
 export class SimulatedNetwork {
-  /** The next accepts that fail. */
+  /** How many of the next accepts fail. */
   failingAccepts = 0;
   /** Whether dials get no answer. */
   isSilent = false;

@@ -1,4 +1,5 @@
-// SimulatedPipe: one direction of a simulated connection, from the sender's system over the wire to the receiver's. Runtime neutral.
+// SimulatedPipe: one direction of a simulated connection, from the sender's system over the wire to the receiver's. Runtime
+// neutral.
 
 import { RingBuffer } from "../../buffer/ring_buffer.ts";
 import { MAX_BUFFER_BYTES } from "../../buffer/check.ts";
@@ -6,10 +7,10 @@ import type { LinkConditions } from "./link_conditions.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
-/** Places by which what comes from the network may change its order with what is due at the same time. */
+/** Places that what comes from the network may fall behind in the order of what is due at the same time. */
 const SHUFFLE = 24;
 
-/** Who is told what a pipe does. */
+/** Is told what a pipe does. */
 export interface PipeEnds {
   /** There is room for what the sender still has to hand over. */
   handleRoom(): void;
@@ -36,9 +37,9 @@ export class SimulatedPipe {
   readBytes = 0;
   /** Bytes that arrived and are not read. */
   unreadBytes = 0;
-  /** Whether the sender's end is on its way, or was. */
+  /** Whether the sender has ended its side. */
   isEnded = false;
-  /** Whether that has arrived; bytes may be in front of it. */
+  /** Whether that end has arrived; unread bytes may be in front of it. */
   hasEndArrived = false;
   /** Whether a reset was sent down it. */
   isReset = false;
@@ -72,7 +73,7 @@ export class SimulatedPipe {
   take(bytes: Uint8Array, offset: number, length: number): number {
     const count = Math.min(length, this.conditions.sendBufferBytes - this.#waitingBytes);
     if (count <= 0) return 0;
-    if (!this.isLost && !this.isReset) this.#bytes.write(bytes, offset, count); // Else nobody will read it.
+    if (!this.isLost && !this.isReset) this.#bytes.write(bytes, offset, count); // Otherwise nobody will read them.
     this.#waitingBytes += count;
     this.takenBytes += count;
     this.#schedulePump(0);

@@ -39,7 +39,8 @@ export interface SimulatedWorld {
    */
   service<Data = undefined>(options: TcpServiceOptions<Data> & NeedsData<Data>): TcpService<Data>;
   /**
-   * What a service needs to live in the simulation, for one that your own code makes: give it these options, and then to `adopt()`.
+   * What a service needs to live in the simulation, for one that your own code makes: give it these options, and then to
+   * `adopt()`.
    */
   parts(): SimulatedParts;
   /**

@@ -16,8 +16,8 @@ interface FailedRun {
 }
 
 /**
- * Something did not hold in a simulation. The message has the steps that it takes, how to repeat them, and the end of the
- * trace; the `cause` is what failed.
+ * A check failed in a simulation. The message has the steps that lead to it, how to repeat them, and the end of the trace; the
+ * `cause` is the error.
  *
  * @example Read what it takes
  * ```ts

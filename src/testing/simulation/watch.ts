@@ -1,4 +1,4 @@
-// Watch: what must hold of every service in a simulation, whatever it is for. Runtime neutral.
+// Watch: checks what must hold of every service in a simulation, whatever the scenario. Runtime neutral.
 
 import { messageOf, toError } from "../../errors.ts";
 import { fillIn } from "../../logger.ts";
@@ -20,18 +20,18 @@ export interface WatchParts {
   readonly onFail: (error: Error) => void;
 }
 
-/** A session, and its end of the network. */
+/** A session, and its connection in the network. */
 interface Watched {
   readonly name: string;
   readonly session: Session<unknown>;
   readonly connection: SimulatedConnection;
-  /** What had moved either way at the last mark. */
+  /** Bytes that had moved in both directions at the last mark. */
   movedBytes: number;
 }
 
 /** Watches all services of a simulation. */
 export class Watch {
-  /** How often what was reached: reasons of closes, answers, states. */
+  /** How often each thing was reached, by name: reasons of closes, answers, states. */
   readonly reached: Map<string, number> = new Map();
   readonly #parts: WatchParts;
   readonly #services: { readonly name: string; readonly service: Pick<TcpService<never>, "stats"> }[] = [];
@@ -52,7 +52,7 @@ export class Watch {
     this.#services.push({ name, service });
   }
 
-  /** Makes what a service must have among its observers. */
+  /** Makes the observer that a service must have to be watched. */
   observer(name: string, mayFail: (event: FaultEvent) => boolean): ServiceObserver {
     return {
       onOpened: (session) => this.#handleOpened(name, session),
@@ -95,12 +95,12 @@ export class Watch {
     }
   }
 
-  /** Notes how far everybody is, for `checkArrived()`. */
+  /** Notes how many bytes each session has moved, for `checkArrived()`. */
   mark(): void {
     for (const watched of this.#open.values()) watched.movedBytes = movedBytes(watched);
   }
 
-  /** Checks that nobody waits who has not moved since `mark()`. */
+  /** Checks that no session that has moved no byte since `mark()` still has something to send or receive. */
   checkArrived(): void {
     for (const watched of this.#open.values()) {
       const { name, session, connection } = watched;
@@ -153,7 +153,7 @@ export class Watch {
     const { out, peer } = connection;
     if (connection.isClosedEarly) this.#fail(`${name} closed both ways before either side had ended`);
     if (isConfirmed && !connection.hasEndedFirst) this.#fail(`${name} is confirmed, and its peer ended first`);
-    // Ends that cross look like an answer: nobody can tell.
+    // Ends that cross look like an answer to each other: then `isConfirmed` may be wrong.
     if (isConfirmed && !peer.hasEndedFirst && (out.readBytes !== out.takenBytes || unsentFrames > 0)) {
       this.#fail(`${name} is confirmed, and ${out.takenBytes - out.readBytes} bytes were not read`);
     }
@@ -170,7 +170,7 @@ function movedBytes({ connection: { out, peer } }: Watched): number {
   return out.takenBytes + peer.out.readBytes;
 }
 
-/** What contradicts the reason of a close. */
+/** Finds what contradicts the reason of a close; undefined if nothing does. */
 function findFault({ reason, error }: CloseEvent, connection: SimulatedConnection): string | undefined {
   const code = connection.ended?.error?.code;
   switch (reason) {

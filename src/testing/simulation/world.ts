@@ -17,7 +17,7 @@ import { SimulatedNetwork } from "./simulated_network.ts";
 import { Trace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 
-/** Which generator is for what, beside the seed. */
+/** The second seeds of the generators, one for each use. */
 const FOR_NETWORK = 1;
 const FOR_TRAITS = 2;
 const FOR_SERVICES = 3;
@@ -25,9 +25,9 @@ const FOR_SERVICES = 3;
 /** What a world is made with. */
 export interface WorldOptions {
   readonly seed: number;
-  /** What is not drawn by lot of each connection. */
+  /** Conditions that are given; the others are drawn for each connection. */
   readonly conditions: Partial<LinkConditions>;
-  /** Which faults are no failure of the simulation. */
+  /** Whether a fault is no failure of the simulation. */
   readonly mayFail: (event: FaultEvent) => boolean;
 }
 
@@ -73,7 +73,7 @@ export class World implements SimulatedWorld {
     return this.network.transport;
   }
 
-  /** Says which step comes: its connections are the same, whatever other steps are left out. */
+  /** Begins a step. Its number seeds its connections, so they stay the same when other steps are left out. */
   beginStep(step: number): void {
     this.#step = step;
     this.#dialsOfStep = 0;

@@ -1,13 +1,13 @@
-// CodecLink: both ends of what a case of a codec works on, and the payloads that go over it. Runtime neutral.
+// CodecLink: the two codecs of a case, one for each end, and the payloads that go between them. Runtime neutral.
 
 import { type Codec, Frame, type FrameDecoder, type FrameEncoder } from "../../../codec/codec.ts";
 import { SeededRandom } from "../../simulation/seeded_random.ts";
 import { equals, holds } from "../check.ts";
 import type { CodecSettings } from "./settings.ts";
 
-/** Lengths at which lengths in headers take more bytes, and buffers are full. */
+/** Lengths around the limits at which the length in a header takes one more byte, or a buffer is full. */
 const LENGTHS = [0, 1, 2, 3, 7, 31, 32, 33, 127, 128, 129, 255, 256, 257, 4_096, 65_535, 65_536];
-/** What stands around what a codec may look at or write: it tells if that is read or overwritten. */
+/** The byte around the range that a codec may read or write: shows if it goes outside. */
 const GUARD = 0xee;
 
 /** A payload and its frame. */
@@ -93,7 +93,7 @@ export class CodecLink {
     return payloads.map((payload) => ({ payload, frame: encodeFrame(this.encoder, payload) }));
   }
 
-  /** What must arrive. */
+  /** The payloads that must arrive for these messages. */
   arriving(messages: readonly Message[]): readonly Uint8Array[] {
     return messages.map(({ payload }) => this.settings.arrives(payload));
   }

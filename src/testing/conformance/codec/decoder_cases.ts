@@ -49,7 +49,7 @@ export function decoderCases(suite: CodecSuite): void {
     for (const { payload, frame } of link.messages()) {
       const input = joinBytes([guards(BEFORE), frame, guards(BEHIND)]);
       checkWhole(link.far.createDecoder(), input, BEFORE, BEFORE + frame.length, settings.arrives(payload));
-      if (settings.isPerSession) return; // Its decoder is made, and the next frame is not the first any more.
+      if (settings.isPerSession) return; // Its one decoder has read a frame already, so a frame made as the first does not fit.
     }
   });
 

@@ -7,7 +7,7 @@ import type { CaseList } from "../case_list.ts";
 import { DEFAULT_TIMEOUT_MS } from "../waiting.ts";
 import type { SeededRandom } from "../../simulation/seeded_random.ts";
 
-/** Past what one byte says and where a varint takes its second, and short enough for thousands of streams. */
+/** More than one byte can say, and than one byte of a varint; short enough for thousands of streams. */
 const DEFAULT_MAX_PAYLOAD_BYTES = 1_000;
 const LARGEST_MAX_PAYLOAD_BYTES = 2 ** 31 - 2;
 const DEFAULT_RUNS = 20;
@@ -18,8 +18,8 @@ export interface CodecCasesOptions {
   /**
    * Makes the codec under test. Most cases ask for more than one.
    *
-   * @param maxPayloadBytes The longest payload that it shall take, in bytes. A codec whose limit is what it is takes no notice; then
-   * the case that goes one past the limit is skipped.
+   * @param maxPayloadBytes The longest payload that it shall take, in bytes. A codec with a fixed limit ignores
+   * it; then the case that goes one past the limit is skipped.
    */
   readonly makeCodec: (maxPayloadBytes: number) => Codec;
   /**
@@ -29,7 +29,7 @@ export interface CodecCasesOptions {
    */
   readonly makePeerCodec?: ((maxPayloadBytes: number) => Codec) | undefined;
   /**
-   * What `makeCodec` is given, in bytes, 1 to 2^31 - 2.
+   * The limit that `makeCodec` is given, in bytes, 1 to 2^31 - 2.
    *
    * @default {1000}
    */
@@ -50,13 +50,13 @@ export interface CodecCasesOptions {
    */
   readonly makePayload?: ((length: number, random: SeededRandom) => Uint8Array | undefined) | undefined;
   /**
-   * Payloads besides, such as messages of your protocol.
+   * More payloads to test with, such as messages of your protocol.
    *
    * @default {[]}
    */
   readonly payloads?: readonly Uint8Array[] | undefined;
   /**
-   * Tells what arrives of a payload, if that is something else.
+   * Gives the payload that must arrive for one that is sent, if that is not the same.
    *
    * @default {the payload}
    */
@@ -80,7 +80,7 @@ export interface CodecCasesOptions {
    */
   readonly isPerSession?: boolean | undefined;
   /**
-   * What payloads and cuts are drawn from. Messages of failures name it.
+   * The seed of the random payloads and cuts. Messages of failures name it.
    *
    * @default {1}
    */
@@ -99,7 +99,7 @@ export interface CodecCasesOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Bytes that a decoder must refuse, as soon as all of them are there at the latest. */
+/** Bytes that a decoder must refuse, at the latest once it has all of them. */
 export interface RefusedBytes {
   /** What is wrong with them, for the name of the case. */
   readonly name: string;

@@ -1,5 +1,5 @@
-// Bench: what one case works on. Opens listeners and pairs of probes on a transport, and at the end closes all of it and
-// checks that nothing is left and that no probe saw the contract broken. Runtime neutral.
+// Bench: the listeners and pairs of probes of one case. At the end it closes all of them, and checks that nothing is left and
+// that no probe saw the contract broken. Runtime neutral.
 
 import { equals, holds } from "../check.ts";
 import { turn, Waiting } from "../waiting.ts";
@@ -14,10 +14,10 @@ import type { Network, SocketFolder, TransportSettings } from "./settings.ts";
 /** A port of the system's choice. */
 export const ANY_PORT: Address = { kind: "tcp", hostname: "127.0.0.1", port: 0 };
 
-/** Enough that what happened before has crossed the loopback and the event loop. */
+/** Round trips after which what was sent before has crossed the loopback and the event loop. */
 const SETTLE_ROUNDS = 6;
 
-/** More than any runtime reads ahead of a paused connection (64 KiB), less than a Unix socket holds (208 KiB). */
+/** More than any runtime reads ahead while a connection is paused (64 KiB), less than a Unix socket holds (208 KiB). */
 export const UNREAD_BYTES = 163_840;
 
 /** A listener of a case, and what it took in. */
@@ -41,7 +41,7 @@ export class BenchListener {
     this.#waiting.look();
   }
 
-  /** Waits until so many connections came in all, and gives the last of them. */
+  /** Waits until `count` connections came in all, and gives the last of them. */
   async accept(count: number = 1): Promise<Probe> {
     await this.#waiting.until(`connection ${count}`, () => this.accepted.length >= count);
     return this.accepted[count - 1];
@@ -106,8 +106,8 @@ export class Bench {
   }
 
   /**
-   * Waits until what was sent before must have arrived: messages go to and fro on another connection, which the system
-   * and the runtime serve after it. Instead of sleeping, to see that something does not happen.
+   * Waits until what was sent before must have arrived, to see that something does not happen, without sleeping: messages go
+   * to and fro on another connection, which the system and the runtime serve later.
    */
   async settle(): Promise<void> {
     this.#control ??= await this.#openControl();
@@ -122,8 +122,8 @@ export class Bench {
   }
 
   /**
-   * Lets `peer`, which is not started, reset the connection: over TCP by `abort()`, which every peer of a `breakCase`
-   * can, over a Unix socket by closing with unread input, which is all there is.
+   * Lets `peer`, which is not started, reset the connection: over TCP by `abort()`, which sends a reset at every
+   * peer of a `breakCase`; over a Unix socket by closing with unread input, as there is no other way.
    */
   async reset(peer: Probe, subject: Probe): Promise<void> {
     if (this.settings.isSystem && peer.connection.localAddress.kind === "unix") {

@@ -194,12 +194,12 @@ export function closeCases(suite: TransportSuite): void {
   });
 }
 
-/** What is sent to a peer that does not read: a Unix socket and the in-memory transport have small buffers. */
+/** Bytes that are sent to a peer that does not read: the buffers of Unix sockets and of the in-memory transport are small. */
 function unreadBytes(bench: Bench, network: Network): number {
   return bench.settings.isSystem && network === "tcp" ? MIB : 65_536;
 }
 
-/** Lets the peer end its own side, and read when the case resumes it. */
+/** Starts a peer that ends its own side, and reads only once the case resumes it. */
 function endAndReadLate(peer: Probe): void {
   peer.pause();
   peer.start();

@@ -11,7 +11,7 @@ const MIB = 1_048_576;
 /** Past what the socket buffers of Linux grow to (4 MiB to send, 6 to 32 MiB to receive, of which loopback takes 4). */
 const MORE_THAN_BUFFERS = 16 * MIB;
 
-/** As many connections as a game server has before anybody calls it large. */
+/** The connections of a game server of medium size. */
 const MANY_CONNECTIONS = 500;
 
 /** Declares the cases. */

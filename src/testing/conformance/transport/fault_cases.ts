@@ -1,5 +1,5 @@
-// Conformance: odd arguments end in typed errors, and a handler's faults in its own connection. What nobody catches fails the
-// case by itself. Runtime neutral.
+// Conformance: odd arguments end in typed errors, and a handler's fault ends its own connection only. An error that nothing
+// catches fails the case by itself. Runtime neutral.
 
 import { ConnectError, ListenError } from "../../../errors.ts";
 import { type Address, formatAddress } from "../../../transport/address.ts";
@@ -95,7 +95,7 @@ function nameOf(address: Address): string {
   return text.length > 20 ? `${name}, ${text.length} characters long` : name;
 }
 
-/** A host must not be found; where a path leads is told apart by some runtimes only. */
+/** A wrong host must not be found. For a wrong path any known code will do, as runtimes differ. */
 function checkReason(code: string, address: Address): void {
   if (address.kind === "tcp") equals(code, "host-not-found", "the error's code");
   else holds(code !== "unknown", "the error's code is unknown");

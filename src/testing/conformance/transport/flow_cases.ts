@@ -208,7 +208,7 @@ export function flowCases(suite: TransportSuite): void {
     await sending;
     peer.shutdown();
     await subject.ended();
-    // Another connection of the transport gets what memory is free.
+    // Another connection reads, and gets the transport's free buffers.
     const [accepted, dialled] = await bench.pair("tcp");
     accepted.start();
     dialled.start();
@@ -243,7 +243,7 @@ export function flowCases(suite: TransportSuite): void {
       subject.start();
       peer.start();
       await peer.send(patternBytes(50));
-      await subject.received(50); // What is on loan is not what another connection begins with.
+      await subject.received(50); // The new connection must not read into the buffer that is on loan.
       subject.hooks.onData = (chunk) => {
         loans.push({ chunk, copy: chunk.slice() });
         subject[ending]();
@@ -270,7 +270,7 @@ export function flowCases(suite: TransportSuite): void {
   }
 }
 
-/** Has the ends of another connection send each other chunks that a transport may hand over in memory that it shares. */
+/** Sends small chunks over another connection: a transport may hand them over in an array that its connections share. */
 async function exchangeSmall([accepted, dialled]: readonly [Probe, Probe]): Promise<void> {
   accepted.start();
   dialled.start();

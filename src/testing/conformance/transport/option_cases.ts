@@ -78,7 +78,7 @@ export function optionCases(suite: TransportSuite): void {
       const second = await bench.listen(address, { reusePort: true });
       const error = await rejects(() => bench.listen(address), ListenError);
       equals(error.code, "address-in-use", "the error's code");
-      // The system spreads: of so many, all in one place is a chance of 2^-39.
+      // The system spreads them at random: the chance that all go to one listener is 2^-39.
       for (let count = 0; count < 40; count++) await bench.dial(address);
       await bench.settle();
       holds(first.accepted.length > 0 && second.accepted.length > 0, "one of the two listeners has no connection");

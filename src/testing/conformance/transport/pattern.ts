@@ -13,14 +13,14 @@ const SHARED_BYTES = 16_777_216;
 let period: Uint8Array | undefined = undefined;
 let shared: Uint8Array | undefined = undefined;
 
-/** Makes bytes that a probe with `checksPattern` knows, from a place in the stream on. */
+/** Makes the bytes of the stream from a position on, which a probe with `checksPattern` expects. */
 export function patternBytes(length: number, position: number = 0): Uint8Array {
   const bytes = new Uint8Array(length);
   fillPattern(bytes, position);
   return bytes;
 }
 
-/** As `patternBytes()`, of an array that all cases share, and nobody may write to: many megabytes take long to fill. */
+/** As `patternBytes()`, but a view of an array that all cases share and must not write to: filling many megabytes is slow. */
 export function sharedPattern(length: number, position: number = 0): Uint8Array {
   shared ??= patternBytes(SHARED_BYTES + PATTERN_BYTES);
   const start = position % PATTERN_BYTES;

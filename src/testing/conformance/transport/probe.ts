@@ -6,7 +6,7 @@ import { DEFAULT_TIMEOUT_MS, Waiting } from "../waiting.ts";
 import { findWrong } from "./pattern.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../transport/transport.ts";
 
-/** A look finds what is there, or the next one does. */
+/** Looks after which a case fails; and the time that they must have taken by then. */
 const MOST_LOOKS = 20;
 const LEAST_LOOKING_MS = 5_000;
 
@@ -82,13 +82,13 @@ export class Probe implements ConnectionHandler {
     return this.#run("probe", () => this.connection.probe(mayRead));
   }
 
-  /** Looks for the peer until something is so, letting it do something in between. */
+  /** Calls `probe()` until a condition holds, with a call of `between` after each. */
   async probeUntil(
     isTrue: (isAtEnd: boolean) => boolean,
     mayRead: boolean,
     between: () => Promise<void>,
   ): Promise<void> {
-    // A system that is busy resets what a dead process had only later.
+    // A busy system may be late to reset the connections of a dead process.
     const endMs = performance.now() + Math.min(LEAST_LOOKING_MS, this.#timeoutMs);
     for (let looks = 0; !isTrue(this.probe(mayRead)); looks++) {
       holds(
@@ -99,7 +99,7 @@ export class Probe implements ConnectionHandler {
     }
   }
 
-  /** From here on `onData` is not called any more. */
+  /** Discards the input; `onData` must not be called from here on. */
   discardInput(): void {
     this.#isDiscarding = true;
     this.#isPaused = false;
@@ -115,7 +115,7 @@ export class Probe implements ConnectionHandler {
     this.#run("close", () => this.connection.close());
   }
 
-  /** The one call that may call the handler back. */
+  /** Aborts. Not wrapped in `#run`: this call may call the handler back. */
   abort(): void {
     this.#isOver = true;
     this.connection.abort();
@@ -181,7 +181,7 @@ export class Probe implements ConnectionHandler {
     holds(isTrue(), `connection closed instead of: ${what}; state is ${this.describe()}`);
   }
 
-  /** Waits until so many bytes have come in all. */
+  /** Waits until `bytes` bytes have come in all, and no more. */
   async received(bytes: number): Promise<void> {
     await this.until(`${bytes} bytes`, () => this.receivedBytes >= bytes);
     equals(this.receivedBytes, bytes, "bytes received");

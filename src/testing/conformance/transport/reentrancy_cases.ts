@@ -1,5 +1,5 @@
-// Conformance: what a handler does to its own connection from inside a call. That nothing is called afterwards, and
-// onClose once, the probe and the bench check. Runtime neutral.
+// Conformance: what a handler does to its own connection from inside a call. The probe and the bench check that nothing is
+// called afterwards but onClose, once. Runtime neutral.
 
 import { equals } from "../check.ts";
 import { patternBytes, sharedPattern } from "./pattern.ts";

@@ -15,20 +15,20 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 /** Options of {@linkcode transportCases}. */
 export interface TransportCasesOptions {
   /**
-   * Makes the transport under test. Each case asks for its own, and listens on port 0 of `127.0.0.1` and, where it is a socket of
-   * the system, of `0.0.0.0`, `localhost`, `::1` and `::`.
+   * Makes the transport under test. Each case asks for its own, and listens on port 0 of `127.0.0.1` and, where it is a socket
+   * of the system, of `0.0.0.0`, `localhost`, `::1` and `::`.
    */
   readonly makeTransport: () => Transport;
   /**
-   * Makes a transport that reaches the one under test, and whose `abort()` sends a reset over TCP, to break connections from the
-   * other end: `nodeTransport()` for sockets.
+   * Makes a transport that reaches the one under test, and whose `abort()` sends a reset over TCP, to break connections from
+   * the other end: `nodeTransport()` for sockets.
    *
    * @default {makeTransport, if its `capabilities.reset` is not "missing"; else the cases of the group "break" are skipped}
    */
   readonly makePeer?: (() => Transport) | undefined;
   /**
-   * Makes an empty folder for the Unix sockets of one case, which disposes of it at its end: `mkdtempDisposableSync()` of
-   * `node:fs` makes such a thing. For a transport in memory any path will do.
+   * Makes an empty folder for the Unix sockets of one case, disposed of at the end of the case: `mkdtempDisposableSync()` of
+   * `node:fs` makes one. For a transport in memory any path will do.
    *
    * @default {undefined: cases over Unix sockets are skipped}
    */
@@ -41,19 +41,19 @@ export interface TransportCasesOptions {
   readonly networks?: readonly Address["kind"][] | undefined;
   /**
    * Whether the connections are sockets of the operating system. Those have host names, paths that may be wrong, and buffers of
-   * some hundred kilobytes, and what a look reads ahead counts in `heldBytes`; the in-memory ones have nothing of it.
+   * some hundred kilobytes, and `heldBytes` counts what `probe()` reads ahead; connections in memory have none of these.
    *
    * @default {true}
    */
   readonly isSystem?: boolean | undefined;
   /**
-   * The networks on which the peer sees a reset at `abort()`, and not an end.
+   * The networks on which the peer sees a reset, not an end, after `abort()`.
    *
    * @default {["tcp"] if `capabilities.reset` is not "missing", else []}
    */
   readonly abortResets?: readonly Address["kind"][] | undefined;
   /**
-   * Whether a reset may show as an end first, as TLS has it.
+   * Whether a reset may show as an end first, as with TLS.
    *
    * @default {false}
    */

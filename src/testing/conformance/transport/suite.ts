@@ -26,7 +26,7 @@ export interface Ends {
 /** Where the cases of one group are declared, for one transport. */
 export type TransportSuite = CaseList<TransportSettings>;
 
-/** Declares a case that opens its own connections, over that network among others. */
+/** Declares a case that opens its own connections, if `network` is among those of the suite. */
 export function benchCase(
   suite: TransportSuite,
   behaviour: string,
@@ -70,7 +70,7 @@ export function breakCase(suite: TransportSuite, behaviour: string, body: (ends:
   }
 }
 
-/** The other transport; one whose connections are in memory reaches none but itself. */
+/** The peer's transport. In memory it is the one under test, as that reaches no other. */
 function makePeerOf(bench: Bench, makePeer: () => Transport): Transport {
   return bench.settings.isSystem ? makePeer() : bench.transport;
 }
