@@ -91,8 +91,8 @@ const SIGNALS: readonly string[] = process.platform === "win32"
 
 /**
  * Runs a service as a process: starts it, prints `listening on HOST:PORT` for each listener, and stops it in order on SIGTERM
- * and SIGINT (on Windows Ctrl+C and Ctrl+Break). A second signal ends the process at once, with code 1. As a service of systemd it
- * tells that it is ready, that it stops, and that it lives; on Deno that needs `--allow-run=systemd-notify --allow-env`.
+ * and SIGINT (on Windows Ctrl+C and Ctrl+Break). A second signal ends the process at once, with code 1. As a service of systemd
+ * it tells that it is ready, that it stops, and that it lives; on Deno that needs `--allow-run=systemd-notify --allow-env`.
  *
  * @param service The service, not started.
  * @param options How it stops.

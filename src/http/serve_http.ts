@@ -30,8 +30,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Serves a web-standard handler. If it throws, the answer is 500, without the error. A request body over 64 KiB is answered with
- * 413.
+ * Serves a web-standard handler. If it throws, the answer is 500, without the error. A request body over 64 KiB is answered
+ * with 413.
  *
  * @param handler Answers requests.
  * @param options Where.

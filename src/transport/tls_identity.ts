@@ -45,7 +45,8 @@ export interface ResolvedTlsListen extends TlsListenOptions {
 /**
  * Checks how a listener is to speak TLS, and fills in the defaults.
  *
- * @throws {TypeError | RangeError} if an option is wrong: no PEM text, a key of another certificate, authorities that are missing.
+ * @throws {TypeError | RangeError} if an option is wrong: no PEM text, a key of another certificate, authorities that are
+ * missing.
  */
 export function resolveTlsListen(options: TlsListenOptions): ResolvedTlsListen {
   checkKeys("TLS listener", options, LISTEN_NAMES);
