@@ -25,7 +25,7 @@ const BUILT_IN: Readonly<Record<string, CodecSource>> = {
  *
  * @param fields The config's fields.
  * @param maxPayloadBytes What `SendBuffer` says.
- * @param codecs Those of the application; they come before those of the original.
+ * @param codecs The application's codecs by factory name; they take precedence over those of the original.
  * @param notes Where to say what could not be done.
  * @returns The codec; without a factory it is the raw one, as the original then has only its receive event.
  * @throws {ConfigError} if no codec has the factory's name.

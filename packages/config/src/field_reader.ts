@@ -12,9 +12,9 @@ const INTEGER = /^[+-]?\d{1,10}$/;
 
 /** The names that an element may have fields of. */
 export interface FieldNames {
-  /** Those with a value. */
+  /** Fields with a value. */
   readonly values: readonly string[];
-  /** Those that hold elements, with the name of the elements. */
+  /** Fields that hold a list of elements, with the name of those elements. */
   readonly lists?: Readonly<Record<string, string>>;
 }
 
@@ -40,7 +40,7 @@ export class FieldReader {
    * @param element The element.
    * @param names What it may have.
    * @param path The element as messages name its fields: `""` for the root, `"Listeners/Listener[1]/"`.
-   * @throws {ConfigError} if there is a field of another name, one twice, or one that is not made as it should be.
+   * @throws {ConfigError} if a field has another name, comes twice, or is a list in place of a value or the other way round.
    */
   constructor(element: XmlElement, names: FieldNames, path = "") {
     this.#path = path;
@@ -102,7 +102,7 @@ export class FieldReader {
     return this.#lists.get(name) ?? [];
   }
 
-  /** Refuses what a field says. */
+  /** Throws a `ConfigError` about the value of a field. */
   refuse(name: string, rule: string): never {
     this.#refuse(name, rule, this.#values.get(name));
   }

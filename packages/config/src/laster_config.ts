@@ -11,7 +11,7 @@ import { parseXml, type XmlElement } from "./xml_element.ts";
 const ROOT = "TcpServiceConfig";
 const LARGEST_PORT = 65_535;
 const LARGEST_BACKLOG = 65_535;
-/** What a service has room for without this file: a config with few frames takes none of it away. */
+/** The defaults of a service: a config with a small `SendCount` does not make the queue smaller than this. */
 const LEAST_QUEUED_BYTES = 1_064_960;
 const FEWEST_LONGEST_FRAMES = 16;
 /** The longest payload that the original's SimpleBinaryMessage receives, whatever `SendBuffer` says. */
@@ -75,7 +75,7 @@ export interface LasterServiceOptions extends
 export interface LasterConfig {
   /** The options of the service; a field that the config leaves out is not in it, so that its default holds. */
   readonly options: LasterServiceOptions;
-  /** What of the config has no counterpart here, or another meaning: sentences for people. */
+  /** Sentences about the fields that have no counterpart here, or another meaning. */
   readonly notes: readonly string[];
 }
 
@@ -170,7 +170,7 @@ function noteUnused(fields: FieldReader, notes: string[]): void {
   }
 }
 
-/** So many frames, and room for each to be the longest, as in the original; the pool's budget holds beside it. */
+/** `SendCount` frames, with room for each to be the longest, as in the original. The pool's budget holds as well. */
 function readQueueLimits(
   fields: FieldReader,
   codec: Codec,
@@ -208,7 +208,7 @@ function withoutAbsent<Options extends object>(options: Options): Options {
   return Object.fromEntries(present) as Options; // Every option that can be undefined is optional.
 }
 
-/** A zone is no part of an address that others could dial. */
+/** An IP address without a zone: others could not dial one with a zone. */
 function isIpAddress(text: string): boolean {
   return isIP(text) !== 0 && !text.includes("%");
 }

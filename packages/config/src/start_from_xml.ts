@@ -8,11 +8,11 @@ import { loadLasterConfig } from "./load_config.ts";
 export interface XmlServiceHandlers<Data = undefined>
   extends SessionHandlers<Data>, Readonly<Pick<TcpServiceOptions<Data>, "onConnectFailed">> {}
 
-/** Options of {@linkcode startFromXml}: any of a service takes the place of what the file says. */
+/** Options of {@linkcode startFromXml}: any option of a service overrides what the file says. */
 export interface StartFromXmlOptions<Data = undefined>
   extends LasterConfigOptions, Readonly<Omit<TcpServiceOptions<Data>, keyof XmlServiceHandlers<Data>>> {
   /**
-   * Is given each note of the config: what of it has no counterpart, or another meaning.
+   * Is given each note of the config: a sentence about a field that has no counterpart here, or another meaning.
    *
    * @default {the notes are dropped}
    */
@@ -26,7 +26,7 @@ export interface StartFromXmlOptions<Data = undefined>
  *
  * @param path The config file.
  * @param handlers What to do when something happens.
- * @param options What to have otherwise than in the file, such as `listeners` with another port.
+ * @param options Options that override the file, such as `listeners` with another port.
  * @returns The running service.
  * @throws {ConfigError} if the file cannot be read, or is no such config.
  * @throws {ListenError} if a listener cannot be opened; nothing runs then.

@@ -3,10 +3,10 @@
 import { type ValidationError, XMLParser, XMLValidator } from "fast-xml-parser";
 import { ConfigError } from "./config_error.ts";
 
-/** Two thousand listeners with all their fields; and nothing that keeps the event loop busy for long. */
+/** Enough for two thousand listeners with all their fields, and not enough to keep the event loop busy for long. */
 export const MAX_CONFIG_BYTES = 262_144;
 
-/** A config has three levels: this only keeps a hostile one from going deep. */
+/** A config has three levels; this bounds a hostile one. */
 const MAX_NESTED_ELEMENTS = 16;
 
 /** A declaration such as `<!DOCTYPE` or `<!ENTITY`: what starts with `<!` and is neither a comment nor CDATA. */
@@ -67,7 +67,7 @@ function checkText(xml: string): void {
 /**
  * Refuses a config that is too long.
  *
- * @param size How long it is, or how much was read of it.
+ * @param size How long it is in bytes or characters, or how much was read of it.
  * @throws {ConfigError} always.
  */
 export function refuseSize(size: number): never {

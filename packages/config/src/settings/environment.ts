@@ -1,12 +1,12 @@
-// Variables of the environment over a settings file: `LASTER_LIMITS__IDLE_TIMEOUT_MS=30s` stands for `limits.idleTimeoutMs`. Runtime
-// neutral.
+// Variables of the environment over a settings file: `LASTER_LIMITS__IDLE_TIMEOUT_MS=30s` stands for `limits.idleTimeoutMs`.
+// Runtime neutral.
 
 import type { SettingsFile } from "./schema.ts";
 
 const PREFIX = "LASTER_";
 const BETWEEN = "__";
 
-/** What may be set so; other variables that begin alike are somebody else's. */
+/** The settings that a variable can set; other variables with the prefix are ignored. */
 const ROOTS: Record<Exclude<keyof SettingsFile, "$schema">, true> = {
   listeners: true,
   maxConnections: true,
@@ -26,7 +26,7 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
  *
  * @param tree The settings as the file has them; it is changed.
  * @param environment The variables.
- * @returns By path, the variable that a value is of.
+ * @returns For each path that was set, the name of its variable.
  */
 export function overlayEnvironment(
   tree: { [name: string]: Json },
@@ -53,7 +53,7 @@ function toName(words: string): string {
   return words.toLowerCase().replaceAll(/_([a-z0-9])/g, (_whole, letter: string) => letter.toUpperCase());
 }
 
-/** JSON, or else a text. */
+/** Reads a value as JSON; as a text if it is none. */
 function readValue(text: string): Json {
   try {
     return JSON.parse(text) as Json;

@@ -6,7 +6,7 @@ import type { LogLevel } from "./parse_settings.ts";
 const RANKS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3, off: 4 };
 
 /**
- * Hands on to another logger what is at its level or above; what is below is not even formatted.
+ * Passes on to another logger what is at its level or above. What is below is not formatted.
  *
  * @example Errors only, for the time being
  * ```ts
@@ -19,32 +19,32 @@ const RANKS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 
  * ```
  */
 export class LeveledLogger implements Logger {
-  /** From which level on. */
+  /** The lowest level that is logged. */
   level: LogLevel;
   readonly #logger: Logger;
 
-  /** Makes one before another. */
+  /** Wraps a logger. */
   constructor(logger: Logger, level: LogLevel = "warning") {
     this.#logger = logger;
     this.level = level;
   }
 
-  /** Hands on at `"debug"`. */
+  /** Logs if the level is `"debug"`. */
   debug(message: string, properties?: Record<string, unknown>): void {
     if (RANKS[this.level] <= RANKS.debug) this.#logger.debug(message, properties);
   }
 
-  /** Hands on up to `"info"`. */
+  /** Logs if the level is `"info"` or lower. */
   info(message: string, properties?: Record<string, unknown>): void {
     if (RANKS[this.level] <= RANKS.info) this.#logger.info(message, properties);
   }
 
-  /** Hands on up to `"warning"`. */
+  /** Logs if the level is `"warning"` or lower. */
   warn(message: string, properties?: Record<string, unknown>): void {
     if (RANKS[this.level] <= RANKS.warning) this.#logger.warn(message, properties);
   }
 
-  /** Hands on but at `"off"`. */
+  /** Logs unless the level is `"off"`. */
   error(message: string, properties?: Record<string, unknown>): void {
     if (RANKS[this.level] <= RANKS.error) this.#logger.error(message, properties);
   }

@@ -15,18 +15,21 @@ const LOOK_MS = 300;
 /** Options of {@linkcode loadSettings}. */
 export interface LoadSettingsOptions {
   /**
-   * Variables over what the file says.
+   * Variables of the environment that override what the file says. XML takes none.
    *
-   * @default {those of the process, as far as it may see them}
+   * @default {those of the process; on Deno without the permission to read them all, none}
    */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** Options of {@linkcode watchSettings}. */
 export interface WatchSettingsOptions extends LoadSettingsOptions {
-  /** Takes settings, at first and whenever a file has changed. What it throws, or rejects with, is given to `onFault`. */
+  /**
+   * Takes settings: at the start, and whenever a file has changed. What it throws, or rejects with, is given to `onFault`; at
+   * the start `watchSettings()` rejects with it.
+   */
   readonly apply: (settings: Settings) => unknown;
-  /** Hears what is wrong with a change, once; the settings before stay. */
+  /** Is told once of each change that cannot be read or applied; the settings before stay. Must not throw. */
   readonly onFault: (error: Error) => void;
   /**
    * Milliseconds between two looks at the files.
@@ -38,18 +41,19 @@ export interface WatchSettingsOptions extends LoadSettingsOptions {
 
 /** Settings that are watched. */
 export interface SettingsWatch extends AsyncDisposable {
-  /** Those that were applied last. */
+  /** The settings that were applied last. */
   readonly settings: Settings;
   /** Looks at the files no more. */
   stop(): Promise<void>;
 }
 
 /**
- * Reads settings from a file of JSON, JSON with comments, or laster40Net's XML (its first character is `<`). Paths of certificates
- * are from the folder of the file.
+ * Reads settings from a file of JSON, JSON with comments, or laster40Net's XML (its first character is `<`). Paths of
+ * certificates are relative to the folder of the file. Of XML, the codec, the dials, the flush interval and the logger are left
+ * out.
  *
- * @param path The file, at most 1 MiB.
- * @param options Variables over it.
+ * @param path The file, at most 1 MiB; XML at most 262,144 characters.
+ * @param options Variables that override it.
  * @returns The settings.
  * @throws {SettingsError} with all that is wrong; its `cause` is the error behind it, if there is one.
  *
@@ -71,7 +75,7 @@ export function loadSettings(path: string, options: LoadSettingsOptions = {}): S
   return load(path, options, new Map());
 }
 
-/** Reads settings; `marks` is given what each file showed before it was read. */
+/** Reads settings; adds to `marks` the state of each file before it was read. */
 function load(path: string, options: LoadSettingsOptions, marks: Marks): Settings {
   const file = resolve(path);
   marks.set(file, markOf(file));
@@ -91,8 +95,8 @@ function load(path: string, options: LoadSettingsOptions, marks: Marks): Setting
 }
 
 /**
- * Reads settings and applies them, then again whenever the file, or that of a certificate, changes. A change that cannot be read or
- * applied is told once, and changes nothing.
+ * Reads settings and applies them, then again whenever the file, or that of a certificate or key, changes. A change that
+ * cannot be read or applied is reported once, and changes nothing.
  *
  * @param path The file.
  * @param options What to do with them.
@@ -128,7 +132,7 @@ class Watch implements SettingsWatch {
   readonly #options: WatchSettingsOptions;
   readonly #timer: ReturnType<typeof setInterval>;
   settings: Settings;
-  /** What each file showed before it was read: one that changes later is seen at the next look, whenever that was. */
+  /** The state of each file before it was read, so that the next look sees a change during the read, too. */
   #marks: Marks;
   #work: Promise<void> = Promise.resolve();
 
@@ -158,7 +162,7 @@ class Watch implements SettingsWatch {
   async #look(): Promise<void> {
     const seen: Marks = new Map([...this.#marks.keys()].map((file) => [file, markOf(file)]));
     if ([...seen].every(([file, mark]) => mark === this.#marks.get(file))) return;
-    this.#marks = seen; // What is wrong is told once.
+    this.#marks = seen; // A fault is reported once.
     try {
       const marks: Marks = new Map();
       const settings = load(this.#path, this.#options, marks);
@@ -171,7 +175,7 @@ class Watch implements SettingsWatch {
   }
 }
 
-/** By file, what shows that it has changed. */
+/** By file, its time, size and inode as text: it has changed if that differs. */
 type Marks = Map<string, string>;
 
 function markOf(file: string): string {
@@ -206,7 +210,7 @@ function fromXml(text: string, file: string): Settings {
   }
 }
 
-/** What the process may see of its environment: on Deno without the right to, nothing. */
+/** The process's environment; empty on Deno without the permission to read all of it. */
 function ownEnvironment(): Readonly<Record<string, string | undefined>> {
   const { Deno: deno } = globalThis as unknown as {
     Deno?: { readonly permissions: { querySync(wish: { readonly name: "env" }): { readonly state: string } } };

@@ -8,10 +8,10 @@ import { formatPath, type Json, overlayEnvironment } from "./environment.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { SettingsError, type SettingsFault } from "./settings_error.ts";
 
-/** How much of a value a fault shows. */
+/** Characters of a value that a fault shows. */
 const SHOWN_LENGTH = 80;
 
-/** What is logged. */
+/** The lowest level that is logged. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "off";
 
 /** Settings that were read. */
@@ -20,7 +20,7 @@ export interface Settings {
   readonly service: ReconfigureOptions;
   /** For `guard()`, and for the `change()` of a guard; undefined if the file does not say. */
   readonly guard: Omit<GuardOptions, "clock"> | undefined;
-  /** What is logged. */
+  /** The lowest level that is logged. */
   readonly logLevel: LogLevel;
   /** Where health and metrics are served; undefined for nowhere. */
   readonly http: { readonly hostname: string; readonly port: number } | undefined;
@@ -33,7 +33,8 @@ export interface ParseSettingsOptions {
   /** What the file is called, for the messages of errors. */
   readonly file: string;
   /**
-   * Variables over what the file says: `LASTER_LIMITS__IDLE_TIMEOUT_MS`, `LASTER_LISTENERS__0__PORT`.
+   * Variables of the environment that override what the file says: `LASTER_LIMITS__IDLE_TIMEOUT_MS`,
+   * `LASTER_LISTENERS__0__PORT`.
    *
    * @default {none}
    */
@@ -41,7 +42,7 @@ export interface ParseSettingsOptions {
   /**
    * Reads the file of a certificate or a key.
    *
-   * @default {refuses: there are none}
+   * @default {undefined: settings with such files are refused}
    */
   readonly readPem?: ((path: string) => string) | undefined;
 }
@@ -50,7 +51,7 @@ export interface ParseSettingsOptions {
  * Reads a text of JSON with comments and trailing commas.
  *
  * @param text The text.
- * @param options Its name, and what stands over it.
+ * @param options Its name, variables that override it, and how to read certificates.
  * @returns The settings.
  * @throws {SettingsError} with all that is wrong.
  *
@@ -91,7 +92,7 @@ function parseTree(text: string, file: string): { [name: string]: Json } {
   throw new SettingsError([{ path: "", rule: "must be an object", value: show(tree), source: file }]);
 }
 
-/** What is wrong, where, and in which source that stands. */
+/** Makes a fault of a failed check: the path, the rule, the value, and the file or variable that it comes from. */
 function faultOf(issue: BaseIssue<unknown>, file: string, sources: ReadonlyMap<string, string>): SettingsFault {
   const parts = (issue.path ?? []).map(({ key }) => key as string | number);
   const path = formatPath(parts);

@@ -1,5 +1,5 @@
-// The schema of a settings file: what there is, of which type, with its description; the JSON Schema is made of it. Bounds that
-// depend on each other are the service's to check. Runtime neutral.
+// The schema of a settings file: the name, type and description of each setting. The JSON Schema is made of it. The service
+// checks bounds that depend on each other. Runtime neutral.
 
 import {
   array,
@@ -20,7 +20,7 @@ import {
 } from "valibot";
 import { count, duration, size } from "./units.ts";
 
-/** A field that may be left out, with what editors show of it. */
+/** An optional field, with the description that editors show. */
 function field<const Schema extends GenericSchema>(schema: Schema, meaning: string) {
   return optional(pipe(schema, description(meaning)));
 }

@@ -8,7 +8,7 @@ export interface SettingsFault {
   readonly rule: string;
   /** What it is, as text. */
   readonly value: string;
-  /** Where that stands: the file, or the variable of the environment. */
+  /** Where the value comes from: the file, or the variable of the environment. */
   readonly source: string;
 }
 
