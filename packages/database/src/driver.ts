@@ -5,13 +5,13 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** A database, by four functions. */
 export interface DatabaseDriver<Connection = unknown> {
-  /** How many connections suit it, for queues whose options do not say; otherwise 4. */
+  /** The default number of connections of a queue over this driver; 4 if it is undefined. */
   readonly connections?: number | undefined;
   /** Makes a connection that can be used at once. */
   connect(): Promise<Connection>;
   /** Runs one query; a connection runs one at a time. */
   query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** Closes a connection at once, a query that is under way or not. */
+  /** Closes a connection at once, even if a query is under way. */
   close(connection: Connection): Promise<void>;
   /** Whether an error says that the connection is gone, so that nobody knows whether the query was done. */
   isLost(error: unknown): boolean;

@@ -10,11 +10,11 @@ type JobState = "waiting" | "running" | "settled";
 export class Job {
   readonly text: string;
   readonly parameters: readonly unknown[];
-  /** Whether it may be run again when nobody knows if it was done. */
+  /** Whether it may be run again if it is not known whether the database has done it. */
   readonly isRepeatable: boolean;
   /** What the caller waits for. */
   readonly answer: Promise<readonly Row[]>;
-  /** Resolves once the caller waits no more: the connection is not waited for either then. */
+  /** Resolves once the job is rejected: nothing waits for the connection that runs it then. */
   readonly abandoned: Promise<void>;
   state: JobState = "waiting";
   readonly #onSettled: () => void;

@@ -6,11 +6,11 @@ import type { Job } from "./job.ts";
 /** Jobs of one key; one without a key has a lane of its own. */
 interface Lane {
   readonly key: string | number | undefined;
-  /** Those that wait, in their order. */
+  /** Jobs that wait, in their order. */
   readonly jobs: Set<Job>;
-  /** One that goes in front of them, as it has to be run again. */
+  /** A job that has to be run again: it goes before the others. */
   first: Job | undefined;
-  /** Whether one of it is under way. */
+  /** Whether a job of the lane is under way. */
   isTaken: boolean;
 }
 
@@ -22,14 +22,14 @@ export interface TakenJob {
   readonly done: (isToBeRepeated: boolean) => void;
 }
 
-/** Who waits for a job. */
+/** A connection that waits for a job. */
 type Taker = (taken: TakenJob | "idle" | "stopped") => void;
 
 /**
- * Keeps the order.
+ * Hands out jobs: those of one key in their order, one at a time.
  *
- * Invariant: a lane is in `#ready` if it has jobs and none of it is taken; takers wait only while `#ready` is empty; nothing is kept
- * of jobs that are settled.
+ * Invariant: a lane is in `#ready` if it has jobs and none of it is taken; takers wait only while `#ready` is empty; nothing
+ * is kept of jobs that are settled.
  */
 export class Lanes {
   /** How many wait. */
@@ -62,12 +62,12 @@ export class Lanes {
     if (lane === undefined) return;
     this.#lanes.delete(job);
     if (lane.first === job) lane.first = undefined;
-    else if (!lane.jobs.delete(job)) return; // It is taken.
+    else if (!lane.jobs.delete(job)) return; // The job is taken: it does not count as waiting.
     this.waiting--;
     if (!lane.isTaken) this.#look(lane);
   }
 
-  /** Takes the next job; `"idle"` if none comes for so long, `"stopped"` once nobody is to take any. */
+  /** Takes the next job, waiting for one; `"idle"` if none comes within `idleMs`, `"stopped"` after `stop()`. */
   take(idleMs: number, clock: Clock): Promise<TakenJob | "idle" | "stopped"> {
     if (this.isStopped) return Promise.resolve("stopped");
     const { promise, resolve } = Promise.withResolvers<TakenJob | "idle" | "stopped">();
@@ -83,7 +83,7 @@ export class Lanes {
     return promise;
   }
 
-  /** Sends all takers away. */
+  /** Ends all waits for a job. */
   stop(): void {
     this.isStopped = true;
     for (const taker of this.#takers) taker("stopped");
@@ -128,7 +128,7 @@ export class Lanes {
     this.#serve();
   }
 
-  /** A lane that is not taken is ready, or of no use any more. */
+  /** Puts a lane that is not taken among the ready ones, or drops it if it is empty. */
   #look(lane: Lane): void {
     if (lane.first !== undefined || lane.jobs.size > 0) this.#ready.add(lane);
     else {

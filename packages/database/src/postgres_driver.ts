@@ -6,11 +6,12 @@ import type { DatabaseDriver, Row } from "./driver.ts";
 type Sql = postgres.Sql;
 
 const CONNECT_TIMEOUT_SECS = 5;
-/** What the package says when a connection is gone, and what the system does. */
+/** Error codes of a lost connection: those of the package, of the system, and of PostgreSQL. */
 const LOST = /^(?:CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|ENOENT|57P0[123]$|08)/;
 
 /**
- * Makes the driver of a PostgreSQL server. Each connection is one of the package `postgres`, that makes none again by itself.
+ * Makes the driver of a PostgreSQL server. Each connection is a client of the package `postgres` with
+ * `max: 1`.
  *
  * @param url Where: `postgres://user:password@host:port/database`.
  * @param options More options of the package `postgres`, by their names there.
@@ -46,5 +47,5 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
     close: (sql) => sql.end({ timeout: 0 }),
     isLost: (error) => LOST.test(String((error as { code?: unknown } | null)?.code)),
   };
-  return driver as DatabaseDriver; // What a connection is made of is nobody else's.
+  return driver as DatabaseDriver; // The type of a connection is private to the driver.
 }

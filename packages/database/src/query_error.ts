@@ -29,9 +29,9 @@ export class QueryError extends Error {
   override readonly name = "QueryError";
   /** Why. */
   readonly code: QueryErrorCode;
-  /** Whether the database may have done it all the same: it was under way. */
+  /** Whether the database may have done the query all the same, as it was under way. */
   readonly mayBeDone: boolean;
-  /** Whether asking again does no harm: it cannot have been done, or it is `isRepeatable`. */
+  /** Whether the query may be sent again without harm: it cannot have been done, or it is `isRepeatable`. */
   readonly canRepeat: boolean;
 
   /** Makes one; `cause` is the database's error. */

@@ -16,25 +16,26 @@ export interface QueryQueueOptions<Connection> {
   /** The database. */
   readonly driver: DatabaseDriver<Connection>;
   /**
-   * How many connections, each of which runs one query at a time.
+   * How many connections, 1 to 2^31 - 1, each of which runs one query at a time.
    *
    * @default {what the driver says; otherwise 4}
    */
   readonly connections?: number | undefined;
   /**
-   * Queries that may wait; one more rejects with `"full"`.
+   * Queries that may wait, 1 to 2^31 - 1; one more rejects with `"full"`.
    *
    * @default {10000}
    */
   readonly maxWaiting?: number | undefined;
   /**
-   * Milliseconds from the call to the answer, for queries that do not say.
+   * Milliseconds from the call to the answer, 1 to 2^31 - 1, for queries without a `timeoutMs` of their own; then a query
+   * rejects with `"timeout"`.
    *
    * @default {10000}
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * Milliseconds of silence after which a connection is asked for a sign of life, `select 1`; 0 for never.
+   * Milliseconds without a query after which a connection is tested with `select 1`, up to 2^31 - 1; 0 for never.
    *
    * @default {30000}
    */
@@ -46,7 +47,7 @@ export interface QueryQueueOptions<Connection> {
    */
   readonly onConnectionFault?: ((error: unknown) => void) | undefined;
   /**
-   * Whose time counts.
+   * Where time comes from.
    *
    * @default {systemClock()}
    */
@@ -58,15 +59,15 @@ export interface QueryOptions {
   /** Queries of the same key run one behind the other, in the order of their calls: those of one player, say. */
   readonly key?: string | number | undefined;
   /**
-   * Whether it does no harm to run it twice: then it is run again if its connection is lost. A `select` is, and so is an `update`
-   * to a fixed value.
+   * Whether it does no harm to run it twice: then it is run again if its connection is lost. A `select` is repeatable, and so
+   * is an `update` to a fixed value.
    *
    * @default {false}
    */
   readonly isRepeatable?: boolean | undefined;
-  /** Milliseconds from the call to the answer. */
+  /** Milliseconds from the call to the answer; then it rejects with `"timeout"`. */
   readonly timeoutMs?: number | undefined;
-  /** Gives it up: one that waits is never run. */
+  /** Gives the query up, with `"aborted"`: if it still waits, it is never run. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -186,10 +187,11 @@ export class QueryQueue<Connection = unknown> {
   }
 
   /**
-   * Takes no more queries, waits for the answers of those that there are, and closes the connections. Called again, it waits for the
-   * same end.
+   * Takes no more queries, waits for the answers of those that there are, and closes the connections. A second call waits for
+   * the same end.
    *
-   * @param options After `timeoutMs` the rest rejects with `"closed"`.
+   * @param options `timeoutMs`: milliseconds after which the queries that are left reject with `"closed"`; by default that of
+   * the queue.
    */
   close({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
     return this.#closed ??= this.#end(timeoutMs);
@@ -214,7 +216,7 @@ export class QueryQueue<Connection = unknown> {
     if (this.#lanes.jobs.size === 0) this.#onEmpty?.();
   }
 
-  /** One connection: made, used, and made again, until the queue is closed. */
+  /** Keeps one connection: makes it, uses it, and makes it again if it is lost, until the queue is closed. */
   async #work(): Promise<void> {
     const { driver } = this.#options;
     for (;;) {
@@ -229,7 +231,7 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
-  /** Connects, however often it takes; gives nothing once the queue is closed. */
+  /** Tries to connect until it succeeds; gives undefined once the queue is closed. */
   async #connect(): Promise<{ readonly value: Connection } | undefined> {
     for (let delayMs = FIRST_RETRY_MS;; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
       if (this.#lanes.isStopped) return undefined;
@@ -259,16 +261,16 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
-  /** Runs one query; says whether the connection can be used on. */
+  /** Runs one query; says whether the connection can still be used. */
   async #run(connection: Connection, job: Job): Promise<boolean> {
     const { driver, onConnectionFault } = this.#options;
     job.state = "running";
     this.#stats.running++;
     try {
       const running = driver.query(connection, job.text, job.parameters);
-      running.catch(() => {}); // Where nobody waits for it any more.
+      running.catch(() => {}); // If it was given up, nobody handles its rejection.
       const rows = await Promise.race([running, job.abandoned]);
-      if (rows === undefined) return false; // Whatever it still does, this connection is not free.
+      if (rows === undefined) return false; // The query was given up and may still run: the connection is not free.
       job.resolve(rows);
       return true;
     } catch (error) {
@@ -284,7 +286,7 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
-  /** It may have been given up meanwhile. */
+  /** Whether a job still runs: it may have been given up meanwhile. */
   #isRunning(job: Job): boolean {
     return job.state === "running";
   }

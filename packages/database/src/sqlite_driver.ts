@@ -4,7 +4,7 @@ import type { DatabaseDriver, Row } from "./driver.ts";
 import type { SqliteFileOptions, SqliteValue } from "./sqlite_file.ts";
 import { type Asked, SqliteThread, ThreadLostError } from "./sqlite_thread.ts";
 
-/** How many queries go in one batch at most, unless the queue's options say. */
+/** The default number of connections of a queue, which is the most queries in one batch. */
 const CONNECTIONS = 64;
 /** How long a connection waits for the thread to open the file, or to finish what it does. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -12,25 +12,25 @@ const LARGEST = 2 ** 31 - 1;
 
 /** Options of {@linkcode sqliteDriver}. */
 export interface SqliteDriverOptions {
-  /** The file, which is made if it is not there; beside it SQLite keeps two more, `-wal` and `-shm`. `":memory:"` is for tests. */
+  /** The file, made if it does not exist; SQLite keeps two more beside it, `-wal` and `-shm`. `":memory:"` is for tests. */
   readonly path: string;
   /**
-   * What outlives what. `"full"`: what was reported done is on the disk, and outlives a power cut; each batch waits for the disk.
-   * `"normal"`: what was reported done outlives the process, however it ends, but a power cut may take the last of it; the file
-   * stays sound.
+   * How durable a write is once its query is answered. `"full"`: it is on the disk, and survives a power cut; each batch waits
+   * for the disk. `"normal"`: it survives the end of the process, however that comes, but a power cut may undo the last
+   * writes; the file stays sound.
    *
    * @default {"full"}
    */
   readonly synchronous?: "full" | "normal" | undefined;
   /**
-   * Milliseconds that a query waits for another process that writes to the file, 0 to 2^31 - 1; then it fails, and so do the writes
-   * of its batch. The queries behind it wait as well.
+   * Milliseconds that a query waits for another process that writes to the file, 0 to 2^31 - 1; then it fails, and so do the
+   * writes of its batch. The queries behind it wait as well.
    *
    * @default {5000}
    */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * Statements that are kept prepared, 1 to 2^31 - 1: the one that was not used for longest is dropped.
+   * Statements that are kept prepared, 1 to 2^31 - 1; the least recently used one is dropped.
    *
    * @default {256}
    */
@@ -38,16 +38,17 @@ export interface SqliteDriverOptions {
 }
 
 /**
- * Makes the driver of a file of SQLite. The file is open in one thread, which all connections of the driver share, so that the event
- * loop never waits for the disk. Queries that come while the thread is busy are its next batch: one message, one transaction, one
- * wait for the disk. Each settles on its own, and one that fails undoes nothing of the others. A batch has as many queries as the
- * queue has connections, at most.
+ * Makes the driver of a file of SQLite. The file is open in one thread, which all connections of the driver share, so that the
+ * event loop never waits for the disk. Queries that come while the thread is busy are its next batch: one message, one
+ * transaction, one wait for the disk. Each settles on its own, and one that fails undoes nothing of the others. A batch has as
+ * many queries as the queue has connections, at most.
  *
- * Each query is one statement, with `?`, `?1` or `$1` for its parameters: null, booleans (as 0 and 1), numbers, bigints, strings,
- * `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s. `begin` and the like are refused.
- * SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced.
+ * Each query is one statement, with `?`, `?1` or `$1` for its parameters: null, booleans (as 0 and 1), numbers, bigints,
+ * strings, `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s. `begin` and the
+ * like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced.
  *
- * A statement cannot be interrupted: one that takes long holds all others of the file up, and on Node the end of the process too.
+ * A statement cannot be interrupted: one that takes long holds up all others of the file, and on Node the end of the process,
+ * too.
  *
  * @param options The file, and how safely it is written.
  * @returns The driver.
@@ -67,10 +68,10 @@ export interface SqliteDriverOptions {
  * ```
  */
 export function sqliteDriver(options: SqliteDriverOptions): DatabaseDriver {
-  return new SqliteDriver(options) as DatabaseDriver; // What a connection is made of is nobody else's.
+  return new SqliteDriver(options) as DatabaseDriver; // The type of a connection is private to the driver.
 }
 
-/** One query at a time, of the thread that all share. */
+/** A connection: one query at a time, in the thread that all connections share. */
 interface SqliteConnection {
   asked: Asked | undefined;
 }
@@ -79,7 +80,7 @@ interface SqliteConnection {
 export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
   readonly connections = CONNECTIONS;
   readonly #options: SqliteFileOptions;
-  /** Those that are open, or are being made. */
+  /** Connections that are open or being made. */
   #count = 0;
   #thread: SqliteThread | undefined = undefined;
 
@@ -139,7 +140,7 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
     parameters: readonly unknown[],
   ): Promise<readonly Row[]> {
     const values = parameters.map(toValue);
-    // A thread that was lost had nothing to do with this query: a new one may run it.
+    // This query was not in the thread that was lost: a new thread may run it.
     if (this.#thread === undefined || this.#thread.isOver) this.#thread = new SqliteThread(this.#options);
     connection.asked = this.#thread.ask(text, values);
     try {
@@ -165,7 +166,7 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
 
 function toValue(value: unknown, index: number): SqliteValue {
   if (typeof value === "boolean") return Number(value);
-  if (value instanceof Uint8Array) return new Uint8Array(value); // Of a view, what it shows alone goes over to the thread.
+  if (value instanceof Uint8Array) return new Uint8Array(value); // Copied: of a view, only its own bytes go to the thread.
   if (value === null || typeof value === "string" || typeof value === "bigint") return value;
   if (typeof value === "number" && !Number.isNaN(value)) return value;
   throw new TypeError(

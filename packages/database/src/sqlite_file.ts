@@ -1,13 +1,13 @@
-// SqliteFile: a file of SQLite in the thread that waits for it: runs batches of queries, each batch in one transaction. Runs on Node,
-// Bun and Deno.
+// SqliteFile: a file of SQLite in the thread that waits for it: runs batches of queries, each batch in one transaction. Runs
+// on Node, Bun and Deno.
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Row } from "./driver.ts";
 import { isBlank, readStatement, type Statement } from "./sqlite_text.ts";
 
-/** SQLITE_BUSY: another process writes to the file, and has done so for as long as one waits. */
+/** SQLITE_BUSY: another process has held the file's lock for longer than `busyTimeoutMs`. */
 const BUSY = 5;
-/** SQLITE_BUSY_SNAPSHOT: another process has written since this transaction first read. Nothing waits for that. */
+/** SQLITE_BUSY_SNAPSHOT: another process has written since this transaction first read; waiting does not help. */
 const BUSY_SNAPSHOT = 517;
 
 /** What a parameter may be. */
@@ -46,7 +46,7 @@ export class SqliteFile {
   readonly #database: DatabaseSync;
   readonly #busyTimeoutMs: number;
   readonly #maxStatements: number;
-  /** Those that are kept, the one that was not used for longest first. */
+  /** The statements that are kept, the least recently used first. */
   readonly #prepared = new Map<string, Prepared>();
   /** Whether a query of this batch has waited for another process, in vain: the rest of the batch does not wait again. */
   #hasWaited = false;
@@ -70,7 +70,7 @@ export class SqliteFile {
       if (isAlone(question)) {
         answers.push(...this.#runGroup(group), this.#answer(question));
         group = [];
-        this.#prepared.clear(); // Deno would give rows the columns that their table had before.
+        this.#prepared.clear(); // On Deno a statement prepared before would return the table's old columns.
       } else group.push(question);
     }
     answers.push(...this.#runGroup(group));
@@ -86,8 +86,9 @@ export class SqliteFile {
   }
 
   /**
-   * Runs queries in one transaction. A query that fails undoes nothing of the others: SQLite takes back that statement alone. Where
-   * more than that is undone, or another process has written meanwhile, all of it is, and each runs again by itself: none was reported.
+   * Runs queries in one transaction. A query that fails undoes nothing of the others, as SQLite undoes that statement alone. If
+   * SQLite undoes the whole transaction, or another process has written meanwhile, all is rolled back and each query runs again
+   * by itself: none has been answered yet.
    */
   #runGroup(group: readonly Question[]): Answer[] {
     if (group.length < 2) return group.map((question) => this.#answer(question));
@@ -102,7 +103,7 @@ export class SqliteFile {
       this.#database.exec("commit");
       return answers;
     } catch {
-      return this.#runAgain(group); // Each hears its own reason.
+      return this.#runAgain(group); // Each query gets its own error.
     }
   }
 
@@ -138,7 +139,7 @@ export class SqliteFile {
     const kept = this.#prepared.get(given);
     const prepared = kept ?? this.#prepareAnew(given);
     this.#prepared.delete(given);
-    this.#prepared.set(given, prepared); // The last that would be dropped.
+    this.#prepared.set(given, prepared); // Moves it to the end, as the most recently used.
     if (this.#prepared.size > this.#maxStatements) {
       const [oldest] = this.#prepared.keys();
       this.#prepared.delete(oldest);
@@ -163,7 +164,7 @@ function isAlone({ text }: Question): boolean {
   try {
     return readStatement(text).isAlone;
   } catch {
-    return false; // It is told so in its place.
+    return false; // It is refused when its turn comes.
   }
 }
 
@@ -171,7 +172,7 @@ function isOutdated(answer: Answer): boolean {
   return "message" in answer && answer.resultCode === BUSY_SNAPSHOT;
 }
 
-/** Whole numbers are stored as such: a number of JavaScript would be one with a fraction. */
+/** Stores whole numbers as integers: `node:sqlite` would store a number as a float. */
 function toStored(value: SqliteValue): SqliteValue {
   return typeof value === "number" && Number.isSafeInteger(value) ? BigInt(value) : value;
 }

@@ -1,8 +1,8 @@
 // readStatement(): what has to be known of a statement before SQLite prepares it. Runtime neutral.
 
 /**
- * What stands in a statement: texts and names in quotes, comments, words, placeholders, anything else that begins as one. Names come
- * before placeholders, as they may have a `$` in them.
+ * The tokens of a statement: texts and names in quotes, comments, words, placeholders, and placeholders of other kinds. Words
+ * come before placeholders, as they may have a `$` in them.
  */
 const TOKEN =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)|([a-z_][\w$]*)|[?$](\d+)|(\?)|([$:@]\w+)/gi;

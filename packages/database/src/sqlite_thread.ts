@@ -1,5 +1,5 @@
-// SqliteThread: a thread that has a file of SQLite open, seen from outside. Queries that come while it is busy wait, and go over to it
-// as one batch. Runs on Node, Bun and Deno.
+// SqliteThread: starts the thread that has a file of SQLite open, and sends queries to it. Those that come while it is busy
+// wait, and are sent as one batch. Runs on Node, Bun and Deno.
 
 import { setImmediate } from "node:timers";
 import { Worker } from "node:worker_threads";
@@ -8,10 +8,10 @@ import { SqliteError } from "./sqlite_error.ts";
 import type { Question, SqliteFileOptions } from "./sqlite_file.ts";
 import type { FromWorker, ToWorker } from "./sqlite_worker.ts";
 
-/** How long a thread may take to finish what it does at its end: as long as it waits for another process, and a little. */
+/** How long the thread may take to finish its batch at its end: the default `busyTimeoutMs`, and a second. */
 const END_TIMEOUT_MS = 6_000;
 
-/** Says that a thread is gone: nobody knows whether its queries were done. */
+/** A thread is gone: whether its queries were done is not known. */
 export class ThreadLostError extends Error {
   override readonly name = "ThreadLostError";
 }
@@ -27,7 +27,8 @@ export interface Asked extends Question {
 /**
  * A thread.
  *
- * Invariant: `#sent` is the batch that the worker has, and empty if it has none; a query is in `#waiting`, in `#sent`, or settled.
+ * Invariant: `#sent` is the batch that the worker has, and empty if it has none; a query is in `#waiting`, in `#sent`, or
+ * settled.
  */
 export class SqliteThread {
   /** The worker, for tests that end it. */
@@ -52,7 +53,7 @@ export class SqliteThread {
     });
   }
 
-  /** Asks a query, behind those that were asked. */
+  /** Adds a query behind those that wait. */
   ask(text: string, parameters: Question["parameters"]): Asked {
     const { promise, resolve, reject } = Promise.withResolvers<readonly Row[]>();
     const asked = { text, parameters, answer: promise, resolve, reject };
@@ -69,17 +70,17 @@ export class SqliteThread {
   /** Ends it behind the batch that it has; waits for that, but not for ever. */
   async end(): Promise<void> {
     if (!this.isOver) this.#post("close");
-    else this.#closed.resolve(); // It has none open.
+    else this.#closed.resolve(); // It has no file open.
     this.isOver = true;
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, END_TIMEOUT_MS);
     await Promise.race([this.#closed.promise, late.promise]);
     clearTimeout(timer);
-    this.worker.unref(); // Node does not stop a thread before SQLite returns: nobody waits for that.
+    this.worker.unref(); // Not awaited: Node does not stop a thread before SQLite returns.
     void this.worker.terminate();
   }
 
-  /** Sends what waits once this turn of the event loop is over, so that all that comes in it goes together. */
+  /** Sends what waits at the end of this turn of the event loop, so that all queries of the turn are one batch. */
   #flushSoon(): void {
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -129,7 +130,7 @@ export class SqliteThread {
   }
 }
 
-/** The module of the worker, compiled or not as this one is. A URL of data imports it, as Deno takes no worker from the network. */
+/** A data URL that imports the worker's module, `.ts` or `.js` as this one: Deno starts no worker from a URL of the network. */
 function workerUrl(): URL {
   const { url } = import.meta;
   const worker = new URL(url.endsWith(".ts") ? "./sqlite_worker.ts" : "./sqlite_worker.js", url);

@@ -1,4 +1,5 @@
-// The thread of a file of SQLite: takes batches of queries, answers them, and closes the file when it is told to. Runs on Node, Bun and Deno.
+// The thread of a file of SQLite: takes batches of queries, answers them, and closes the file when it is told to. Runs on
+// Node, Bun and Deno.
 
 import { parentPort, workerData } from "node:worker_threads";
 import { type Answer, type Question, type Refusal, SqliteFile, type SqliteFileOptions } from "./sqlite_file.ts";
