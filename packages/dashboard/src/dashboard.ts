@@ -1,4 +1,4 @@
-// Dashboard: a page that shows a service live, by server-sent events; and the one thing that it may do. Runtime neutral.
+// Dashboard: a page that shows a service live, by server-sent events, and may close sessions. Runtime neutral.
 
 import type { AnySession, CloseEvent, RefusedEvent, ServiceObserver } from "@laster/net";
 import type { HttpHandler } from "@laster/net/http";
@@ -14,12 +14,12 @@ const INTERVAL_MS = 1_000;
 const MOST_RECENT = 50;
 const SHORTEST_TOKEN = 8;
 const COOKIE = "laster-dashboard";
-/** Nothing but what this server gives may be loaded, or may frame the page. */
+/** The page may load from this server only, and no other page may frame it. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'";
 
 /** Options of {@linkcode Dashboard}. */
 export interface DashboardOptions {
-  /** What whoever opens the page has to know: eight letters or more. */
+  /** The secret that is needed to open the page, 8 characters or more. */
   readonly token: string | undefined;
   /**
    * Whether the page may close sessions.
@@ -30,8 +30,8 @@ export interface DashboardOptions {
 }
 
 /**
- * A page that shows a service. Give it to `observers`, the service to {@linkcode Dashboard.watch}, and mount its handler under a
- * path with `/*`.
+ * A page that shows a service. Give it to `observers`, the service to {@linkcode Dashboard.watch}, and mount its handler under
+ * a path with `/*`.
  *
  * @example Who has no token sees nothing
  * ```ts
@@ -44,7 +44,7 @@ export interface DashboardOptions {
  * ```
  */
 export class Dashboard implements ServiceObserver {
-  /** Answers the page and what it asks for. */
+  /** Serves the page and what it loads. */
   readonly handler: HttpHandler;
   readonly #token: string;
   readonly #actions: boolean;
@@ -78,7 +78,7 @@ export class Dashboard implements ServiceObserver {
     this.#opened.set(session, Date.now());
   }
 
-  /** It is over. */
+  /** A session is over. */
   onClosed(session: AnySession, { reason, detail }: CloseEvent): void {
     const why = detail === undefined ? reason : `${reason}: ${detail}`;
     keep(this.#recentClosed, { atMs: Date.now(), address: formatAddress(session.remoteAddress), reason: why });
@@ -121,7 +121,7 @@ export class Dashboard implements ServiceObserver {
     return given !== undefined && isSame(given, this.#token);
   }
 
-  /** Only by script: a form of another site's can neither send JSON nor the cookie. */
+  /** Closes a session. Takes JSON only, and a `SameSite` cookie: a form of another site can send neither. */
   async #close(request: Request): Promise<Response> {
     if (!this.#actions) return new Response("actions are switched off\n", { status: 403 });
     if (request.headers.get("content-type") !== "application/json") {
@@ -144,7 +144,7 @@ export class Dashboard implements ServiceObserver {
       start: (controller) => {
         let dueMs = performance.now();
         const send = () => {
-          if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // Who does not read misses some.
+          if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // A slow browser misses some.
           const delayMs = Math.max(0, performance.now() - dueMs);
           dueMs = performance.now() + INTERVAL_MS;
           controller.enqueue(encoder.encode(`data: ${JSON.stringify(this.#look(delayMs))}\n\n`));
@@ -177,7 +177,7 @@ function logIn(url: URL, token: string): Response {
   return new Response(null, { status: 303, headers: { location: path, "set-cookie": cookie } });
 }
 
-/** Takes as long whatever is given: nobody finds the token letter by letter. */
+/** Compares in a time that does not depend on where the texts differ, so that a token cannot be guessed letter by letter. */
 function isSame(given: string, wanted: string): boolean {
   let difference = given.length ^ wanted.length;
   for (let index = 0; index < wanted.length; index++) {

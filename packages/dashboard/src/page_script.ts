@@ -1,6 +1,6 @@
-// What the page runs: draws what the events say. Texts of peers are set as text, never as HTML.
+// The script of the page: draws the snapshots that come as events. Texts that come from peers are set as text, never as HTML.
 
-/** JavaScript, for browsers of these years. */
+/** JavaScript for current browsers. */
 export const SCRIPT = `"use strict";
 const KEPT = 300;
 const $ = (id) => document.getElementById(id);

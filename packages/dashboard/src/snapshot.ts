@@ -4,10 +4,10 @@ import process from "node:process";
 import { type Address, formatAddress } from "@laster/net/transport";
 import type { AnySession, ServiceStats } from "@laster/net";
 
-/** So many sessions are told of: those with the longest queues. */
+/** Sessions in a snapshot: those with the longest queues. */
 const MOST_SESSIONS = 500;
 const MOST_GROUPS = 100;
-/** Groups of a session that are told of, and characters of a name: whoever names groups may take names of players. */
+/** Groups of a session, and characters of a group's name, in a snapshot. Names may be long, as players may have chosen them. */
 const MOST_GROUPS_OF_SESSION = 8;
 const LONGEST_NAME = 32;
 
@@ -29,7 +29,7 @@ export interface ShownService {
 export interface RecentEvent {
   /** When, in milliseconds since 1970. */
   readonly atMs: number;
-  /** Whose. */
+  /** The peer. */
   readonly address: string;
   /** Why. */
   readonly reason: string;
@@ -80,7 +80,7 @@ export interface SnapshotParts {
   readonly actions: boolean;
 }
 
-/** Takes one; a walk over the sessions. */
+/** Takes a snapshot; walks over the sessions. */
 export function takeSnapshot(service: ShownService, { openedMs, ...parts }: SnapshotParts): Snapshot {
   const stats = service.stats();
   const nowMs = Date.now();

@@ -1,5 +1,5 @@
-// EventLoopDelay: how late the event loop is. By timers of our own, for `monitorEventLoopDelay` of Deno says 0 whatever happens.
-// Runtime neutral.
+// EventLoopDelay: how late the event loop is. Uses a timer of its own, as Deno's `monitorEventLoopDelay` always says 0. Runtime
+// neutral.
 
 const INTERVAL_MS = 100;
 
@@ -9,7 +9,7 @@ export class EventLoopDelay {
   readonly #timer: ReturnType<typeof setInterval>;
   #dueMs = performance.now() + INTERVAL_MS;
 
-  /** Begins; `observe` is told each delay. It does not keep the process. */
+  /** Begins; `observe` is told each delay, in seconds. Does not keep the process alive. */
   constructor(observe: (seconds: number) => void) {
     this.#observe = observe;
     this.#timer = setInterval(() => this.#look(), INTERVAL_MS);

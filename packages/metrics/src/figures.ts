@@ -1,10 +1,11 @@
-// FIGURES and HISTOGRAMS: all metrics there are, whoever exports them; names and units by Prometheus' conventions. Runtime neutral.
+// FIGURES, DELAYS and HANDLER_TIMES: all metrics, for every exporter; names and units by Prometheus' conventions. Runtime
+// neutral.
 
 import process from "node:process";
 import type { ServiceStats } from "@laster/net";
 import type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./watched.ts";
 
-/** A value, and what it is of. No label is an address or an id. */
+/** A value and its labels. No label is an address or an id. */
 export type Sample = readonly [value: number, labels: Readonly<Record<string, string>>];
 
 /** A metric that is read when it is asked for. */
@@ -202,6 +203,6 @@ export const DELAYS: HistogramFigure = {
 export const HANDLER_TIMES: HistogramFigure = {
   name: "laster_handler_seconds",
   help: "How long handlers of messages took, their promises too: of one message in sixteen.",
-  // From what costs nothing to what holds a tick up.
+  // From handlers that cost nothing to those that hold up a tick.
   buckets: [0.000_01, 0.000_1, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
 };

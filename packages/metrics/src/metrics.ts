@@ -17,7 +17,7 @@ export interface MetricsRegistry {
 /** Options of {@linkcode Metrics}. */
 export interface MetricsOptions extends ServiceMetricsOptions {
   /**
-   * Where the metrics are put, if there are others besides: a `Registry` of prom-client.
+   * The `Registry` of prom-client to register the metrics in, if the application has one.
    *
    * @default {a registry of its own}
    */
@@ -65,7 +65,7 @@ export class Metrics extends ServiceMetrics {
   }
 
   #register(registers: Registry[]): void {
-    // One for each scrape: prom-client collects in the order of the registrations, so the first figure takes it.
+    // One reading for each scrape, taken by the first figure: prom-client collects in the order of the registrations.
     let reading: Reading;
     const take = () => reading = this.read();
     for (const [index, { name, help, kind, labelNames, read }] of FIGURES.entries()) {

@@ -1,22 +1,22 @@
-// ServiceMetrics: what all exporters have in common: who is watched, what is counted, what is measured. Exports nothing. Runtime
-// neutral.
+// ServiceMetrics: what all exporters have in common: what is watched, counted and measured. Exports nothing.
+// Runtime neutral.
 
 import type { ServiceObserver } from "@laster/net";
 import { EventLoopDelay } from "./event_loop_delay.ts";
 import { DELAYS, HANDLER_TIMES, type HistogramFigure } from "./figures.ts";
 import type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./watched.ts";
 
-/** More would be a name for each player. */
+/** Names of links, and of policies: more would mean a name for each player. */
 const MOST_NAMES = 100;
 
-/** One handler in so many is measured: two looks at the clock, and telling the histogram, cost more than most messages. */
+/** Messages for each one that is measured: two looks at the clock and the histogram cost more than most messages. */
 const MESSAGES_PER_TIME = 16;
 
 /** Options of all exporters. */
 export interface ServiceMetricsOptions {
   /**
-   * Whether the time that handlers take is measured, their promises too: of one message in sixteen, at random distances. The
-   * histogram counts those only; all messages are in `laster_messages_received_total`.
+   * Whether to measure the time of message handlers, promises included, of one message in sixteen at random. The histogram
+   * counts those only; all messages are in `laster_messages_received_total`.
    *
    * @default {false}
    */
@@ -62,7 +62,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
   }
 
   /**
-   * Tells from now on of a link that is kept.
+   * Reads the state of a link from now on.
    *
    * @param link What `keepConnected()` gave.
    * @param name What it is called in the label `link`: what it leads to, not an address.
@@ -73,7 +73,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
   }
 
   /**
-   * Tells from now on of a policy: whether its breaker is open, and how many calls it has.
+   * Reads a policy from now on: whether its breaker is open, and how many calls it has.
    *
    * @param policy A `ResiliencePolicy` of `@laster/resilience`, or anything else that has the `state` of a breaker.
    * @param name What it is called in the label `policy`: what it is for, not an address.
@@ -83,7 +83,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
     addNamed(this.#policies, "policy", name, policy);
   }
 
-  /** Measures the event loop no more. */
+  /** Stops measuring the event loop. */
   stop(): void {
     this.#delay.stop();
   }
@@ -98,7 +98,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
     this.#faults.set(level, (this.#faults.get(level) ?? 0) + 1);
   }
 
-  /** For exporters: looks at all that is watched, once. */
+  /** For exporters: reads all that is watched, with one snapshot of each service. */
   protected read(): Reading {
     return {
       services: Array.from(this.#services, ([name, service]) => [name, service, service.stats()] as const),
@@ -110,7 +110,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
   }
 }
 
-/** Watches one more, or another in the place of the one of this name. */
+/** Adds what is watched under a name, or replaces what was. */
 function addNamed<Watched>(watched: Map<string, Watched>, what: string, name: string, one: Watched): void {
   if (!watched.has(name) && watched.size >= MOST_NAMES) {
     const value = JSON.stringify(name);
@@ -120,8 +120,8 @@ function addNamed<Watched>(watched: Map<string, Watched>, what: string, name: st
 }
 
 /**
- * Measures from the call of a handler to its end: of the first message, and then of one in sixteen, at random distances, as players
- * may send in a rhythm.
+ * Measures from the call of a handler to its end, of the first message and then of one in sixteen. At random, as players may
+ * send in a rhythm.
  */
 function measureHandlers(
   observe: (seconds: number) => void,

@@ -1,10 +1,10 @@
-// What is watched, and what is seen of it at a time. Runtime neutral.
+// What metrics read of services, links and policies, and one reading of all. Runtime neutral.
 
 import type { ServiceStats } from "@laster/net";
 
 /** What is watched: a `TcpService`. */
 export interface WatchedService {
-  /** Its figures; asking changes nothing. */
+  /** Its figures; reading them changes nothing. */
   stats(): ServiceStats;
   /** The groups that have members. */
   groupNames(): Iterable<string>;

@@ -22,7 +22,7 @@ import type { PolicyLike } from "./with_policy.ts";
 
 const LARGEST = 2 ** 31 - 1;
 
-/** Where a breaker is; `"isolated"` is held open by hand. */
+/** The state of a breaker; `"isolated"` is held open by hand. */
 export type BreakerState = "closed" | "open" | "half-open" | "isolated";
 
 /** What is shown of cockatiel's breaker. */
@@ -40,7 +40,7 @@ export interface Breaker {
 /** Options of {@linkcode ResiliencePolicy}. Milliseconds and counts are at most 2^31 - 1. */
 export interface ResiliencePolicyOptions {
   /**
-   * Attempts after the first, 0 or more, of what is transient.
+   * Attempts after the first, 0 or more, if a failure is transient (`isTransient()`).
    *
    * @default {3}
    */
@@ -64,13 +64,14 @@ export interface ResiliencePolicyOptions {
    */
   readonly timeoutMs?: number | undefined;
   /**
-   * When it opens, and for how long: failures in a row by which the other side is down, whoever's calls they were.
+   * When the breaker opens, and for how long: after so many failures in a row, of all calls together, that show the other side
+   * down (`isDown()`).
    *
    * @default {{ failures: 5, openMs: 10000 }}
    */
   readonly breaker?: BreakerOptions | undefined;
   /**
-   * Calls under way at the same time, 1 or more. A call is until its last pause is over, if it is aborted in that, too.
+   * Calls under way at the same time, 1 or more. A call that is aborted in a pause counts until that pause is over.
    *
    * @default {16}
    */
@@ -92,10 +93,10 @@ export interface ResiliencePolicyOptions {
 }
 
 /**
- * How the calls to one other side are made: some at a time, again after what passes, and not at all for a while if it is down. Share
- * one among all calls to a server. The order from outside in: bulkhead, retry, breaker, timeout.
+ * Makes the calls to one server: a limited number at a time, again after transient failures, and none for a while if the server
+ * is down. Share one among all calls to a server. The order from outside in: bulkhead, retry, breaker, timeout.
  *
- * @example Down, and how that is seen
+ * @example A server that is down
  * ```ts
  * import { connect } from "@laster/net";
  * import { dialWith, ResiliencePolicy } from "@laster/resilience";
@@ -142,7 +143,7 @@ export class ResiliencePolicy implements PolicyLike {
       retry(handleWhen(isTransient), { maxAttempts, backoff }),
       own,
     ];
-    // Cooperative: the attempt ends by its signal, so that none is left behind.
+    // Cooperative: waits until the attempt has ended by its signal, so that none runs on.
     if (timeoutMs !== undefined) {
       policies.push(timeout(check("timeoutMs", timeoutMs, 1), TimeoutStrategy.Cooperative));
     }
@@ -150,7 +151,7 @@ export class ResiliencePolicy implements PolicyLike {
     if (onState !== undefined) this.breaker.onStateChange(() => tell(onState, breakerState(this.breaker), logger));
   }
 
-  /** Where the breaker is. It is `"open"` until the first call after `openMs`, which makes it `"half-open"`. */
+  /** The state of the breaker. It is `"open"` until the first call after `openMs`, which makes it `"half-open"`. */
   get state(): BreakerState {
     return breakerState(this.breaker);
   }
@@ -214,7 +215,7 @@ function check(name: string, value: number, least: number): number {
   );
 }
 
-/** A listener that throws is no failure of the call. */
+/** Calls `onState`; logs what it throws, as that is no failure of the call. */
 function tell(onState: (state: BreakerState) => void, state: BreakerState, logger: Logger): void {
   try {
     onState(state);

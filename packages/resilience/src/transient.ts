@@ -3,9 +3,9 @@
 import { ConnectError, type ConnectErrorCode } from "@laster/net";
 import { isTaskCancelledError } from "cockatiel";
 
-/** The other side is away, or the way to it. */
+/** The server, or the network to it, is down. */
 const DOWN_DIALS: readonly ConnectErrorCode[] = ["refused", "timeout", "unreachable", "reset", "host-not-found"];
-/** This side has no room: the other one is not to blame. */
+/** This side has no room; the server is not the cause. */
 const FULL_DIALS: readonly ConnectErrorCode[] = ["limit", "too-many-files"];
 const DOWN_QUERIES: readonly string[] = ["lost", "timeout"];
 
@@ -16,9 +16,10 @@ interface FailedQuery {
 }
 
 /**
- * Whether a failure may pass by itself, and doing the same again does no harm: what a retry is for. Of dials: nobody answers, or
- * nothing is free here. Of queries: too many wait, or the time was up or the connection lost, if the error says `canRepeat`. A
- * certificate, a permission, a wrong option, a query that the database refuses, and errors of other classes do not pass.
+ * Whether a failure may pass by itself, and trying again does no harm: what a retry is for. Of dials: the server does not
+ * answer, or this side has no room. Of queries, if `canRepeat` is true: too many wait, the time was up, or the connection was
+ * lost. Not transient are faults of a certificate, a permission or an option, a query that the database refuses, and errors of
+ * other classes.
  *
  * @param error What was thrown.
  * @returns Whether to try again.
@@ -46,8 +47,8 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Whether a failure says that the other side is down or far too slow: what a breaker counts. All that is transient is, but for
- * bounds of this side; and so is a query whose time was up, whether it can be repeated or not.
+ * Whether a failure says that the other side is down or far too slow: what a breaker counts. Counts all transient failures but
+ * those for want of room on this side, and each query whose time was up, whether it can be repeated or not.
  *
  * @param error What was thrown.
  * @returns Whether to count it.
@@ -67,7 +68,7 @@ export function isDown(error: unknown): boolean {
   return DOWN_QUERIES.includes(asQuery(error)?.code ?? "");
 }
 
-/** Known by its name: not everybody who dials has a database. */
+/** Finds the error by its name, as `@laster/database` may not be installed. */
 function asQuery(error: unknown): FailedQuery | undefined {
   return error instanceof Error && error.name === "QueryError" ? error as Error & FailedQuery : undefined;
 }

@@ -8,7 +8,7 @@ const NEVER = new AbortController().signal;
 
 /** What is used of a policy: any of cockatiel's, several in a `wrap()`, or a `ResiliencePolicy`. */
 export interface PolicyLike<Alternative = never> {
-  /** Never there: cockatiel's types say by it what a `fallback()` gives. */
+  /** Never set: in cockatiel's types it is the type that a `fallback()` gives. */
   readonly _altReturn?: Alternative;
   /** Runs a call, as often as it sees fit. */
   execute<Result>(
@@ -18,13 +18,13 @@ export interface PolicyLike<Alternative = never> {
 }
 
 /**
- * Dials under a policy. An attempt that the policy gives up ends at once, if the dial is given the signal; a session that comes all
- * the same is aborted, so that none is open that nobody has. After a failure that is not transient nothing is dialled again,
- * whatever the policy handles.
+ * Dials under a policy. An attempt that the policy gives up ends at once, if `dial` passes the signal on; a session that
+ * opens all the same is aborted, as nobody would get it. After a failure that is not transient nothing is
+ * dialled again, whatever the policy handles.
  *
  * @param policy The policy.
  * @param dial Dials once, with the signal of the attempt.
- * @param signal Ends it, pauses too.
+ * @param signal Ends the dial, in a pause too.
  * @returns The session, or what the policy has in its place.
  * @throws {ConnectError} of the last attempt.
  * @throws {TaskCancelledError} of cockatiel, if the policy's time was up.
@@ -56,12 +56,12 @@ export function dialWith<Data = undefined, Alternative = never>(
 }
 
 /**
- * Asks a database under a policy. After a failure that is not transient it is not asked again, whatever the policy handles: a query
- * that may have been done runs once, unless it is `isRepeatable`.
+ * Asks a database under a policy. After a failure that is not transient it is not asked again, whatever the policy handles: a
+ * query that may have been done runs once, unless it is `isRepeatable`.
  *
  * @param policy The policy.
  * @param query Asks once, with the signal of the attempt: a query of a `QueryQueue`.
- * @param signal Ends it, pauses too.
+ * @param signal Ends the query, in a pause too.
  * @returns The rows, or what the policy has in their place.
  * @throws {QueryError} of the last attempt.
  * @throws {TaskCancelledError} of cockatiel, if the policy's time was up; its cause is the query's error.
@@ -100,7 +100,7 @@ async function execute<Result, Alternative>(
   call: (signal: AbortSignal) => Promise<Result>,
   signal: AbortSignal = NEVER,
 ): Promise<Result | Alternative> {
-  /** Why there may be no further attempt; set while one is under way, too. */
+  /** Why there may be no further attempt; may be set while one is under way. */
   let refusal: { readonly error: unknown } | undefined;
   const attempt = async (context: { readonly signal: AbortSignal }): Promise<Result> => {
     if (refusal !== undefined) throw refusal.error;
@@ -118,7 +118,7 @@ async function execute<Result, Alternative>(
   const onAbort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    return await Promise.race([policy.execute(attempt, signal), aborted.promise]); // cockatiel sleeps its pauses out.
+    return await Promise.race([policy.execute(attempt, signal), aborted.promise]); // cockatiel ends no pause early.
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

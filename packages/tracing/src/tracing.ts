@@ -6,7 +6,7 @@ import type { Address, CloseEvent, ConnectOptions, ServiceObserver, Session, Ses
 /** Options of {@linkcode Tracing}. */
 export interface TracingOptions {
   /**
-   * Which share of the sessions is traced, with all their messages, and of the dials: 0 to 1. Of the others nothing is made.
+   * The share of sessions, with all their messages, and of dials that is traced: 0 to 1. The others have no spans.
    *
    * @default {1}
    */
@@ -36,14 +36,14 @@ export interface DiallingService<Data> {
 }
 
 const NAME = "@laster/net";
-/** A power of two: with one session of a hundred traced, of a thousand, one message in a hundred is looked up in vain. */
+/** A power of two. With 10 of 1,000 sessions traced, about one message in a hundred is looked up in vain. */
 const ID_SLOTS = 1_024;
 
 /**
  * Makes spans. Give it to `observers`, and wrap the message handler in it.
  *
  * - `laster.session` from the first moment to the last, with the peer and why it closed.
- * - `laster.message` below it, while the handler is at it, its promise too; the handler runs in its context.
+ * - `laster.message` below it, from the call of the handler to its end, promise included; the handler runs in its context.
  * - `laster.dial` around {@linkcode Tracing.connect}.
  *
  * Set the SDK up first: a session that begins without one has no spans, nor have its messages.
@@ -70,7 +70,7 @@ export class Tracing implements ServiceObserver {
   readonly #sampled: number;
   readonly #random: () => number;
   readonly #spans = new WeakMap<object, Span>();
-  /** Sessions that are traced, by the last bits of their ids: most messages are not looked up, which would cost more than all else. */
+  /** Traced sessions, counted by the last bits of their ids, so that most messages of others need no lookup in the map. */
   readonly #tracedOfId = new Uint32Array(ID_SLOTS);
   #tracer: Tracer | undefined = undefined;
 
@@ -100,7 +100,7 @@ export class Tracing implements ServiceObserver {
     this.#spans.set(session, span);
   }
 
-  /** It is over, and so is its span. */
+  /** A session is over: ends its span. */
   onClosed(session: Pick<TracedSession, "id">, { reason, detail, isConfirmed, error }: CloseEvent): void {
     const span = this.#spans.get(session);
     if (span === undefined) return;
@@ -138,7 +138,7 @@ export class Tracing implements ServiceObserver {
    * @param service Who dials.
    * @param options Where to.
    * @returns The session.
-   * @throws {ConnectError} as the service does; the span says so.
+   * @throws {ConnectError} as the service does; the span records it.
    */
   connect<Data>(service: DiallingService<Data>, options: ConnectOptions): Promise<Session<Data>> {
     if (!this.#isDrawn()) return service.connect(options);
@@ -154,7 +154,7 @@ export class Tracing implements ServiceObserver {
     return this.#sampled > 0 && (this.#sampled === 1 || this.#random() < this.#sampled);
   }
 
-  /** Late, for an SDK may be set up after this, before the first session. */
+  /** Gets the tracer at the first use: an SDK may be set up after this object, but before the first session. */
   #getTracer(): Tracer {
     return this.#tracer ??= trace.getTracer(NAME);
   }
@@ -191,7 +191,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
-/** By the names that OpenTelemetry has for it. */
+/** The attributes of a peer, by OpenTelemetry's names. */
 function peerOf(address: Address): Record<string, string | number> {
   if (address.kind === "unix") return { "network.transport": "unix" };
   return { "network.transport": "tcp", "network.peer.address": address.hostname, "network.peer.port": address.port };

@@ -1,5 +1,5 @@
-// OpenTelemetryMetrics: exports the metrics of services by the metrics API of OpenTelemetry, so that any SDK takes them. Runtime
-// neutral.
+// OpenTelemetryMetrics: exports the metrics of services by the metrics API of OpenTelemetry, so that any SDK takes them.
+// Runtime neutral.
 
 import { type BatchObservableResult, type Meter, metrics } from "@opentelemetry/api";
 import { FIGURES } from "../figures.ts";
@@ -8,9 +8,9 @@ import { ServiceMetrics, type ServiceMetricsOptions } from "../service_metrics.t
 const NAME = "@laster/net";
 
 /**
- * Metrics of services: the same as those of `Metrics`, under the same names but for the `_total` of counters, which exporters for
- * Prometheus add. Give it to `observers` of a service, and the service to `watch()`. Set the SDK up before: what is made without
- * one is heard by nobody. Each collection takes one snapshot of each service.
+ * Metrics of services: the same as those of `Metrics`, under the same names but for the `_total` of counters, which exporters
+ * for Prometheus add. Give it to `observers` of a service, and the service to `watch()`. Set the SDK up before: metrics that
+ * are made without one go nowhere. Each collection takes one snapshot of each service.
  *
  * @example Whatever SDK there is takes them
  * ```ts
@@ -48,7 +48,7 @@ export class OpenTelemetryMetrics extends ServiceMetrics {
     this.#stopObserving = this.#observe(meter);
   }
 
-  /** Measures the event loop no more, and reads nothing: an SDK has the last values. */
+  /** Stops measuring the event loop and reading the services; an SDK keeps the last values. */
   override stop(): void {
     super.stop();
     this.#stopObserving();
@@ -75,7 +75,7 @@ export class OpenTelemetryMetrics extends ServiceMetrics {
   }
 }
 
-/** The unit, as UCUM has it, by the end of the name; none of what is counted, which exporters would make a ratio of. */
+/** The UCUM unit, by the end of the name. Empty for counts, as exporters would name a metric with the unit `1` a ratio. */
 function unitOf(name: string): string {
   if (name.endsWith("_bytes")) return "By";
   return name.endsWith("_seconds") ? "s" : "";
