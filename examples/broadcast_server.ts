@@ -11,10 +11,10 @@ const options = parseArguments({
 const service = new TcpService({
   codec: simpleBinary(),
   listeners: [{ hostname: options.host, port: options.port }],
-  // Who listens need not talk: a receiver that never sends is no dead peer here.
+  // A receiver that never sends is no dead peer here.
   idleTimeoutMs: 0,
   onMessage(_session, payload): Promise<void> | undefined {
-    // Who sends faster than the others read waits for them, but not for those that do not read at all.
+    // A sender that is faster than its receivers waits for them, but not for those that do not read at all.
     return service.broadcast(payload).congested > 0 ? service.drained() : undefined;
   },
 });

@@ -8,9 +8,9 @@ import { chatCodec, ChatProtocolError, decodeMessage, encodeMessage, MAX_CHAT_BY
 import { MAX_ACCOUNT_BYTES, printable, textBytes, toAccount } from "./chat_text.ts";
 import { exitWith, parseArguments } from "./command_line.ts";
 
-/** How long the server may take to take the connection and to answer the hello. */
+/** How long the server may take to accept the connection and to answer the hello. */
 const HELLO_TIMEOUT_MS = 10_000;
-/** How long it may be silent before it answers the bye: it may still have much to say, and makes a fast talker wait. */
+/** How long the server may be silent before it answers the bye: it may still be sending, and makes fast senders wait. */
 const BYE_TIMEOUT_MS = 3_000;
 
 const options = parseArguments({
@@ -23,7 +23,7 @@ const account = toAccount(options.name) ?? exitWith(
   `Cannot use the name ${printable(options.name)}: at most ${MAX_ACCOUNT_BYTES} bytes, no colon, and nothing unseen`,
 );
 
-/** There once the server has said that the account is ours. */
+/** Set once the server has granted the account. */
 let input: ChatInput | undefined;
 let isLeaving = false;
 let byeTimer: ReturnType<typeof setTimeout> | undefined;
@@ -31,7 +31,7 @@ const helloTimer = setTimeout(() => fail("The server does not answer"), HELLO_TI
 
 const service = new TcpService({
   codec: chatCodec(),
-  // A silent chat is no dead server.
+  // A chat in which nobody says anything is no dead server.
   idleTimeoutMs: 0,
   onMessage: handleMessage,
   onClose: handleClose,
@@ -84,10 +84,10 @@ function handleLine(line: string): void {
   else if (result !== "queued" && result !== "sent") print(`not sent, as the way to the server is ${result}`);
 }
 
-/** Takes no input until the server has read what it was sent: only a pipe is that fast. */
+/** Pauses the input until the server has read what it was sent: only input from a pipe is that fast. */
 function waitForServer(): void {
   input?.pause();
-  // If the session ends instead, its end is told where it is handled.
+  // If the session ends instead, `handleClose` reports it.
   session.drained().then(() => input?.resume(), () => {});
 }
 

@@ -6,7 +6,7 @@ import { clearScreenDown, createInterface, cursorTo, type Interface, moveCursor 
 
 /** What happens to the input. */
 export interface ChatInputHandlers {
-  /** A line is there. */
+  /** A line was entered. */
   readonly onLine: (line: string) => void;
   /** The input is at its end: Ctrl-D, Ctrl-C, or the end of a pipe. */
   readonly onEnd: () => void;
@@ -43,7 +43,7 @@ export class ChatInput {
     moveCursor(process.stdout, 0, -rows);
     cursorTo(process.stdout, 0);
     clearScreenDown(process.stdout);
-    // The prompt is drawn as many rows higher as the cursor was below the first: readline does not know that it has moved.
+    // readline redraws the prompt above the cursor by the rows of the input, as it does not know of the line that was printed.
     process.stdout.write(`${text}\n${"\n".repeat(rows)}`);
     this.#lines.prompt(true);
   }

@@ -1,4 +1,5 @@
-// The chat of the chat server, for any clock and transport: what one says, all hear. See chat_server.ts. Runtime neutral.
+// ChatRoom: the chat of the chat server, for any clock and transport: each message goes to all. See chat_server.ts. Runtime
+// neutral.
 
 import {
   type Clock,
@@ -21,10 +22,10 @@ import { accountKey, printable, textBytes, toAccount, withoutCommands } from "./
 import { Pause } from "./pause.ts";
 import { TokenBucket } from "./token_bucket.ts";
 
-/** Who has not said hello by then is closed: the others may be silent for as long as they like. */
+/** How long a session may take to say hello; after that it may be silent for as long as it likes. */
 const HELLO_TIMEOUT_MS = 30_000;
 
-/** How fast one session may talk; whoever is faster waits, so that slow readers can follow. Nobody types faster. */
+/** How fast one session may send: faster than anybody types. A faster session has to wait, so that slow readers can follow. */
 const TALK_LIMIT = { burst: 20, perSecond: 5 };
 
 /** What is known of a session. */
@@ -33,11 +34,11 @@ export interface Visitor {
   account: string | undefined;
   helloTimer: unknown;
   readonly limit: TokenBucket;
-  /** What it has to take when it is faster. */
+  /** The wait of a session that sends too fast. */
   readonly pause: Pause;
 }
 
-/** Where the chat is, and what it is made of; in a test the clock and the transport are others. */
+/** Where the chat listens, and its parts; a test gives another clock and transport. */
 export interface ChatRoomOptions
   extends Pick<TcpServiceOptions, "listeners" | "transport" | "logger" | "random" | "observers"> {
   readonly clock?: Clock | undefined;
@@ -67,7 +68,7 @@ export class ChatRoom {
         limit: new TokenBucket({ ...TALK_LIMIT, now: () => clock.now() }),
         pause: new Pause(clock),
       }),
-      // Who listens need not talk, but who does not read is closed, instead of missing some of what is said.
+      // A session need not send, but one that does not read is closed, rather than missing messages.
       idleTimeoutMs: 0,
       whenFull: "close",
       onOpen: (session) => {
@@ -104,7 +105,7 @@ export class ChatRoom {
       case "client-hello": {
         const isWelcome = this.#welcome(session, message.account);
         send(session, { kind: "server-hello", returnValue: isWelcome ? "OK" : "FAILED" });
-        // Only now, so that the answer is the first thing that it hears.
+        // Joins after the answer, so that the answer is the first message that it gets.
         if (isWelcome) this.#lobby.join(session);
         return;
       }
@@ -121,7 +122,7 @@ export class ChatRoom {
     }
   }
 
-  /** Gives a session its account, or another one, unless that is impossible. */
+  /** Gives a session an account, in place of one that it may have; false if it cannot have that account. */
   #welcome({ data }: Session<Visitor>, text: string): boolean {
     const account = toAccount(text);
     if (account === undefined) return false;
@@ -158,7 +159,7 @@ export class ChatRoom {
   }
 }
 
-/** A session that is closing, or whose queue is full, has no use for an answer: the result says nothing new. */
+/** Sends a message. The result is ignored: a session that is closing, or whose queue is full, needs no answer. */
 function send(session: Session<Visitor>, message: ChatMessage): void {
   session.send(encodeMessage(message));
 }

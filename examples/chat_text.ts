@@ -1,6 +1,6 @@
-// Names and texts of the chat that nobody can use to look like somebody else. No sockets.
+// Checks names and texts of the chat, so that nobody can look like somebody else. No sockets.
 //
-// What this does not see: letters of different scripts that are drawn alike, as a Latin "a" and a Cyrillic one.
+// Does not find letters of different scripts that are drawn alike, as a Latin "a" and a Cyrillic one.
 
 /** The longest account, in bytes of UTF-8, inclusive: so that a name does not fill a terminal. */
 export const MAX_ACCOUNT_BYTES = 64;
@@ -24,7 +24,7 @@ export function textBytes(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-/** A name as all see it, in Unicode's form NFKC; undefined if it may not be one. */
+/** Makes the name that all see, in Unicode's form NFKC; undefined if the text may not be a name. */
 export function toAccount(text: string): string | undefined {
   if (textBytes(text) > MAX_ACCOUNT_BYTES) return undefined;
   const account = text.normalize("NFKC");
@@ -33,7 +33,7 @@ export function toAccount(text: string): string | undefined {
   return textBytes(account) <= MAX_ACCOUNT_BYTES ? account : undefined;
 }
 
-/** The same for all names that differ by upper case, accents and compatibility forms only: one of them can be taken. */
+/** The key of a name: the same for names that differ in case, accents and compatibility forms; one of them can be taken. */
 export function accountKey(account: string): string {
   const folded = account.normalize("NFKD").toLowerCase().toUpperCase();
   return folded.normalize("NFKD").replace(/[\p{Mn}\p{Me}]/gu, "");

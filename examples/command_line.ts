@@ -36,8 +36,8 @@ export function parseArguments<const Known extends Arguments>(known: Known): Val
 }
 
 /**
- * Runs a service as a process: prints `listening on HOST:PORT`, and stops it in order on SIGTERM or SIGINT, within 8 s; on a second
- * one it ends at once, with exit code 1.
+ * Runs a service as a process: prints `listening on HOST:PORT`, and stops it in order on SIGTERM or SIGINT, within 8 s; on a
+ * second one it ends at once, with exit code 1.
  */
 export async function runServer<Data>(service: TcpService<Data>): Promise<void> {
   await runService(service);

@@ -46,7 +46,7 @@ await new Promise((resolve) => setTimeout(resolve, options.seconds * 1_000));
 const elapsedSeconds = seconds();
 const rate = load.received / elapsedSeconds;
 load.finish();
-await load.done; // Whoever has had an answer has been let in.
+await load.done; // By now all sessions have been accepted: each has had an answer.
 const peakSessions = service.sessionCount;
 line.close();
 await load.stop();

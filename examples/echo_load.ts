@@ -8,7 +8,7 @@ import { LatencyHistogram } from "./latency_histogram.ts";
 /** A message begins with the session's number, its own, and the time it was sent: 4 + 4 + 8 bytes. */
 export const LEAST_SIZE_BYTES = 16;
 
-/** What to do to the server. */
+/** Where the server is, and how much to send. */
 export interface EchoLoadOptions {
   readonly hostname: string;
   readonly port: number;
@@ -21,7 +21,7 @@ export interface EchoLoadOptions {
   readonly messages: number;
 }
 
-/** What a session keeps in mind. */
+/** The counters of a session. */
 interface Progress {
   sent: number;
   received: number;

@@ -1,14 +1,14 @@
-// ErrorLines: a line for each fault that a peer can cause, so few that nobody can fill a disk with them.
+// ErrorLines: prints a line for each fault that a peer can cause, with a limit, so that peers cannot fill a disk.
 
 import { TokenBucket } from "./token_bucket.ts";
 
-/** Where lines go, and whose time counts. */
+/** Where lines go, and the clock, in milliseconds. */
 export interface ErrorLinesOptions {
   readonly print?: (line: string) => void;
   readonly now?: () => number;
 }
 
-/** Prints to the error output twenty lines at once and then one a second; of the others it tells the number. */
+/** Prints up to twenty lines at once, then one a second, to the error output; of the others only their number. */
 export class ErrorLines {
   readonly #print: (line: string) => void;
   readonly #limit: TokenBucket;

@@ -1,5 +1,5 @@
-// Heartbeats: a server that closes whoever is silent for half a second, one client that has nothing to say but pings, and one
-// that does not. `deno task heartbeat`, `bun examples/heartbeat.ts`, `node examples/heartbeat.ts`.
+// Heartbeats: a server that closes sessions that are silent for half a second, one client that only sends pings, and one that
+// sends nothing. `deno task heartbeat`, `bun examples/heartbeat.ts`, `node examples/heartbeat.ts`.
 
 import process from "node:process";
 import { TcpService } from "@laster/net";

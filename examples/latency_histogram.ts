@@ -18,7 +18,7 @@ export class LatencyHistogram {
     this.#total++;
   }
 
-  /** The time that a share of all is below, such as 0.99; 0 if there are none. */
+  /** The time that a share of all times is below, 0.99 say; 0 if there are none. */
   percentileMs(share: number): number {
     let seen = 0;
     for (let step = 0; step < STEP_COUNT; step++) {

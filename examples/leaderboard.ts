@@ -36,7 +36,7 @@ const service = new TcpService({
       answer(session, await obey(new TextDecoder().decode(payload)));
     } catch (error) {
       if (!(error instanceof QueryError)) throw error;
-      answer(session, `sorry ${error.code}`); // Send it again: the best of two is the same, however often it is kept.
+      answer(session, `sorry ${error.code}`); // The player may send it again: keeping a score twice changes nothing.
     }
   },
 });

@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from "@laster/net";
 
-/** A wait; for a handler that returns its promise it holds back what its session says next. */
+/** A wait. A handler that returns its promise holds back the next message of its session. */
 export class Pause {
   readonly #clock: Clock;
   #end: () => void = () => {};

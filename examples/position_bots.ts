@@ -1,11 +1,11 @@
-// PositionBots: players that walk about and send where they are, and check what they hear of each other. Used by the position
+// PositionBots: players that walk about, send their positions, and check the positions that they receive. Used by the position
 // sync example.
 
 import { lengthPrefixed, type Session, TcpService } from "@laster/net";
 import { ByteReader, ByteWriter } from "@laster/net/buffer";
 
 /**
- * A message: who is where, and nothing else; all are equally long, so they need no framing.
+ * A message: the position of a player, and nothing else.
  *
  * ```text
  *  0         4         8         12
@@ -16,17 +16,17 @@ import { ByteReader, ByteWriter } from "@laster/net/buffer";
  * ```
  *
  * The whole parts of `x` and `y` say where. Their fractions, 13 bits each, count the player's steps, which is all that the
- * check needs: whoever hears of a step knows where the player must have been, and whether it is news.
+ * check needs: a receiver knows from the step where the player must have been, and whether the step is newer than the last.
  */
 export const POSITION_BYTES = 12;
 /** Coordinates are below this: with 13 bits of fraction they fit in the 24 bits that a 32-bit float has. */
 export const WORLD_SIZE = 1_024;
 const STEPS_PER_UNIT = 8_192;
 
-/** A slow bot reads for so long, then does not. */
+/** A slow bot reads for `READ_MS`, then does not for `STALL_MS`. */
 const READ_MS = 1_500;
 const STALL_MS = 1_500;
-/** The first one stalls after this, each of the others a bit later. */
+/** When the first slow bot stalls, and how much later each of the others. */
 const FIRST_STALL_MS = 400;
 const STALL_SPREAD_MS = 230;
 /** How often bots are looked at in the time of a step. */
@@ -59,13 +59,13 @@ interface Bot {
 
 /** All the players, on one service. */
 export class PositionBots {
-  /** Messages that say what cannot be. */
+  /** Messages with a position that cannot be. */
   wrong = 0;
   /** Messages that were no newer than one before. */
   outOfOrder = 0;
   /** Sends that were refused, and sessions that ended by themselves. */
   failures = 0;
-  /** How many steps old the oldest news was that reached a bot that is not slow. */
+  /** The most steps that a position was behind its player when it reached a bot that is not slow. */
   worstAge = 0;
   readonly #options: PositionBotsOptions;
   readonly #service: TcpService<Bot>;
@@ -120,7 +120,7 @@ export class PositionBots {
     }
   }
 
-  /** Counts the pairs of players of whom one has not heard of the other's last step. */
+  /** Counts the pairs of players of which one has not received the other's last step. */
   countBehind(isSlow: boolean): number {
     let behind = 0;
     for (const bot of this.#bots) {
@@ -146,7 +146,7 @@ export class PositionBots {
     return bot;
   }
 
-  /** Has those take a step whose time has come: one, however late it is. */
+  /** Has each bot whose step is due take one, however late it is. */
   #walk(stepMs: number): void {
     const nowMs = performance.now();
     for (const session of this.#service.sessions()) {
@@ -187,7 +187,7 @@ export class PositionBots {
     this.worstAge = Math.max(this.worstAge, sender.step - step);
   }
 
-  /** Gives a promise that holds the next message, and the socket, if it is time for that. */
+  /** If a stall is due, gives a promise that holds back the next message, and so the socket. */
   #stallIfDue(bot: Bot): Promise<void> | undefined {
     if (performance.now() < bot.stallAtMs) return;
     return new Promise((resolve) => {

@@ -1,5 +1,5 @@
-// Position sync: a game server that tells everybody where everybody is, and bots that play. Whoever does not read for a while
-// gets the newest position of each other player afterwards, and nothing else. Checks that; exits 0 only if it is so.
+// Position sync: a game server that sends the positions of all players to all, and bots that play. A player that does not read
+// for a while gets only the newest position of each other player afterwards. Checks that; exits 0 only if it is so.
 // `deno task positions`, `bun examples/position_sync.ts`, `node examples/position_sync.ts`.
 
 import process from "node:process";
@@ -36,7 +36,7 @@ const world = new PositionWorld({
 });
 const server = world.service;
 
-/** Shows what goes on: all over again in a terminal, a line a second elsewhere. */
+/** Shows the state: redrawn in a terminal, a line a second elsewhere. */
 class PositionView {
   /** The most that was queued for one player when it was looked at. */
   largestQueueBytes = 0;
@@ -91,7 +91,7 @@ class PositionView {
   }
 
   #draw(seconds: string, rows: readonly (readonly [string, string])[]): void {
-    // A terminal may not know its size, and says 0 then.
+    // A terminal that does not know its size says 0.
     const columns = process.stdout.columns || 80;
     const lines = process.stdout.rows || 24;
     const width = Math.max(1, Math.min(MAP_COLUMNS, columns - 3));

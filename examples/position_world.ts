@@ -1,10 +1,10 @@
-// The server of the position sync example, for any clock and transport: who says where it is, is heard by all. Runtime neutral.
+// The server of the position sync example, for any clock and transport: sends each player's position to all. Runtime neutral.
 
 import { type Group, lengthPrefixed, type Session, TcpService, type TcpServiceOptions } from "@laster/net";
 import { ByteReader } from "@laster/net/buffer";
 import { POSITION_BYTES } from "./position_bots.ts";
 
-/** For so long a player that does not read is sent on; what comes then waits here, the latest of each. */
+/** How much is sent ahead to a player that does not read, in time; later positions wait here, the newest of each player. */
 const MOST_IN_FLIGHT_MS = 300;
 /** The id of a session that has not said who it is. */
 export const NOBODY = -1;
@@ -16,7 +16,7 @@ export interface Player {
   y: number;
 }
 
-/** Where the world is, and how much of it there is; in a test the clock and the transport are others. */
+/** Where the world listens, and its limits; a test gives another clock and transport. */
 export interface PositionWorldOptions
   extends Pick<TcpServiceOptions, "listeners" | "transport" | "clock" | "logger" | "random" | "observers"> {
   readonly maxPlayers: number;
@@ -39,8 +39,8 @@ export class PositionWorld {
       codec: lengthPrefixed({ maxPayloadBytes: POSITION_BYTES, controlFrames: true }),
       maxInFlightMs: MOST_IN_FLIGHT_MS,
       maxConnections: maxPlayers,
-      // One write for each player and tick. A queue holds one position of each at the most, and what is being written: so the
-      // limits of bytes can be as they are.
+      // One write for each player and tick. A queue holds at most one position of each player, and what is being written, so
+      // the default limits of bytes suffice.
       flushIntervalMs: Math.round(1_000 / rate),
       whenFull: "latest-per-key",
       createData: () => ({ id: NOBODY, x: 0, y: 0 }),
@@ -61,7 +61,7 @@ export class PositionWorld {
       player.id = id;
       this.#taken.add(id);
     }
-    if (player.id !== id) return session.abort(); // It says that it is somebody else.
+    if (player.id !== id) return session.abort(); // A session must not send another player's id.
     player.x = reader.readFloat32LE();
     player.y = reader.readFloat32LE();
     this.refused += this.#players.broadcast(payload, { key: id }).refused;

@@ -1,5 +1,5 @@
-// An echo server as it would be run: settings from a file that is followed, a guard, metrics and health over HTTP, an end in order.
-// `deno task production`, `bun examples/production_server.ts`, `node examples/production_server.ts`.
+// An echo server as for production: settings from a file that is watched, a guard, metrics and health over HTTP, a stop in
+// order. `deno task production`, `bun examples/production_server.ts`, `node examples/production_server.ts`.
 
 import { fileURLToPath } from "node:url";
 import { LeveledLogger, loadSettings, type Settings, watchSettings } from "@laster/config";

@@ -1,5 +1,5 @@
-// A player of examples/room_server.ts that walks about, says something now and then, and comes back whenever its connection
-// ends, as the same player; until it is kicked. `deno task room:bot`, `bun examples/room_bot.ts`.
+// A player of examples/room_server.ts that walks about and chats. It connects again, as the same player, whenever its
+// connection ends, until it is kicked. `deno task room:bot`, `bun examples/room_bot.ts`.
 
 import { keepConnected } from "@laster/net/client";
 import { exitWith, parseArguments } from "./command_line.ts";

@@ -1,5 +1,5 @@
 // A room with login, chat, positions at 20 Hz and a leaderboard, and a console for its admin: lines, as `nc` sends them.
-// `deno task room`, `bun examples/room_server.ts`. Who is back under the same name goes on as who he was.
+// `deno task room`, `bun examples/room_server.ts`. A player who logs in again under the same name keeps position and score.
 
 import { type AnySession, delimited, type Session, TcpService, tick } from "@laster/net";
 import { Players } from "@laster/net/players";

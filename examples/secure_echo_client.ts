@@ -80,13 +80,13 @@ function sendMore(session: Session<Handshake>): void {
 }
 
 function checkEcho(payload: Uint8Array): void {
-  const message = expected.shift(); // Of at most `DEPTH`.
+  const message = expected.shift(); // Has at most `DEPTH` elements.
   received++;
   receivedBytes += payload.length;
   if (message === undefined || !areEqual(message, payload)) wrong++;
 }
 
-/** Of any size, the shortest and the longest too; every other one deflates well. */
+/** Makes a message of random size, the shortest and the longest first; every other one compresses well. */
 function makeMessage(index: number): Uint8Array {
   const sizes = [0, options.size, Math.min(1, options.size), randomInt(options.size + 1)];
   const size = sizes[Math.min(index, 3)];

@@ -1,15 +1,15 @@
 // What the secure echo server and client share: a handshake in plain frames, after which all frames are encrypted.
 //
 // Each side sends a fresh X25519 public key, mixes the Diffie-Hellman result with the secret that both know, derives keys for
-// this session alone, switches the codec, and says "ready" in the first encrypted frame: whoever cannot read it has another
-// secret, and its session ends by "decode-error", with the detail "tampered".
+// this session alone, switches the codec, and says "ready" in the first encrypted frame. A side with another secret cannot
+// read it: its session ends by "decode-error", with the detail "tampered".
 //
-// What this protects against: reading along, and changing, replaying, reordering or cutting out frames. The secret says who
+// What this protects against: eavesdropping, and changing, replaying, reordering or cutting out frames. The secret says who
 // the peer is; without it, anybody in the middle could shake hands with both sides. As the X25519 keys are thrown away, what
-// was recorded stays secret even if the secret gets out later. What it does not protect against: a secret that can be
-// guessed, since who once spoke with a side can try out guesses at home (take 128 random bits, not a word); peers that know
-// the secret and pretend to be another; reading the number, the times and the sizes of frames, which compression makes tell
-// more than they would; and cutting the connection, at the end of a frame too: say "that was all" in a message of your own.
+// was recorded stays secret even if the secret gets out later. What it does not protect against: a secret that can be guessed,
+// since an attacker who has had one handshake can try guesses offline (take 128 random bits, not a word); peers that know the
+// secret and pretend to be another; reading the number, the times and the sizes of frames, which compression makes tell more
+// than they would; and cutting the connection, at the end of a frame too: say "that was all" in a message of your own.
 
 import { Buffer } from "node:buffer";
 import { createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";
@@ -20,7 +20,7 @@ import { ErrorLines } from "./error_lines.ts";
 /** The longest message, before compression and encryption. */
 export const MAX_MESSAGE_BYTES = 65_536;
 
-/** Secrets shorter than this are guessed. */
+/** The least length of a secret, in characters: shorter ones can be guessed. */
 export const LEAST_SECRET_LENGTH = 16;
 
 /** How long a peer may take to say hello: two round trips to the other side of the world, and a slow start. */
@@ -31,7 +31,7 @@ const HELLO_BYTES = 32;
 const STAGE_BYTES = 29;
 const READY = new TextEncoder().encode("ready");
 
-/** The codec of the handshake: nobody can have more than a hello kept for him before it is done. */
+/** The codec of the handshake. Its limit keeps a peer from having more than a hello buffered before the handshake is done. */
 export const HANDSHAKE_CODEC: Codec = simpleBinary({ maxPayloadBytes: HELLO_BYTES });
 
 /** What peers do wrong. */
@@ -69,8 +69,8 @@ export class Handshake {
   }
 
   /**
-   * Takes a message for as long as `isDone` is false; to be called in the message handler. A hello or "ready" that is
-   * none is the peer's fault, and nothing to look for in a stack: a line says so, and the session ends.
+   * Takes a message for as long as `isDone` is false; to be called in the message handler. A wrong hello or
+   * "ready" is the peer's fault: the session ends, with a line that says so and no stack.
    */
   advance(session: Session<Handshake>, payload: Uint8Array): void {
     if (this.#state === "hello") this.#takeHello(session, payload);
@@ -98,13 +98,13 @@ export class Handshake {
     this.end();
   }
 
-  /** The Diffie-Hellman result; undefined if the peer's hello is no key, or one that makes the result known to all. */
+  /** The Diffie-Hellman result; undefined if the peer's hello is no key, or a weak one with a known result. */
   #exchange(peerHello: Uint8Array): Uint8Array | undefined {
     if (this.#privateKey === undefined || peerHello.length !== HELLO_BYTES) return undefined;
     try {
       return diffieHellman({ privateKey: this.#privateKey, publicKey: decodePublicKey(peerHello) });
     } catch {
-      // What `node:crypto` throws says no more, and each runtime says it in other words.
+      // The error of `node:crypto` is dropped: it says no more, and differs from runtime to runtime.
       return undefined;
     } finally {
       this.#privateKey = undefined;
@@ -120,7 +120,7 @@ function refuse(session: Session<Handshake>, reason: string): void {
 
 function makeCodec(keys: ReturnType<typeof deriveSessionKeys>): Codec {
   const framing = simpleBinary({ maxPayloadBytes: MAX_MESSAGE_BYTES + STAGE_BYTES });
-  // The sum is there to be seen: the tag of the encryption finds all that it finds.
+  // The checksum is here as an example: the tag of the encryption finds all that it finds.
   const stages = [checksum(), compression({ maxInflatedBytes: MAX_MESSAGE_BYTES + 4 }), encryption(keys)];
   return staged(framing, stages);
 }

@@ -27,7 +27,7 @@ export class TokenBucket {
     this.#lastMs = now();
   }
 
-  /** Takes a token, and answers after how many milliseconds the next one is there: 0 if one is left. */
+  /** Takes a token, even one that is still to come; returns the milliseconds until the next one is there, 0 if one is left. */
   take(): number {
     this.#refill();
     this.#tokens--;
