@@ -105,7 +105,7 @@ export class PoolError extends Error {
  * import { assertEquals } from "@std/assert";
  *
  * const error = new SessionClosedError(7, "reset");
- * assertEquals(error.message, "Cannot wait for session 7 as it is closed: reason is reset");
+ * assertEquals(error.message, "Cannot use session 7 as it is closed: reason is reset");
  * ```
  */
 export class SessionClosedError extends Error {
@@ -124,7 +124,7 @@ export class SessionClosedError extends Error {
    * @param options The error behind the reason as `cause`.
    */
   constructor(sessionId: number, reason: string, options?: ErrorOptions) {
-    super(`Cannot wait for session ${sessionId} as it is closed: reason is ${reason}`, options);
+    super(`Cannot use session ${sessionId} as it is closed: reason is ${reason}`, options);
     this.sessionId = sessionId;
     this.reason = reason;
   }

@@ -80,7 +80,7 @@ export interface HostedService {
   readonly state: ServiceState | "draining";
   /** The code that the process ends with, once it is known. */
   readonly ended: Promise<number>;
-  /** Does what a first signal does. */
+  /** Stops the service as a first signal does, but leaves the end of the process to the caller; gives the code for it. */
   stop(): Promise<number>;
 }
 

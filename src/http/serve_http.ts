@@ -3,6 +3,8 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { orDefault, requireInteger } from "../options.ts";
+import { formatAddress, tcpAddress } from "../transport/address.ts";
+import { toListenError } from "../transport/error_codes.ts";
 import type { HttpHandler } from "./http_handler.ts";
 
 const LARGEST_PORT = 65_535;
@@ -37,7 +39,7 @@ export interface HttpServer extends AsyncDisposable {
  * @param options Where.
  * @returns The server, which listens.
  * @throws {RangeError} if the port is wrong.
- * @throws {Error} of `node:http`, if it cannot listen.
+ * @throws {ListenError} if it cannot listen.
  *
  * @example A server for health checks
  * ```ts
@@ -56,7 +58,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions)
   requireInteger("serve HTTP", "port", options.port, 0, LARGEST_PORT);
   const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
+  server.once("error", (error) => reject(toListenError(error, formatAddress(tcpAddress(hostname, options.port)))));
   server.listen({ host: hostname, port: options.port }, resolve);
   await promise;
   const address = server.address();

@@ -121,19 +121,40 @@ export class Listeners<Data> implements Iterable<Listener> {
       for (const listener of opened) await listener.close();
       throw error;
     }
-    for (const [key, options] of keysOf(wanted)) {
-      const listener = before.get(key);
-      if (listener !== undefined) after.set(key, await this.#change(listener, options));
+    const changed: [key: string, previous: ListenerOptions][] = [];
+    const current = new Map(before);
+    try {
+      for (const [key, options] of keysOf(wanted)) {
+        const listener = before.get(key);
+        if (listener === undefined) continue;
+        const previous = this.#open.get(listener)?.options ?? options;
+        after.set(key, await this.#change(current, key, options));
+        changed.push([key, previous]);
+      }
+    } catch (error) {
+      for (const listener of opened) await listener.close();
+      for (const [key, previous] of changed) await this.#change(current, key, previous);
+      this.#declared = current;
+      throw error;
     }
     for (const [key, listener] of before) if (!after.has(key)) await listener.close();
     this.#declared = after;
   }
 
-  async #change(listener: Listener, options: ListenerOptions): Promise<Listener> {
-    const port = this.#open.get(listener);
-    if (port === undefined || !canChange(port.options, options)) {
-      await listener.close();
-      return await this.open(options);
+  /** Changes one of `listeners`, or puts another in its place. If that cannot be opened, it listens as before. */
+  async #change(listeners: Map<string, Listener>, key: string, options: ListenerOptions): Promise<Listener> {
+    const listener = listeners.get(key);
+    const port = listener === undefined ? undefined : this.#open.get(listener);
+    if (listener === undefined || port === undefined) return setIn(listeners, key, await this.open(options));
+    if (!canChange(port.options, options)) {
+      const previous = port.options;
+      await listener.close(); // First, as both may have the same address.
+      try {
+        return setIn(listeners, key, await this.open(options));
+      } catch (error) {
+        setIn(listeners, key, await this.open(previous));
+        throw error;
+      }
     }
     const { tls } = options;
     if (tls !== undefined && !isSame(port.options.tls, tls)) listener.setCertificates(tls);

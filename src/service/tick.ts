@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import { checkKeys, requireInteger } from "../options.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
 
 /** Options of {@linkcode tick}. */
 export interface TickOptions {
@@ -126,7 +127,9 @@ export class Tick implements Disposable {
     const lateMs = Math.max(0, startMs - this.#dueMs(this.#index));
     const index = this.#index++;
     try {
-      this.#handler({ index, deltaMs: this.#deltaMs, lateMs });
+      const result: unknown = this.#handler({ index, deltaMs: this.#deltaMs, lateMs });
+      const { onError } = this.#options;
+      if (onError !== undefined && isThenable(result)) whenSettled(result, () => {}, onError);
     } catch (error) {
       if (this.#options.onError === undefined) throw error;
       this.#options.onError(error);

@@ -90,7 +90,7 @@ export class MessageStream {
 
   /** Waits for one message; undefined is an orderly end. */
   async receive(options: ReceiveOptions): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    checkKeys("receive", options, RECEIVE_NAMES);
+    checkKeys("receive options", options, RECEIVE_NAMES);
     const { signal, timeoutMs = 0 } = options;
     requireInteger("receive message", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
     checkSignal("receive message", signal);

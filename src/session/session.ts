@@ -171,15 +171,13 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
     checkPayload(payload);
+    if (options?.flush !== undefined) checkFlush(options.flush);
     const core = this.#core;
     const { length } = payload;
     const isDown = options?.whenFull === undefined && core.queue.hasCursor &&
       core.cursor.take(core.queue, payload, 0, length);
     const result = isDown ? "queued" : core.send(payload, 0, length, options?.key, checkPolicy(options?.whenFull));
-    if (options?.flush !== "now") {
-      if (options?.flush !== undefined) checkFlush(options.flush);
-      return result;
-    }
+    if (options?.flush !== "now") return result;
     core.queue.flush();
     return result === "queued" && core.queue.queuedBytes === 0 ? "sent" : result;
   }

@@ -55,7 +55,7 @@ const CLOSE_NAMES: Record<keyof CloseOptions, true> = { detail: true, message: t
 
 /** Refuses wrong options. */
 export function checkCloseOptions(options: CloseOptions): CloseOptions {
-  checkKeys("close event", options, CLOSE_NAMES);
+  checkKeys("close options", options, CLOSE_NAMES);
   const { detail, message, timeoutMs } = options;
   if (message !== undefined) checkPayload(message);
   if (timeoutMs !== undefined) requireInteger("close session", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);

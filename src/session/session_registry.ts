@@ -127,6 +127,11 @@ export class SessionRegistry<Data> {
   }
 }
 
+/** All refusals of a session, whatever the reason. */
+function sumOf(refused: SessionStats["refused"]): number {
+  return refused.closed + refused.full + refused["too-large"] + refused.unencodable;
+}
+
 function addUp(totals: SessionTotals, stats: SessionStats): SessionTotals {
   const { refused, dropped } = stats;
   return {
@@ -135,6 +140,6 @@ function addUp(totals: SessionTotals, stats: SessionStats): SessionTotals {
     sentFrames: totals.sentFrames + stats.sentFrames,
     sentBytes: totals.sentBytes + stats.sentBytes,
     droppedSends: totals.droppedSends + dropped.oldest + dropped.superseded,
-    refusedSends: totals.refusedSends + refused.closed + refused.full + refused["too-large"],
+    refusedSends: totals.refusedSends + sumOf(refused),
   };
 }

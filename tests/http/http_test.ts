@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { silentLogger, TcpService } from "@laster/net";
+import { ListenError, silentLogger, TcpService } from "@laster/net";
 import { health, type HttpHandler, routes, serveHttp } from "@laster/net/http";
 import { turn, until, within } from "../support.ts";
 
@@ -57,6 +57,15 @@ test("a body without an end is sent as it comes, and is let go of with its clien
   }
   controller.abort();
   await until(() => isGone, "the handler hears of it");
+});
+
+test("a port that is taken is refused with its address", async () => {
+  await using server = await serveHttp(() => Promise.resolve(new Response("one")), { port: 0 });
+  const error = await assertRejects(
+    () => serveHttp(() => Promise.resolve(new Response("two")), { port: server.port }),
+    ListenError,
+  );
+  assertEquals([error.code, error.message.includes(`127.0.0.1:${server.port}`)], ["address-in-use", true]);
 });
 
 test("close() ends what is under way", async () => {

@@ -181,6 +181,31 @@ for (const { name, make } of transportsHere()) {
   });
 }
 
+test("a listener that cannot move listens where it did, and the others are as they were", async () => {
+  const transport = socketTransportsHere()[0].make();
+  await using taken = new TcpService({ logger, transport, listeners: [{ hostname, port: 0 }] });
+  await taken.start();
+  const [{ port: portTaken }] = taken.stats().listeners as readonly { port: number }[];
+  const listeners = [{ hostname, port: 0, name: "first" }, { hostname, port: 0, name: "second" }];
+  await using service = new TcpService({ logger, transport, listeners, onMessage: (session, payload) => session.send(payload) });
+  await service.start();
+  const portsOf = () => (service.stats().listeners as readonly { port: number }[]).map(({ port }) => port);
+  const before = portsOf();
+  const failing = { hostname, port: portTaken, name: "second" };
+  await assertRejects(
+    () => service.reconfigure({ listeners: [{ ...listeners[0], idleTimeoutMs: 1 }, failing, { hostname, port: 0, name: "third" }] }),
+    ListenError,
+    "in use",
+  );
+  assertEquals([portsOf().length, portsOf()[0]], [2, before[0]]);
+  for (const port of portsOf()) {
+    await using session = await connect({ port, transport, logger });
+    assertEquals(await ask(session, "still here?"), "still here?");
+  }
+  await service.reconfigure({ listeners: listeners.slice(0, 1) });
+  assertEquals(portsOf(), before.slice(0, 1), "and who is not named goes");
+});
+
 for (const { name, make } of socketTransportsHere()) {
   test(`certificates change where the listener is, on ${name}`, { skip: skipWithoutOpenssl }, async () => {
     using folder = new TemporaryFolder();

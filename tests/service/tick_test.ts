@@ -60,6 +60,15 @@ test("tick() counts steps that take too long, and goes on after one that throws"
   assert(running.stats.steps >= 2);
 });
 
+test("tick() tells onError of a promise that a step should not have given", async () => {
+  const { clock, service } = setUp();
+  const errors: unknown[] = [];
+  const step = () => Promise.reject(new Error("by purpose"));
+  using _running = tick(service, { hz: 10, onError: (error) => errors.push(error) }, step);
+  await clock.advance(100);
+  await until(() => errors.length === 1, "the rejection");
+});
+
 test("tick() may be stopped by its own step", async () => {
   const { clock, log, service } = setUp();
   const running = tick(service, { hz: 100 }, () => {

@@ -2,6 +2,7 @@
 
 import test from "node:test";
 import { assertEquals } from "@std/assert";
+import { delimited } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import { isRefusal, RefusalCounters } from "../../src/session/session_stats.ts";
 import { RawPeer } from "../raw_peer.ts";
@@ -96,6 +97,14 @@ test("TcpService.stats() counts writes: one for the messages of a turn, and one 
   assertEquals(written(() => void pair.server.broadcast(bytes("x"), { except: one })), [2, 10]);
   assertEquals(written(() => void one.send(pattern(20_000))), [1, 20_004]);
   await until(() => pair.client.stats().receivedFrames === 11 + 18 + 2 + 1, "all of it");
+});
+
+test("TcpService.stats() counts each kind of refusal", async () => {
+  await using pair = await startPair(memoryTransport(), { codec: delimited() }, { codec: delimited() });
+  const { far } = await pair.connect();
+  assertEquals(far.send(bytes("two\nlines")), "unencodable");
+  await far.close();
+  assertEquals([far.send(bytes("late")), pair.server.stats().refusedSends], ["closed", 2]);
 });
 
 test("TcpService.sessions() may be gone through while sessions close", async () => {

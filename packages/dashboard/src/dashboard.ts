@@ -127,7 +127,8 @@ export class Dashboard implements ServiceObserver {
     if (request.headers.get("content-type") !== "application/json") {
       return new Response("JSON is needed\n", { status: 415 });
     }
-    const { id, detail } = await request.json().catch(() => ({})) as { id?: unknown; detail?: unknown };
+    const body: unknown = await request.json().catch(() => undefined);
+    const { id, detail } = (body ?? {}) as { id?: unknown; detail?: unknown };
     const session = typeof id === "number" ? this.#service?.session(id) : undefined;
     if (session === undefined) return notFound();
     void session.close({
