@@ -77,7 +77,7 @@ for (const { name, make } of transportsHere()) {
     await using pair = await startPair(countWrites(make(), writes), {}, { onMessage: () => received++ });
     const { far } = await pair.connect();
     assertThrows(() => far.send(pattern(60), { flush: "soon" as never }), TypeError, "flush");
-    assertEquals(far.queuedFrames, 0, "what is refused is not queued");
+    assertEquals(far.stats.queuedFrames, 0, "what is refused is not queued");
     far.send(pattern(60), { flush: "now" });
     assertEquals(writes, [64]);
     far.send(pattern(60), { flush: "now" });
