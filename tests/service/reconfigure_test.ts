@@ -187,13 +187,21 @@ test("a listener that cannot move listens where it did, and the others are as th
   await taken.start();
   const [{ port: portTaken }] = taken.stats().listeners as readonly { port: number }[];
   const listeners = [{ hostname, port: 0, name: "first" }, { hostname, port: 0, name: "second" }];
-  await using service = new TcpService({ logger, transport, listeners, onMessage: (session, payload) => session.send(payload) });
+  await using service = new TcpService({
+    logger,
+    transport,
+    listeners,
+    onMessage: (session, payload) => session.send(payload),
+  });
   await service.start();
   const portsOf = () => (service.stats().listeners as readonly { port: number }[]).map(({ port }) => port);
   const before = portsOf();
   const failing = { hostname, port: portTaken, name: "second" };
   await assertRejects(
-    () => service.reconfigure({ listeners: [{ ...listeners[0], idleTimeoutMs: 1 }, failing, { hostname, port: 0, name: "third" }] }),
+    () =>
+      service.reconfigure({
+        listeners: [{ ...listeners[0], idleTimeoutMs: 1 }, failing, { hostname, port: 0, name: "third" }],
+      }),
     ListenError,
     "in use",
   );
