@@ -109,9 +109,10 @@ class RowRun {
 
   /** Starts the server; the honest clients use its first port, the attackers `target`. */
   async #start(): Promise<{ server: ServerProcess; ports: string[]; target: string }> {
-    const { server: file, descriptorLimit, listener = 0 } = this.#row;
+    const { server: file, serverOptions: options = [], descriptorLimit, listener = 0 } = this.#row;
     const started = await ServerProcess.start(this.#runtime, {
       file,
+      options,
       descriptorLimit,
       listener,
       clients: this.#clients,

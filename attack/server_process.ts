@@ -28,6 +28,8 @@ const KEPT_CHARS = 4_000;
 /** How a server is started: on CPU 0 if processes can be pinned. */
 export interface ServerOptions {
   readonly file: string;
+  /** Beside its port. */
+  readonly options: readonly string[];
   readonly descriptorLimit: number | undefined;
   readonly clients: Clients;
   /** Which of its listeners has to be up, counted from 0. */
@@ -66,6 +68,7 @@ export class ServerProcess {
       options.file,
       "--port",
       "0",
+      ...options.options,
     ];
     // `exec`: the process that is started becomes the server, so its id is the server's.
     const limit = options.descriptorLimit === undefined ? "" : `ulimit -n ${options.descriptorLimit}; `;

@@ -11,6 +11,7 @@ import { CERTIFICATE, KEY } from "./certificate.ts";
 const options = parseArguments({
   host: { value: "127.0.0.1", help: "address to listen on" },
   port: { value: 0, help: "first port to listen on, 0 for free ones", least: 0, most: 65_532 },
+  "per-second": { value: 2_000, help: "new connections a second, of all addresses", least: 1 },
 });
 
 const [plain, secure, proxied, elsewhere] = [0, 1, 2, 3].map((index) => ({
@@ -19,7 +20,7 @@ const [plain, secure, proxied, elsewhere] = [0, 1, 2, 3].map((index) => ({
 }));
 const counted = { countLoopback: true };
 const guarded = guard({
-  connections: counted,
+  connections: { ...counted, perSecond: options["per-second"] },
   slowPeers: { ...counted, firstMessageMs: 1_000 },
   messages: false, // The honest clients' own pace is not the matter here.
 });
