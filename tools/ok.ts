@@ -3,6 +3,7 @@
 //   deno task ok [--no-test]
 
 import { formatSeconds, ROOT, run } from "./run.ts";
+import { parseRuntimeNames, prepareRuntimes } from "./runtimes.ts";
 
 interface Step {
   readonly name: string;
@@ -44,6 +45,8 @@ const STEPS: readonly Step[] = [
   { name: "types", args: ["run", "-A", "tools/types.ts"], isShown: true },
   { name: "examples", args: ["run", "-A", "tools/examples.ts"], isShown: true },
 ];
+
+await prepareRuntimes(parseRuntimeNames(undefined)); // The checks of docs and types need the packages that this installs.
 
 let failures = 0;
 for (const { name, args, isShown } of STEPS) {
