@@ -66,6 +66,8 @@ const NAMES: Record<keyof MessageLimitsOptions, true> = {
 /** Tokens are taken out of a bucket a sixteenth of a burst at a time: until they are used up, no message reads the clock. */
 const SHARE_AT_A_TIME = 16;
 const EXCEEDED = ["wait", "drop", "close"];
+/** A power of two. With thousands of sessions that send a message each, a look into a WeakMap costs several cache misses. */
+const RECENT_SLOTS = 4_096;
 
 /** Handles one message. */
 export type MessageHandler<Data> = (session: Session<Data>, payload: Uint8Array) => unknown;
@@ -146,8 +148,8 @@ export class MessageLimits {
   #rates: Rates;
   #owners: AddressTable<Owner>;
   #accounts = new WeakMap<object, Account>();
-  /** The account that was used last: messages of one session come in rows. */
-  #last: Account | undefined = undefined;
+  /** The accounts used last, by the last bits of their sessions' ids. Those of closed sessions are taken out. */
+  readonly #recent = new Array<Account | undefined>(RECENT_SLOTS).fill(undefined);
 
   /**
    * Makes limits that nobody has used up.
@@ -176,7 +178,7 @@ export class MessageLimits {
     this.#rates = rates;
     this.#owners = this.#makeOwners();
     this.#accounts = new WeakMap();
-    this.#last = undefined;
+    this.#recent.fill(undefined);
   }
 
   /** A snapshot of what they have done. */
@@ -192,8 +194,8 @@ export class MessageLimits {
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
     return (session, payload) => {
       const { length } = payload;
-      const last = this.#last;
-      const account = last !== undefined && last.session === session ? last : this.#find(session);
+      const recent = this.#recent[session.id & (RECENT_SLOTS - 1)];
+      const account = recent !== undefined && recent.session === session ? recent : this.#find(session);
       const { owner } = account;
       if (account.messagesLeft > 0 && account.bytesLeft >= length && (owner === undefined || owner.messagesLeft > 0)) {
         account.messagesLeft--;
@@ -207,7 +209,8 @@ export class MessageLimits {
 
   #find<Data>(session: Session<Data>): Account {
     const account = this.#accounts.get(session) ?? this.#open(session);
-    return this.#last = account;
+    if (session.state === "open") this.#recent[session.id & (RECENT_SLOTS - 1)] = account;
+    return account;
   }
 
   #open<Data>(session: Session<Data>): Account {
@@ -221,6 +224,10 @@ export class MessageLimits {
       bytes: new TokenBucket(this.#rates.bytes, nowMs),
     };
     this.#accounts.set(session, account);
+    void session.closed.then(() => {
+      const slot = session.id & (RECENT_SLOTS - 1);
+      if (this.#recent[slot] === account) this.#recent[slot] = undefined;
+    });
     return account;
   }
 

@@ -48,7 +48,8 @@ test("lists and rates change while they are used, and a wrong one changes nothin
     connections: { maxPerAddress: 2 },
     messages: { messagesPerSecond: 5, whenExceeded: "drop" },
   });
-  const session = { remoteAddress: from("192.0.2.1").remoteAddress } as unknown as Session;
+  const closed = new Promise(() => {});
+  const session = { id: 1, closed, state: "open", ...from("192.0.2.1") } as unknown as Session;
   let handled = 0;
   const handle = guarded.protect<undefined>(() => void handled++);
   const sendAll = () => {

@@ -22,10 +22,10 @@ interface Peer {
   readonly close: () => void;
 }
 
-function peerFrom(hostname: string): Peer {
+function peerFrom(hostname: string, id = 1): Peer {
   const closed = Promise.withResolvers<void>();
   const remoteAddress = { kind: "tcp", hostname, port: 5 };
-  const session = { remoteAddress, closed: closed.promise, state: "open", signal: new AbortController().signal };
+  const session = { id, remoteAddress, closed: closed.promise, state: "open", signal: new AbortController().signal };
   return { session: session as unknown as Session, close: closed.resolve };
 }
 
@@ -50,6 +50,15 @@ test("MessageLimits looks at the time once in a sixteenth of a burst, whoever ta
   for (let count = 0; count < 2_000; count++) for (const peer of peers) assertEquals(send(peer, 1), 1);
   assert(clock.looks > 3 * 15 && clock.looks <= 3 * (2 + 17), `${clock.looks} looks for 6,000 messages`);
   assertEquals(send(peers[0], 1), 0, "the burst is used up");
+});
+
+test("MessageLimits tells apart sessions of two services with the same number, and numbers that end in the same bits", () => {
+  const clock = new FakeClock();
+  const { send } = limit({ messagesPerSecond: 100, clock });
+  const peers = [1, 1, 1 + 4_096, 1 + 65_536].map((id) => peerFrom("192.0.2.1", id));
+  const sent = peers.map(() => 0);
+  for (let count = 0; count < 300; count++) for (const [index, peer] of peers.entries()) sent[index] += send(peer, 1);
+  assertEquals(sent, [200, 200, 200, 200], "two seconds' worth each");
 });
 
 test("MessageLimits lets a burst and a sixteenth through at once, however long nothing came", async () => {
