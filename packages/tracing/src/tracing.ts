@@ -17,6 +17,20 @@ export interface TracingOptions {
    * @default {Math.random}
    */
   readonly random?: (() => number) | undefined;
+  /**
+   * Most messages that get a span in one second, of all traced sessions together: the first ones. Those behind them have none; the
+   * span of their session counts them as `laster.messages.untraced`. A span costs more than most messages, so one busy session that
+   * is traced could slow down all others. `Infinity` is no bound.
+   *
+   * @default {1_000}
+   */
+  readonly maxMessagesPerSecond?: number | undefined;
+  /**
+   * The time in milliseconds, from any moment on.
+   *
+   * @default {performance.now}
+   */
+  readonly now?: (() => number) | undefined;
 }
 
 /** What is used of a session. */
@@ -35,7 +49,15 @@ export interface DiallingService<Data> {
   connect(options: ConnectOptions): Promise<Session<Data>>;
 }
 
+/** What is kept of a session that is traced. */
+interface TracedSessionState {
+  readonly span: Span;
+  /** Messages without a span, as there were too many. */
+  untraced: number;
+}
+
 const NAME = "@laster/net";
+const SECOND_MS = 1_000;
 /** A power of two. With 10 of 1,000 sessions traced, about one message in a hundred is looked up in vain. */
 const ID_SLOTS = 1_024;
 
@@ -43,7 +65,8 @@ const ID_SLOTS = 1_024;
  * Makes spans. Give it to `observers`, and wrap the message handler in it.
  *
  * - `laster.session` from the first moment to the last, with the peer and why it closed.
- * - `laster.message` below it, from the call of the handler to its end, promise included; the handler runs in its context.
+ * - `laster.message` below it, from the call of the handler to its end, promise included; the handler runs in its context. Of some
+ *   messages only, if there are many: see `maxMessagesPerSecond`.
  * - `laster.dial` around {@linkcode Tracing.connect}.
  *
  * Set the SDK up first: a session that begins without one has no spans, nor have its messages.
@@ -69,23 +92,38 @@ const ID_SLOTS = 1_024;
 export class Tracing implements ServiceObserver {
   readonly #sampled: number;
   readonly #random: () => number;
-  readonly #spans = new WeakMap<object, Span>();
+  readonly #maxMessages: number;
+  readonly #now: () => number;
+  readonly #traced = new WeakMap<object, TracedSessionState>();
   /** Traced sessions, counted by the last bits of their ids, so that most messages of others need no lookup in the map. */
   readonly #tracedOfId = new Uint32Array(ID_SLOTS);
   #tracer: Tracer | undefined = undefined;
+  #secondMs = -Infinity;
+  /** How many messages may still have a span in this second. */
+  #messagesLeft = 0;
 
   /**
    * Makes it.
    *
    * @param options How much is traced.
-   * @throws {RangeError} if the share is out of range.
+   * @throws {RangeError} if the share or the bound is out of range.
    */
-  constructor({ sampled = 1, random = Math.random }: TracingOptions = {}) {
+  constructor(
+    { sampled = 1, random = Math.random, maxMessagesPerSecond = 1_000, now = () => performance.now() }: TracingOptions =
+      {},
+  ) {
     if (!(sampled >= 0 && sampled <= 1)) {
       throw new RangeError(`Cannot create tracing as sampled must be from 0 to 1: current value is ${sampled}`);
     }
+    if (!(maxMessagesPerSecond >= 0)) {
+      throw new RangeError(
+        `Cannot create tracing as maxMessagesPerSecond must be at least 0: current value is ${maxMessagesPerSecond}`,
+      );
+    }
     this.#sampled = sampled;
     this.#random = random;
+    this.#maxMessages = maxMessagesPerSecond;
+    this.#now = now;
   }
 
   /** A session begins: its span, if it is drawn. */
@@ -97,16 +135,18 @@ export class Tracing implements ServiceObserver {
     const span = this.#getTracer().startSpan("laster.session", { kind, attributes, root: true });
     if (!trace.isSpanContextValid(span.spanContext())) return; // There is no SDK: nobody takes spans.
     this.#tracedOfId[id % ID_SLOTS]++;
-    this.#spans.set(session, span);
+    this.#traced.set(session, { span, untraced: 0 });
   }
 
   /** A session is over: ends its span. */
   onClosed(session: Pick<TracedSession, "id">, { reason, detail, isConfirmed, error }: CloseEvent): void {
-    const span = this.#spans.get(session);
-    if (span === undefined) return;
-    this.#spans.delete(session);
+    const traced = this.#traced.get(session);
+    if (traced === undefined) return;
+    const { span, untraced } = traced;
+    this.#traced.delete(session);
     this.#tracedOfId[session.id % ID_SLOTS]--;
     span.setAttributes({ "laster.close.reason": reason, "laster.close.confirmed": isConfirmed });
+    if (untraced > 0) span.setAttribute("laster.messages.untraced", untraced);
     if (detail !== undefined) span.setAttribute("laster.close.detail", detail);
     if (error !== undefined) fail(span, error);
     span.end();
@@ -123,9 +163,13 @@ export class Tracing implements ServiceObserver {
   ): (session: Session<Data>, payload: Uint8Array) => unknown {
     return (session, payload) => {
       if (this.#tracedOfId[session.id % ID_SLOTS] === 0) return handler(session, payload);
-      const parent = this.#spans.get(session);
-      if (parent === undefined) return handler(session, payload);
-      const around = trace.setSpan(context.active(), parent);
+      const traced = this.#traced.get(session);
+      if (traced === undefined) return handler(session, payload);
+      if (!this.#mayTraceMessage()) {
+        traced.untraced++;
+        return handler(session, payload);
+      }
+      const around = trace.setSpan(context.active(), traced.span);
       const attributes = { "laster.message.bytes": payload.length };
       const span = this.#getTracer().startSpan("laster.message", { kind: SpanKind.CONSUMER, attributes }, around);
       return run(span, around, () => handler(session, payload));
@@ -148,6 +192,15 @@ export class Tracing implements ServiceObserver {
       : { "server.address": path, "network.transport": "unix" };
     const span = this.#getTracer().startSpan("laster.dial", { kind: SpanKind.CLIENT, attributes });
     return run(span, context.active(), () => service.connect(options));
+  }
+
+  #mayTraceMessage(): boolean {
+    const nowMs = this.#now();
+    if (nowMs - this.#secondMs >= SECOND_MS) {
+      this.#secondMs = nowMs;
+      this.#messagesLeft = this.#maxMessages;
+    }
+    return this.#messagesLeft-- > 0;
   }
 
   #isDrawn(): boolean {

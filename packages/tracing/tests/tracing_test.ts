@@ -94,6 +94,9 @@ test("what is not sampled makes nothing", async () => {
   ]);
   await service.stop();
   for (const sampled of [-1, 1.1, NaN]) assertThrows(() => new Tracing({ sampled }), RangeError, "from 0 to 1");
+  for (const maxMessagesPerSecond of [-1, NaN]) {
+    assertThrows(() => new Tracing({ maxMessagesPerSecond }), RangeError, "must be at least 0");
+  }
 });
 
 /** As much of a session as tracing looks at. */
@@ -118,6 +121,32 @@ test("sessions whose ids end in the same bits are told apart, also once one of t
   assertEquals([handle(third, bytes("x")), messages()], [2_053, 3]);
   tracing.onClosed(third, end);
   assertEquals([handle(third, bytes("x")), messages()], [2_053, 3], "it is over");
+});
+
+test("no more messages have spans in a second than there may be, of all sessions together; the session counts the others", () => {
+  exporter.reset();
+  let nowMs = 10;
+  const tracing = new Tracing({ maxMessagesPerSecond: 3, now: () => nowMs });
+  const handle = tracing.wrap((session: Session) => session.id);
+  const [busy, quiet] = [5, 6].map(sessionOf);
+  for (const session of [busy, quiet]) tracing.onOpened(session);
+  const messages = () => spans().filter(({ name }) => name === "laster.message").length;
+  const handleAll = (...sessions: Session[]) => {
+    for (const session of sessions) assertEquals(handle(session, bytes("x")), session.id);
+  };
+  handleAll(busy, busy, busy, busy, quiet);
+  assertEquals(messages(), 3);
+  nowMs += 999;
+  handleAll(busy);
+  assertEquals(messages(), 3);
+  nowMs += 1;
+  handleAll(quiet, busy);
+  assertEquals(messages(), 5);
+  for (const session of [busy, quiet]) tracing.onClosed(session, end);
+  const counts = spans().filter(({ name }) => name === "laster.session").map(({ attributes }) =>
+    attributes["laster.messages.untraced"]
+  );
+  assertEquals(counts, [2, 1]);
 });
 
 test("a session that begins without an SDK has no spans; one that begins later has", () => {
