@@ -70,7 +70,7 @@ test("chat_client says so and exits 1 when its name is taken, or nobody listens,
 test("chat_client brings all lines of a pipe, though the server makes it wait, and then leaves", async () => {
   await using server = startServer();
   await using ann = await ChatProcess.join(await server.port(), "ann");
-  const texts = Array.from({ length: 40 }, (_, index) => `line ${index}`);
+  const texts = Array.from({ length: 26 }, (_, index) => `line ${index}`);
   for (const text of texts) ann.type(text);
   ann.endInput();
   assertEquals([await ann.exit(), ann.errors, ann.lines], [0, "", texts.map((text) => `ann: ${text}`)]);
