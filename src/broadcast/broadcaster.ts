@@ -185,8 +185,9 @@ export class Broadcaster implements Flushable {
     const batch = this.#batch;
     const subscribers = batch.subscribers = new FanOut();
     this.#others = [];
+    const { whenFull } = this.#context.limits;
     for (const core of receivers.values()) {
-      if (core.state === "open" && core.queue.subscribe(this.#encoder)) subscribers.add(core.queue);
+      if (core.state === "open" && core.queue.subscribe(this.#encoder, whenFull)) subscribers.add(core.queue);
       else {
         core.queue.takeBroadcasts();
         this.#others.push(core);

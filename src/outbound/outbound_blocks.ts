@@ -101,6 +101,11 @@ export class OutboundBlocks {
     return this.#pool.canRent(bytes);
   }
 
+  /** Whether there is room for a block of any size, whatever is free: a free one of another size does not help. */
+  get canTakeAny(): boolean {
+    return this.#pool.outstandingBytes + LARGEST_BLOCK_BYTES <= this.#pool.maxBytes;
+  }
+
   /** Takes a block of at least `bytes`, with no holder yet. */
   takeBlock(bytes: number): OutboundBlock {
     const block = this.#freeBlocks.pop() ?? new OutboundBlock();

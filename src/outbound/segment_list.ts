@@ -58,6 +58,15 @@ export class SegmentList {
     return this.writingBytes > 0;
   }
 
+  /** Bytes of memory that they take: whole blocks of the session's own, and its part of shared ones. */
+  get heldBytes(): number {
+    let bytes = 0;
+    for (let segment = this.head; segment !== undefined; segment = segment.next) {
+      bytes += segment.isOwn ? segment.block.bytes.length : segment.end - segment.start;
+    }
+    return bytes;
+  }
+
   /**
    * Gives the block that the next frame goes into, behind all that is queued. The last segment then ends at `block.end`.
    *
@@ -105,7 +114,7 @@ export class SegmentList {
       tail.end = end;
       tail.frames += frames;
       this.#count(bytes, frames);
-    } else if (isCopied && this.#blocks.canTake(LARGEST_BLOCK_BYTES)) {
+    } else if (isCopied && this.#blocks.canTakeAny) {
       const segment = this.#openOwn(bytes);
       const own = segment.block;
       copyBytes(block.bytes, start, own.bytes, own.end, bytes);

@@ -34,7 +34,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   nextDue: Flushable | undefined = undefined;
   readonly #broadcasts: BroadcastReader;
   /** The messages that are not encoded yet; undefined until one has to wait, unless there is a ping. */
-  #holdback: Holdback | undefined = undefined;
+  holdback: Holdback | undefined = undefined;
 
   /** Makes an empty queue. */
   constructor(context: SendQueueContext, connection: Connection, encoder: FrameEncoder, owner: SendQueueOwner) {
@@ -45,20 +45,20 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#connection = connection;
     this.encoder = encoder;
     this.#owner = owner;
-    if (context.ping !== undefined) this.#holdback = new Holdback(context, this.#segments, this);
+    if (context.ping !== undefined) this.holdback = new Holdback(context, this.#segments, this);
   }
 
   /** Bytes that the connection has not taken yet. */
   get queuedBytes(): number {
     const { tail } = this.#segments;
     const atCursor = this.hasCursor && tail !== undefined ? this.#context.cursor.end - tail.end : 0;
-    return this.#segments.queuedBytes + atCursor + this.#broadcasts.bytes + (this.#holdback?.bytes ?? 0);
+    return this.#segments.queuedBytes + atCursor + this.#broadcasts.bytes + (this.holdback?.bytes ?? 0);
   }
 
   /** Frames that the connection has not wholly taken yet. */
   get queuedFrames(): number {
     const atCursor = this.hasCursor ? this.#context.cursor.frames : 0;
-    return this.#segments.queuedFrames + atCursor + this.#broadcasts.frames + (this.#holdback?.frames ?? 0);
+    return this.#segments.queuedFrames + atCursor + this.#broadcasts.frames + (this.holdback?.frames ?? 0);
   }
 
   /** Bytes that the connection has taken so far. */
@@ -71,14 +71,14 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#segments.sentFrames + this.#broadcasts.sentFrames;
   }
 
+  /** Bytes of memory that what is encoded, and what waits, takes. */
+  get heldBytes(): number {
+    return this.#segments.heldBytes + (this.holdback?.bytes ?? 0);
+  }
+
   /** Whether a write is pending. */
   get isWriting(): boolean {
     return this.#segments.isWriting;
-  }
-
-  /** The messages that are not encoded yet; undefined if none has waited and there is no ping. */
-  get holdback(): Holdback | undefined {
-    return this.#holdback;
   }
 
   /** Whether it has shrunk to the low-water marks. */
@@ -96,7 +96,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Switches to another encoder, from the next frame on. */
   switchEncoder(encoder: FrameEncoder): void {
     this.takeBroadcasts();
-    this.#holdback?.refillAll(); // Messages sent before belong to the old encoder.
+    this.holdback?.refillAll(); // Messages sent before belong to the old encoder.
     this.encoder = encoder;
     this.#context.broadcasts.invalidate();
   }
@@ -105,22 +105,20 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   push(payload: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult {
     if (length > this.encoder.maxPayloadBytes) return "too-large";
     const roomBytes = this.encoder.frameBytes(length);
-    this.takeBroadcasts();
-    if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that `subscribe()` found.
     const diverted = this.#divert(roomBytes, whenFull, payload, offset, length, key);
     if (diverted !== undefined) return diverted;
     const { cursor, limits, uncongestedBytes } = this.#context;
     const block = this.#segments.openBlock(roomBytes, cursor.owner === undefined);
     const marginBytes = uncongestedBytes - this.#segments.queuedBytes;
     // Without Infinity in the common case: V8 would compute with doubles from here on.
-    const freeBytes = this.#holdback === undefined ? marginBytes : Math.min(marginBytes, this.#holdback.roomBytes);
+    const freeBytes = this.holdback === undefined ? marginBytes : Math.min(marginBytes, this.holdback.roomBytes);
     const freeFrames = limits.highWaterMarkFrames - this.#segments.queuedFrames;
     cursor.open(this, block, Math.max(roomBytes, freeBytes), Math.max(1, freeFrames));
     const isTaken = cursor.take(this, payload, offset, length);
     if (!isTaken) this.#schedule(); // The cursor stays open, and frames that it takes do not schedule a flush.
     if (!isTaken) return cursor.isRefused ? "unencodable" : "closed";
     const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
-      (!this.isWriting || (this.#holdback === undefined && !mayDrop(limits.whenFull)));
+      (!this.isWriting || (this.holdback === undefined && !mayDrop(limits.whenFull)));
     if (isFar) return this.#schedule();
     this.settle();
     return this.#accept();
@@ -128,21 +126,20 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   /** Queues a frame that is encoded in a shared block. Without a payload it is a control frame, which never waits. */
   pushShared(...[block, start, end, payload, key, whenFull]: SharedFrame): SendResult {
-    this.takeBroadcasts();
     const diverted = this.#divert(end - start, whenFull, payload, 0, payload?.length ?? 0, key);
     if (diverted !== undefined) return diverted;
     this.#segments.addShared(block, start, end, 1);
-    if (payload === undefined) this.#holdback?.passControl(end - start);
+    if (payload === undefined) this.holdback?.passControl(end - start);
     return this.#accept();
   }
 
-  /** Subscribes to broadcasts; says whether it has room for a whole batch, so that no check of its limits is needed. */
-  subscribe(encoder: FrameEncoder): boolean {
+  /** Subscribes to broadcasts; says whether it would check nothing: it drops what they may drop, and has room for a whole batch. */
+  subscribe(encoder: FrameEncoder, whenFull: FullPolicy): boolean {
     this.settle();
     this.#broadcasts.leaveFanOut(this.#segments);
     const { broadcasts: { limits: { bytes, frames } }, limits, uncongestedBytes } = this.#context;
-    return this.isSubscribed = encoder === this.encoder &&
-      this.#holdback?.inFlight?.isBounded !== true && !this.#mustWait(limits.whenFull, 0) &&
+    return this.isSubscribed = encoder === this.encoder && mayDrop(whenFull) === mayDrop(limits.whenFull) &&
+      this.holdback?.inFlight?.isBounded !== true && !this.#mustWait(limits.whenFull, 0) &&
       this.#segments.queuedBytes + bytes <= uncongestedBytes &&
       this.#segments.queuedFrames + frames <= limits.highWaterMarkFrames;
   }
@@ -175,7 +172,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   seal(): void {
     this.#gather();
     this.#context.broadcasts.invalidate();
-    this.#holdback?.release();
+    this.holdback?.release();
   }
 
   handleEncodeError(error: unknown): void {
@@ -190,7 +187,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Writes the queue, as far as the connection takes it. */
   flush(): void {
     this.#gather();
-    if (this.isWriting || (this.#segments.head === undefined && this.#holdback?.refill() !== true)) return;
+    if (this.isWriting || (this.#segments.head === undefined && this.holdback?.refill() !== true)) return;
     this.#write();
   }
 
@@ -211,7 +208,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   dispose(): void {
     this.settle();
     this.#segments.dropAll();
-    this.#holdback?.clear();
+    this.holdback?.clear();
   }
 
   settle(): void {
@@ -235,12 +232,12 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   /** Whether a message has to wait: others wait, too much is in flight, or it may be dropped and a write is pending. */
   #mustWait(whenFull: FullPolicy, frameBytes: number): boolean {
-    if (this.#holdback?.mustWait(frameBytes) === true) return true;
+    if (this.holdback?.mustWait(frameBytes) === true) return true;
     if (!this.isWriting || !mayDrop(whenFull)) return false;
     return this.#segments.queuedBytes - this.#segments.writingBytes > this.#context.writeAheadBytes;
   }
 
-  /** Holds a payload back, or refuses it if there is no room: gives the result; undefined if it may be queued now. */
+  /** Takes the broadcasts so far, then holds a payload back, or refuses it if there is no room: gives the result; undefined if it may be queued now. */
   #divert(
     frameBytes: number,
     own: FullPolicy | undefined,
@@ -249,12 +246,14 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     length: number,
     key: unknown,
   ): SendResult | undefined {
+    this.takeBroadcasts();
+    if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that `subscribe()` found.
     const whenFull = own ?? this.#context.limits.whenFull;
     let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
     if (payload !== undefined && this.#mustWait(whenFull, frameBytes)) {
-      this.#holdback ??= new Holdback(this.#context, this.#segments, this);
+      this.holdback ??= new Holdback(this.#context, this.#segments, this);
       this.#context.broadcasts.invalidate(); // The next broadcasts must wait behind it.
-      result = this.#holdback.add({ payload, offset, length, frameBytes, key, whenFull });
+      result = this.holdback.add({ payload, offset, length, frameBytes, key, whenFull });
       this.#schedule(); // The flush may have to ping the peer.
     }
     if (result === "full" && whenFull === "close") this.#owner.handleOverflow();
@@ -262,7 +261,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   #write(): void {
-    (this.#holdback ?? this.#segments).writeTo(this.#connection);
+    (this.holdback ?? this.#segments).writeTo(this.#connection);
     this.#owner.handleProgress();
   }
 
@@ -275,11 +274,12 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   #isFullFor(bytes: number): boolean {
-    const { limits: { maxQueuedBytes, maxQueuedFrames } } = this.#context;
-    const segments = this.#segments;
-    if (segments.queuedBytes + bytes <= maxQueuedBytes && segments.queuedFrames < maxQueuedFrames) return false;
+    const { maxQueuedBytes, maxQueuedFrames } = this.#context.limits;
+    const hasRoom = ({ queuedBytes, queuedFrames } = this.#segments) =>
+      queuedBytes + bytes <= maxQueuedBytes && queuedFrames < maxQueuedFrames;
+    if (hasRoom()) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
-    return segments.queuedBytes + bytes > maxQueuedBytes || segments.queuedFrames >= maxQueuedFrames;
+    return !hasRoom();
   }
 
   /** Schedules a flush for the end of the turn, or flushes now if the queue is above a high-water mark. */

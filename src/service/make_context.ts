@@ -2,8 +2,7 @@
 
 import { BufferPool, type BufferPoolOptions } from "../buffer/buffer_pool.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import { Frame } from "../codec/codec.ts";
-import { lengthPrefixed } from "../codec/length_prefixed.ts";
+import { type Codec, Frame } from "../codec/codec.ts";
 import { messageOf } from "../errors.ts";
 import { consoleLogger } from "../logger.ts";
 import { DiscardPacer } from "../session/discard_pacer.ts";
@@ -35,6 +34,8 @@ export interface ServiceContext<Data> extends SessionContext<Data> {
 
 /** What the service brings beside its options. */
 export interface ContextParts<Data> {
+  /** The codec of sessions that have none of their own: one object, as those with the same encoder share broadcasts. */
+  readonly codec: Codec;
   /** The options of the pool, with their defaults. */
   readonly pool: BufferPoolOptions;
   /** The limits, with their defaults. */
@@ -58,7 +59,7 @@ export interface ContextParts<Data> {
  */
 export function makeSessionContext<Data>(
   options: TcpServiceOptions<Data>,
-  { pool: poolOptions, limits, transport, sessions, leaveGroups, handleSessionOver }: ContextParts<Data>,
+  { codec, pool: poolOptions, limits, transport, sessions, leaveGroups, handleSessionOver }: ContextParts<Data>,
 ): ServiceContext<Data> {
   const logger = guardLogger(options.logger ?? consoleLogger());
   const clock = options.clock === undefined ? systemClock() : guardClock(options.clock, (error, count) => {
@@ -69,7 +70,6 @@ export function makeSessionContext<Data>(
   const handlers = observers === undefined ? options : observeHandlers(options, observers);
   const pool = new BufferPool(poolOptions);
   new MemoryGuard(clock, pool, sessions).start();
-  const codec = options.codec ?? lengthPrefixed();
   return {
     ...makeSendQueueContext({ clock, pool, limits, handlers, ping: findPing(codec, limits), traits: transport.traits }),
     ...limitParts(clock, limits, sessions),

@@ -83,25 +83,24 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     this.#options = options;
     const resolved = resolveServiceOptions(options);
     this.#transport = options.transport ?? defaultTransport({ clock: options.clock });
-    const encoder = (options.codec ?? lengthPrefixed()).createEncoder();
+    const codec = options.codec ?? lengthPrefixed();
+    const encoder = codec.createEncoder();
     encodeLastWord(encoder, options.refusalMessage);
+    const parts = { transport: this.#transport, sessions: () => this.#registry.values() };
     this.#context = makeSessionContext(options, {
+      ...parts,
+      codec,
       pool: resolved.pool,
       limits: resolveSessionLimits(options, encoder),
-      transport: this.#transport,
-      sessions: () => this.#registry.values(),
       leaveGroups: (core) => this.#messaging.groups.leaveAll(core),
       handleSessionOver: (core, event, done) => this.#keeper.handleOver(core, event, done),
     });
     this.#keeper.attach(this.#context);
-    this.#settings = new ServiceSettings(options, resolved, this.#context, {
-      transport: this.#transport,
-      sessions: () => this.#registry.values(),
-    });
+    this.#settings = new ServiceSettings(options, resolved, this.#context, parts);
     const { clock, faults, observers } = this.#context;
     this.#registry.listener = observers?.sessions();
     const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
-    const hasRoom = (dials: number) => this.#hasRoom(dials);
+    const hasRoom = (dials: number) => this.#hasRoom(dials) && this.#dialler.count < this.#settings.bounds.maxDials;
     this.#dialler = new Dialler({ connector, handlers: options, faults, observers, hasRoom });
     this.#acceptor = new Acceptor({
       clock,
@@ -208,14 +207,16 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /**
    * Changes options while the service runs; no session ends by it. Limits of sessions count for those that are opened from then
-   * on. Nothing changes if an option is wrong.
+   * on. Nothing changes if an option is wrong. Takes effect in the order of the calls, with those of `start()` and `stop()`.
    *
    * @param options What changes.
    * @throws {TypeError | RangeError} if an option is wrong, or cannot be changed.
    * @throws {ListenError} if a new listener cannot be opened; no listener has changed then.
    */
   async reconfigure(options: ReconfigureOptions): Promise<void> {
-    await this.#settings.change(options, () => this.#listeners.follow(options.listeners, this.#isAccepting()));
+    await this.#startStop.between(() =>
+      this.#settings.change(options, () => this.#listeners.follow(options.listeners, this.#isAccepting()))
+    );
   }
 
   /**
@@ -387,10 +388,9 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     return { abortedSessions };
   }
 
-  /** Whether there is room for that number of further sessions, and for one more dial. */
+  /** Whether there is room for that number of further sessions. */
   #hasRoom(sessions: number): boolean {
-    return this.#registry.count + this.#acceptor.handshakes + sessions <= this.#settings.bounds.maxConnections &&
-      this.#dialler.count < this.#settings.bounds.maxDials;
+    return this.#registry.count + this.#acceptor.handshakes + sessions <= this.#settings.bounds.maxConnections;
   }
 
   #isAccepting(): boolean {

@@ -253,8 +253,14 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   #releaseHandler(): void {
     this.#isHandlerHeld = false;
     this.#disarmTimeout();
-    this.#owner.handleIdle();
-    this.#continue();
+    const { scheduler } = this.#context;
+    scheduler.enterTurn(); // What the handler has sent leaves now.
+    try {
+      this.#owner.handleIdle();
+      this.#continue();
+    } finally {
+      scheduler.leaveTurn();
+    }
   }
 
   /** Goes on where a hold or the end of a turn left off. */

@@ -163,8 +163,8 @@ export interface SessionLimits {
   /**
    * When queued messages are written:
    * - `"turn"`: at the end of the handler that sends them; outside of handlers, at the end of the turn of the event loop.
-   * - `"manual"`: at the end of the handler that sends them, for fast answers; outside of handlers, at `service.flush()`. For
-   *   games: the tick sends, and flushes at its end; see `tick()`.
+   * - `"manual"`: at the end of the handler that sends them, for fast answers; outside of handlers, at `service.flush()`, or with
+   *   the answers of a handler that ends before. For games: the tick sends, and flushes at its end; see `tick()`.
    * - `"interval"`: `flushIntervalMs` after the first message that waits, in handlers too. Delays each message by up to that.
    *
    * `send()` with `flush: "now"`, `session.flush()`, a queue above its high-water mark and a close flush at once in any mode.

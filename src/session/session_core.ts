@@ -318,7 +318,7 @@ export class SessionCore<Data>
   }
 
   get heldBytes(): number {
-    return this.queue.queuedBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.#pause?.heldBytes ?? 0);
+    return this.queue.heldBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.#pause?.heldBytes ?? 0);
   }
 
   /** Bytes that the system has taken for the peer. */
@@ -357,8 +357,7 @@ export class SessionCore<Data>
     this.queue.holdback?.release(); // No answers to pings can come.
     this.queue.flush();
     this.#stream?.handleEnd(this.ending);
-    const { onEnd } = this.#context.handlers;
-    if (onEnd !== undefined) this.#call(() => onEnd(this.session));
+    this.#call(() => this.#context.handlers.onEnd?.(this.session));
   }
 
   #startClosing(reason: CloseReason, error?: Error, detail?: string): SessionEnding {
@@ -382,16 +381,18 @@ export class SessionCore<Data>
     this.#isReportDue = false;
     const { onSend } = this.#context.handlers;
     const sent = onSend === undefined ? undefined : this.queue.takeSent();
-    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent));
+    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent), { isFlushed: false });
   }
 
-  /** Calls a handler, guarded against re-entry and faults; if `isHolding`, messages wait for its promise. */
-  #call(run: () => unknown, { isHolding } = { isHolding: false }): void {
+  /** Calls a handler, guarded against re-entry and faults; `isHolding`: messages wait for its promise, `isFlushed`: see `FlushMode`. */
+  #call(run: () => unknown, { isHolding = false, isFlushed = true } = {}): void {
+    const flush = () => isFlushed && this.#context.limits.flush === "manual" && this.queue.flush();
     try {
       const result = this.inbox.guard(run);
+      flush();
       if (!isThenable(result)) return;
       if (isHolding) this.inbox.holdForHandler(result);
-      else whenSettled(result, () => {}, (fault) => this.handleFault("handler-error", fault));
+      else whenSettled(result, flush, (fault) => this.handleFault("handler-error", fault));
     } catch (fault) {
       this.handleFault("handler-error", fault);
     }

@@ -222,6 +222,7 @@ export class OutgoingWorld {
     const whole = { ...options, codec, clock: this.clock };
     const never = () => Promise.reject(new Error("there are no sockets here"));
     this.context = makeSessionContext<undefined>(whole, {
+      codec,
       pool: {},
       limits: resolveSessionLimits(whole, encoder),
       transport: { name: "model", listen: never, connect: never, traits },

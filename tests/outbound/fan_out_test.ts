@@ -122,7 +122,7 @@ test("SendQueue counts what it sends, without a look, behind, and without a look
     return broadcast(batch, blocks);
   };
   const enter = () => {
-    queue.subscribe(queue.encoder);
+    queue.subscribe(queue.encoder, "refuse");
     batch.subscribers.add(queue);
   };
   enter();
@@ -150,7 +150,7 @@ test("SendQueue that falls behind has the broadcasts on loan once, whoever asks 
   const fixture = makeQueue();
   const { queue, connection, context } = fixture;
   const { blocks, broadcasts: batch } = context;
-  queue.subscribe(queue.encoder);
+  queue.subscribe(queue.encoder, "refuse");
   batch.subscribers.add(queue);
   for (let count = 0; count < 3; count++) broadcast(batch, blocks);
   const queued: number[] = [];
@@ -163,7 +163,7 @@ test("SendQueue that falls behind has the broadcasts on loan once, whoever asks 
 test("SendQueue that leaves the fan-out before a flush takes the batch itself, once", () => {
   const { queue, connection, context } = makeQueue();
   const { broadcasts: batch } = context;
-  queue.subscribe(queue.encoder);
+  queue.subscribe(queue.encoder, "refuse");
   batch.subscribers.add(queue);
   batch.block.bytes = new Uint8Array(10);
   batch.block.end = 10;
@@ -179,7 +179,7 @@ test("SendQueue that holds nothing is not asked to write broadcasts, one that ha
   const { queue, connection, context } = makeQueue();
   const { blocks, broadcasts: batch } = context;
   const enter = () => {
-    queue.subscribe(queue.encoder);
+    queue.subscribe(queue.encoder, "refuse");
     batch.subscribers.add(queue);
   };
   enter();

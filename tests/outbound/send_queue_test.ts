@@ -507,7 +507,7 @@ test("SendQueue.takeBroadcasts() has nothing to flush for a broadcast that is fo
 
 test("SendQueue.push() has the broadcaster ask again who takes broadcasts, since it may use up the room for them", () => {
   const { queue, push, context } = makeQueue();
-  assert(queue.subscribe(queue.encoder));
+  assert(queue.subscribe(queue.encoder, "refuse"));
   context.broadcasts.isCurrent = true;
   push(pattern(10));
   assertEquals(context.broadcasts.isCurrent, false);

@@ -1,0 +1,51 @@
+// flush: "manual": what a handler sends leaves at its end, whatever the handler; what is sent outside of handlers waits.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { serve, type ServeOptions, type Session, silentLogger } from "@laster/net";
+import { frameOf, RawPeer } from "../raw_peer.ts";
+import { bytes, transportsHere, turn, until } from "../support.ts";
+
+const logger = silentLogger();
+
+/** Each sends "answer" to a peer that says "hello" and ends its side. */
+const HANDLERS: Record<string, Partial<ServeOptions>> = {
+  "onOpen": { onOpen: (session) => void session.send(bytes("answer")) },
+  "async onOpen": {
+    async onOpen(session) {
+      await turn();
+      session.send(bytes("answer"));
+    },
+  },
+  "onMessage": { onMessage: (session) => session.send(bytes("answer")) },
+  "async onMessage": {
+    async onMessage(session) {
+      await turn();
+      session.send(bytes("answer"));
+    },
+  },
+  "onEnd": { allowHalfOpen: true, onEnd: (session) => void session.send(bytes("answer")) },
+  "async onEnd": {
+    allowHalfOpen: true,
+    async onEnd(session: Session) {
+      await turn();
+      session.send(bytes("answer"));
+    },
+  },
+};
+
+for (const { name, make } of transportsHere()) {
+  for (const [what, handlers] of Object.entries(HANDLERS)) {
+    test(`what ${what} sends leaves at its end under flush: "manual", on ${name}`, async () => {
+      const transport = make();
+      const options = { hostname: "127.0.0.1", port: 0, transport, logger, flush: "manual", ...handlers } as const;
+      await using service = await serve({ onMessage: () => {}, ...options });
+      const peer = await RawPeer.dial(transport, service.port ?? 0);
+      await peer.write(frameOf(bytes("hello")));
+      if (what.endsWith("onEnd")) peer.connection.shutdown();
+      await until(() => peer.received.length > 0, "the answer");
+      assertEquals(peer.received, [...frameOf(bytes("answer"))]);
+      peer.connection.abort();
+    });
+  }
+}
