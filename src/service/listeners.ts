@@ -1,7 +1,7 @@
 // Listeners: the open ports of a service, and how they are changed while it runs. Runtime neutral.
 
 import type { SessionContext } from "../session/session_context.ts";
-import { formatAddress, resolveAddress } from "../transport/address.ts";
+import { type Address, formatAddress, resolveAddress } from "../transport/address.ts";
 import { resolveTlsListen } from "../transport/tls_identity.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import type { Acceptor } from "./acceptor.ts";
@@ -101,67 +101,66 @@ export class Listeners<Data> implements Iterable<Listener> {
       this.#options.contextFor(options);
       if (options.tls !== undefined) resolveTlsListen(options.tls);
     }
+    for (const port of this.#open.values()) this.#options.contextFor(port.options);
     if (wanted !== undefined && isRunning) await this.#replace(wanted);
     for (const port of this.#open.values()) port.context = this.#options.contextFor(port.options);
   }
 
   /**
    * Opens, changes and closes listeners until they are those of `wanted`. A listener is identified by its name, or by its
-   * address if it has none.
+   * address if it has none. One that is in the way of another is closed first, and opened again if that cannot be opened.
    */
   async #replace(wanted: readonly ListenerOptions[]): Promise<void> {
-    const before = this.#declared;
     const after = new Map<string, Listener>();
+    const stays = new Map<Listener, ListenerOptions>();
+    const missing: [key: string, options: ListenerOptions][] = [];
+    for (const [key, options] of keysOf(wanted)) {
+      const listener = this.#declared.get(key);
+      const port = listener === undefined ? undefined : this.#open.get(listener);
+      if (listener === undefined || port === undefined || !canChange(port.options, options)) {
+        missing.push([key, options]);
+      } else stays.set(setIn(after, key, listener), options);
+    }
+    const gone = [...this.#declared].filter(([, listener]) => !stays.has(listener));
+    const isFree = ([, options]: typeof missing[0]) => !gone.some(([, { address }]) => isSamePlace(address, options));
     const opened: Listener[] = [];
+    const closed: typeof missing = [];
     try {
-      for (const [key, options] of keysOf(wanted)) {
-        if (!before.has(key)) opened.push(setIn(after, key, await this.open(options)));
+      for (const [key, options] of missing.filter(isFree)) opened.push(setIn(after, key, await this.open(options)));
+      for (const [key, options] of missing.filter((one) => !isFree(one))) {
+        for (const [goneKey, listener] of gone) {
+          const port = this.#open.get(listener);
+          if (port === undefined || !isSamePlace(listener.address, options)) continue;
+          closed.push([goneKey, port.options]);
+          await listener.close();
+        }
+        opened.push(setIn(after, key, await this.open(options)));
       }
     } catch (error) {
       for (const listener of opened) await listener.close();
+      for (const [key, options] of closed) this.#declared.set(key, await this.open(options));
       throw error;
     }
-    const changed: [key: string, previous: ListenerOptions][] = [];
-    const current = new Map(before);
-    try {
-      for (const [key, options] of keysOf(wanted)) {
-        const listener = before.get(key);
-        if (listener === undefined) continue;
-        const previous = this.#open.get(listener)?.options ?? options;
-        after.set(key, await this.#change(current, key, options));
-        changed.push([key, previous]);
-      }
-    } catch (error) {
-      for (const listener of opened) await listener.close();
-      for (const [key, previous] of changed) await this.#change(current, key, previous);
-      this.#declared = current;
-      throw error;
-    }
-    for (const [key, listener] of before) if (!after.has(key)) await listener.close();
+    for (const [listener, options] of stays) this.#change(listener, options);
+    for (const [, listener] of gone) await listener.close();
     this.#declared = after;
   }
 
-  /** Changes one of `listeners`, or puts another in its place. If that cannot be opened, it listens as before. */
-  async #change(listeners: Map<string, Listener>, key: string, options: ListenerOptions): Promise<Listener> {
-    const listener = listeners.get(key);
-    const port = listener === undefined ? undefined : this.#open.get(listener);
-    if (listener === undefined || port === undefined) return setIn(listeners, key, await this.open(options));
-    if (!canChange(port.options, options)) {
-      const previous = port.options;
-      await listener.close(); // First, as both may have the same address.
-      try {
-        return setIn(listeners, key, await this.open(options));
-      } catch (error) {
-        setIn(listeners, key, await this.open(previous));
-        throw error;
-      }
-    }
+  /** Changes the limits and the certificates of an open listener; the options were checked. */
+  #change(listener: Listener, options: ListenerOptions): void {
+    const port = this.#open.get(listener);
+    if (port === undefined) return;
     const { tls } = options;
     if (tls !== undefined && !isSame(port.options.tls, tls)) listener.setCertificates(tls);
     port.options = options;
-    port.context = this.#options.contextFor(options);
-    return listener;
   }
+}
+
+/** Whether a listener has the port or the path that another is to have. A port that the system chooses is nobody's. */
+function isSamePlace(address: Address, options: ListenerOptions): boolean {
+  const wanted = resolveAddress(options, DEFAULT_HOSTNAME);
+  if (address.kind === "unix" || wanted.kind === "unix") return formatAddress(address) === formatAddress(wanted);
+  return address.port === wanted.port;
 }
 
 /** Whether an open listener can take the new options without being closed. */

@@ -1,4 +1,4 @@
-// StartStop: has calls of start() and stop() take effect one after the other, in the order of the calls.
+// StartStop: has calls of start() and stop(), and changes between them, take effect one after the other, in their order.
 // Runtime neutral.
 
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
@@ -51,6 +51,8 @@ export class StartStop {
   #change: Promise<void> = Promise.resolve();
   #stopped: Promise<StopResult> = Promise.resolve(NOTHING_TO_STOP);
   #starts = 0;
+  /** Settles once all that was given to `between()` is done; never rejects. */
+  #between: Promise<unknown> = Promise.resolve();
 
   /** Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail. */
   constructor(start: () => Promise<void>, stop: (timeoutMs: number) => Promise<StopResult>) {
@@ -77,8 +79,17 @@ export class StartStop {
     return this.#stopped;
   }
 
+  /** Runs something behind the changes so far, and has the next ones wait for it. */
+  between(action: () => Promise<void>): Promise<void> {
+    const done = Promise.allSettled([this.#change, this.#between]).then(action);
+    this.#between = done.catch(() => {});
+    return done;
+  }
+
   async #startAfter(before: Promise<void>, number: number): Promise<void> {
+    const between = this.#between;
     await before;
+    await between;
     try {
       await this.#start();
     } catch (error) {
@@ -93,10 +104,12 @@ export class StartStop {
   }
 
   async #stopAfter(before: Promise<void>, timeoutMs: number): Promise<StopResult> {
+    const between = this.#between;
     let hasStarted = true;
     await before.catch(() => {
       hasStarted = false; // The caller of start() gets the error.
     });
+    await between;
     return hasStarted ? await this.#stop(timeoutMs) : NOTHING_TO_STOP;
   }
 }

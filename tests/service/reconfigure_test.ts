@@ -5,6 +5,7 @@ import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   connect,
+  ConnectError,
   type ListenerOptions,
   ListenError,
   type ReconfigureOptions,
@@ -13,6 +14,7 @@ import {
   simpleBinary,
   TcpService,
 } from "@laster/net";
+import { memoryTransport, type Transport } from "@laster/net/transport";
 import { RawPeer } from "../raw_peer.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { Authority, skipWithoutOpenssl } from "../tls/certificates.ts";
@@ -170,7 +172,7 @@ for (const { name, make } of transportsHere()) {
         service.reconfigure({
           maxConnections: 1,
           pool: { maxBytes: 1 },
-          listeners: [{ hostname, port: 0, name: "new" }, { hostname, port }],
+          listeners: [{ hostname, port: 0, name: "first" }, { hostname, port: 0, name: "new" }, { hostname, port }],
         }),
       ListenError,
     );
@@ -180,6 +182,143 @@ for (const { name, make } of transportsHere()) {
     assertEquals([await ask(one, "one"), await ask(two, "two")], ["one", "two"]);
   });
 }
+
+for (const { name, make } of transportsHere()) {
+  const transport = make();
+  const options = { logger, transport, onMessage: (session: Session, payload: Uint8Array) => session.send(payload) };
+
+  /** Two ports that nobody listens on. */
+  const freePorts = async () => {
+    await using service = new TcpService({ ...options, listeners: [{ hostname, port: 0 }, { hostname, port: 0 }] });
+    await service.start();
+    return service.stats().listeners.map((address) => address.kind === "tcp" ? address.port : 0);
+  };
+  const ownerOf = async (port: number) => {
+    await using session = await connect({ port, transport, logger });
+    return await ask(session, "hello");
+  };
+  const named = (port: number, name?: string): ListenerOptions => ({ hostname, port, ...(name && { name }) });
+  const namesOf = (service: TcpService) =>
+    new Map(service.stats().listeners.map((address) => [address.kind === "tcp" ? address.port : 0, service]));
+
+  test(`listeners get names, and swap their ports, on ${name}`, async () => {
+    const [one, two] = await freePorts();
+    const origins: (string | undefined)[] = [];
+    await using service = new TcpService({
+      ...options,
+      listeners: [named(one), named(two, "b")],
+      onOpen: ({ origin }) => void (origin.kind === "accepted" && origins.push(origin.listener.name)),
+    });
+    await service.start();
+    await using before = await connect({ port: one, transport, logger });
+    for (const listeners of [[named(one, "a"), named(two, "b")], [named(two, "a"), named(one, "b")]]) {
+      await service.reconfigure({ listeners });
+      assertEquals(namesOf(service).size, 2);
+      for (const port of [one, two]) assertEquals(await ownerOf(port), "hello");
+    }
+    assertEquals(origins, [undefined, "a", "b", "b", "a"]);
+    assertEquals(await ask(before, "still here"), "still here");
+  });
+
+  test(`listeners that had to make way listen again if what came does not, on ${name}`, async () => {
+    const [one, two] = await freePorts();
+    await using taken = new TcpService({ ...options, listeners: [named(0)] });
+    await using service = new TcpService({ ...options, listeners: [named(one, "a"), named(two, "b")] });
+    await taken.start();
+    await service.start();
+    const listeners = [named(two, "a"), named(one, "b"), named(taken.port ?? 0, "c")];
+    await assertRejects(() => service.reconfigure({ listeners }), ListenError);
+    await assertRejects(() => service.reconfigure({ listeners: [named(two, "a"), named(two, "d")] }), ListenError);
+    assertEquals([...namesOf(service).keys()].sort(), [one, two].sort());
+    for (const port of [one, two]) assertEquals(await ownerOf(port), "hello");
+    await service.reconfigure({ listeners: [] });
+    assertEquals(service.stats().listeners, []);
+  });
+}
+
+/** A transport whose listeners take a while to open. */
+function slowTransport(): Transport {
+  const transport = memoryTransport();
+  return {
+    ...transport,
+    connect: transport.connect.bind(transport),
+    async listen(...details) {
+      await turn();
+      return await transport.listen(...details);
+    },
+  };
+}
+
+test("a change and a stop at the same time leave no listener open, and the next start has what was asked for", async () => {
+  const service = new TcpService({ logger, transport: slowTransport(), listeners: [{ port: 1 }] });
+  await service.start();
+  const change = service.reconfigure({ listeners: [{ port: 1 }, { port: 2 }] });
+  await service.stop();
+  await change;
+  assertEquals(service.stats().listeners, []);
+  await service.start();
+  assertEquals(service.stats().listeners.length, 2);
+  const stop = service.stop();
+  await service.reconfigure({ listeners: [{ port: 3 }] });
+  await stop;
+  assertEquals([service.state, service.stats().listeners], ["stopped", []]);
+});
+
+test("changes at the same time take effect in the order of their calls", async () => {
+  await using service = new TcpService({ logger, transport: slowTransport(), listeners: [{ port: 1 }] });
+  await service.start();
+  const changes = [[1, 2], [1, 70_000], [1, 3]].map((ports) =>
+    service.reconfigure({ listeners: ports.map((port) => ({ port })) })
+  );
+  const results = await Promise.allSettled(changes);
+  assertEquals(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  assertEquals(service.stats().listeners.map((address) => address.kind === "tcp" && address.port), [1, 3]);
+});
+
+test("limits that one listener's own contradict change none of the others", async () => {
+  const transport = memoryTransport();
+  const listeners = [{ port: 1 }, { port: 2, highWaterMarkBytes: 5_000_000 }];
+  await using service = new TcpService({ logger, transport, listeners, maxQueuedBytes: 10_000_000 });
+  await service.start();
+  const countTaken = async () => {
+    await using _session = await connect({ port: 1, transport, logger });
+    await until(() => service.sessionCount === 1, "the session");
+    const [far] = service.sessions();
+    let taken = 0;
+    while (far.send(pattern(60_000)) !== "full") taken++;
+    far.abort();
+    await until(() => service.sessionCount === 0, "its end");
+    return taken;
+  };
+  const before = await countTaken();
+  await assertRejects(() => service.reconfigure({ maxQueuedBytes: 1_000_000 }), RangeError, "maxQueuedBytes");
+  assertEquals(await countTaken(), before);
+});
+
+test("fewer dials at the same time cut none that is under way", async () => {
+  const inner = memoryTransport();
+  const gates = [1, 2, 3].map(() => Promise.withResolvers<void>());
+  let dialled = 0;
+  const transport: Transport = {
+    ...inner,
+    listen: inner.listen.bind(inner),
+    async connect(...details) {
+      await gates[dialled++].promise;
+      return await inner.connect(...details);
+    },
+  };
+  await using server = new TcpService({ logger, transport, listeners: [{ port: 1 }] });
+  await server.start();
+  await using service = new TcpService({ logger, transport });
+  await service.start();
+  const dials = [1, 2, 3].map(() => service.connect({ port: 1 }));
+  await service.reconfigure({ maxDials: 1 });
+  await assertRejects(() => service.connect({ port: 1 }), ConnectError, "limit");
+  for (const [index, dial] of dials.entries()) {
+    gates[index].resolve();
+    assertEquals((await dial).state, "open");
+  }
+});
 
 test("a listener that cannot move listens where it did, and the others are as they were", async () => {
   const transport = socketTransportsHere()[0].make();
