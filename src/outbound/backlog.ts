@@ -56,8 +56,8 @@ export interface DropCounts {
 /**
  * A queue of payloads, oldest first, in one rented array.
  *
- * Invariant: `bytes` and `frames` are the sums over the entries from `#head` on, where dropped ones are undefined; the payloads
- * lie in the store before `#end`, in the same order.
+ * Invariant: `bytes` and `frames` are the sums over the entries from `#head` on, where dropped ones are undefined, and so are
+ * `#droppableBytes` and `#droppableFrames` over those that may be dropped; the payloads lie in the store before `#end`, in the same order.
  */
 export class Backlog {
   /** The most bytes that the frames of all payloads take. */
@@ -75,6 +75,9 @@ export class Backlog {
   #head = 0;
   /** No entry before this index may be dropped. */
   #droppable = 0;
+  /** The sums over the entries that may be dropped. */
+  #droppableBytes = 0;
+  #droppableFrames = 0;
   /** The index in `#entries` of the last payload of each key. */
   readonly #latest = new Map<unknown, number>();
 
@@ -98,15 +101,16 @@ export class Backlog {
     const { maxQueuedBytes, maxQueuedFrames, highWaterMarkBytes, highWaterMarkFrames } = this.#limits;
     const ownKey = whenFull === "latest-per-key" ? key : undefined;
     const outdated = this.#find(ownKey);
-    while (
-      before.queuedBytes + this.bytes - (outdated?.frameBytes ?? 0) + frameBytes > maxQueuedBytes ||
-      before.queuedFrames + this.frames - (outdated === undefined ? 0 : 1) >= maxQueuedFrames
-    ) {
-      const oldest = whenFull === "drop-oldest" ? this.#findDroppable() : -1;
-      if (oldest < 0) return "full";
-      this.#remove(oldest);
-      this.drops.oldest++;
-    }
+    const isFullWithout = (droppedBytes: number, droppedFrames: number) =>
+      before.queuedBytes + this.bytes - droppedBytes + frameBytes > maxQueuedBytes ||
+      before.queuedFrames + this.frames - droppedFrames >= maxQueuedFrames;
+    if (whenFull === "drop-oldest") {
+      if (isFullWithout(this.#droppableBytes, this.#droppableFrames)) return "full"; // Nothing is dropped in vain.
+      while (isFullWithout(0, 0)) {
+        this.#remove(this.#findDroppable());
+        this.drops.oldest++;
+      }
+    } else if (isFullWithout(outdated?.frameBytes ?? 0, outdated === undefined ? 0 : 1)) return "full";
     const bytes = this.#reserve(length);
     // After `#reserve`, which may throw: the old payload is dropped only if there is memory for the new one.
     if (this.#supersede(ownKey)) this.drops.superseded++;
@@ -115,8 +119,7 @@ export class Backlog {
     this.#entries.push({ key: ownKey, mayDrop: whenFull === "drop-oldest", start: this.#end, length, frameBytes });
     this.#end += length;
     this.#liveBytes += length;
-    this.bytes += frameBytes;
-    this.frames++;
+    this.#count(this.#entries[this.#entries.length - 1], 1);
     const isCongested = before.queuedBytes + this.bytes > highWaterMarkBytes ||
       before.queuedFrames + this.frames > highWaterMarkFrames;
     return isCongested ? "congested" : "queued";
@@ -172,6 +175,8 @@ export class Backlog {
       this.#droppable =
       this.#end =
       this.#liveBytes =
+      this.#droppableBytes =
+      this.#droppableFrames =
       this.bytes =
       this.frames =
         0;
@@ -189,8 +194,16 @@ export class Backlog {
     this.#entries[index] = undefined;
     if (entry.key !== undefined && this.#latest.get(entry.key) === index) this.#latest.delete(entry.key);
     this.#liveBytes -= entry.length;
-    this.bytes -= entry.frameBytes;
-    this.frames--;
+    this.#count(entry, -1);
+  }
+
+  #count(entry: Entry | undefined, sign: 1 | -1): void {
+    if (entry === undefined) return;
+    this.bytes += sign * entry.frameBytes;
+    this.frames += sign;
+    if (!entry.mayDrop) return;
+    this.#droppableBytes += sign * entry.frameBytes;
+    this.#droppableFrames += sign;
   }
 
   /** Makes room for `length` bytes at the end of the store, and gives it. */

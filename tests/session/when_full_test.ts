@@ -52,6 +52,22 @@ test("SendQueue refuses under drop-oldest only when what is on its way fills it 
   assertEquals([fixture.push(utf8("second")), fixture.queue.holdback?.drops], ["full", { oldest: 0, superseded: 0 }]);
 });
 
+test("SendQueue drops nothing under drop-oldest for a message that there is no room for even then", () => {
+  const fixture = makeQueue({ maxQueuedBytes: 1_100_000, highWaterMarkBytes: 99_000, lowWaterMarkBytes: 9_000 });
+  const { queue } = fixture;
+  const push = (part: number, whenFull: FullPolicy) =>
+    queue.push(new Uint8Array(11_000 * part), 0, 11_000 * part, "key", whenFull);
+  fixture.connection.isTaking = false;
+  push(10, "refuse");
+  queue.flush();
+  for (const whenFull of ["drop-oldest", "latest-per-key", "refuse", "drop-oldest"] as const) {
+    assertEquals(push(20, whenFull), "congested");
+  }
+  assertEquals([push(51, "drop-oldest"), queue.holdback?.drops], ["full", { oldest: 0, superseded: 0 }]);
+  assertEquals([push(50, "drop-oldest"), queue.holdback?.drops], ["congested", { oldest: 2, superseded: 0 }]);
+  assertEquals([push(51, "drop-oldest"), queue.holdback?.drops], ["full", { oldest: 2, superseded: 0 }]);
+});
+
 test("SendQueue keeps the latest of each key under latest-per-key, in the order of the last", () => {
   const fixture = stalled("latest-per-key", 4);
   for (const [payload, key] of [["a1 ", "a"], ["b1 ", "b"], ["a2 ", "a"], ["x ", undefined], ["a3 ", "a"]] as const) {
