@@ -94,9 +94,7 @@ export class Broadcaster implements Flushable {
       this.#sendSingly(payload, roomBytes, receivers.values(), details, tally);
       return tally;
     }
-    // The budget of the service is used up.
-    if (!this.#context.blocks.canTake(this.#batch.limits.bytes)) return refuseAll(receivers, details, "full");
-    this.#makeRoom(roomBytes);
+    if (!this.#makeRoom(roomBytes)) return refuseAll(receivers, details, "full"); // The budget of the service is used up.
     this.#passBy(excepted, tally);
     const { block } = this.#batch;
     const start = block.end;
@@ -159,7 +157,7 @@ export class Broadcaster implements Flushable {
   #hasSubscribers(roomBytes: number, receivers: Receivers): boolean {
     const batch = this.#batch;
     if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.#handOver();
-    if (!batch.isCurrent) {
+    if (!batch.isCurrent || batch.subscribers.count === 0) { // Without any, each broadcast costs a walk in any case.
       this.#receivers = batch.audience = receivers;
       this.#count(receivers);
     }
@@ -171,14 +169,17 @@ export class Broadcaster implements Flushable {
     return this.isDue && (block.bytes.length - block.end < roomBytes || count >= limits.frames);
   }
 
-  /** Gives the batch a block with room for one more broadcast. */
-  #makeRoom(roomBytes: number): void {
-    if (!this.isDue) this.#context.scheduler.add(this);
-    else if (this.#isFullFor(roomBytes)) this.#context.blocks.dropBlock(this.#batch.block);
-    else return;
-    const block = this.#context.blocks.takeBlock(this.#batch.limits.bytes);
+  /** Gives the batch a block with room for one more broadcast; false if there is no memory for it. */
+  #makeRoom(roomBytes: number): boolean {
+    const { blocks, scheduler } = this.#context;
+    if (this.isDue && !this.#isFullFor(roomBytes)) return true;
+    if (!blocks.canTake(this.#batch.limits.bytes)) return false;
+    if (this.isDue) blocks.dropBlock(this.#batch.block);
+    else scheduler.add(this);
+    const block = blocks.takeBlock(this.#batch.limits.bytes);
     block.holders = 1;
     this.#batch.block = block;
+    return true;
   }
 
   #count(receivers: Receivers): void {

@@ -13,6 +13,7 @@ import {
   type ListenerOptions,
   openListener,
 } from "./listener.ts";
+import { isSame } from "./is_same.ts";
 import type { Observers } from "./observers.ts";
 import { encodeLastWord } from "./refusals.ts";
 import type { SessionKeeper } from "./session_keeper.ts";
@@ -83,7 +84,7 @@ export class Listeners<Data> implements Iterable<Listener> {
 
   /** Closes all; the sessions live on. */
   closeAll(): Promise<void>[] {
-    return [...this.#open.keys()].map((listener) => listener.close());
+    return [...this.#open.keys()].map((listener) => listener.close().catch(() => {})); // A transport of others may fail.
   }
 
   /**
@@ -174,19 +175,6 @@ function canChange(from: ListenerOptions, to: ListenerOptions): boolean {
 
 function isLimit(name: string): boolean {
   return Object.hasOwn(SETTING_NAMES, name) && name !== "codec" && name !== "transport";
-}
-
-/** Whether two options say the same: values, and arrays and plain objects of them; anything else has to be the same object. */
-function isSame(one: unknown, other: unknown): boolean {
-  if (Object.is(one, other)) return true;
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(one);
-  if (prototype !== Object.getPrototypeOf(other)) return false;
-  if (prototype !== Object.prototype && prototype !== Array.prototype) return false;
-  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...names].every((name) =>
-    isSame((one as Record<string, unknown>)[name], (other as Record<string, unknown>)[name])
-  );
 }
 
 /** The options with the key of each, name or address; a key that comes again gets a number. */

@@ -5,6 +5,7 @@ import { requireBudget } from "../buffer/check.ts";
 import { checkKeys, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import type { SessionContext } from "../session/session_context.ts";
+import { isSame } from "./is_same.ts";
 import type { ListenerOptions } from "./listener.ts";
 import { type ContextParts, deriveSessionContext } from "./make_context.ts";
 import type { ResolvedServiceOptions, TcpServiceOptions } from "./service_options.ts";
@@ -44,6 +45,9 @@ const POOL_NAMES = { maxBytes: true };
 
 const LARGEST_COUNT = 2 ** 31 - 1;
 
+/** Contexts that are kept for the next dial or listener with the same settings: each has timers that walk over all sessions. */
+const MOST_CONTEXTS = 16;
+
 /** The options of a service, and what has been changed of them. */
 export class ServiceSettings<Data> {
   /** How many sessions and dials there may be. */
@@ -52,6 +56,8 @@ export class ServiceSettings<Data> {
   readonly #context: SessionContext<Data>;
   readonly #parts: Pick<ContextParts<Data>, "transport" | "sessions">;
   #changed: ReconfigureOptions = {};
+  /** The contexts made last, with the settings of each. */
+  readonly #derived: (readonly [settings: SessionSettings, context: SessionContext<Data>])[] = [];
 
   /** Makes them of options that were checked; `context` is what sessions share as long as nothing differs. */
   constructor(
@@ -71,10 +77,15 @@ export class ServiceSettings<Data> {
     return this.#changed.listeners ?? this.#options.listeners ?? [];
   }
 
-  /** Makes the context of sessions that have settings of their own. */
+  /** Gives the context of sessions that have settings of their own, the same for the same settings. */
   contextFor(own: SessionSettings): SessionContext<Data> {
     const settings = { ...findSettings(this.#changed), ...findSettings(own) };
-    return deriveSessionContext(this.#context, this.#options, settings, this.#parts);
+    const known = this.#derived.find(([other]) => isSame(other, settings));
+    if (known !== undefined) return known[1];
+    const context = deriveSessionContext(this.#context, this.#options, settings, this.#parts);
+    this.#derived.push([settings, context]);
+    if (this.#derived.length > MOST_CONTEXTS) this.#derived.shift();
+    return context;
   }
 
   /**

@@ -51,8 +51,8 @@ export class StartStop {
   #change: Promise<void> = Promise.resolve();
   #stopped: Promise<StopResult> = Promise.resolve(NOTHING_TO_STOP);
   #starts = 0;
-  /** Settles once all that was given to `between()` is done; never rejects. */
-  #between: Promise<unknown> = Promise.resolve();
+  /** Resolves once all that was given to `between()` is done; undefined if it is. */
+  #between: Promise<void> | undefined = undefined;
 
   /** Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail. */
   constructor(start: () => Promise<void>, stop: (timeoutMs: number) => Promise<StopResult>) {
@@ -82,14 +82,17 @@ export class StartStop {
   /** Runs something behind the changes so far, and has the next ones wait for it. */
   between(action: () => Promise<void>): Promise<void> {
     const done = Promise.allSettled([this.#change, this.#between]).then(action);
-    this.#between = done.catch(() => {});
+    const between = done.catch(() => {}).then(() => {
+      if (this.#between === between) this.#between = undefined;
+    });
+    this.#between = between;
     return done;
   }
 
   async #startAfter(before: Promise<void>, number: number): Promise<void> {
     const between = this.#between;
     await before;
-    await between;
+    if (between !== undefined) await between;
     try {
       await this.#start();
     } catch (error) {
@@ -109,7 +112,7 @@ export class StartStop {
     await before.catch(() => {
       hasStarted = false; // The caller of start() gets the error.
     });
-    await between;
+    if (between !== undefined) await between;
     return hasStarted ? await this.#stop(timeoutMs) : NOTHING_TO_STOP;
   }
 }
