@@ -47,8 +47,7 @@ export class AddressFilter implements Admission {
    * @throws {TypeError} if a rule is no address and no block.
    */
   constructor(rules: AddressRules = {}) {
-    this.#allowed = rules.allow && new AddressBlocks(rules.allow);
-    this.#denied = new AddressBlocks(rules.deny);
+    ({ allowed: this.#allowed, denied: this.#denied } = readRules(rules));
   }
 
   /**
@@ -58,9 +57,7 @@ export class AddressFilter implements Admission {
    * @throws {TypeError} if a rule is no address and no block; nothing has changed then.
    */
   change(rules: AddressRules): void {
-    const allowed = rules.allow && new AddressBlocks(rules.allow);
-    this.#denied = new AddressBlocks(rules.deny);
-    this.#allowed = allowed;
+    ({ allowed: this.#allowed, denied: this.#denied } = readRules(rules));
   }
 
   /** Shuts an address or a block out. */
@@ -83,4 +80,13 @@ export class AddressFilter implements Admission {
     if (remoteAddress.kind !== "tcp" || this.isAllowed(remoteAddress.hostname)) return undefined;
     return "address-denied";
   }
+}
+
+function readRules({ allow, deny }: AddressRules): { allowed: AddressBlocks | undefined; denied: AddressBlocks } {
+  return { allowed: allow && new AddressBlocks(allow), denied: new AddressBlocks(deny) };
+}
+
+/** The same rules in arrays, which can be gone through any number of times. */
+export function copyRules({ allow, deny }: AddressRules): AddressRules {
+  return { allow: allow && [...allow], deny: deny && [...deny] };
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { checkKeys } from "../options.ts";
 import type { Admission } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
-import { AddressFilter, type AddressRules } from "./address_filter.ts";
+import { AddressFilter, type AddressRules, copyRules } from "./address_filter.ts";
 import { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_limits.ts";
 import { LoadShedding, type LoadSheddingOptions } from "./load_shedding.ts";
 import { type MessageHandler, MessageLimits, type MessageLimitsOptions } from "./message_limits.ts";
@@ -77,8 +77,10 @@ export class Guard {
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
    */
   change(options: Omit<GuardOptions, "clock">): void {
-    guard(options); // Refuses what is wrong before anything changes.
-    const { addresses, connections, load, slowPeers, messages, validator } = options;
+    checkKeys("guard", options, NAMES);
+    const addresses = options.addresses === undefined ? undefined : copyRules(options.addresses);
+    guard({ ...options, addresses }); // Refuses what is wrong before anything changes.
+    const { connections, load, slowPeers, messages, validator } = options;
     if (addresses !== undefined) this.addresses.change(addresses);
     if (connections) this.connections?.change(connections);
     if (load) this.load?.change(load);

@@ -250,3 +250,15 @@ test("guard.change() changes every part that is named, and none if one option is
   bare.change({ load: { maxSessions: 1 }, slowPeers: {} });
   assertEquals([bare.load, bare.slowPeers, bare.messages?.stats.waited], [undefined, undefined, 0]);
 });
+
+test("guard.change() takes lists that can be gone through only once", () => {
+  const guarded = guard({ addresses: { deny: ["192.0.2.1"] } });
+  const once = (...addresses: string[]) => new Set(addresses).values();
+  guarded.change({ addresses: { allow: once("192.0.2.0/24"), deny: once("192.0.2.1", "192.0.2.2") } });
+  const isAllowed = ["192.0.2.1", "192.0.2.2", "192.0.2.3", "198.51.100.1"].map((address) =>
+    guarded.addresses.isAllowed(address)
+  );
+  assertEquals(isAllowed, [false, false, true, false]);
+  assertThrows(() => guarded.change({ addresses: { deny: once("192.0.2.3", "here") } }), TypeError, "must be an address");
+  assertEquals(guarded.addresses.isAllowed("192.0.2.3"), true, "a wrong one has changed nothing");
+});
