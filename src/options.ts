@@ -132,6 +132,21 @@ export function requireInteger(
 }
 
 /**
+ * Refuses a value that is not `true` or `false`.
+ *
+ * @param action What was tried, as in "create slow peers".
+ * @param name The argument's name.
+ * @param value The argument.
+ * @throws {TypeError} if it is something else.
+ */
+export function requireBoolean(action: string, name: string, value: boolean): void {
+  if (typeof value === "boolean") return;
+  throw new TypeError(
+    `Cannot ${action} as ${name} must be true or false: current value is ${describeValue(value)}`,
+  );
+}
+
+/**
  * Refuses a value that is not an `AbortSignal`.
  *
  * @param action What was tried, as in "receive message".

@@ -1,5 +1,6 @@
 // AddressFilter: which addresses may come in. Runtime neutral.
 
+import { checkKeys, describeValue } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import { AddressBlocks } from "../transport/address_blocks.ts";
 
@@ -44,7 +45,7 @@ export class AddressFilter implements Admission {
    * Makes a filter.
    *
    * @param rules Who may come in, and who may not.
-   * @throws {TypeError} if a rule is no address and no block.
+   * @throws {TypeError} if a rule is no address and no block, or an option is wrong.
    */
   constructor(rules: AddressRules = {}) {
     ({ allowed: this.#allowed, denied: this.#denied } = readRules(rules));
@@ -54,7 +55,7 @@ export class AddressFilter implements Admission {
    * Puts other rules in the place of all that there are.
    *
    * @param rules Who may come in, and who may not.
-   * @throws {TypeError} if a rule is no address and no block; nothing has changed then.
+   * @throws {TypeError} if a rule is no address and no block, or an option is wrong; nothing has changed then.
    */
   change(rules: AddressRules): void {
     ({ allowed: this.#allowed, denied: this.#denied } = readRules(rules));
@@ -82,11 +83,32 @@ export class AddressFilter implements Admission {
   }
 }
 
-function readRules({ allow, deny }: AddressRules): { allowed: AddressBlocks | undefined; denied: AddressBlocks } {
+const NAMES: Record<keyof AddressRules, true> = { allow: true, deny: true };
+
+function readRules(rules: AddressRules): { allowed: AddressBlocks | undefined; denied: AddressBlocks } {
+  checkRules(rules);
+  const { allow, deny } = rules;
   return { allowed: allow && new AddressBlocks(allow), denied: new AddressBlocks(deny) };
 }
 
 /** The same rules in arrays, which can be gone through any number of times. */
-export function copyRules({ allow, deny }: AddressRules): AddressRules {
+export function copyRules(rules: AddressRules): AddressRules {
+  checkRules(rules);
+  const { allow, deny } = rules;
   return { allow: allow && [...allow], deny: deny && [...deny] };
+}
+
+/** Refuses unknown names, and lists that are none: a text is no list, though its letters can be gone through. */
+function checkRules(rules: AddressRules): void {
+  checkKeys("address filter", rules, NAMES);
+  for (const name of ["allow", "deny"] as const) {
+    const list: unknown = rules[name];
+    if (list === undefined) continue;
+    const isList = typeof list === "object" && list !== null &&
+      typeof (list as Partial<Iterable<unknown>>)[Symbol.iterator] === "function";
+    if (isList) continue;
+    throw new TypeError(
+      `Cannot create address filter as ${name} must be a list of addresses: current value is ${describeValue(list)}`,
+    );
+  }
 }

@@ -1,7 +1,7 @@
 // ConnectionLimits: how many connections an address may have, and how fast it may open them. Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
-import { checkKeys, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 import { type Rate, TokenBucket } from "./token_bucket.ts";
@@ -189,6 +189,8 @@ export class ConnectionLimits implements Admission {
 
 function resolveBounds(options: ConnectionLimitsOptions): Bounds {
   checkKeys("connection limits", options, NAMES);
+  const countLoopback = orDefault(options.countLoopback, false);
+  requireBoolean("create connection limits", "countLoopback", countLoopback);
   const read = (name: keyof ConnectionLimitsOptions, value: number | undefined, otherwise: number, least = 1) => {
     const number = orDefault(value, otherwise);
     requireInteger("create connection limits", name, number, least, MOST);
@@ -202,6 +204,6 @@ function resolveBounds(options: ConnectionLimitsOptions): Bounds {
     addressRate: { perSecond: perAddress, burst: BURST_SECONDS * perAddress },
     rate: { perSecond, burst: perSecond },
     cooldownMs: read("cooldownMs", options.cooldownMs, 1_000, 0),
-    countLoopback: orDefault(options.countLoopback, false),
+    countLoopback,
   };
 }

@@ -1,7 +1,7 @@
 // guard(): all parts of the guard in one call, with the defaults that suit a server on the open internet. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, describeValue } from "../options.ts";
 import type { Admission } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import { AddressFilter, type AddressRules, copyRules } from "./address_filter.ts";
@@ -58,8 +58,9 @@ export class Guard {
   /** Scores and bans. */
   readonly validator: MessageValidator;
 
-  /** Makes the parts; `guard()` calls this. */
+  /** Makes the parts; `guard()` calls this. Throws a `RangeError` or `TypeError` if an option is wrong. */
   constructor(options: GuardOptions) {
+    checkParts(options);
     const { addresses, connections = {}, load = {}, slowPeers = {}, messages = {}, validator = {}, clock } = options;
     this.addresses = new AddressFilter(addresses);
     this.connections = connections === false ? undefined : new ConnectionLimits({ clock, ...connections });
@@ -77,7 +78,7 @@ export class Guard {
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
    */
   change(options: Omit<GuardOptions, "clock">): void {
-    checkKeys("guard", options, NAMES);
+    checkParts(options);
     const addresses = options.addresses === undefined ? undefined : copyRules(options.addresses);
     guard({ ...options, addresses }); // Refuses what is wrong before anything changes.
     const { connections, load, slowPeers, messages, validator } = options;
@@ -136,6 +137,18 @@ export class Guard {
  * ```
  */
 export function guard(options: GuardOptions = {}): Guard {
-  checkKeys("guard", options, NAMES);
   return new Guard(options);
+}
+
+/** Refuses unknown names, and parts that are neither options nor, where that is allowed, false. */
+function checkParts(options: GuardOptions): void {
+  checkKeys("guard", options, NAMES);
+  for (const name of ["connections", "load", "slowPeers", "messages", "validator"] as const) {
+    const value: unknown = options[name];
+    const canBeFalse = name !== "validator";
+    if (value === undefined || (canBeFalse && value === false)) continue;
+    if (typeof value === "object" && value !== null) continue;
+    const rule = canBeFalse ? "an object or false" : "an object";
+    throw new TypeError(`Cannot create guard as ${name} must be ${rule}: current value is ${describeValue(value)}`);
+  }
 }

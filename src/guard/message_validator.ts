@@ -2,7 +2,7 @@
 // Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
-import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { AnySession, Session } from "../session/session.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
@@ -229,6 +229,7 @@ function resolveRules(options: MessageValidatorOptions): Rules {
   for (const [level, score] of Object.entries(rules.scores)) {
     requireInteger("create message validator", `scores.${level}`, score, 0, MOST);
   }
+  requireBoolean("create message validator", "countLoopback", rules.countLoopback);
   requireInteger("create message validator", "banScore", rules.banScore, 1, MOST);
   requireInteger("create message validator", "halfLifeMs", rules.halfLifeMs, 1, LARGEST_TIMER_MS);
   requireInteger("create message validator", "banMs", rules.banMs, 0, LARGEST_TIMER_MS);

@@ -2,7 +2,7 @@
 // Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
-import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import type { AnySession, Session } from "../session/session.ts";
@@ -264,6 +264,8 @@ export class SlowPeers implements Admission, ServiceObserver {
 
 function resolveRules(options: SlowPeersOptions): Rules {
   checkKeys("slow peers", options, NAMES);
+  const countLoopback = orDefault(options.countLoopback, false);
+  requireBoolean("create slow peers", "countLoopback", countLoopback);
   const read = (name: keyof SlowPeersOptions, value: number | undefined, otherwise: number, least = 0) => {
     const number = orDefault(value, otherwise);
     requireInteger("create slow peers", name, number, least, LARGEST_TIMER_MS);
@@ -277,7 +279,7 @@ function resolveRules(options: SlowPeersOptions): Rules {
     messageMs,
     minBytesPerSecond: read("minBytesPerSecond", options.minBytesPerSecond, 1_024),
     maxSilent: read("maxSilentPerAddress", options.maxSilentPerAddress, 64, 1),
-    countLoopback: orDefault(options.countLoopback, false),
+    countLoopback,
     lookMs: Math.max(10, Math.min(LOOK_MS, Math.floor(shortest / 4))),
   };
 }

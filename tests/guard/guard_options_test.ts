@@ -1,0 +1,54 @@
+// What the guard's parts refuse: names that they do not know, and values of the wrong type, when made and when changed.
+
+import test from "node:test";
+import { assertEquals, assertThrows } from "@std/assert";
+import { AddressFilter, ConnectionLimits, guard, MessageValidator, SlowPeers } from "@laster/net/guard";
+
+/** What an option is not; typed as anything, as JavaScript passes anything. */
+// deno-lint-ignore no-explicit-any
+const odd = (...values: unknown[]): any[] => values;
+
+test("AddressFilter refuses unknown names, and lists that are none, when made and when changed", () => {
+  const filter = new AddressFilter({ deny: ["192.0.2.1"] });
+  const wrong: readonly [rules: unknown, message: string][] = [
+    [{ denny: ["192.0.2.2"] }, "did you mean deny?"],
+    ...odd(null, "192.0.2.2", true, 5).map((rules) => [rules, "its options must be an object"] as [unknown, string]),
+    ...odd(null, "", "192.0.2.2", true, 0, {}, Symbol("odd")).flatMap((list) => [
+      [{ allow: list }, "allow must be a list of addresses"] as [unknown, string],
+      [{ deny: list }, "deny must be a list of addresses"] as [unknown, string],
+    ]),
+  ];
+  for (const [rules, message] of wrong) {
+    assertThrows(() => new AddressFilter(rules as object), TypeError, message);
+    assertThrows(() => guard({ addresses: rules as object }), TypeError, message);
+    assertThrows(() => filter.change(rules as object), TypeError, message);
+    assertThrows(() => guard().change({ addresses: rules as object }), TypeError, message);
+  }
+  assertEquals([filter.isAllowed("192.0.2.1"), filter.isAllowed("192.0.2.2")], [false, true], "nothing has changed");
+  filter.change({ allow: undefined, deny: new Set(["192.0.2.2"]) });
+  assertEquals([filter.isAllowed("192.0.2.1"), filter.isAllowed("192.0.2.2")], [true, false]);
+});
+
+test("guard() refuses a part that is neither options nor false", () => {
+  for (const name of ["connections", "load", "slowPeers", "messages", "validator"] as const) {
+    for (const value of odd(null, true, 0, 1, "", "off", Symbol("odd"), () => {})) {
+      const message = `${name} must be an object${name === "validator" ? "" : " or false"}`;
+      assertThrows(() => guard({ [name]: value }), TypeError, message);
+      assertThrows(() => guard().change({ [name]: value }), TypeError, message);
+    }
+    guard({ [name]: undefined });
+  }
+  assertThrows(() => guard({ validator: false as never }), TypeError, "validator must be an object");
+  for (const value of odd(null, true, "all")) assertThrows(() => guard(value), TypeError, "must be an object");
+});
+
+test("countLoopback is a boolean, in every part that has it", () => {
+  for (const value of odd(null, 0, 1, "false", {})) {
+    const options = { countLoopback: value };
+    const message = "countLoopback must be true or false";
+    for (const Part of [ConnectionLimits, SlowPeers, MessageValidator]) {
+      assertThrows(() => new Part(options), TypeError, message);
+      assertThrows(() => new Part().change(options), TypeError, message);
+    }
+  }
+});
