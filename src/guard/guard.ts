@@ -72,13 +72,18 @@ export class Guard {
 
   /**
    * Changes lists, bounds, deadlines and rates while the service runs; what an option does not say is its default, and a part
-   * that is not named stays as it is. A part that was left out stays out; clocks, `maxAddresses` and `measureMemory` stay.
+   * that is not named stays as it is. A part that was left out stays out, and one that is there cannot be left out any more,
+   * as a service has it already; clocks, `maxAddresses` and `measureMemory` stay.
    *
    * @param options Those of the parts.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
    */
   change(options: Omit<GuardOptions, "clock">): void {
     checkParts(options);
+    for (const name of ["connections", "load", "slowPeers", "messages"] as const) {
+      if (options[name] !== false || this[name] === undefined) continue;
+      throw new TypeError(`Cannot change guard as ${name} cannot be left out of a guard that has it`);
+    }
     const addresses = options.addresses === undefined ? undefined : copyRules(options.addresses);
     guard({ ...options, addresses }); // Refuses what is wrong before anything changes.
     const { connections, load, slowPeers, messages, validator } = options;

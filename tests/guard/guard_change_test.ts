@@ -259,6 +259,10 @@ test("guard.change() takes lists that can be gone through only once", () => {
     guarded.addresses.isAllowed(address)
   );
   assertEquals(isAllowed, [false, false, true, false]);
-  assertThrows(() => guarded.change({ addresses: { deny: once("192.0.2.3", "here") } }), TypeError, "must be an address");
+  assertThrows(
+    () => guarded.change({ addresses: { deny: once("192.0.2.3", "here") } }),
+    TypeError,
+    "must be an address",
+  );
   assertEquals(guarded.addresses.isAllowed("192.0.2.3"), true, "a wrong one has changed nothing");
 });

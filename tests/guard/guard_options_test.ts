@@ -52,3 +52,17 @@ test("countLoopback is a boolean, in every part that has it", () => {
     }
   }
 });
+
+test("guard.change() refuses to leave out a part that is there", () => {
+  for (const name of ["connections", "load", "slowPeers", "messages"] as const) {
+    const guarded = guard();
+    const message = `${name} cannot be left out of a guard that has it`;
+    assertThrows(
+      () => guarded.change({ [name]: false, addresses: { deny: ["192.0.2.1"] } }),
+      TypeError,
+      message,
+    );
+    assertEquals(guarded.addresses.isAllowed("192.0.2.1"), true, "nothing has changed");
+    guard({ [name]: false }).change({ [name]: false });
+  }
+});
