@@ -103,7 +103,7 @@ export class Guard {
 
   /** For `observers` of a service. */
   get observers(): readonly ServiceObserver[] {
-    return [this.load, this.slowPeers].filter((part) => part !== undefined);
+    return [this.validator, this.load, this.slowPeers].filter((part) => part !== undefined);
   }
 
   /**

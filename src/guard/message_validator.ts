@@ -4,12 +4,15 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
+import type { ServiceObserver } from "../service/observers.ts";
 import type { AnySession, Session } from "../session/session.ts";
-import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
+import { AddressTable, DEFAULT_MAX_ADDRESSES, type Peer, peerOf } from "./address_table.ts";
 import type { MessageHandler } from "./message_limits.ts";
 
 const MOST = 2 ** 31 - 1;
 const CLOSE_MS = 1_000;
+/** Why an address is refused, and its sessions are closed. */
+const BANNED = "banned";
 
 /** How bad a message is. From `"high"` on its session is closed. */
 export type ThreatLevel = "low" | "medium" | "high" | "critical";
@@ -101,7 +104,8 @@ interface Suspect {
 /**
  * Has messages looked at before they are handled. A `"low"` or `"medium"` threat is left out and counted, a worse one closes
  * its session, with the reason as the detail. Each adds to a score of its address, which is forgotten by halves; at `banScore`
- * the address is banned for a time: its sessions go, and `admission` refuses it with `"banned"`.
+ * the address is banned for a time: all its accepted sessions are closed with the detail `"banned"`, and `admission` refuses it
+ * by the same word. Give it to `observers` too: it hears there which sessions an address has.
  *
  * @example Messages of two bytes or more
  * ```ts
@@ -113,15 +117,18 @@ interface Suspect {
  *   hostname: "127.0.0.1",
  *   port: 0,
  *   admission: [validator],
+ *   observers: [validator],
  *   onMessage: validator.wrap(tooShort(2), (session, payload) => session.send(payload)),
  * });
  * ```
  */
-export class MessageValidator implements Admission {
+export class MessageValidator implements Admission, ServiceObserver {
   readonly #clock: Clock;
   #rules: Rules;
   readonly #suspects: AddressTable<Suspect>;
   readonly #counts = new Map<string, number>();
+  /** The accepted sessions that are there, by the address that they count for. */
+  readonly #sessions = new Map<Peer["owner"], Set<AnySession>>();
 
   /**
    * Makes one that suspects nobody.
@@ -166,7 +173,23 @@ export class MessageValidator implements Admission {
 
   admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
     const suspect = this.#suspects.peek(peerOf(remoteAddress).owner);
-    return suspect !== undefined && this.#clock.now() < suspect.banEndMs ? "banned" : undefined;
+    return suspect !== undefined && this.#clock.now() < suspect.banEndMs ? BANNED : undefined;
+  }
+
+  onOpened(session: Session<unknown>): void {
+    if (session.origin.kind !== "accepted") return;
+    const { owner } = peerOf(session.remoteAddress);
+    const sessions = this.#sessions.get(owner);
+    if (sessions === undefined) this.#sessions.set(owner, new Set([session]));
+    else sessions.add(session);
+    // Its address may have been banned since its admission: a handshake takes its time. It cannot be closed while it opens.
+    if (this.admit(session) !== undefined) queueMicrotask(() => close(session, BANNED));
+  }
+
+  onClosed(session: Session<unknown>): void {
+    const { owner } = peerOf(session.remoteAddress);
+    const sessions = this.#sessions.get(owner);
+    if (sessions?.delete(session) && sessions.size === 0) this.#sessions.delete(owner);
   }
 
   /**
@@ -192,8 +215,11 @@ export class MessageValidator implements Admission {
     }
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
     const isBanned = this.#score(session.remoteAddress, added);
-    if (level === "low" || (level === "medium" && !isBanned)) return;
-    void session.close({ detail: reason, timeoutMs: CLOSE_MS });
+    const isSevere = level === "high" || level === "critical";
+    if (isSevere || isBanned) close(session, isSevere ? reason : BANNED);
+    if (!isBanned) return;
+    const others = this.#sessions.get(peerOf(session.remoteAddress).owner) ?? [];
+    for (const other of others) if (other !== session) close(other, BANNED);
   }
 
   /** Adds to the score of an address; says whether it is banned now. */
@@ -213,6 +239,10 @@ export class MessageValidator implements Admission {
   #decayed({ score, scoredMs }: Suspect): number {
     return score * 0.5 ** ((this.#clock.now() - scoredMs) / this.#rules.halfLifeMs);
   }
+}
+
+function close(session: AnySession, detail: string): void {
+  void session.close({ detail, timeoutMs: CLOSE_MS });
 }
 
 function resolveRules(options: MessageValidatorOptions): Rules {
