@@ -2,9 +2,11 @@
 // neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
+import { toError } from "../errors.ts";
 import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { Session } from "../session/session.ts";
 
 /** How often the load is looked at. */
@@ -36,7 +38,8 @@ export interface LoadSheddingOptions {
    */
   readonly maxSessions?: number | undefined;
   /**
-   * Tells the memory in bytes.
+   * Tells the memory in bytes. Where it throws, or gives anything but a number from 0 on, the memory counts as 0; the first
+   * time is reported when the next session opens, as a fault of an observer.
    *
    * @default {what the runtime says of the process}
    */
@@ -69,7 +72,7 @@ export type Load = "event-loop" | "memory" | "sessions";
 
 /** What was seen, and done. */
 export interface LoadSheddingStats {
-  /** What is too much at the moment; undefined if nothing is. */
+  /** What was too much at the last look; undefined if nothing was. Without sessions only a new connection makes it look. */
   readonly overload: Load | undefined;
   /** Milliseconds that the event loop was late at the last look. */
   readonly delayMs: number;
@@ -103,6 +106,9 @@ export class LoadShedding implements Admission, ServiceObserver {
   #overloadedLooks = 0;
   #lookedMs = 0;
   #timer: unknown = undefined;
+  /** Why the memory could not be measured, until that is reported. */
+  #fault: Error | undefined = undefined;
+  #isFaultKnown = false;
   readonly #stats = { delayMs: 0, refused: 0, shed: 0 };
 
   /**
@@ -147,6 +153,7 @@ export class LoadShedding implements Admission, ServiceObserver {
       this.#overload = "sessions";
       this.#watch();
     }
+    if (this.#overload !== undefined && this.#timer === undefined) this.#lookAgain();
     if (this.#overload === undefined) return undefined;
     this.#stats.refused++;
     return "overloaded";
@@ -156,6 +163,9 @@ export class LoadShedding implements Admission, ServiceObserver {
     if (session.origin.kind !== "accepted") return;
     this.#sessions.set(session, 0);
     this.#watch();
+    const fault = this.#fault;
+    this.#fault = undefined;
+    if (fault !== undefined) throw fault; // The service reports it.
   }
 
   onClosed(session: Session<unknown>): void {
@@ -180,8 +190,18 @@ export class LoadShedding implements Admission, ServiceObserver {
       this.#sessions.delete(heaviest);
       void heaviest.close({ detail: "load-shed", timeoutMs: CLOSE_MS });
     }
-    // Without sessions and overload there is nothing to look at; the timer starts again with the next session.
-    if (this.#sessions.size > 0 || this.#overload !== undefined) this.#watch();
+    // Without sessions no timer runs, so that none outlives its service: the next connection has `admit()` look.
+    if (this.#sessions.size > 0) this.#watch();
+    else this.#lookedMs = this.#clock.now();
+  }
+
+  /** Looks without a timer: whether the event loop is late is not known then. */
+  #lookAgain(): void {
+    const nowMs = this.#clock.now();
+    if (nowMs - this.#lookedMs < LOOK_MS) return;
+    this.#lookedMs = nowMs;
+    this.#stats.delayMs = 0;
+    this.#overload = this.#findOverload();
   }
 
   #findOverload(): Load | undefined {
@@ -189,8 +209,24 @@ export class LoadShedding implements Admission, ServiceObserver {
     const exceeds = (load: Load, value: number, most: number) =>
       most > 0 && value > (this.#overload === load ? most * RECOVERED : most);
     if (exceeds("event-loop", this.#stats.delayMs, maxDelayMs)) return "event-loop";
-    if (maxMemoryBytes > 0 && exceeds("memory", this.#measureMemory(), maxMemoryBytes)) return "memory";
+    if (maxMemoryBytes > 0 && exceeds("memory", this.#memoryBytes(), maxMemoryBytes)) return "memory";
     return exceeds("sessions", this.#sessions.size, maxSessions) ? "sessions" : undefined;
+  }
+
+  /** Measures the memory; 0 if that fails. */
+  #memoryBytes(): number {
+    let fault: unknown;
+    try {
+      const bytes: unknown = this.#measureMemory();
+      if (typeof bytes === "number" && bytes >= 0) return bytes;
+      fault = new TypeError(`measureMemory must give a number from 0 on: current value is ${describeValue(bytes)}`);
+      if (isThenable(bytes)) whenSettled(bytes, () => {}, () => {}); // Nobody else hears of it.
+    } catch (error) {
+      fault = error;
+    }
+    if (!this.#isFaultKnown) this.#fault = new Error("Cannot measure the memory", { cause: toError(fault) });
+    this.#isFaultKnown = true;
+    return 0;
   }
 
   /** Gives who has sent most since the last look; undefined if nobody has sent anything. */

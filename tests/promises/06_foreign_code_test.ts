@@ -14,9 +14,11 @@ import {
   type FrameEncoder,
   type Session,
   simpleBinary,
+  systemClock,
   TcpService,
   type TcpServiceOptions,
 } from "@laster/net";
+import { LoadShedding } from "@laster/net/guard";
 import { type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, text, turn, until, within } from "../support.ts";
@@ -148,6 +150,16 @@ function oddClock(odd: Odd, member: "now" | "setTimer" | "clearTimer" | "defer")
   };
 }
 
+/** Looks at the memory in each turn of the event loop. */
+function oddMeasure(odd: Odd): TcpServiceOptions {
+  const shedding = new LoadShedding({
+    maxMemoryBytes: 2 ** 40,
+    measureMemory: () => odd(() => 0),
+    clock: { ...systemClock(), setTimer: (callback) => setTimeout(callback, 0) },
+  });
+  return { admission: [shedding], observers: [shedding] };
+}
+
 const OPENING = "Opening a session failed: {error}";
 const CLOCK = "The clock failed {count} times: {error}";
 
@@ -212,6 +224,11 @@ const PLACES: Readonly<Record<string, Place>> = {
       }),
     } satisfies Place,
   ])),
+  "guard measureMemory": {
+    says: "The onOpened method of an observer failed: {error}",
+    returns: "promise",
+    options: oddMeasure,
+  },
   createData: {
     says: OPENING,
     returns: "value",

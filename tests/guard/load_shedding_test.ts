@@ -1,0 +1,103 @@
+// LoadShedding where the measurement fails, and once the service that it looked after has no sessions any more.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { LoadShedding } from "@laster/net/guard";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { startPair, turn, until } from "../support.ts";
+
+test("LoadShedding takes a memory that cannot be measured for none, and tells of it once", async () => {
+  const clock = new FakeClock();
+  const faults: string[] = [];
+  let measure = (): unknown => 2_000;
+  const shedding = new LoadShedding({ maxMemoryBytes: 1_000, clock, measureMemory: () => measure() as number });
+  await using pair = await startPair(memoryTransport(), {
+    observers: [shedding, {
+      onFault: ({ message, properties }) => {
+        const { cause } = properties.error as Error;
+        faults.push(`${message} ${cause instanceof Error ? cause.message : cause}`);
+      },
+    }],
+    onMessage: () => {},
+  }, { onMessage: () => {} });
+  await pair.connect();
+  const look = async () => {
+    await clock.advance(250);
+    await turn();
+    return shedding.stats.overload;
+  };
+  assertEquals(await look(), "memory");
+  measure = () => {
+    throw new Error("no such file");
+  };
+  assertEquals([await look(), await look()], [undefined, undefined], "it goes on looking");
+  measure = () => Promise.reject(new Error("not a number yet"));
+  assertEquals(await look(), undefined);
+  for (const odd of [NaN, -1, "2000", 2_000n, null, undefined, Symbol("odd"), Object.create(null)]) {
+    measure = () => odd;
+    assertEquals(await look(), undefined, typeof odd);
+  }
+  for (let count = 0; count < 3; count++) await pair.connect();
+  const told = "The onOpened method of an observer failed: {error} no such file";
+  assertEquals(faults, [told], "when the next session opens");
+  measure = () => 2_000;
+  assertEquals([await look(), pair.server.sessionCount], ["memory", 4]);
+});
+
+test("LoadShedding has no timer without sessions, and looks again when the next connection comes", async () => {
+  const clock = new FakeClock();
+  let memory = 2_000;
+  let measured = 0;
+  const measureMemory = () => {
+    measured++;
+    return memory;
+  };
+  const shedding = new LoadShedding({ maxMemoryBytes: 1_000, clock, measureMemory });
+  await using pair = await startPair(memoryTransport(), {
+    admission: [shedding],
+    observers: [shedding],
+    onMessage: () => {},
+  }, { onMessage: () => {} });
+  const { near } = await pair.connect();
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, clock.timerCount], ["memory", 1]);
+  await near.close();
+  await until(() => pair.server.sessionCount === 0, "it has gone");
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, clock.timerCount], ["memory", 0]);
+  measured = 0;
+  for (let count = 0; count < 5; count++) assertEquals(shedding.admit({ sessions: 0 }), "overloaded");
+  assertEquals(measured, 0, "it has just looked");
+  await clock.advance(250);
+  for (let count = 0; count < 5; count++) assertEquals(shedding.admit({ sessions: 0 }), "overloaded");
+  assertEquals([measured, shedding.stats.refused, clock.timerCount], [1, 10, 0]);
+  memory = 800;
+  await clock.advance(250);
+  assertEquals([shedding.admit({ sessions: 0 }), shedding.stats.overload], [undefined, undefined]);
+});
+
+test("LoadShedding ends an overload of the event loop that it has seen last, if nobody is there any more", async () => {
+  class LateClock extends FakeClock {
+    lateMs = 0;
+
+    override now(): number {
+      return super.now() + this.lateMs;
+    }
+  }
+  const clock = new LateClock();
+  const shedding = new LoadShedding({ maxDelayMs: 100, clock });
+  await using pair = await startPair(memoryTransport(), {
+    admission: [shedding],
+    observers: [shedding],
+    onMessage: () => {},
+  });
+  const { near } = await pair.connect();
+  await near.close();
+  await until(() => pair.server.sessionCount === 0, "it has gone");
+  clock.lateMs = 150;
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, clock.timerCount], ["event-loop", 0]);
+  assertEquals(shedding.admit({ sessions: 0 }), "overloaded");
+  await clock.advance(60_000);
+  assertEquals([shedding.admit({ sessions: 0 }), shedding.stats.delayMs], [undefined, 0]);
+});
