@@ -57,11 +57,18 @@ export class Dashboard implements ServiceObserver {
    * Makes it.
    *
    * @param options The token, and what the page may do.
-   * @throws {TypeError} if the token is not long enough.
+   * @throws {TypeError} if the token is not long enough, or an option is wrong.
    */
-  constructor({ token, actions = false }: DashboardOptions) {
+  constructor(options: DashboardOptions) {
+    checkNames(options);
+    const { token, actions = false } = options;
     if (typeof token !== "string" || token.length < SHORTEST_TOKEN) {
       throw new TypeError(`Cannot create dashboard as token must be a text of ${SHORTEST_TOKEN} letters or more`);
+    }
+    if (typeof actions !== "boolean") {
+      throw new TypeError(
+        `Cannot create dashboard as actions must be true or false: current value is ${String(actions)}`,
+      );
     }
     this.#token = token;
     this.#actions = actions;
@@ -96,6 +103,9 @@ export class Dashboard implements ServiceObserver {
     if (!this.#mayEnter(request)) return new Response("a token is needed: ?token=…\n", { status: 401 });
     const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
     if (request.method === "POST") return name === "close" ? await this.#close(request) : notFound();
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response("GET, HEAD or POST is needed\n", { status: 405, headers: { allow: "GET, HEAD, POST" } });
+    }
     switch (name) {
       case "":
         return text(PAGE, "text/html; charset=utf-8", { "content-security-policy": POLICY });
@@ -108,7 +118,9 @@ export class Dashboard implements ServiceObserver {
       case "app.js":
         return text(SCRIPT, "text/javascript");
       case "events":
-        return this.#stream(request.signal);
+        return new Response(request.method === "GET" ? this.#stream(request.signal) : null, {
+          headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
+        });
       default:
         return notFound();
     }
@@ -117,7 +129,7 @@ export class Dashboard implements ServiceObserver {
   #mayEnter(request: Request): boolean {
     const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
     const cookie = new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(request.headers.get("cookie") ?? "")?.[1];
-    const given = bearer ?? (cookie === undefined ? undefined : decodeURIComponent(cookie));
+    const given = bearer ?? (cookie === undefined ? undefined : decode(cookie));
     return given !== undefined && isSame(given, this.#token);
   }
 
@@ -137,12 +149,14 @@ export class Dashboard implements ServiceObserver {
     return new Response("closing\n", { status: 202 });
   }
 
-  #stream(signal: AbortSignal): Response {
+  /** What the page is told, at an interval, until the request is over. */
+  #stream(signal: AbortSignal): ReadableStream<Uint8Array> {
     const encoder = new TextEncoder();
     let timer: ReturnType<typeof setInterval> | undefined;
     const stop = () => clearInterval(timer);
-    const body = new ReadableStream<Uint8Array>({
+    return new ReadableStream<Uint8Array>({
       start: (controller) => {
+        if (signal.aborted) return controller.close();
         let dueMs = performance.now();
         const send = () => {
           if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // A slow browser misses some.
@@ -156,7 +170,6 @@ export class Dashboard implements ServiceObserver {
       },
       cancel: stop,
     });
-    return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
   }
 
   #look(delayMs: number): object {
@@ -171,11 +184,32 @@ export class Dashboard implements ServiceObserver {
   }
 }
 
+const NAMES: Record<keyof DashboardOptions, true> = { token: true, actions: true };
+
+/** Refuses unknown names: one that is misspelt would be left at its default without a word. */
+function checkNames(options: DashboardOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("Cannot create dashboard as its options must be an object with a token");
+  }
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(NAMES, name)) throw new TypeError(`Cannot create dashboard as it has no option "${name}"`);
+  }
+}
+
 /** Puts the token into a cookie, and out of the address. */
 function logIn(url: URL, token: string): Response {
   const path = url.pathname.slice(0, url.pathname.lastIndexOf("/") + 1);
   const cookie = `${COOKIE}=${encodeURIComponent(token)}; HttpOnly; SameSite=Strict; Path=${path}`;
   return new Response(null, { status: 303, headers: { location: path, "set-cookie": cookie } });
+}
+
+/** Reads the token out of a cookie; undefined if it cannot be one. */
+function decode(cookie: string): string | undefined {
+  try {
+    return decodeURIComponent(cookie);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Compares in a time that does not depend on where the texts differ, so that a token cannot be guessed letter by letter. */

@@ -101,6 +101,51 @@ test("who has no token sees nothing, whatever is asked for", async () => {
   assertThrows(() => new Dashboard({ token: undefined }), TypeError, "token");
 });
 
+test("a cookie that cannot be read is none", async () => {
+  const { handler } = new Dashboard({ token });
+  for (const value of ["%", "%zz", "%E0%A4", "", `${encodeURIComponent(token)}%`]) {
+    const cookie = `other=1; laster-dashboard=${value}`;
+    const response = await handler(new Request("http://localhost/dashboard/", { headers: { cookie } }));
+    assertEquals(response.status, 401, value);
+  }
+});
+
+test("only GET has the events begin, and only GET and HEAD are answered besides POST", async () => {
+  const { handler } = new Dashboard({ token });
+  const ask = (method: string, name: string) =>
+    handler(new Request(`http://localhost/dashboard/${name}`, { method, headers: auth }));
+  const head = await ask("HEAD", "events");
+  assertEquals([head.status, head.headers.get("content-type"), head.body], [200, "text/event-stream", null]);
+  for (const name of ["", "events", "app.js", "close"]) {
+    for (const method of ["PUT", "DELETE", "OPTIONS", "PATCH"]) {
+      const response = await ask(method, name);
+      assertEquals([response.status, response.headers.get("allow")], [405, "GET, HEAD, POST"], `${method} ${name}`);
+    }
+  }
+  await using shown = await start();
+  const asked = await fetch(`${shown.url}events`, { method: "HEAD", headers: auth });
+  assertEquals([asked.status, await asked.text()], [200, ""]);
+});
+
+test("the events of a request that is over do not begin", async () => {
+  const { handler } = new Dashboard({ token });
+  const signal = AbortSignal.abort();
+  const response = await handler(new Request("http://localhost/dashboard/events", { headers: auth, signal }));
+  const reader = response.body?.getReader();
+  assertEquals((await within(reader?.read() ?? Promise.reject(new Error("no body")), "the end")).done, true);
+});
+
+test("the dashboard refuses options that it does not know, and actions that are neither true nor false", () => {
+  for (const actions of ["false", "true", 0, 1, null, {}] as unknown as boolean[]) {
+    assertThrows(() => new Dashboard({ token, actions }), TypeError, "actions must be true or false");
+  }
+  assertThrows(() => new Dashboard({ token, action: true } as { token: string }), TypeError, 'no option "action"');
+  for (const options of [undefined, null, token] as unknown as { token: string }[]) {
+    assertThrows(() => new Dashboard(options), TypeError, "must be an object");
+  }
+  new Dashboard({ token, actions: undefined });
+});
+
 test("the events say what stats() says", async () => {
   await using shown = await start();
   const { service, sessions, url } = shown;
