@@ -22,7 +22,8 @@ export interface MessageLimitsOptions {
   readonly messagesPerSecond?: number | undefined;
   /**
    * Bytes of payloads of a session in a second, 1 to 2^31 - 1; 0 for any number. Choose it no lower than the longest
-   * message, which otherwise waits for seconds.
+   * message, which otherwise waits for seconds; with `"drop"` or `"close"` a message of more than two seconds' worth never
+   * gets through.
    *
    * @default {1048576}
    */
@@ -277,8 +278,16 @@ export class MessageLimits {
     this.#refill(account, bytes, nowMs);
     const isThere = account.messagesLeft > 0 && account.bytesLeft >= bytes &&
       (owner === undefined || owner.messagesLeft > 0);
-    if (!isThere && this.#rates.whenExceeded !== "wait") return 1;
-    const { messages, bytes: bytesRate, ofAddress = UNBOUNDED } = this.#rates;
+    const { messages, bytes: bytesRate, ofAddress = UNBOUNDED, bytesAtATime } = this.#rates;
+    if (!isThere && this.#rates.whenExceeded !== "wait") {
+      // What was taken out for this message only: kept beside a bucket that fills again, it would be a second burst.
+      const unused = bytesRate === UNBOUNDED ? 0 : account.bytesLeft - bytesAtATime;
+      if (unused > 0) {
+        account.bytes.giveBack(bytesRate, unused);
+        account.bytesLeft = bytesAtATime;
+      }
+      return 1;
+    }
     let lateMs = 0;
     if (account.messagesLeft > 0) account.messagesLeft--;
     else lateMs = account.messages.borrow(messages, 1, nowMs);

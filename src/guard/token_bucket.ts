@@ -35,6 +35,11 @@ export class TokenBucket {
     return count;
   }
 
+  /** Takes tokens back that were taken and not used. */
+  giveBack({ burst }: Rate, count: number): void {
+    this.#tokens = Math.min(burst, this.#tokens + count);
+  }
+
   /**
    * Takes tokens even if they are not there yet: the count goes below 0.
    *

@@ -136,3 +136,67 @@ test("MessageLimits has messages wait for the slowest of their limits", async ()
   assertEquals(passed[10], 1_100);
   assertEquals(limits.stats.waited, 3);
 });
+
+test("MessageLimits saves nothing up for messages that it drops, however long they are", async () => {
+  const clock = new FakeClock();
+  const limits = new MessageLimits({ bytesPerSecond: 1_000, messagesPerSecond: 0, whenExceeded: "drop", clock });
+  let handled = 0;
+  const handle = limits.wrap<undefined>((_session, payload) => void (handled += payload.length));
+  const send = (session: Session, length: number, count = 1) => {
+    handled = 0;
+    for (let sent = 0; sent < count; sent++) void handle(session, new Uint8Array(length));
+    return handled;
+  };
+  for (const length of [60_000, 2_126, 2_001, 2_000, 1_999, 200]) {
+    const { session } = peerFrom("192.0.2.1");
+    assertEquals(send(session, 1_900), 1_900, "nearly all of the burst");
+    for (let count = 0; count < 25; count++) {
+      if (length > 2_125) assertEquals(send(session, length), 0, "longer than all that may come at once");
+      else send(session, length);
+      await clock.advance(length > 2_000 ? 2_000 : 90);
+    }
+    await clock.advance(3_600_000);
+    const most = send(session, 100, 600);
+    assert(most >= 2_000 && most <= 2_125, `${most} bytes in one instant, after messages of ${length}`);
+  }
+});
+
+test("MessageLimits saves nothing up for messages that another limit drops", async () => {
+  const clock = new FakeClock();
+  const limits = new MessageLimits({ bytesPerSecond: 1_000, messagesPerSecond: 1, whenExceeded: "drop", clock });
+  let handled = 0;
+  const handle = limits.wrap<undefined>((_session, payload) => void (handled += payload.length));
+  const { session } = peerFrom("192.0.2.1");
+  for (let count = 0; count < 3; count++) void handle(session, new Uint8Array(0)); // No messages are left.
+  void handle(session, new Uint8Array(1_900));
+  assertEquals(handled, 0);
+  await clock.advance(3_600_000);
+  for (const length of [1_063, 1_062]) void handle(session, new Uint8Array(length));
+  assertEquals(handled, 1_063 + 1_062, "two seconds' worth, and a sixteenth");
+  const last = peerFrom("192.0.2.1").session;
+  for (let count = 0; count < 2; count++) void handle(last, new Uint8Array(0));
+  void handle(last, new Uint8Array(1_900));
+  await clock.advance(3_600_000);
+  handled = 0;
+  for (const length of [1_500, 1_500]) void handle(last, new Uint8Array(length));
+  assertEquals(handled, 1_500, "and no more");
+});
+
+test("MessageLimits waits no longer than a timer can", async () => {
+  const delays: number[] = [];
+  class Timers extends FakeClock {
+    override setTimer(callback: () => void, delayMs: number): unknown {
+      delays.push(delayMs);
+      return super.setTimer(callback, delayMs);
+    }
+  }
+  const clock = new Timers();
+  const limits = new MessageLimits({ bytesPerSecond: 1, messagesPerSecond: 0, clock });
+  let handled = 0;
+  const done = limits.wrap<undefined>(() => void handled++)(peerFrom("192.0.2.1").session, new Uint8Array(3_000_000));
+  await turn();
+  assertEquals([handled, delays], [0, [2 ** 31 - 1]]);
+  await clock.advance(2 ** 31 - 1);
+  await done;
+  assertEquals(handled, 1);
+});
