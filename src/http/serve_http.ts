@@ -10,6 +10,8 @@ import type { HttpHandler } from "./http_handler.ts";
 const LARGEST_PORT = 65_535;
 /** Operators' requests have small bodies. */
 const LONGEST_BODY_BYTES = 65_536;
+/** Methods that a `Request` cannot have. */
+const FORBIDDEN = ["CONNECT", "TRACE", "TRACK"];
 
 /** Options of {@linkcode serveHttp}. */
 export interface ServeHttpOptions {
@@ -32,8 +34,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Serves a web-standard handler. If it throws, the answer is 500, without the error. A request body over 64 KiB is answered
- * with 413.
+ * Serves a web-standard handler. If it throws, the answer is 500, without the error. What is no request for a handler is
+ * answered without it: a body over 64 KiB with 413, a wrong host or target with 400, TRACE with 405.
  *
  * @param handler Answers requests.
  * @param options Where.
@@ -81,35 +83,50 @@ async function answer(handler: HttpHandler, incoming: IncomingMessage, outgoing:
   outgoing.on("error", () => gone.abort());
   let response: Response;
   try {
-    response = await handler(await toRequest(incoming, gone.signal));
-  } catch (error) {
-    const isTooLong = error instanceof RangeError && error.message === TOO_LONG;
-    response = new Response(isTooLong ? "the body is too long\n" : "the handler failed\n", {
-      status: isTooLong ? 413 : 500,
-    });
+    const request = await toRequest(incoming, gone.signal);
+    response = request instanceof Response ? request : await handler(request);
+  } catch {
+    response = refuse(500, "the handler failed");
   }
-  await send(response, outgoing, gone.signal).catch(() => outgoing.destroy());
+  await send(response, incoming.method === "HEAD", outgoing, gone.signal).catch(() => outgoing.destroy());
 }
 
-const TOO_LONG = "the body is too long";
+function refuse(status: number, why: string): Response {
+  return new Response(`${why}\n`, { status });
+}
 
-async function toRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<Request> {
-  const { method = "GET", url = "/" } = incoming;
+/** Makes the request for the handler; or the answer, if it is none that a handler should see. */
+async function toRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<Request | Response> {
+  const { method = "GET" } = incoming;
+  if (FORBIDDEN.includes(method)) return refuse(405, "the method is not allowed");
+  const url = toUrl(incoming);
+  if (url === undefined) return refuse(400, "the target or the host is wrong");
   const headers = new Headers();
   for (const [name, value] of Object.entries(incoming.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(", ") : value);
   }
   const hasBody = method !== "GET" && method !== "HEAD";
   const body = hasBody ? await readBody(incoming) : undefined;
-  return new Request(new URL(url, `http://${headers.get("host") ?? "localhost"}`), { method, headers, body, signal });
+  if (hasBody && body === undefined) return refuse(413, "the body is too long");
+  return new Request(url, { method, headers, body, signal });
 }
 
-async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
+/** The URL that was asked for, undefined if it is none. A target that begins with two slashes is a path, not a host. */
+function toUrl({ url = "/", headers }: IncomingMessage): URL | undefined {
+  const host = headers.host || "localhost";
+  // A host with a part of a path in it would move the request to another path.
+  if (/[\s/?#@\\]/.test(host)) return undefined;
+  const whole = url.startsWith("/") ? `http://${host}${url}` : url; // A client of a proxy sends all of the URL.
+  return /^https?:/i.test(whole) && URL.canParse(whole) ? new URL(whole) : undefined;
+}
+
+/** Reads a body; undefined if it is too long. */
+async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > LONGEST_BODY_BYTES) throw new RangeError(TOO_LONG);
+    if (length > LONGEST_BODY_BYTES) return undefined;
     chunks.push(chunk);
   }
   const body = new Uint8Array(length);
@@ -122,11 +139,20 @@ async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuff
 }
 
 /** Writes a response as its body comes, so that a browser gets the events of an endless one at once. */
-async function send(response: Response, outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+async function send(
+  response: Response,
+  isHead: boolean,
+  outgoing: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted) return letGo(response);
   response.headers.forEach((value, name) => outgoing.setHeader(name, value));
+  const cookies = response.headers.getSetCookie();
+  if (cookies.length > 0) outgoing.setHeader("set-cookie", cookies);
   outgoing.writeHead(response.status);
   outgoing.flushHeaders(); // The first piece of a body may be long in coming.
-  if (response.body === null) return void outgoing.end();
+  if (isHead) letGo(response);
+  if (isHead || response.body === null) return void outgoing.end();
   const reader = response.body.getReader();
   signal.addEventListener("abort", () => void reader.cancel().catch(() => {}), { once: true });
   for (;;) {
@@ -137,9 +163,18 @@ async function send(response: Response, outgoing: ServerResponse, signal: AbortS
   outgoing.end();
 }
 
-function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    outgoing.once("drain", resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+/** Ends a body that nobody reads. */
+function letGo({ body }: Response): void {
+  body?.cancel().catch(() => {});
+}
+
+/** Waits until more may be written, or the client is gone. */
+async function drained(outgoing: ServerResponse, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onEvent = () => resolve();
+  outgoing.once("drain", onEvent);
+  signal.addEventListener("abort", onEvent, { once: true });
+  await promise;
+  outgoing.off("drain", onEvent);
+  signal.removeEventListener("abort", onEvent);
 }
