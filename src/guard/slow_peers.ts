@@ -6,6 +6,7 @@ import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger 
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import type { AnySession, Session } from "../session/session.ts";
+import type { Address } from "../transport/address.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 
 /** How often sessions are looked at, unless a deadline is shorter. */
@@ -91,7 +92,7 @@ interface Known {
   frames: number;
   sinceMs: number;
   sinceBytes: number;
-  /** The address that it comes from; undefined if that is not remembered. */
+  /** The address that it comes from; undefined if it was let in without this part. */
   readonly owner: Owner | undefined;
 }
 
@@ -131,6 +132,8 @@ export class SlowPeers implements Admission, ServiceObserver {
   readonly #clock: Clock;
   readonly #owners: AddressTable<Owner>;
   readonly #sessions = new Map<Session<unknown>, Known>();
+  /** The listeners whose connections this part is asked about: only their sessions count for an address. */
+  readonly #listeners = new WeakSet<Address>();
   #rules: Rules;
   /** When a deadline changed last: sessions and messages from before have their whole time from then on. */
   #changedMs = -Infinity;
@@ -171,7 +174,10 @@ export class SlowPeers implements Admission, ServiceObserver {
     return this.#owners.size;
   }
 
-  admit({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): string | undefined {
+  admit(
+    { remoteAddress, listener }: Pick<AdmissionRequest, "remoteAddress"> & Partial<AdmissionRequest>,
+  ): string | undefined {
+    if (listener !== undefined) this.#listeners.add(listener);
     const { maxSilent, countLoopback } = this.#rules;
     const peer = peerOf(remoteAddress);
     const owner = this.#owners.use(peer.owner);
@@ -191,7 +197,8 @@ export class SlowPeers implements Admission, ServiceObserver {
   onOpened(session: Session<unknown>): void {
     if (session.origin.kind !== "accepted") return;
     const openedMs = this.#clock.now();
-    const owner = this.#owners.peek(peerOf(session.remoteAddress).owner);
+    const isCounted = this.#listeners.has(session.origin.listener.address);
+    const owner = isCounted ? this.#owners.peek(peerOf(session.remoteAddress).owner) : undefined;
     owner?.silent.add(session);
     this.#sessions.set(session, {
       openedMs,

@@ -3,15 +3,7 @@
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Address, lengthPrefixed, raw, type Session, type TcpServiceOptions } from "@laster/net";
-import {
-  ConnectionLimits,
-  guard,
-  LoadShedding,
-  MessageLimits,
-  MessageValidator,
-  SlowPeers,
-  tooShort,
-} from "@laster/net/guard";
+import { ConnectionLimits, guard, MessageLimits, MessageValidator, SlowPeers, tooShort } from "@laster/net/guard";
 import { FakeClock } from "@laster/net/testing";
 import { bytes, CloseLog, startPair, text, transportsHere, turn, until } from "../support.ts";
 
@@ -148,6 +140,40 @@ for (const { name, make } of transportsHere()) {
     await refuse();
   });
 
+  test(`SlowPeers counts nobody who came in by a listener without it, over ${name}`, async () => {
+    const clock = new FakeClock();
+    const slowPeers = new SlowPeers({ maxSilentPerAddress: 2, countLoopback: true, clock });
+    await using pair = await startPair(make(), {
+      codec: lengthPrefixed(),
+      observers: [slowPeers],
+      onMessage: (session, payload) => session.send(payload),
+    }, { codec: lengthPrefixed() });
+    const guarded = await pair.server.listen({ hostname: "127.0.0.1", port: 0, admission: [slowPeers] });
+    const dial = async () => {
+      const { openedSessions, refusedConnections } = pair.server.stats();
+      const session = await pair.client.connect({ port: guarded.port ?? 0 });
+      await until(() => {
+        const now = pair.server.stats();
+        return now.openedSessions > openedSessions || now.refusedConnections > refusedConnections;
+      }, "it is let in, or refused");
+      return session;
+    };
+    const one = await dial();
+    for (let count = 0; count < 5; count++) {
+      const { near } = await pair.connect();
+      near.send(bytes("hello"));
+      await near.receive();
+    }
+    await clock.advance(1_000);
+    await dial();
+    await dial();
+    assertEquals(pair.server.stats().refusals, { "too-many-silent": 1 });
+    one.send(bytes("hello"));
+    await one.receive();
+    await dial();
+    assertEquals(pair.server.stats().refusals, { "too-many-silent": 1 }, "one of them has spoken");
+  });
+
   test(`MessageLimits has a flood wait, and loses nothing, over ${name}`, async () => {
     const clock = new FakeClock();
     const limits = new MessageLimits({ messagesPerSecond: 10, clock });
@@ -237,71 +263,6 @@ test("guard() gives all parts to a service, and what is left out is not there", 
     "whenExceeded must be one of",
   );
   assertThrows(() => guard({ connections: { maxPerAddress: 0 } }), RangeError, "maxPerAddress");
-});
-
-/** A clock whose event loop is late when the test says so. */
-class LateClock extends FakeClock {
-  lateMs = 0;
-
-  override now(): number {
-    return super.now() + this.lateMs;
-  }
-}
-
-test("LoadShedding refuses under load, lets the heaviest talker go, and recovers below its bound", async () => {
-  const [{ make }] = transportsHere();
-  const clock = new LateClock();
-  let memory = 100;
-  const shedding = new LoadShedding({
-    maxDelayMs: 100,
-    maxMemoryBytes: 1_000,
-    maxSessions: 3,
-    clock,
-    measureMemory: () => memory,
-  });
-  const ends = new CloseLog();
-  await using pair = await startPair(make(), {
-    admission: [shedding],
-    observers: [shedding],
-    onMessage: () => {},
-    onClose: ends.onClose,
-  }, { onMessage: () => {} });
-  const one = await pair.connect();
-  const other = await pair.connect();
-  assertEquals(shedding.stats, { overload: undefined, delayMs: 0, refused: 0, shed: 0 });
-
-  clock.lateMs += 150;
-  await clock.advance(250);
-  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], ["event-loop", "overloaded"]);
-  clock.lateMs += 90;
-  await clock.advance(250);
-  assertEquals(shedding.stats.overload, "event-loop", "not down at four fifths yet");
-  await clock.advance(250);
-  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], [undefined, undefined]);
-
-  memory = 1_001;
-  for (let look = 0; look < 12 && shedding.stats.shed === 0; look++) {
-    const before = other.far.stats.receivedFrames;
-    for (let count = 0; count < 5; count++) other.near.send(new Uint8Array(50));
-    one.near.send(new Uint8Array(1));
-    await until(() => other.far.stats.receivedFrames >= before + 5 || other.far.state !== "open", "they talk");
-    await clock.advance(250);
-    await turn();
-  }
-  await until(() => ends.events.length === 1, "one is let go");
-  assertEquals([ends.events[0].detail, one.far.state, shedding.stats.shed], ["load-shed", "open", 1]);
-  memory = 801;
-  await clock.advance(250);
-  assertEquals(shedding.stats.overload, "memory");
-  memory = 800;
-  await clock.advance(250);
-  assertEquals(shedding.stats.overload, undefined);
-
-  assertEquals([shedding.admit({ sessions: 2 }), shedding.admit({ sessions: 3 })], [undefined, "overloaded"]);
-  await clock.advance(250);
-  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 1 })], [undefined, undefined]);
-  assertThrows(() => new LoadShedding({ maxDelayMs: -1 }), RangeError, "maxDelayMs");
-  assertThrows(() => new LoadShedding({ measureMemory: 5 as unknown as () => number }), TypeError, "measureMemory");
 });
 
 test("20,000 addresses in turn: what the guard remembers stays within its bound", () => {

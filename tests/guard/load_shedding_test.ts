@@ -1,10 +1,75 @@
-// LoadShedding where the measurement fails, and once the service that it looked after has no sessions any more.
+// LoadShedding under load, where the measurement fails, and once the service has no sessions any more.
 
 import test from "node:test";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { LoadShedding } from "@laster/net/guard";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { startPair, turn, until } from "../support.ts";
+import { CloseLog, startPair, transportsHere, turn, until } from "../support.ts";
+
+/** A clock whose event loop is late when the test says so. */
+class LateClock extends FakeClock {
+  lateMs = 0;
+
+  override now(): number {
+    return super.now() + this.lateMs;
+  }
+}
+
+test("LoadShedding refuses under load, lets the heaviest talker go, and recovers below its bound", async () => {
+  const [{ make }] = transportsHere();
+  const clock = new LateClock();
+  let memory = 100;
+  const shedding = new LoadShedding({
+    maxDelayMs: 100,
+    maxMemoryBytes: 1_000,
+    maxSessions: 3,
+    clock,
+    measureMemory: () => memory,
+  });
+  const ends = new CloseLog();
+  await using pair = await startPair(make(), {
+    admission: [shedding],
+    observers: [shedding],
+    onMessage: () => {},
+    onClose: ends.onClose,
+  }, { onMessage: () => {} });
+  const one = await pair.connect();
+  const other = await pair.connect();
+  assertEquals(shedding.stats, { overload: undefined, delayMs: 0, refused: 0, shed: 0 });
+
+  clock.lateMs += 150;
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], ["event-loop", "overloaded"]);
+  clock.lateMs += 90;
+  await clock.advance(250);
+  assertEquals(shedding.stats.overload, "event-loop", "not down at four fifths yet");
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 2 })], [undefined, undefined]);
+
+  memory = 1_001;
+  for (let look = 0; look < 12 && shedding.stats.shed === 0; look++) {
+    const before = other.far.stats.receivedFrames;
+    for (let count = 0; count < 5; count++) other.near.send(new Uint8Array(50));
+    one.near.send(new Uint8Array(1));
+    await until(() => other.far.stats.receivedFrames >= before + 5 || other.far.state !== "open", "they talk");
+    await clock.advance(250);
+    await turn();
+  }
+  await until(() => ends.events.length === 1, "one is let go");
+  assertEquals([ends.events[0].detail, one.far.state, shedding.stats.shed], ["load-shed", "open", 1]);
+  memory = 801;
+  await clock.advance(250);
+  assertEquals(shedding.stats.overload, "memory");
+  memory = 800;
+  await clock.advance(250);
+  assertEquals(shedding.stats.overload, undefined);
+
+  assertEquals([shedding.admit({ sessions: 2 }), shedding.admit({ sessions: 3 })], [undefined, "overloaded"]);
+  await clock.advance(250);
+  assertEquals([shedding.stats.overload, shedding.admit({ sessions: 1 })], [undefined, undefined]);
+  assertThrows(() => new LoadShedding({ maxDelayMs: -1 }), RangeError, "maxDelayMs");
+  assertThrows(() => new LoadShedding({ measureMemory: 5 as unknown as () => number }), TypeError, "measureMemory");
+});
 
 test("LoadShedding takes a memory that cannot be measured for none, and tells of it once", async () => {
   const clock = new FakeClock();
@@ -77,13 +142,6 @@ test("LoadShedding has no timer without sessions, and looks again when the next 
 });
 
 test("LoadShedding ends an overload of the event loop that it has seen last, if nobody is there any more", async () => {
-  class LateClock extends FakeClock {
-    lateMs = 0;
-
-    override now(): number {
-      return super.now() + this.lateMs;
-    }
-  }
   const clock = new LateClock();
   const shedding = new LoadShedding({ maxDelayMs: 100, clock });
   await using pair = await startPair(memoryTransport(), {
