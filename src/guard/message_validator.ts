@@ -214,7 +214,7 @@ export class MessageValidator implements Admission, ServiceObserver {
       );
     }
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
-    const isBanned = this.#score(session.remoteAddress, added);
+    const isBanned = this.#score(session.remoteAddress, added) || this.admit(session) !== undefined;
     const isSevere = level === "high" || level === "critical";
     if (isSevere || isBanned) close(session, isSevere ? reason : BANNED);
     if (!isBanned) return;

@@ -139,3 +139,20 @@ test("MessageValidator closes nobody of another address, and who was let in befo
   await turn();
   assertEquals([closed.at(-1), validator.admit(from("192.0.2.1"))], ["late banned", "banned"]);
 });
+
+test("MessageValidator closes whoever sends a bad message from a banned address, even if it is no observer", () => {
+  const validator = new MessageValidator({ clock: new FakeClock(), banScore: 2 });
+  const closed: string[] = [];
+  const make = (id: string) =>
+    ({
+      ...from("192.0.2.1"),
+      close: ({ detail }: { detail: string }) => void closed.push(`${id} ${detail}`),
+    }) as unknown as Session<unknown>;
+  const handle = validator.wrap<unknown>(() => ({ level: "low", reason: "bad" }), () => {});
+  const [one, other] = [make("one"), make("other")];
+  handle(one, new Uint8Array(1));
+  assertEquals(closed, []);
+  handle(one, new Uint8Array(1));
+  handle(other, new Uint8Array(1));
+  assertEquals(closed, ["one banned", "other banned"]);
+});
