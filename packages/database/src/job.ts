@@ -17,6 +17,8 @@ export class Job {
   /** Resolves once the job is rejected: nothing waits for the connection that runs it then. */
   readonly abandoned: Promise<void>;
   state: JobState = "waiting";
+  /** Whether its connection was lost while it ran: it waits to run again, but may have been done already. */
+  wasLost = false;
   readonly #onSettled: () => void;
   readonly #settle = Promise.withResolvers<readonly Row[]>();
   readonly #abandon = Promise.withResolvers<void>();
@@ -40,7 +42,7 @@ export class Job {
   reject(code: QueryErrorCode, cause?: unknown): void {
     const wasRunning = this.state === "running";
     if (!this.#end()) return;
-    const mayBeDone = wasRunning && code !== "failed";
+    const mayBeDone = this.wasLost || (wasRunning && code !== "failed");
     this.#settle.reject(new QueryError(code, mayBeDone, cause, this.isRepeatable || !mayBeDone));
     this.#abandon.resolve();
   }

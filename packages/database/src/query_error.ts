@@ -29,7 +29,7 @@ export class QueryError extends Error {
   override readonly name = "QueryError";
   /** Why. */
   readonly code: QueryErrorCode;
-  /** Whether the database may have done the query all the same, as it was under way. */
+  /** Whether the database may have done the query all the same: it was under way, or was once and its connection was lost. */
   readonly mayBeDone: boolean;
   /** Whether the query may be sent again without harm: it cannot have been done, or it is `isRepeatable`. */
   readonly canRepeat: boolean;

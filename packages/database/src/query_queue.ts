@@ -275,6 +275,7 @@ export class QueryQueue<Connection = unknown> {
       return true;
     } catch (error) {
       const isLost = driver.isLost(error);
+      job.wasLost ||= isLost;
       if (isLost) onConnectionFault?.(error);
       if (isLost && job.isRepeatable && this.#isRunning(job)) {
         this.#stats.repeated++;
