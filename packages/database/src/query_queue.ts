@@ -6,7 +6,10 @@ import { Job } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { QueryError } from "./query_error.ts";
 
-/** The wait before a connection is tried again: doubled each time, and shortened by up to a half at random. */
+/**
+ * The wait before a connection is made after one that failed, or was lost sooner than `LONGEST_RETRY_MS` without an answer:
+ * doubled each time, and shortened by up to a half at random.
+ */
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5_000;
 const KEEP_ALIVE = "select 1";
@@ -219,50 +222,58 @@ export class QueryQueue<Connection = unknown> {
   /** Keeps one connection: makes it, uses it, and makes it again if it is lost, until the queue is closed. */
   async #work(): Promise<void> {
     const { driver } = this.#options;
+    /** Connections in a row that could not be made, or were soon lost without an answer. */
+    let failures = 0;
     for (;;) {
+      if (failures > 0) await this.#pause(failures);
+      if (this.#lanes.isStopped) return;
       const connection = await this.#connect();
-      if (connection === undefined) return;
+      failures++;
+      if (connection === undefined) continue;
       this.#stats.connections++;
-      const isStopped = await this.#use(connection.value);
+      const madeMs = this.#clock.now();
+      const end = await this.#use(connection.value, () => failures = 0);
       this.#stats.connections--;
       await driver.close(connection.value).catch(() => {});
-      if (isStopped) return;
+      if (end === "stopped") return;
+      if (end === "given-up" || this.#clock.now() - madeMs >= LONGEST_RETRY_MS) failures = 0;
       this.#stats.lostConnections++;
     }
   }
 
-  /** Tries to connect until it succeeds; gives undefined once the queue is closed. */
+  /** Makes a connection; gives undefined if that fails. */
   async #connect(): Promise<{ readonly value: Connection } | undefined> {
-    for (let delayMs = FIRST_RETRY_MS;; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
-      if (this.#lanes.isStopped) return undefined;
-      try {
-        return { value: await this.#options.driver.connect() };
-      } catch (error) {
-        this.#options.onConnectionFault?.(error);
-      }
-      await this.#wait(delayMs * (0.5 + 0.5 * Math.random()));
+    try {
+      return { value: await this.#options.driver.connect() };
+    } catch (error) {
+      this.#options.onConnectionFault?.(error);
+      return undefined;
     }
   }
 
-  /** Runs queries until the connection is lost, or the queue closed: says which. */
-  async #use(connection: Connection): Promise<boolean> {
+  /**
+   * Runs queries until the queue is closed, or the connection cannot be used further: it is lost, or still runs a query that
+   * was given up. `onAnswer` is called whenever the database has answered.
+   */
+  async #use(connection: Connection, onAnswer: () => void): Promise<"stopped" | "lost" | "given-up"> {
     for (;;) {
       const taken = await this.#lanes.take(this.#keepAliveMs, this.#clock);
-      if (taken === "stopped") return true;
+      if (taken === "stopped") return "stopped";
       if (taken === "idle") {
-        if (await this.#isAlive(connection)) continue;
-        return false;
+        if (!await this.#isAlive(connection)) return "lost";
+      } else {
+        const { job, done } = taken;
+        const end = await this.#run(connection, job);
+        const isToBeRepeated = job.state === "waiting";
+        done(isToBeRepeated);
+        if (end !== "answered") return end;
       }
-      const { job, done } = taken;
-      const isUsable = await this.#run(connection, job);
-      const isToBeRepeated = job.state === "waiting";
-      done(isToBeRepeated);
-      if (!isUsable) return false;
+      onAnswer();
     }
   }
 
-  /** Runs one query; says whether the connection can still be used. */
-  async #run(connection: Connection, job: Job): Promise<boolean> {
+  /** Runs one query; says what it means for the connection. */
+  async #run(connection: Connection, job: Job): Promise<"answered" | "lost" | "given-up"> {
     const { driver, onConnectionFault } = this.#options;
     job.state = "running";
     this.#stats.running++;
@@ -270,9 +281,9 @@ export class QueryQueue<Connection = unknown> {
       const running = driver.query(connection, job.text, job.parameters);
       running.catch(() => {}); // If it was given up, nobody handles its rejection.
       const rows = await Promise.race([running, job.abandoned]);
-      if (rows === undefined) return false; // The query was given up and may still run: the connection is not free.
+      if (rows === undefined) return "given-up"; // It may still run: the connection is not free.
       job.resolve(rows);
-      return true;
+      return "answered";
     } catch (error) {
       const isLost = driver.isLost(error);
       job.wasLost ||= isLost;
@@ -281,7 +292,7 @@ export class QueryQueue<Connection = unknown> {
         this.#stats.repeated++;
         job.state = "waiting";
       } else job.reject(isLost ? "lost" : "failed", error);
-      return !isLost;
+      return isLost ? "lost" : "answered";
     } finally {
       this.#stats.running--;
     }
@@ -306,9 +317,11 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
-  async #wait(delayMs: number): Promise<void> {
+  /** Waits before the next connection, the longer the more have failed in a row; not once the queue is closed. */
+  async #pause(failures: number): Promise<void> {
+    const longestMs = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS);
     const elapsed = Promise.withResolvers<void>();
-    const timer = this.#clock.setTimer(elapsed.resolve, delayMs);
+    const timer = this.#clock.setTimer(elapsed.resolve, longestMs * (0.5 + 0.5 * Math.random()));
     await Promise.race([elapsed.promise, this.#stopped.promise]);
     this.#clock.clearTimer(timer);
   }

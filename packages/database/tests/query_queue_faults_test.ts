@@ -2,7 +2,7 @@
 // out of range, and drivers and listeners that throw or never answer.
 
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type DatabaseDriver, QueryError, QueryQueue } from "@laster/database";
 import { FakeClock } from "@laster/net/testing";
 import { until } from "../../../tests/support.ts";
@@ -68,5 +68,50 @@ test("a query that was lost and then fails may be done: the first run may be why
   });
   const queries = new QueryQueue({ driver, connections: 1 });
   assertEquals(await codeOf(queries.query("insert", [], { isRepeatable: true })), "failed true true");
+  await queries.close();
+});
+
+test("connections that are lost before they answer are made again after growing pauses", async () => {
+  const clock = new FakeClock();
+  let connects = 0;
+  const driver = makeDriver({
+    connect: () => Promise.resolve(++connects),
+    query: () => Promise.reject(new Lost("reset")),
+  });
+  const queries = new QueryQueue({ driver, connections: 1, clock, timeoutMs: 60_000 });
+  const code = codeOf(queries.query("deadly", [], { isRepeatable: true }));
+  await until(() => queries.stats.lostConnections === 1, "the first is lost");
+  await clock.advance(0);
+  assertEquals(connects, 1, "it waits");
+  for (let step = 0; step < 3_000; step++) await clock.advance(20);
+  assertEquals(await code, "timeout true true");
+  assert(connects >= 17 && connects <= 35, `${connects} connections in a minute`);
+  await queries.close();
+});
+
+test("a connection that has answered is made again at once, and so is one whose query was given up", async () => {
+  const clock = new FakeClock();
+  let connects = 0;
+  const driver = makeDriver({
+    connect: () => Promise.resolve(++connects),
+    query: (_connection, text) =>
+      text === "ends"
+        ? Promise.reject(new Lost("reset"))
+        : text === "hangs"
+        ? new Promise(() => {})
+        : Promise.resolve([]),
+  });
+  const queries = new QueryQueue({ driver, connections: 1, clock });
+  for (let round = 1; round <= 3; round++) {
+    await queries.query("fine");
+    assertEquals(await codeOf(queries.query("ends")), "lost true false");
+    await until(() => connects === 2 * round, "another is made");
+    const controller = new AbortController();
+    const code = codeOf(queries.query("hangs", [], { signal: controller.signal }));
+    await until(() => queries.stats.running === 1, "it runs");
+    controller.abort();
+    assertEquals(await code, "aborted true false");
+    await until(() => connects === 2 * round + 1, "another is made");
+  }
   await queries.close();
 });

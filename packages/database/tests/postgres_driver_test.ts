@@ -1,0 +1,64 @@
+// postgresDriver(): which errors say that the connection is gone; and with a real server, what it answers and what it still does.
+
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { type DatabaseDriver, postgresDriver, QueryError, QueryQueue } from "@laster/database";
+import { Cluster, skipWithoutPostgres } from "./cluster.ts";
+
+/** Bun gives a test a minute otherwise. */
+const timeout = 120_000;
+
+test("postgresDriver(): what the server did not say is a lost connection; a fault of the query is none", () => {
+  const { isLost } = postgresDriver("postgres://game@127.0.0.1:1/game");
+  const errorOf = (code: string, severity?: string) => Object.assign(new Error(code), { code, severity });
+  const system = [
+    "ECONNRESET",
+    "EPIPE",
+    "ETIMEDOUT",
+    "EHOSTUNREACH",
+    "ENETUNREACH",
+    "ENETDOWN",
+    "EIO",
+    "ENOENT",
+    "ERR_SSL_X",
+  ];
+  const ofPackage = ["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"];
+  const ofServer = ["08000", "08003", "08006", "08007", "40003", "57P01", "57P02", "57P03", "57P04", "57P05"];
+  for (const code of [...system, ...ofPackage, ...ofServer]) assert(isLost(errorOf(code)), code);
+  assert(isLost(errorOf("53300", "FATAL")), "the server ended the connection");
+  assert(isLost(new Error("without a code")));
+  for (const code of ["08P01", "23505", "40001", "42601", "57014"]) assert(!isLost(errorOf(code, "ERROR")), code);
+  for (const code of ["UNDEFINED_VALUE", "MAX_PARAMETERS_EXCEEDED"]) assert(!isLost(errorOf(code)), code);
+  assert(!isLost(new TypeError("Cannot convert a Symbol value to a string")), "it was never sent");
+});
+
+/** A server, and a queue over connections to it. */
+async function start(connections: number) {
+  const cluster = new Cluster();
+  await cluster.start();
+  const driver: DatabaseDriver = postgresDriver("", { host: cluster.host, user: "game", database: "postgres" });
+  return { cluster, driver, queries: new QueryQueue({ driver, connections }) };
+}
+
+test("PostgreSQL: parameters that are wrong fail the query alone, and keep the connection", {
+  skip: skipWithoutPostgres,
+  timeout,
+}, async () => {
+  const { cluster, queries } = await start(1);
+  await using _cluster = cluster;
+  const codeOf = (text: string, parameters: readonly unknown[]) =>
+    queries.query(text, parameters, { isRepeatable: true }).then(() => "answered", (error: QueryError) => {
+      const { code } = error.cause as { readonly code?: unknown };
+      return `${error.code} ${error.mayBeDone} ${code}`;
+    });
+  const cycle: unknown[] = [];
+  cycle.push({ cycle });
+  assertEquals(await codeOf("select $1::int + $2::int", [1]), "failed false 08P01");
+  assertEquals(await codeOf("select $1::int", [undefined]), "failed false UNDEFINED_VALUE");
+  assertEquals(await codeOf("select $1::json", [{ cycle }]), "failed false undefined");
+  assertEquals(await codeOf("select $1::text", [Symbol("text")]), "failed false undefined");
+  assertEquals(await codeOf("select $1::bytea", [{}]), "failed false ERR_INVALID_ARG_TYPE");
+  assertEquals(await codeOf("select 1", []), "answered");
+  assertEquals([queries.stats.lostConnections, queries.stats.repeated], [0, 0]);
+  await queries.close();
+});
