@@ -11,7 +11,10 @@ export interface DatabaseDriver<Connection = unknown> {
   connect(): Promise<Connection>;
   /** Runs one query; a connection runs one at a time. */
   query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
-  /** Closes a connection at once, even if a query is under way. */
+  /**
+   * Closes a connection at once, even if a query is under way. Resolves when the database does nothing more for that query: the
+   * next one of the same key begins then, and after seven seconds in any case.
+   */
   close(connection: Connection): Promise<void>;
   /** Whether an error says that the connection is gone, so that nobody knows whether the query was done. */
   isLost(error: unknown): boolean;

@@ -3,9 +3,19 @@
 import postgres from "postgres";
 import type { DatabaseDriver, Row } from "./driver.ts";
 
-type Sql = postgres.Sql;
+/** A client with one connection. */
+interface PostgresConnection {
+  readonly sql: postgres.Sql;
+  /** The query under way. */
+  running: Running | undefined;
+}
+
+type Running = ReturnType<postgres.Sql["unsafe"]>;
 
 const CONNECT_TIMEOUT_SECS = 5;
+/** How often the server is asked to stop a query: a request that comes before the query has begun does nothing. */
+const CANCEL_TRIES = 10;
+const CANCEL_INTERVAL_MS = 500;
 /** What PostgreSQL says is a code of five characters (SQLSTATE); those of the system may have as many, as `EPIPE`. */
 const SQLSTATE = /^(?!E[A-Z]{4}$)[0-9A-Z]{5}$/;
 /**
@@ -17,8 +27,11 @@ const LOST = /^(?:08(?!P01)|40003$|57P0[1-5]$)/;
 const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSAFE_TRANSACTION|COPY_IN_PROGRESS)$/;
 
 /**
- * Makes the driver of a PostgreSQL server. Each connection is a client of the package `postgres` with
- * `max: 1`.
+ * Makes the driver of a PostgreSQL server. Each connection is a client of the package `postgres` with `max: 1`.
+ *
+ * A query that is given up while it runs is cancelled on the server, and the next one of its key begins once it has ended there.
+ * If the server cannot be reached for that, or the connection is lost, a long statement may go on there beside the next one; set
+ * the server's `client_connection_check_interval` to have such statements end soon.
  *
  * @param url Where: `postgres://user:password@host:port/database`.
  * @param options More options of the package `postgres`, by their names there.
@@ -32,7 +45,7 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * ```
  */
 export function postgresDriver(url: string, options: Readonly<Record<string, unknown>> = {}): DatabaseDriver {
-  const driver: DatabaseDriver<Sql> = {
+  const driver: DatabaseDriver<PostgresConnection> = {
     async connect() {
       const sql = postgres(url, {
         connect_timeout: CONNECT_TIMEOUT_SECS,
@@ -44,17 +57,44 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
       });
       try {
         await sql`select 1`;
-        return sql;
+        return { sql, running: undefined };
       } catch (error) {
         await sql.end({ timeout: 0 }).catch(() => {});
         throw error;
       }
     },
-    query: async (sql, text, parameters) => await sql.unsafe(text, [...parameters] as never[]) as readonly Row[],
-    close: (sql) => sql.end({ timeout: 0 }),
+    async query(connection, text, parameters) {
+      const running = connection.running = connection.sql.unsafe(text, [...parameters] as never[]);
+      try {
+        return await running as readonly Row[];
+      } finally {
+        connection.running = undefined;
+      }
+    },
+    async close({ sql, running }) {
+      if (running !== undefined) await cancel(running);
+      await sql.end({ timeout: 0 });
+    },
     isLost,
   };
   return driver as DatabaseDriver; // The type of a connection is private to the driver.
+}
+
+/**
+ * Has the server stop a query, as closing the connection would not; waits until it has answered, for five seconds at most. The
+ * answer may be that the query is done.
+ */
+async function cancel(running: Running): Promise<void> {
+  let isSettled = false;
+  const settled = running.then(() => {}, () => {}).then(() => isSettled = true);
+  // Not `running.cancel()`: if the request fails, that leaves a rejection which nobody handles.
+  const { canceller } = running as { canceller?: ((query: Running) => Promise<void>) | null };
+  for (let tries = 0; tries < CANCEL_TRIES && !isSettled; tries++) {
+    canceller?.(running).catch(() => {});
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([settled, new Promise((resolve) => timer = setTimeout(resolve, CANCEL_INTERVAL_MS))]);
+    clearTimeout(timer);
+  }
 }
 
 /** Whether an error is no answer of the server, or one that ends the connection. */

@@ -12,7 +12,21 @@ import { QueryError } from "./query_error.ts";
  */
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5_000;
+const LARGEST = 2 ** 31 - 1;
 const KEEP_ALIVE = "select 1";
+/** How long a connection may take to answer that, at most: the default `timeoutMs`. */
+const LONGEST_KEEP_ALIVE_MS = 10_000;
+
+/** How long a connection may take to close, longer than the drivers of this package need at most. */
+const LONGEST_CLOSE_MS = 7_000;
+
+/** A connection that is not used any more. */
+interface UsedConnection {
+  /** Why. */
+  readonly end: "stopped" | "lost" | "given-up";
+  /** To be called once it is closed, if it was running a query: only then may the next one of the same key run. */
+  readonly onClosed?: (() => void) | undefined;
+}
 
 /** Options of {@linkcode QueryQueue}. */
 export interface QueryQueueOptions<Connection> {
@@ -31,8 +45,8 @@ export interface QueryQueueOptions<Connection> {
    */
   readonly maxWaiting?: number | undefined;
   /**
-   * Milliseconds from the call to the answer, 1 to 2^31 - 1, for queries without a `timeoutMs` of their own; then a query
-   * rejects with `"timeout"`.
+   * Milliseconds from the call to the answer, 1 to 2^31 - 1, or `Infinity` for any time, for queries without a `timeoutMs` of
+   * their own; then a query rejects with `"timeout"`.
    *
    * @default {10000}
    */
@@ -59,7 +73,10 @@ export interface QueryQueueOptions<Connection> {
 
 /** Options of a query. */
 export interface QueryOptions {
-  /** Queries of the same key run one behind the other, in the order of their calls: those of one player, say. */
+  /**
+   * Queries of the same key run one behind the other, in the order of their calls: those of one player, say. Behind one that is
+   * given up while it runs, the next begins once its connection is closed.
+   */
   readonly key?: string | number | undefined;
   /**
    * Whether it does no harm to run it twice: then it is run again if its connection is lost. A `select` is repeatable, and so
@@ -68,7 +85,11 @@ export interface QueryOptions {
    * @default {false}
    */
   readonly isRepeatable?: boolean | undefined;
-  /** Milliseconds from the call to the answer; then it rejects with `"timeout"`. */
+  /**
+   * Milliseconds from the call to the answer, 1 to 2^31 - 1, or `Infinity` for any time; then it rejects with `"timeout"`.
+   *
+   * @default {that of the queue}
+   */
   readonly timeoutMs?: number | undefined;
   /** Gives the query up, with `"aborted"`: if it still waits, it is never run. */
   readonly signal?: AbortSignal | undefined;
@@ -137,21 +158,12 @@ export class QueryQueue<Connection = unknown> {
    * @throws {RangeError} if a number is out of range.
    */
   constructor(options: QueryQueueOptions<Connection>) {
-    const read = (
-      name: "connections" | "maxWaiting" | "timeoutMs" | "keepAliveMs",
-      otherwise: number,
-      least: number,
-    ) => {
-      const value = options[name] ?? otherwise;
-      if (Number.isInteger(value) && value >= least && value < 2 ** 31) return value;
-      throw new RangeError(
-        `Cannot create query queue as ${name} must be an integer from ${least} on: current value is ${value}`,
-      );
-    };
+    const read = (name: "connections" | "maxWaiting" | "keepAliveMs", otherwise: number, least: number) =>
+      checkInteger("create query queue", name, options[name] ?? otherwise, least);
     this.#options = options;
     this.#clock = options.clock ?? systemClock();
     this.#maxWaiting = read("maxWaiting", 10_000, 1);
-    this.#timeoutMs = read("timeoutMs", 10_000, 1);
+    this.#timeoutMs = checkTimeout("create query queue", options.timeoutMs ?? 10_000);
     this.#keepAliveMs = read("keepAliveMs", 30_000, 0);
     this.#workers = Array.from({ length: read("connections", options.driver.connections ?? 4, 1) }, () => this.#work());
   }
@@ -169,17 +181,23 @@ export class QueryQueue<Connection = unknown> {
    * @param options Its key, its deadline, and whether it may be repeated.
    * @returns The rows.
    * @throws {QueryError} if there is no answer.
+   * @throws {RangeError} if `timeoutMs` is out of range.
    */
   query(text: string, parameters: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly Row[]> {
     const { key, isRepeatable = false, timeoutMs = this.#timeoutMs, signal } = options;
+    try {
+      checkTimeout("run query", timeoutMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const onAbort = () => job.reject("aborted", signal?.reason);
     const job: Job = new Job(text, parameters, isRepeatable, () => {
-      this.#clock.clearTimer(timer);
+      stopTimer();
       signal?.removeEventListener("abort", onAbort);
       this.#lanes.remove(job);
       if (this.#onEmpty !== undefined) queueMicrotask(() => this.#look());
     });
-    const timer = this.#clock.setTimer(() => job.reject("timeout"), timeoutMs);
+    const stopTimer = this.#startTimer(() => job.reject("timeout"), timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
     void job.answer.then(() => this.#stats.answered++, () => this.#stats.rejected++);
     if (this.#closed !== undefined) job.reject("closed");
@@ -193,26 +211,35 @@ export class QueryQueue<Connection = unknown> {
    * Takes no more queries, waits for the answers of those that there are, and closes the connections. A second call waits for
    * the same end.
    *
-   * @param options `timeoutMs`: milliseconds after which the queries that are left reject with `"closed"`; by default that of
-   * the queue.
+   * @param options `timeoutMs`: milliseconds after which the queries that are left reject with `"closed"`, 1 to 2^31 - 1, or
+   * `Infinity` for any time; by default that of the queue. Connections then have seven seconds to close.
+   * @throws {RangeError} if `timeoutMs` is out of range; the queue is not closed then.
    */
-  close({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
-    return this.#closed ??= this.#end(timeoutMs);
+  async close({ timeoutMs = this.#timeoutMs }: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    checkTimeout("close query queue", timeoutMs);
+    await (this.#closed ??= this.#end(timeoutMs));
   }
 
   async #end(timeoutMs: number): Promise<void> {
     const empty = Promise.withResolvers<void>();
     this.#onEmpty = empty.resolve;
     this.#look();
-    const timer = this.#clock.setTimer(() => {
+    const stopTimer = this.#startTimer(() => {
       for (const job of [...this.#lanes.jobs.keys()]) job.reject("closed");
       empty.resolve();
     }, timeoutMs);
     await empty.promise;
-    this.#clock.clearTimer(timer);
+    stopTimer();
     this.#stopped.resolve();
     this.#lanes.stop();
     await Promise.all(this.#workers);
+  }
+
+  /** Calls back after a time, which may be `Infinity`; gives what stops it. */
+  #startTimer(callback: () => void, delayMs: number): () => void {
+    if (delayMs === Infinity) return () => {};
+    const timer = this.#clock.setTimer(callback, delayMs);
+    return () => this.#clock.clearTimer(timer);
   }
 
   #look(): void {
@@ -221,7 +248,6 @@ export class QueryQueue<Connection = unknown> {
 
   /** Keeps one connection: makes it, uses it, and makes it again if it is lost, until the queue is closed. */
   async #work(): Promise<void> {
-    const { driver } = this.#options;
     /** Connections in a row that could not be made, or were soon lost without an answer. */
     let failures = 0;
     for (;;) {
@@ -232,9 +258,10 @@ export class QueryQueue<Connection = unknown> {
       if (connection === undefined) continue;
       this.#stats.connections++;
       const madeMs = this.#clock.now();
-      const end = await this.#use(connection.value, () => failures = 0);
+      const { end, onClosed } = await this.#use(connection.value, () => failures = 0);
       this.#stats.connections--;
-      await driver.close(connection.value).catch(() => {});
+      await this.#close(connection.value);
+      onClosed?.();
       if (end === "stopped") return;
       if (end === "given-up" || this.#clock.now() - madeMs >= LONGEST_RETRY_MS) failures = 0;
       this.#stats.lostConnections++;
@@ -251,22 +278,29 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
+  /** Closes a connection, but waits for it no longer than `LONGEST_CLOSE_MS`. */
+  async #close(connection: Connection): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = this.#clock.setTimer(late.resolve, LONGEST_CLOSE_MS);
+    await Promise.race([this.#options.driver.close(connection).catch(() => {}), late.promise]);
+    this.#clock.clearTimer(timer);
+  }
+
   /**
    * Runs queries until the queue is closed, or the connection cannot be used further: it is lost, or still runs a query that
    * was given up. `onAnswer` is called whenever the database has answered.
    */
-  async #use(connection: Connection, onAnswer: () => void): Promise<"stopped" | "lost" | "given-up"> {
+  async #use(connection: Connection, onAnswer: () => void): Promise<UsedConnection> {
     for (;;) {
       const taken = await this.#lanes.take(this.#keepAliveMs, this.#clock);
-      if (taken === "stopped") return "stopped";
+      if (taken === "stopped") return { end: "stopped" };
       if (taken === "idle") {
-        if (!await this.#isAlive(connection)) return "lost";
+        if (!await this.#isAlive(connection)) return { end: "lost" };
       } else {
         const { job, done } = taken;
         const end = await this.#run(connection, job);
-        const isToBeRepeated = job.state === "waiting";
-        done(isToBeRepeated);
-        if (end !== "answered") return end;
+        if (end !== "answered") return { end, onClosed: () => done(job.state === "waiting") };
+        done(false);
       }
       onAnswer();
     }
@@ -305,7 +339,8 @@ export class QueryQueue<Connection = unknown> {
 
   async #isAlive(connection: Connection): Promise<boolean> {
     const late = Promise.withResolvers<never>();
-    const timer = this.#clock.setTimer(() => late.reject(new QueryError("timeout", false)), this.#timeoutMs);
+    const longestMs = Math.min(this.#timeoutMs, LONGEST_KEEP_ALIVE_MS);
+    const timer = this.#clock.setTimer(() => late.reject(new QueryError("timeout", false)), longestMs);
     try {
       await Promise.race([this.#options.driver.query(connection, KEEP_ALIVE, []), late.promise]);
       return true;
@@ -325,4 +360,16 @@ export class QueryQueue<Connection = unknown> {
     await Promise.race([elapsed.promise, this.#stopped.promise]);
     this.#clock.clearTimer(timer);
   }
+}
+
+/** Refuses a number that is no integer from `least` to the longest time of a timer. */
+function checkInteger(action: string, name: string, value: number, least: number): number {
+  if (Number.isInteger(value) && value >= least && value <= LARGEST) return value;
+  throw new RangeError(
+    `Cannot ${action} as ${name} must be an integer from ${least} to ${LARGEST}: current value is ${value}`,
+  );
+}
+
+function checkTimeout(action: string, value: number): number {
+  return value === Infinity ? value : checkInteger(action, "timeoutMs", value, 1);
 }

@@ -1,3 +1,5 @@
+// One at a time: it runs a server of its own.
+//
 // postgresDriver(): which errors say that the connection is gone; and with a real server, what it answers and what it still does.
 
 import { test } from "node:test";
@@ -60,5 +62,47 @@ test("PostgreSQL: parameters that are wrong fail the query alone, and keep the c
   assertEquals(await codeOf("select $1::bytea", [{}]), "failed false ERR_INVALID_ARG_TYPE");
   assertEquals(await codeOf("select 1", []), "answered");
   assertEquals([queries.stats.lostConnections, queries.stats.repeated], [0, 0]);
+  await queries.close();
+});
+
+test("PostgreSQL: a query that is given up ends on the server before the next of its key begins", {
+  skip: skipWithoutPostgres,
+  timeout,
+}, async () => {
+  const { cluster, queries } = await start(3);
+  await using _cluster = cluster;
+  await queries.query("create table players (id int primary key, gold int)");
+  const players = [1, 2, 3, 4, 5];
+  for (const id of players) await queries.query("insert into players values ($1, 0)", [id]);
+  const startMs = performance.now();
+  const slow = "update players set gold = 5 from (select pg_sleep(60)) as slept where id = $1";
+  await Promise.all(players.map(async (key) => {
+    const given = queries.query(slow, [key], { key, timeoutMs: 200 }).catch((error: QueryError) => error.code);
+    const next = queries.query("update players set gold = 7 where id = $1", [key], { key });
+    assertEquals(await given, "timeout");
+    await next; // Would wait for the row otherwise.
+  }));
+  const running = await queries.query(
+    "select 1 from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid() and state = 'active'",
+  );
+  assertEquals(running.length, 0);
+  assertEquals([...await queries.query("select distinct gold from players")], [{ gold: 7 }]);
+  assert(performance.now() - startMs < 8_000, `${performance.now() - startMs} ms`);
+  await queries.close();
+});
+
+test("PostgreSQL: a server that is gone while a query is given up ends no process", {
+  skip: skipWithoutPostgres,
+  timeout,
+}, async () => {
+  const { cluster, driver, queries } = await start(1);
+  await using _cluster = cluster;
+  const connection = await driver.connect();
+  const query = driver.query(connection, "select pg_sleep(60)", []).catch(() => "lost");
+  await queries.query("select 1");
+  const killed = cluster.kill();
+  await driver.close(connection);
+  assertEquals(await query, "lost");
+  await killed;
   await queries.close();
 });

@@ -2,7 +2,7 @@
 // out of range, and drivers and listeners that throw or never answer.
 
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type DatabaseDriver, QueryError, QueryQueue } from "@laster/database";
 import { FakeClock } from "@laster/net/testing";
 import { until } from "../../../tests/support.ts";
@@ -114,4 +114,76 @@ test("a connection that has answered is made again at once, and so is one whose 
     await until(() => connects === 2 * round + 1, "another is made");
   }
   await queries.close();
+});
+
+test("behind a query that is given up, the next of its key begins once the connection is closed", async () => {
+  const clock = new FakeClock();
+  const log: string[] = [];
+  const closes: (() => void)[] = [];
+  const driver = makeDriver({
+    query(_connection, text) {
+      log.push(text);
+      return text === "hangs"
+        ? new Promise(() => {})
+        : text === "lost"
+        ? Promise.reject(new Lost())
+        : Promise.resolve([]);
+    },
+    close: () => new Promise((resolve) => closes.push(resolve)),
+  });
+  const queries = new QueryQueue({ driver, connections: 2, clock });
+  const abort = new AbortController();
+  const ends = [{ timeoutMs: 100 }, { signal: abort.signal }, {}].map((options, key) => {
+    const first = codeOf(queries.query(key === 2 ? "lost" : "hangs", [], { key, ...options }));
+    return { first, next: queries.query(`next of ${key}`, [], { key }) };
+  });
+  await until(() => queries.stats.running === 2, "two hang");
+  await clock.advance(100);
+  assertEquals(await ends[0].first, "timeout true false");
+  abort.abort();
+  assertEquals(await ends[1].first, "aborted true false");
+  await until(() => closes.length === 2, "both are being closed");
+  await clock.advance(10);
+  assertEquals(log, ["hangs", "hangs"]);
+  closes[0]();
+  await until(() => log.includes("lost"), "a new connection");
+  assertEquals(await ends[2].first, "lost true false");
+  await until(() => closes.length === 3, "that is closed, too");
+  await clock.advance(10);
+  assertEquals(log, ["hangs", "hangs", "lost"]);
+  await clock.advance(7_000); // The longest that a close may take.
+  await Promise.all(ends.map(({ next }) => next));
+  const closed = queries.close();
+  await clock.advance(7_000);
+  await closed;
+});
+
+test("timeoutMs: Infinity is any time, and what a timer cannot wait is refused", async () => {
+  const clock = new FakeClock();
+  const answers: (() => void)[] = [];
+  const driver = makeDriver({ query: () => new Promise((resolve) => answers.push(() => resolve([]))) });
+  const queries = new QueryQueue({ driver, connections: 2, clock, timeoutMs: Infinity, keepAliveMs: 0 });
+  for (const timeoutMs of [0, -1, 1.5, NaN, 3e9, -Infinity]) {
+    const message = `as timeoutMs must be an integer from 1 to 2147483647: current value is ${timeoutMs}`;
+    assertThrows(() => new QueryQueue({ driver, timeoutMs }), RangeError, `Cannot create query queue ${message}`);
+    await assertRejects(() => queries.query("wrong", [], { timeoutMs }), RangeError, `Cannot run query ${message}`);
+    await assertRejects(() => queries.close({ timeoutMs }), RangeError, `Cannot close query queue ${message}`);
+  }
+  const codes = [codeOf(queries.query("own", [], { timeoutMs: Infinity })), codeOf(queries.query("the queue's"))];
+  await until(() => answers.length === 2, "both run");
+  const closed = queries.close({ timeoutMs: Infinity });
+  await clock.advance(1e10);
+  assertEquals(queries.stats, {
+    waiting: 0,
+    running: 2,
+    connections: 2,
+    answered: 0,
+    rejected: 0,
+    repeated: 0,
+    lostConnections: 0,
+  });
+  for (const answer of answers) answer();
+  assertEquals(await Promise.all(codes), ["answered", "answered"]);
+  await closed;
+  assertEquals(clock.timerCount, 0);
 });
