@@ -36,6 +36,7 @@
 export type { DatabaseDriver, Row } from "./src/driver.ts";
 export { postgresDriver } from "./src/postgres_driver.ts";
 export { QueryError, type QueryErrorCode } from "./src/query_error.ts";
-export { type QueryOptions, QueryQueue, type QueryQueueOptions, type QueryQueueStats } from "./src/query_queue.ts";
+export { QueryQueue } from "./src/query_queue.ts";
+export type { QueryOptions, QueryQueueOptions, QueryQueueStats } from "./src/query_queue_options.ts";
 export { sqliteDriver, type SqliteDriverOptions } from "./src/sqlite_driver.ts";
 export { SqliteError } from "./src/sqlite_error.ts";

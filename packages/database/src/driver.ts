@@ -7,7 +7,7 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface DatabaseDriver<Connection = unknown> {
   /** The default number of connections of a queue over this driver; 4 if it is undefined. */
   readonly connections?: number | undefined;
-  /** Makes a connection that can be used at once. */
+  /** Makes a connection that can be used at once; in thirty seconds, or it counts as failed and is closed once it is there. */
   connect(): Promise<Connection>;
   /** Runs one query; a connection runs one at a time. */
   query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;

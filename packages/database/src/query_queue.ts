@@ -1,10 +1,17 @@
 // QueryQueue: queries over some connections, those of one key in their order. Runtime neutral.
 
 import { type Clock, systemClock } from "@laster/net";
-import type { DatabaseDriver, Row } from "./driver.ts";
+import type { Row } from "./driver.ts";
 import { Job } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { QueryError } from "./query_error.ts";
+import {
+  checkInteger,
+  checkTimeout,
+  type QueryOptions,
+  type QueryQueueOptions,
+  type QueryQueueStats,
+} from "./query_queue_options.ts";
 
 /**
  * The wait before a connection is made after one that failed, or was lost sooner than `LONGEST_RETRY_MS` without an answer:
@@ -12,11 +19,12 @@ import { QueryError } from "./query_error.ts";
  */
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5_000;
-const LARGEST = 2 ** 31 - 1;
 const KEEP_ALIVE = "select 1";
 /** How long a connection may take to answer that, at most: the default `timeoutMs`. */
 const LONGEST_KEEP_ALIVE_MS = 10_000;
 
+/** How long a connection may take to be made. */
+const LONGEST_CONNECT_MS = 30_000;
 /** How long a connection may take to close, longer than the drivers of this package need at most. */
 const LONGEST_CLOSE_MS = 7_000;
 
@@ -26,91 +34,6 @@ interface UsedConnection {
   readonly end: "stopped" | "lost" | "given-up";
   /** To be called once it is closed, if it was running a query: only then may the next one of the same key run. */
   readonly onClosed?: (() => void) | undefined;
-}
-
-/** Options of {@linkcode QueryQueue}. */
-export interface QueryQueueOptions<Connection> {
-  /** The database. */
-  readonly driver: DatabaseDriver<Connection>;
-  /**
-   * How many connections, 1 to 2^31 - 1, each of which runs one query at a time.
-   *
-   * @default {what the driver says; otherwise 4}
-   */
-  readonly connections?: number | undefined;
-  /**
-   * Queries that may wait, 1 to 2^31 - 1; one more rejects with `"full"`.
-   *
-   * @default {10000}
-   */
-  readonly maxWaiting?: number | undefined;
-  /**
-   * Milliseconds from the call to the answer, 1 to 2^31 - 1, or `Infinity` for any time, for queries without a `timeoutMs` of
-   * their own; then a query rejects with `"timeout"`.
-   *
-   * @default {10000}
-   */
-  readonly timeoutMs?: number | undefined;
-  /**
-   * Milliseconds without a query after which a connection is tested with `select 1`, up to 2^31 - 1; 0 for never.
-   *
-   * @default {30000}
-   */
-  readonly keepAliveMs?: number | undefined;
-  /**
-   * Hears of connections that could not be made, or were lost.
-   *
-   * @default {nobody}
-   */
-  readonly onConnectionFault?: ((error: unknown) => void) | undefined;
-  /**
-   * Where time comes from.
-   *
-   * @default {systemClock()}
-   */
-  readonly clock?: Clock | undefined;
-}
-
-/** Options of a query. */
-export interface QueryOptions {
-  /**
-   * Queries of the same key run one behind the other, in the order of their calls: those of one player, say. Behind one that is
-   * given up while it runs, the next begins once its connection is closed.
-   */
-  readonly key?: string | number | undefined;
-  /**
-   * Whether it does no harm to run it twice: then it is run again if its connection is lost. A `select` is repeatable, and so
-   * is an `update` to a fixed value.
-   *
-   * @default {false}
-   */
-  readonly isRepeatable?: boolean | undefined;
-  /**
-   * Milliseconds from the call to the answer, 1 to 2^31 - 1, or `Infinity` for any time; then it rejects with `"timeout"`.
-   *
-   * @default {that of the queue}
-   */
-  readonly timeoutMs?: number | undefined;
-  /** Gives the query up, with `"aborted"`: if it still waits, it is never run. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** A snapshot of a queue. */
-export interface QueryQueueStats {
-  /** Queries that wait. */
-  readonly waiting: number;
-  /** Queries under way. */
-  readonly running: number;
-  /** Connections that can be used. */
-  readonly connections: number;
-  /** Queries that were answered. */
-  readonly answered: number;
-  /** Queries that were not. */
-  readonly rejected: number;
-  /** Queries that were run again. */
-  readonly repeated: number;
-  /** Connections that were lost. */
-  readonly lostConnections: number;
 }
 
 /**
@@ -232,7 +155,7 @@ export class QueryQueue<Connection = unknown> {
     stopTimer();
     this.#stopped.resolve();
     this.#lanes.stop();
-    await Promise.all(this.#workers);
+    await this.#inTime(Promise.all(this.#workers), LONGEST_CLOSE_MS).catch(() => {});
   }
 
   /** Calls back after a time, which may be `Infinity`; gives what stops it. */
@@ -268,22 +191,39 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
-  /** Makes a connection; gives undefined if that fails. */
+  /** Makes a connection; gives undefined if that fails, or takes too long. */
   async #connect(): Promise<{ readonly value: Connection } | undefined> {
     try {
-      return { value: await this.#options.driver.connect() };
+      const connecting = this.#options.driver.connect();
+      let isLate = false;
+      connecting.then((value) => isLate ? this.#close(value) : undefined, () => {});
+      try {
+        return { value: await this.#inTime(connecting, LONGEST_CONNECT_MS) };
+      } finally {
+        isLate = true;
+      }
     } catch (error) {
-      this.#options.onConnectionFault?.(error);
+      this.#report(error);
       return undefined;
     }
   }
 
   /** Closes a connection, but waits for it no longer than `LONGEST_CLOSE_MS`. */
   async #close(connection: Connection): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = this.#clock.setTimer(late.resolve, LONGEST_CLOSE_MS);
-    await Promise.race([this.#options.driver.close(connection).catch(() => {}), late.promise]);
-    this.#clock.clearTimer(timer);
+    try {
+      await this.#inTime(this.#options.driver.close(connection), LONGEST_CLOSE_MS);
+    } catch {
+      // It is not used any more.
+    }
+  }
+
+  /** Tells of a fault of a connection. */
+  #report(error: unknown): void {
+    try {
+      Promise.resolve(this.#options.onConnectionFault?.(error)).catch(() => {});
+    } catch {
+      // A listener that throws must not keep the queue from making the connection again.
+    }
   }
 
   /**
@@ -308,7 +248,7 @@ export class QueryQueue<Connection = unknown> {
 
   /** Runs one query; says what it means for the connection. */
   async #run(connection: Connection, job: Job): Promise<"answered" | "lost" | "given-up"> {
-    const { driver, onConnectionFault } = this.#options;
+    const { driver } = this.#options;
     job.state = "running";
     this.#stats.running++;
     try {
@@ -319,9 +259,9 @@ export class QueryQueue<Connection = unknown> {
       job.resolve(rows);
       return "answered";
     } catch (error) {
-      const isLost = driver.isLost(error);
+      const isLost = this.#isLost(error);
       job.wasLost ||= isLost;
-      if (isLost) onConnectionFault?.(error);
+      if (isLost) this.#report(error);
       if (isLost && job.isRepeatable && this.#isRunning(job)) {
         this.#stats.repeated++;
         job.state = "waiting";
@@ -332,23 +272,39 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
+  /** What the driver says of an error; a connection that it cannot judge is taken for lost. */
+  #isLost(error: unknown): boolean {
+    try {
+      return this.#options.driver.isLost(error);
+    } catch {
+      return true;
+    }
+  }
+
   /** Whether a job still runs: it may have been given up meanwhile. */
   #isRunning(job: Job): boolean {
     return job.state === "running";
   }
 
   async #isAlive(connection: Connection): Promise<boolean> {
-    const late = Promise.withResolvers<never>();
-    const longestMs = Math.min(this.#timeoutMs, LONGEST_KEEP_ALIVE_MS);
-    const timer = this.#clock.setTimer(() => late.reject(new QueryError("timeout", false)), longestMs);
     try {
-      await Promise.race([this.#options.driver.query(connection, KEEP_ALIVE, []), late.promise]);
+      const answer = this.#options.driver.query(connection, KEEP_ALIVE, []);
+      await this.#inTime(answer, Math.min(this.#timeoutMs, LONGEST_KEEP_ALIVE_MS));
       return true;
     } catch (error) {
-      this.#options.onConnectionFault?.(error);
+      this.#report(error);
       return false;
+    }
+  }
+
+  /** Waits for what a driver does, and rejects if that takes too long. */
+  async #inTime<Result>(work: Promise<Result>, longestMs: number): Promise<Result> {
+    const late = Promise.withResolvers<never>();
+    const stopTimer = this.#startTimer(() => late.reject(new QueryError("timeout", false)), longestMs);
+    try {
+      return await Promise.race([work, late.promise]);
     } finally {
-      this.#clock.clearTimer(timer);
+      stopTimer();
     }
   }
 
@@ -360,16 +316,4 @@ export class QueryQueue<Connection = unknown> {
     await Promise.race([elapsed.promise, this.#stopped.promise]);
     this.#clock.clearTimer(timer);
   }
-}
-
-/** Refuses a number that is no integer from `least` to the longest time of a timer. */
-function checkInteger(action: string, name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least && value <= LARGEST) return value;
-  throw new RangeError(
-    `Cannot ${action} as ${name} must be an integer from ${least} to ${LARGEST}: current value is ${value}`,
-  );
-}
-
-function checkTimeout(action: string, value: number): number {
-  return value === Infinity ? value : checkInteger(action, "timeoutMs", value, 1);
 }

@@ -4,7 +4,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { type DatabaseDriver, postgresDriver, QueryError, QueryQueue } from "@laster/database";
+import { type DatabaseDriver, postgresDriver, type QueryError, QueryQueue } from "@laster/database";
 import { Cluster, skipWithoutPostgres } from "./cluster.ts";
 
 /** Bun gives a test a minute otherwise. */

@@ -187,3 +187,75 @@ test("timeoutMs: Infinity is any time, and what a timer cannot wait is refused",
   await closed;
   assertEquals(clock.timerCount, 0);
 });
+
+test("onConnectionFault and isLost() that throw, or reject, stop nothing", async () => {
+  const clock = new FakeClock();
+  const faults = [() => {
+    throw new Error("the log is full");
+  }, () => Promise.reject(new Error("the log is full"))];
+  for (const onConnectionFault of faults) {
+    let connects = 0;
+    const driver = makeDriver({
+      connect: () => ++connects % 2 === 0 ? Promise.reject(new Error("down")) : Promise.resolve(connects),
+      query: (_connection, text) => text === "fine" ? Promise.resolve([]) : Promise.reject(new Lost(text)),
+      close: () => {
+        throw new Error("closing is hard");
+      },
+      isLost(error) {
+        if ((error as Error).message === "odd") throw new Error("judging is hard");
+        return true;
+      },
+    });
+    const queries = new QueryQueue({ driver, connections: 1, clock, keepAliveMs: 1_000, onConnectionFault });
+    const move = async (promise: Promise<string>) => {
+      let code: string | undefined;
+      void promise.then((given) => code = given);
+      while (code === undefined) await clock.advance(10);
+      return code;
+    };
+    for (const text of ["ends", "odd"]) {
+      assertEquals(await move(codeOf(queries.query(text))), "lost true false");
+      assertEquals(await move(codeOf(queries.query("fine"))), "answered");
+    }
+    await clock.advance(1_000); // "select 1" finds the connection gone.
+    assertEquals(await move(codeOf(queries.query("fine"))), "answered");
+    assertEquals(queries.stats.lostConnections, 3);
+    await queries.close();
+  }
+});
+
+test("a driver whose connect() or close() never settles holds up neither the queue nor its end for ever", async () => {
+  const clock = new FakeClock();
+  const connects: ((connection: number) => void)[] = [];
+  const closed: number[] = [];
+  const faults: unknown[] = [];
+  const driver = makeDriver({
+    connect: () => new Promise((resolve) => connects.push(resolve)),
+    close(connection) {
+      closed.push(connection);
+      return new Promise(() => {});
+    },
+  });
+  const onConnectionFault = (error: unknown) => faults.push(error);
+  const queries = new QueryQueue({ driver, connections: 1, clock, timeoutMs: 100_000, onConnectionFault });
+  const code = codeOf(queries.query("waits"));
+  await clock.advance(30_000);
+  assertEquals(faults.length, 1);
+  await clock.advance(50);
+  assertEquals(connects.length, 2, "it tries again");
+  connects[1](2);
+  assertEquals(await code, "answered");
+  connects[0](1);
+  await until(() => closed.length === 1, "the late one is closed");
+  assertEquals(closed, [1]);
+  const end = queries.close();
+  await until(() => closed.length === 2, "so is the other");
+  await clock.advance(7_000);
+  await end;
+  const connecting = new QueryQueue({ driver, connections: 1, clock });
+  const other = connecting.close();
+  await clock.advance(7_000);
+  await other;
+  connects[2](3);
+  await until(() => closed.length === 3, "a connection that comes after the end is closed");
+});
