@@ -3,7 +3,7 @@
 // A settings file that changes while a server is under load: each change takes effect within a second, no session drops, and a
 // broken file changes nothing.
 
-import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -215,5 +215,38 @@ test("a file that changes while settings are applied is read again", async () =>
   put(55555);
   await until(() => applied.includes(55_555), "the last one");
   assertEquals(applied, [1, 22, 333, 4444, 55_555]);
+  await watch.stop();
+});
+
+test("a change whose certificate comes later is reported once, and applied once the certificate is there", async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.file("settings.json");
+  writeFileSync(path, '{ "listeners": [{ "port": 0 }] }');
+  const faults: string[] = [];
+  let applied = 0;
+  await using watch = await watchSettings(path, {
+    apply({ service }) {
+      applied++;
+      if (service.listeners?.[0].tls?.cert === "wrong") throw new Error("they do not match");
+    },
+    onFault: ({ message }) => void faults.push(message),
+    environment: {},
+    lookMs: 10,
+  });
+  writeFileSync(folder.file("key.pem"), "KEY");
+  writeFileSync(path, '{ "listeners": [{ "port": 0, "tls": { "certFile": "cert.pem", "keyFile": "key.pem" } }] }');
+  await until(() => faults.length === 1, "the certificate is missed");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assertEquals([applied, faults.length], [1, 1], "once");
+  writeFileSync(folder.file("cert.new"), "wrong");
+  renameSync(folder.file("cert.new"), folder.file("cert.pem"));
+  await until(() => faults.length === 2, "it is there");
+  assertEquals([applied, faults[1]], [2, "they do not match"]);
+  writeFileSync(folder.file("cert.new"), "right");
+  renameSync(folder.file("cert.new"), folder.file("cert.pem"));
+  await until(() => applied === 3, "the right one is there");
+  assertEquals([faults.length, watch.settings.service.listeners?.[0].tls?.cert], [2, "right"]);
+  chmodSync(folder.file("key.pem"), 0o640);
+  await until(() => applied === 4, "who may read a file has changed");
   await watch.stop();
 });

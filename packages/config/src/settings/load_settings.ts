@@ -96,7 +96,7 @@ function load(path: string, options: LoadSettingsOptions, marks: Marks): Setting
 
 /**
  * Reads settings and applies them, then again whenever the file, or that of a certificate or key, changes. A change that
- * cannot be read or applied is reported once, and changes nothing.
+ * cannot be read or applied is reported once, and changes nothing; it is tried again once one of its files changes or appears.
  *
  * @param path The file.
  * @param options What to do with them.
@@ -162,26 +162,27 @@ class Watch implements SettingsWatch {
   async #look(): Promise<void> {
     const seen: Marks = new Map([...this.#marks.keys()].map((file) => [file, markOf(file)]));
     if ([...seen].every(([file, mark]) => mark === this.#marks.get(file))) return;
-    this.#marks = seen; // A fault is reported once.
+    const marks: Marks = new Map();
     try {
-      const marks: Marks = new Map();
       const settings = load(this.#path, this.#options, marks);
       await this.#options.apply(settings);
       this.settings = settings;
       this.#marks = marks; // There may be other files now.
     } catch (error) {
+      // The fault is reported once: until a file changes, of those before and of those that are named now.
+      this.#marks = new Map([...seen, ...marks]);
       this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
     }
   }
 }
 
-/** By file, its time, size and inode as text: it has changed if that differs. */
+/** By file, its time, size, inode and rights as text: it, or who may read it, has changed if that differs. */
 type Marks = Map<string, string>;
 
 function markOf(file: string): string {
   try {
-    const { mtimeMs, size, ino } = statSync(file);
-    return `${mtimeMs} ${size} ${ino}`;
+    const { mtimeMs, size, ino, mode, uid, gid } = statSync(file);
+    return `${mtimeMs} ${size} ${ino} ${mode} ${uid} ${gid}`;
   } catch {
     return "gone";
   }
