@@ -2,9 +2,12 @@
 // Runtime neutral.
 
 import type { SettingsFile } from "./schema.ts";
+import type { SettingsFault } from "./settings_error.ts";
 
 const PREFIX = "LASTER_";
 const BETWEEN = "__";
+/** The place of an entry in a list: far more listeners or addresses come from a file. */
+const PLACE = /^(?:0|[1-9]\d{0,2})$/;
 
 /** The settings that a variable can set; other variables with the prefix are ignored. */
 const ROOTS: Record<Exclude<keyof SettingsFile, "$schema">, true> = {
@@ -26,21 +29,26 @@ export type Json = null | boolean | number | string | Json[] | { [name: string]:
  *
  * @param tree The settings as the file has them; it is changed.
  * @param environment The variables.
- * @returns For each path that was set, the name of its variable.
+ * @returns For each path that was set, the name of its variable; and the variables that name no place in the tree.
  */
 export function overlayEnvironment(
   tree: { [name: string]: Json },
   environment: Readonly<Record<string, string | undefined>>,
-): ReadonlyMap<string, string> {
+): { readonly sources: ReadonlyMap<string, string>; readonly faults: readonly SettingsFault[] } {
   const sources = new Map<string, string>();
+  const faults: SettingsFault[] = [];
   for (const [variable, text] of Object.entries(environment).sort()) {
     if (!variable.startsWith(PREFIX) || text === undefined) continue;
     const path = variable.slice(PREFIX.length).split(BETWEEN).map(toName);
     if (!Object.hasOwn(ROOTS, path[0])) continue;
-    put(tree, path, readValue(text));
-    sources.set(formatPath(path), variable);
+    const wrong = put(tree, path, readValue(text));
+    if (wrong === undefined) sources.set(formatPath(path), variable);
+    else {
+      const rule = "must name an entry of the list by its place, 0 to 999";
+      faults.push({ path: formatPath(path), rule, value: wrong, source: variable });
+    }
   }
-  return sources;
+  return { sources, faults };
 }
 
 /** Writes a path as people do: `listeners[0].port`. */
@@ -62,13 +70,19 @@ function readValue(text: string): Json {
   }
 }
 
-function put(tree: { [name: string]: Json }, path: readonly string[], value: Json): void {
-  let at = tree as { [name: string]: Json };
-  for (const [index, name] of path.slice(0, -1).entries()) {
-    if (!Object.hasOwn(at, name) || typeof at[name] !== "object" || at[name] === null) {
-      at[name] = /^\d+$/.test(path[index + 1]) ? [] : {};
+/** Puts a value into a tree; gives the name that should be the place of an entry of a list and is none, if there is one. */
+function put(tree: { [name: string]: Json }, path: readonly string[], value: Json): string | undefined {
+  let at: { [name: string]: Json } | Json[] = tree;
+  for (const [index, name] of path.entries()) {
+    if (Array.isArray(at) && !PLACE.test(name)) return name;
+    const fields = at as { [name: string]: Json };
+    let next: Json = value;
+    if (index < path.length - 1) {
+      const there = Object.hasOwn(fields, name) ? fields[name] : undefined;
+      next = typeof there === "object" && there !== null ? there : /^\d+$/.test(path[index + 1]) ? [] : {};
     }
-    at = at[name] as { [name: string]: Json };
+    Object.defineProperty(fields, name, { value: next, writable: true, enumerable: true, configurable: true });
+    at = next as { [name: string]: Json } | Json[];
   }
-  Object.defineProperty(at, path[path.length - 1], { value, writable: true, enumerable: true, configurable: true });
+  return undefined;
 }

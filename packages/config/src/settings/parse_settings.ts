@@ -1,6 +1,6 @@
 // parseSettings(): a settings file's text as options. Reads no file. Runtime neutral.
 
-import { parse, type ParseError, printParseErrorCode } from "jsonc-parser";
+import { parse, type ParseError, printParseErrorCode, visit } from "jsonc-parser";
 import { type BaseIssue, safeParse } from "valibot";
 import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
 import { guard as makeGuard, type GuardOptions } from "@laster/net/guard";
@@ -10,6 +10,10 @@ import { SettingsError, type SettingsFault } from "./settings_error.ts";
 
 /** Characters of a value that a fault shows. */
 const SHOWN_LENGTH = 80;
+/** Stands for a value that may be a secret: faults are logged. */
+const HIDDEN = "not shown";
+/** Begins what is in a file of a key or a certificate. */
+const PEM = "-----BEGIN";
 
 /** The lowest level that is logged. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "off";
@@ -72,15 +76,16 @@ export interface ParseSettingsOptions {
 export function parseSettings(text: string, options: ParseSettingsOptions): Settings {
   const { file, environment = {} } = options;
   const tree = parseTree(text, file);
-  const sources = overlayEnvironment(tree, environment);
+  const { sources, faults } = overlayEnvironment(tree, environment);
   const result = safeParse(settingsSchema, tree);
-  if (result.success) return toSettings(result.output, options);
-  throw new SettingsError(result.issues.map((issue) => faultOf(issue, file, sources)));
+  if (result.success && faults.length === 0) return toSettings(result.output, options);
+  throw new SettingsError([...faults, ...(result.issues ?? []).map((issue) => faultOf(issue, file, sources))]);
 }
 
 function parseTree(text: string, file: string): { [name: string]: Json } {
   const errors: ParseError[] = [];
-  const tree = parse(text.replace(/^\uFEFF/, ""), errors, { allowTrailingComma: true }) as Json | undefined;
+  const json = text.replace(/^\uFEFF/, "");
+  const tree = parse(json, errors, { allowTrailingComma: true }) as Json | undefined;
   const [first] = errors;
   if (first !== undefined) {
     const before = text.slice(0, first.offset).split("\n");
@@ -88,6 +93,14 @@ function parseTree(text: string, file: string): { [name: string]: Json } {
     const value = `${printParseErrorCode(first.error)} at ${place}`;
     throw new SettingsError([{ path: "", rule: "must be JSON, with comments if need be", value, source: file }]);
   }
+  const faults: SettingsFault[] = [];
+  visit(json, {
+    onObjectProperty(name, _offset, _length, _line, _character, path) {
+      if (name !== "__proto__") return; // It would set the prototype, and so settings that no check has seen.
+      faults.push({ path: formatPath([...path(), name]), rule: "is no setting", value: HIDDEN, source: file });
+    },
+  });
+  if (faults.length > 0) throw new SettingsError(faults);
   if (typeof tree === "object" && tree !== null && !Array.isArray(tree)) return tree;
   throw new SettingsError([{ path: "", rule: "must be an object", value: show(tree), source: file }]);
 }
@@ -98,15 +111,23 @@ function faultOf(issue: BaseIssue<unknown>, file: string, sources: ReadonlyMap<s
   const path = formatPath(parts);
   const isUnknown = issue.type === "strict_object" && issue.expected === "never";
   const isMissing = issue.input === undefined;
-  const rule = isUnknown ? "is no setting" : isMissing ? "must be there" : issue.message;
+  const said = issue.type === "strict_object" ? "must be an object" : issue.message;
+  const rule = isUnknown ? "is no setting" : isMissing ? "must be there" : said;
   const variable = sources.get(path) ??
     [...sources].find(([other]) => other.startsWith(`${path}.`) || other.startsWith(`${path}[`))?.[1];
-  const value = isUnknown ? issue.path?.at(-1)?.value : issue.input;
-  return { path, rule, value: isMissing ? "absent" : show(value), source: variable ?? file };
+  const isHidden = isUnknown || parts.includes("tls"); // A key that was put in the wrong place is such a value.
+  const value = isMissing && !isUnknown ? "absent" : isHidden ? HIDDEN : show(issue.input);
+  return { path, rule, value, source: variable ?? file };
 }
 
+/** Writes a value for a message: of objects and lists only their kind, as anything may be in them. */
 function show(value: unknown): string {
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
   const text = JSON.stringify(value) ?? String(value);
+  return text.includes(PEM) ? HIDDEN : shorten(text);
+}
+
+function shorten(text: string): string {
   return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
 }
 
@@ -115,6 +136,10 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
   const files = new Set([options.file]);
   const faults: SettingsFault[] = [];
   const readPem = (path: string, field: string) => {
+    if (path.includes(PEM) || path.includes("\n")) {
+      faults.push({ path: field, rule: "must be the name of a file", value: HIDDEN, source: options.file });
+      return "";
+    }
     files.add(path);
     try {
       if (options.readPem === undefined) throw new Error("no files are read here");
@@ -144,7 +169,7 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
       makeGuard({ [part]: value }); // The bounds are the guard's to know.
     } catch (error) {
       const rule = `must be what the guard takes (${error instanceof Error ? error.message : error})`;
-      faults.push({ path: `guard.${part}`, rule, value: show(value), source: options.file });
+      faults.push({ path: `guard.${part}`, rule, value: shorten(JSON.stringify(value)), source: options.file });
     }
   }
   if (faults.length > 0) throw new SettingsError(faults);

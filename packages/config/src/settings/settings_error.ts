@@ -6,7 +6,7 @@ export interface SettingsFault {
   readonly path: string;
   /** What it must be. */
   readonly rule: string;
-  /** What it is, as text. */
+  /** What it is, as text; of an object or a list only that it is one, and nothing of what may be a secret. */
   readonly value: string;
   /** Where the value comes from: the file, or the variable of the environment. */
   readonly source: string;
