@@ -18,7 +18,9 @@ export const LONGEST_PROXY_HEADER = 4_096;
 
 const V1_START = "PROXY ";
 const LONGEST_V1 = 107;
-const V1 = /^PROXY (?:UNKNOWN(?: .*)?|TCP([46]) (\S+) (\S+) (\d{1,5}) (\d{1,5}))$/;
+const V1 = /^PROXY (?:UNKNOWN(?: .*)?|TCP([46]) (\S+) (\S+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4}))$/;
+/** A zero in front of a number of an IPv4 address, which some would take for octal: the specification forbids it. */
+const ZERO_IN_FRONT = /(?:^|[.:])0\d+(?=\.|$)/;
 const V2_START = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const V2_FIXED = 16;
 const CR = 13;
@@ -73,11 +75,24 @@ function parseV1(bytes: Uint8Array): ProxyHeader | undefined {
   if (end < 1 || bytes[end - 1] !== CR) throw invalid();
   const match = V1.exec(String.fromCharCode(...bytes.subarray(0, end - 1)));
   if (match === null) throw invalid();
-  const [, family, source, , port] = match;
+  const [, family, source, destination, port, destinationPort] = match;
   if (source === undefined) return { bytes: end + 1, source: undefined };
-  const isSound = parseIp(source) !== undefined && (family === "6") === source.includes(":") && Number(port) <= 65_535;
-  if (!isSound) throw invalid();
-  return { bytes: end + 1, source: tcpAddress(source, Number(port)) };
+  const hostname = readIp(source, family === "6");
+  const isSound = readIp(destination, family === "6") !== undefined && Number(port) <= 65_535 &&
+    Number(destinationPort) <= 65_535;
+  if (hostname === undefined || !isSound) throw invalid();
+  return { bytes: end + 1, source: tcpAddress(hostname, Number(port)) };
+}
+
+/** Reads an address, and writes it as runtimes do, so that it has one form only; undefined if it is none of the family. */
+function readIp(text: string, isIpv6: boolean): string | undefined {
+  if (text.includes(":") !== isIpv6 || text.includes("%")) return undefined;
+  if (text.includes(".") && ZERO_IN_FRONT.test(text)) return undefined;
+  const words = parseIp(text);
+  if (words === undefined) return undefined;
+  const bytes = new Uint8Array(16);
+  for (const [index, word] of words.entries()) new DataView(bytes.buffer).setUint32(4 * index, word);
+  return formatIp(bytes);
 }
 
 function parseV2(bytes: Uint8Array): ProxyHeader | undefined {

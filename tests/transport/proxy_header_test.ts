@@ -74,6 +74,39 @@ test("what is no header is refused, as soon as it can be told", () => {
   }
 });
 
+test("version 1: a source has one form, as runtimes write it, and both ends must be addresses", () => {
+  const sourceOf = (line: string) => parseProxyHeader(bytes(`PROXY ${line}\r\n`))?.source;
+  const forms = [
+    ["::ffff:c000:207", "192.0.2.7"],
+    ["::FFFF:192.0.2.7", "192.0.2.7"],
+    ["0:0:0:0:0:FFFF:C000:0207", "192.0.2.7"],
+    ["2001:DB8::000A", "2001:db8::a"],
+    ["2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1"],
+  ];
+  for (const [given, hostname] of forms) {
+    assertEquals(sourceOf(`TCP6 ${given} ::1 56324 443`), { kind: "tcp", hostname, port: 56_324 }, given);
+  }
+  assertEquals(sourceOf("TCP4 0.10.20.100 10.0.0.1 0 0"), { kind: "tcp", hostname: "0.10.20.100", port: 0 });
+  const none = [
+    "TCP4 010.1.2.3 10.0.0.1 56324 443",
+    "TCP4 10.1.2.03 10.0.0.1 56324 443",
+    "TCP4 10.1.2.3 10.0.0.01 56324 443",
+    "TCP4 10.1.2.3 x 56324 443",
+    "TCP4 10.1.2.3 ::1 56324 443",
+    "TCP4 10.1.2.3 10.0.0.1 56324 99999",
+    "TCP4 10.1.2.3 10.0.0.1 056 443",
+    "TCP4 10.1.2.3 10.0.0.1 56324 0443",
+    "TCP6 ::ffff:010.1.2.3 ::1 56324 443",
+    "TCP6 fe80::1%eth0 ::1 56324 443",
+    "TCP6 ::1 fe80::1%eth0 56324 443",
+    "TCP6 ::1 10.0.0.1 56324 443",
+  ];
+  for (const line of none) {
+    const error = assertThrows(() => sourceOf(line), ConnectionError, undefined, line);
+    assertEquals(error.code, "proxy-header-invalid");
+  }
+});
+
 test("any bytes are a header, none, or not whole, and never more than a header may have", () => {
   const start = fc.constantFrom(
     new Uint8Array(),
