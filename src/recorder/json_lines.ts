@@ -9,6 +9,10 @@ import { RECORD_KINDS } from "./record_ring.ts";
 const FORMAT = "laster-recording";
 const VERSION = 1;
 const HEX = /^(?:[0-9a-f]{2})*$/;
+/** The longest chunk of which a record can tell. */
+const LONGEST_CHUNK = 2 ** 32 - 1;
+/** The latest time of a `Date`. */
+const LATEST_MS = 8.64e15;
 const NOTHING = new Uint8Array(0);
 
 /** Writes a recording. */
@@ -90,13 +94,20 @@ function readEntry(line: Record<string, unknown>, number: number): RecordingEntr
     timeMs: readNumber(line.timeMs, number, "timeMs"),
     kind: kind as RecordKind,
     bytes: all,
-    length: length === undefined ? all.length : readNumber(length, number, "length"),
+    length: length === undefined ? all.length : readLength(length, number, all.length),
   };
 }
 
+/** Reads how long a chunk was: what a record of the ring can say, and no less than the bytes that are there. */
+function readLength(value: unknown, number: number, least: number): number {
+  if (Number.isInteger(value) && value as number >= least && value as number <= LONGEST_CHUNK) return value as number;
+  return refuse(number, `have length, an integer from ${least} to ${LONGEST_CHUNK}`, value);
+}
+
+/** Reads a time in milliseconds, or a number of bytes. */
 function readNumber(value: unknown, number: number, name: string): number {
-  if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
-  return refuse(number, `have ${name}, a number of 0 or more`, value);
+  if (typeof value === "number" && value >= 0 && value <= LATEST_MS) return value;
+  return refuse(number, `have ${name}, a number from 0 to ${LATEST_MS}`, value);
 }
 
 function readAddress(value: unknown): Address {

@@ -14,6 +14,8 @@ const LINKTYPE_RAW = 101;
 const OPTION_COMMENT = 1;
 const OPTION_APPLICATION = 4;
 const OPTION_FLAGS = 2;
+/** The length of an option has 16 bits. */
+const MOST_OPTION_BYTES = 65_535;
 const INBOUND = 1;
 const OUTBOUND = 2;
 const US_PER_MS = 1_000;
@@ -95,8 +97,10 @@ function block(type: number, parts: readonly Uint8Array[]): Uint8Array<ArrayBuff
   return concatenate([head, ...parts, head.subarray(4)]);
 }
 
+/** An option of text; too long a text is cut, between two characters. */
 function textOption(code: number, text: string): Uint8Array {
-  return option(code, new TextEncoder().encode(text));
+  const bytes = new Uint8Array(Math.min(3 * text.length, MOST_OPTION_BYTES));
+  return option(code, bytes.subarray(0, new TextEncoder().encodeInto(text, bytes).written));
 }
 
 function option(code: number, value: Uint8Array): Uint8Array {

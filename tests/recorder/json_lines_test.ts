@@ -59,5 +59,11 @@ test("Recording.parse() refuses what is none, and names the line", () => {
   refuses(text.replace('"kind":"sent"', '"kind":"lost"'), "3 must have a kind of received, sent,");
   refuses(text.replace('"bytes":"03', '"bytes":"0'), "3 must have bytes in hexadecimal digits");
   refuses(text.replace('"timeMs":4.125', '"timeMs":null'), "7 must have timeMs");
+  for (const length of [1e10, 4_294_967_296, -1, 1.5, "7", null]) {
+    const broken = text.replace('"length":4000', `"length":${JSON.stringify(length)}`);
+    refuses(broken, "6 must have length, an integer from 0 to 4294967295");
+  }
+  refuses(text.replace('"length":80', '"length":9'), "2 must have length, an integer from 10 to 4294967295");
+  refuses(text.replace(/"startedAtMs":[\d.]+/, '"startedAtMs":1e300'), "1 must have startedAtMs");
   refuses(text.slice(0, -20), "7 must be an object of JSON");
 });

@@ -215,3 +215,29 @@ test("tshark reads several recordings one behind the other as one file, with why
   const { stdout } = capinfos(one.toPcapng());
   assert(stdout.includes("closed: decode-error, detail: too-large"), stdout);
 });
+
+test("a text longer than an option may be is cut between two characters, and the file stays sound", () => {
+  /** The options of the first block, by their codes, and whether it ends where it says. */
+  const read = (file: Uint8Array) => {
+    const view = new DataView(file.buffer);
+    const total = view.getUint32(4, true);
+    const options = new Map<number, Uint8Array>();
+    let at = 24;
+    for (let code = -1; code !== 0;) {
+      code = view.getUint16(at, true);
+      const length = view.getUint16(at + 2, true);
+      options.set(code, file.subarray(at + 4, at + 4 + length));
+      at += 4 + ((length + 3) & -4);
+    }
+    return { options, isSound: at === total - 4 && view.getUint32(at, true) === total };
+  };
+  for (const detail of ["x".repeat(70_000), "é".repeat(40_000), "€".repeat(30_000), "🎲".repeat(20_000), "short"]) {
+    const { options, isSound } = read(make([], { end: { reason: "local-closing", detail } }).toPcapng());
+    assert(isSound, detail.slice(0, 5));
+    const comment = new TextDecoder("utf-8", { fatal: true }).decode(options.get(1));
+    const whole = `closed: local-closing, detail: ${detail}`;
+    assert(detail === "short" ? comment === whole : whole.startsWith(comment), detail.slice(0, 5));
+    assert(detail === "short" || (options.get(1)?.length ?? 0) > 65_531);
+    assertEquals(new TextDecoder().decode(options.get(4)), "@laster/net");
+  }
+});
