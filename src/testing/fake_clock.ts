@@ -1,6 +1,7 @@
 // FakeClock: a clock that stands still until a test moves it. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
+import { describeValue } from "../options.ts";
 
 /** Rounds of microtasks given to promises between two timers, before one turn of the event loop. */
 const SETTLE_ROUNDS = 50;
@@ -72,8 +73,15 @@ export class FakeClock implements Clock {
    * Moves the time on, and calls each timer that falls due at its time, in order. Promises get to settle in between.
    *
    * @param durationMs How far, in milliseconds, 0 or more.
+   * @throws {RangeError} if that is less, or no finite number.
    */
   async advance(durationMs: number): Promise<void> {
+    if (!Number.isFinite(durationMs) || durationMs < 0) {
+      const value = describeValue(durationMs);
+      throw new RangeError(
+        `Cannot advance clock as durationMs must be a number of 0 or more: current value is ${value}`,
+      );
+    }
     const untilMs = this.#nowMs + durationMs;
     await settle();
     for (let timer = this.#next(untilMs); timer !== undefined; timer = this.#next(untilMs)) {
