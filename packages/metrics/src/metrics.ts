@@ -65,11 +65,14 @@ export class Metrics extends ServiceMetrics {
   }
 
   #register(registers: Registry[]): void {
-    // One reading for each scrape, taken by the first figure: prom-client collects in the order of the registrations.
-    let reading: Reading;
-    const take = () => reading = this.read();
-    for (const [index, { name, help, kind, labelNames, read }] of FIGURES.entries()) {
-      const samples = () => read(index === 0 ? take() : reading);
+    // One reading for all that prom-client collects in one go, which is a scrape, or a metric that is read by itself.
+    let reading: Reading | undefined;
+    const take = () => {
+      queueMicrotask(() => reading = undefined);
+      return reading = this.read();
+    };
+    for (const { name, help, kind, labelNames, read } of FIGURES) {
+      const samples = () => read(reading ?? take());
       const options = { name, help, labelNames, registers };
       if (kind === "gauge") {
         new Gauge({

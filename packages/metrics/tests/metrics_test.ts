@@ -184,6 +184,32 @@ test("a scrape takes one snapshot of each service, and has nothing of before", a
   await service.stop();
 });
 
+test("a metric that is read by itself, before any scrape too, says what is the case now", async () => {
+  const metrics = new Metrics();
+  const { service, metrics: other } = await start();
+  let sessions = 1;
+  let looks = 0;
+  const stats = () => {
+    looks++;
+    return { ...service.stats(), sessions, openedSessions: sessions };
+  };
+  metrics.watch({ stats, groupNames: () => [] });
+  type Single = { get(): Promise<{ readonly values: readonly { readonly value: number }[] }> };
+  const registry = metrics.registry as unknown as { getSingleMetric(name: string): Single };
+  const read = async (name: string) => (await registry.getSingleMetric(name).get()).values.map(({ value }) => value);
+  for (const name of ["laster_sessions_opened_total", "laster_sessions"]) {
+    assertEquals(await read(name), [sessions], name);
+    sessions++;
+    assertEquals(await read(name), [sessions], name);
+    await metrics.registry.metrics();
+    sessions++;
+    assertEquals(await read(name), [sessions], name);
+  }
+  assertEquals(looks, 8);
+  for (const one of [metrics, other]) one.stop();
+  await service.stop();
+});
+
 test(`the number of series does not grow: ${SCRAPES} scrapes, one a minute, and players who come and go`, async () => {
   const { metrics, service, page } = await start();
   const count = (text: string) => seriesOf(text).length;
