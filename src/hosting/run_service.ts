@@ -40,9 +40,15 @@ export interface RunOptions {
    * @default {0}
    */
   readonly drainMs?: number | undefined;
-  /** Runs before the sessions are closed: to say good-bye, to take a health server down. What it throws is printed. */
+  /**
+   * Runs before the sessions are closed: to say good-bye, to take a health server down. What it throws is printed. Its promise
+   * is awaited for `stopTimeoutMs` at most; then that is printed, and the sessions are closed.
+   */
   readonly onStopping?: (() => unknown) | undefined;
-  /** Runs once the service has stopped, before the process ends: to close a database. What it throws is printed. */
+  /**
+   * Runs once the service has stopped, before the process ends: to close a database. What it throws is printed. Its promise is
+   * awaited however long it takes, as what it saves may matter more than the end.
+   */
   readonly onStopped?: ((result: StopResult) => unknown) | undefined;
   /**
    * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal or where the start failed.
@@ -172,7 +178,7 @@ class Hosted implements HostedService {
     this.#isStopping = true;
     this.#systemd.stopping();
     if (this.#drainMs > 0) await sleep(this.#clock, this.#drainMs);
-    await this.#call(() => this.#options.onStopping?.());
+    await this.#callOnStopping();
     const result = await this.#service.stop({ timeoutMs: this.#stopTimeoutMs });
     await this.#call(() => this.#options.onStopped?.(result));
     this.#end(0);
@@ -192,6 +198,13 @@ class Hosted implements HostedService {
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
     this.#systemd.stop();
     this.#ended.resolve(code);
+  }
+
+  async #callOnStopping(): Promise<void> {
+    const settled = new AbortController();
+    void this.#call(() => this.#options.onStopping?.()).then(() => settled.abort());
+    await sleep(this.#clock, this.#stopTimeoutMs, settled.signal);
+    if (!settled.signal.aborted) this.#print(`stopping: onStopping has not ended in ${this.#stopTimeoutMs} ms`);
   }
 
   async #call(handler: () => unknown): Promise<void> {

@@ -172,3 +172,29 @@ test("a drain and its end on a clock that the test moves", async () => {
   await assertRejects(() => runService(service, { drain: 5 } as never), TypeError, "did you mean drainMs?");
   await assertRejects(() => runService(service, { stopTimeoutMs: -1 }), RangeError, "stopTimeoutMs");
 });
+
+test("onStopping is awaited, but no longer than stopTimeoutMs", async () => {
+  const clock = new FakeClock();
+  for (const isEndless of [true, false]) {
+    const lines: string[] = [];
+    const service = new TcpService({ listeners: [{ hostname: "127.0.0.1", port: 0 }], logger: silentLogger() });
+    const asked = Promise.withResolvers<void>();
+    const hosted = await runService(service, {
+      exit: false,
+      stopTimeoutMs: 3_000,
+      clock,
+      print: (line) => void lines.push(line),
+      onStopping: () => asked.promise,
+    });
+    const stopped = hosted.stop();
+    await clock.advance(2_999);
+    assertEquals([hosted.state, lines.length], ["draining", 1]);
+    if (isEndless) await clock.advance(1);
+    else asked.resolve();
+    assertEquals(await within(stopped, "the end"), 0);
+    assertEquals(lines.slice(1), isEndless ? ["stopping: onStopping has not ended in 3000 ms"] : []);
+    asked.reject(new Error("too late")); // Is printed, and ends nothing.
+    await turn();
+    assertEquals(clock.timerCount, 0);
+  }
+});
