@@ -45,7 +45,9 @@ export interface SqliteDriverOptions {
  *
  * Each query is one statement, with `?`, `?1` or `$1` for its parameters: null, booleans (as 0 and 1), numbers, bigints,
  * strings, `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s. `begin` and the
- * like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced.
+ * like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced; those
+ * that are `deferrable initially deferred` at the end of the batch: a query that breaks one is refused, unless another query of
+ * its batch mends it.
  *
  * A statement cannot be interrupted: one that takes long holds up all others of the file, and on Node the end of the process,
  * too.

@@ -161,6 +161,19 @@ test("a query that fails undoes nothing of its batch, and each says its own reas
   await queries.close();
 });
 
+test("a deferred foreign key is checked at the end of the batch, as sqliteDriver() says", async () => {
+  const queries = memory();
+  await queries.query("create table t (a unique)");
+  await queries.query("create table child (a references t (a) deferrable initially deferred)");
+  await until(() => queries.stats.connections === 64, "all are connected");
+  const run = (...texts: readonly string[]) =>
+    Promise.all(texts.map(async (text) => (await outcome(queries.query(text))).slice(0, 6)));
+  assertEquals(await run("insert into child values (1)"), ["failed"]);
+  assertEquals(await run("insert into child values (1)", "insert into t values (1)"), ["[]", "[]"]);
+  assertEquals(await run("insert into child values (2)", "insert into t values (3)"), ["failed", "[]"]);
+  await queries.close();
+});
+
 test("parameters that SQLite would take for others are refused", async () => {
   const queries = memory();
   for (const wrong of [undefined, NaN, {}, [], new Date(0), () => {}]) {
