@@ -12,8 +12,8 @@ export interface DatabaseDriver<Connection = unknown> {
   /** Runs one query; a connection runs one at a time. */
   query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
   /**
-   * Closes a connection at once, even if a query is under way. Resolves when the database does nothing more for that query: the
-   * next one of the same key begins then, and after seven seconds in any case.
+   * Closes a connection at once, even if a query is under way. When it has resolved, and the promise of that query has settled,
+   * the database must do nothing more for it: the next query of the same key begins then, and after seven seconds in any case.
    */
   close(connection: Connection): Promise<void>;
   /** Whether an error says that the connection is gone, so that nobody knows whether the query was done. */

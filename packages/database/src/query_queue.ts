@@ -36,6 +36,12 @@ interface UsedConnection {
   readonly onClosed?: (() => void) | undefined;
 }
 
+/** A query that was run, or is still running where it was given up. */
+interface RunQuery {
+  readonly end: "answered" | "lost" | "given-up";
+  readonly running: Promise<unknown> | undefined;
+}
+
 /**
  * Runs queries. Each call is answered by a promise that settles, come what may: with rows, or a {@linkcode QueryError}.
  *
@@ -238,26 +244,30 @@ export class QueryQueue<Connection = unknown> {
         if (!await this.#isAlive(connection)) return { end: "lost" };
       } else {
         const { job, done } = taken;
-        const end = await this.#run(connection, job);
-        if (end !== "answered") return { end, onClosed: () => done(job.state === "waiting") };
+        const { end, running } = await this.#run(connection, job);
+        if (end !== "answered") {
+          // A driver may say that the connection is closed while the query goes on.
+          const over = this.#inTime(Promise.race([running, this.#stopped.promise]), LONGEST_CLOSE_MS).catch(() => {});
+          return { end, onClosed: () => void over.then(() => done(job.state === "waiting")) };
+        }
         done(false);
       }
       onAnswer();
     }
   }
 
-  /** Runs one query; says what it means for the connection. */
-  async #run(connection: Connection, job: Job): Promise<"answered" | "lost" | "given-up"> {
-    const { driver } = this.#options;
+  /** Runs one query; says what it means for the connection, and gives the driver's promise, which may not have settled. */
+  async #run(connection: Connection, job: Job): Promise<RunQuery> {
     job.state = "running";
     this.#stats.running++;
+    let running: Promise<readonly Row[]> | undefined;
     try {
-      const running = driver.query(connection, job.text, job.parameters);
+      running = this.#options.driver.query(connection, job.text, job.parameters);
       running.catch(() => {}); // If it was given up, nobody handles its rejection.
       const rows = await Promise.race([running, job.abandoned]);
-      if (rows === undefined) return "given-up"; // It may still run: the connection is not free.
+      if (rows === undefined) return { end: "given-up", running };
       job.resolve(rows);
-      return "answered";
+      return { end: "answered", running };
     } catch (error) {
       const isLost = this.#isLost(error);
       job.wasLost ||= isLost;
@@ -266,7 +276,7 @@ export class QueryQueue<Connection = unknown> {
         this.#stats.repeated++;
         job.state = "waiting";
       } else job.reject(isLost ? "lost" : "failed", error);
-      return isLost ? "lost" : "answered";
+      return { end: isLost ? "lost" : "answered", running };
     } finally {
       this.#stats.running--;
     }

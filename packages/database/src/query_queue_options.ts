@@ -53,7 +53,7 @@ export interface QueryQueueOptions<Connection> {
 export interface QueryOptions {
   /**
    * Queries of the same key run one behind the other, in the order of their calls: those of one player, say. Behind one that is
-   * given up while it runs, the next begins once its connection is closed.
+   * given up while it runs, the next begins once its connection is closed and the driver has ended it, or seven seconds later.
    */
   readonly key?: string | number | undefined;
   /**

@@ -62,9 +62,9 @@ export class SqliteThread {
     return asked;
   }
 
-  /** Gives a query up: if it waits it is never run. */
+  /** Gives a query up: if it waits it is rejected, and never run. */
   drop(asked: Asked): void {
-    this.#waiting.delete(asked);
+    if (this.#waiting.delete(asked)) asked.reject(new Error("Cannot run query as it was given up"));
   }
 
   /** Ends it behind the batch that it has; waits for that, but not for ever. */

@@ -158,6 +158,44 @@ test("behind a query that is given up, the next of its key begins once the conne
   await closed;
 });
 
+test("behind a query that goes on after close(), the next of its key waits, and the connection is made again", async () => {
+  const clock = new FakeClock();
+  const log: string[] = [];
+  const ends: (() => void)[] = [];
+  const driver = makeDriver({
+    query(_connection, text) {
+      log.push(text);
+      return text.startsWith("slow") ? new Promise((resolve) => ends.push(() => resolve([]))) : Promise.resolve([]);
+    },
+  });
+  const queries = new QueryQueue({ driver, connections: 1, clock, keepAliveMs: 0 });
+  const giveUp = async (key: string) => {
+    const given = codeOf(queries.query(`slow ${key}`, [], { key, timeoutMs: 100 }));
+    const next = codeOf(queries.query(`next ${key}`, [], { key }));
+    await until(() => log.includes(`slow ${key}`), "it runs");
+    await clock.advance(100);
+    assertEquals(await given, "timeout true false");
+    await queries.query(`not ${key}`);
+    return { next };
+  };
+  const ann = await giveUp("ann");
+  assertEquals(log, ["slow ann", "not ann"]);
+  ends[0]();
+  assertEquals(await ann.next, "answered");
+  assertEquals(log, ["slow ann", "not ann", "next ann"]);
+  const bob = await giveUp("bob");
+  await clock.advance(6_000);
+  assertEquals(log.slice(3), ["slow bob", "not bob"]);
+  await clock.advance(1_000); // Nobody waits longer than seven seconds.
+  assertEquals([await bob.next, log.at(-1)], ["answered", "next bob"]);
+  const eve = await giveUp("eve");
+  const closed = queries.close({ timeoutMs: 50 });
+  await clock.advance(50);
+  assertEquals(await eve.next, "closed false true");
+  await closed;
+  assertEquals([clock.timerCount, log.at(-1)], [0, "not eve"]);
+});
+
 test("timeoutMs: Infinity is any time, and what a timer cannot wait is refused", async () => {
   const clock = new FakeClock();
   const answers: (() => void)[] = [];
