@@ -9,8 +9,8 @@ import type { SessionState } from "./session_state.ts";
 export interface KnownEnd {
   /** Undefined until the connection is gone. */
   readonly event: CloseEvent | undefined;
-  /** Whether `onClose` was called. */
-  readonly isFinished: boolean;
+  /** Whether `onClose` has run, and the promise that it returned has settled. */
+  readonly isOver: boolean;
   /** The error for calls that wait for the session. */
   readonly closedError: SessionClosedError;
 }
@@ -43,11 +43,11 @@ export class EndSignals {
     return this.#closed.promise;
   }
 
-  /** Resolves once `onClose` has run. */
+  /** Resolves once `onClose` has run, and the promise that it returned has settled. */
   get finished(): Promise<CloseEvent> {
     this.#finished ??= Promise.withResolvers();
     const { ending } = this.#session;
-    if (ending?.isFinished && ending.event !== undefined) this.#finished.resolve(ending.event);
+    if (ending?.isOver && ending.event !== undefined) this.#finished.resolve(ending.event);
     return this.#finished.promise;
   }
 

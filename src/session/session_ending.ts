@@ -89,8 +89,10 @@ export class SessionEnding implements TimeoutOwner {
   #isOverdue = false;
   /** The timer of `endWithin()`. */
   #deadline: unknown = undefined;
-  /** Whether `onClose` was called. */
-  isFinished = false;
+  /** Whether `onClose` was called; it may be running still. */
+  #isFinished = false;
+  /** Whether `onClose` has run, and the promise that it returned has settled. */
+  isOver = false;
 
   /** Begins an end. */
   constructor(owner: EndingOwner, context: EndingContext) {
@@ -176,7 +178,7 @@ export class SessionEnding implements TimeoutOwner {
 
   /** Gives up after `timeoutMs`, whatever the peer does. */
   endWithin(timeoutMs: number): void {
-    if (this.isFinished) return;
+    if (this.#isFinished) return;
     if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
     this.#deadline = this.#context.clock.setTimer(() => this.giveUp(), timeoutMs);
   }
@@ -193,11 +195,14 @@ export class SessionEnding implements TimeoutOwner {
   /** Calls `onClose` and lets the service forget the session, once the connection is gone and no handler runs. */
   finish(): void {
     const { event } = this;
-    if (event === undefined || this.isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
-    this.isFinished = true;
+    if (event === undefined || this.#isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
+    this.#isFinished = true;
     this.#timeout?.queue?.disarm(this.#timeout);
     if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);
-    this.#owner.handleOver(event, this.#callOnClose(event));
+    const done = this.#callOnClose(event);
+    if (done === undefined) this.isOver = true;
+    else done.then(() => this.isOver = true);
+    this.#owner.handleOver(event, done);
   }
 
   #callOnClose(event: CloseEvent): PromiseLike<unknown> | undefined {

@@ -5,7 +5,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { CloseEvent, Session } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import { Players, type PlayersOptions } from "@laster/net/players";
-import { bytes, startPair, text, transportsHere, until, within } from "../support.ts";
+import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 async function setUp(options: PlayersOptions = {}, transport = memoryTransport()) {
   const players = new Players<string, undefined>(options);
@@ -51,6 +51,43 @@ test("Players.claim() displaces the session before, and waits until its onClose 
   await ended;
   assertEquals([players.size, players.get("ann"), [...players.entries()]], [0, undefined, []]);
 });
+
+for (const { name, make } of transportsHere()) {
+  test(`Players.claim() loads nothing that the session before still saves after its network broke, on ${name}`, async () => {
+    const players = new Players<string, undefined>();
+    const log: string[] = [];
+    const saving: PromiseWithResolvers<void>[] = [];
+    const pair = await startPair(make(), {
+      async onMessage(session, payload) {
+        log.push(`${session.id} ${await players.claim(text(payload), session)}`);
+      },
+      async onClose(session) {
+        log.push(`${session.id} saving`);
+        const saved = Promise.withResolvers<void>();
+        saving.push(saved);
+        await saved.promise;
+        log.push(`${session.id} saved`);
+      },
+    });
+    const first = await pair.client.connect({ port: pair.port });
+    first.send(bytes("ann"));
+    await until(() => log.length === 1, "the first login");
+    first.abort();
+    await until(() => saving.length === 1, "that the first is saved");
+    const second = await pair.client.connect({ port: pair.port });
+    second.send(bytes("ann"));
+    await until(() => pair.server.stats().receivedFrames === 2, "the second login");
+    for (let count = 0; count < 20; count++) await turn();
+    assertEquals(log, ["1 claimed", "1 saving"]);
+    saving[0].resolve();
+    await until(() => log.length === 4, "the second login");
+    assertEquals(log, ["1 claimed", "1 saving", "1 saved", "2 claimed"]);
+    const ended = pair[Symbol.asyncDispose]();
+    await until(() => saving.length === 2, "the end of the second");
+    saving[1].resolve();
+    await ended;
+  });
+}
 
 test("Players.claim() refuses while the first is open, and waits for one that closes, under refuse", async () => {
   const { players, saving, pair, open } = await setUp({ whenTaken: "refuse" });

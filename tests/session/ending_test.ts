@@ -330,3 +330,49 @@ test("Session that is reset while it closes says why it closes", async () => {
   const { reason, detail, isConfirmed, error } = await within(closed, "the close");
   assertEquals([reason, detail, isConfirmed, error?.name], ["local-closing", "kicked", false, "ConnectionError"]);
 });
+
+test("Session.finished resolves once the promise of onClose has settled, whenever it is asked for", async () => {
+  const log: string[] = [];
+  const ask = (session: Session, when: string) => void session.finished.then(() => log.push(when));
+  const saving: PromiseWithResolvers<void>[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    onOpen: (session) => ask(session, "in onOpen"),
+    onClose(session) {
+      ask(session, "in onClose");
+      const saved = Promise.withResolvers<void>();
+      saving.push(saved);
+      return saved.promise.finally(() => log.push("settled"));
+    },
+  });
+  for (const end of ["abort", "close"] as const) {
+    const { far } = await pair.connect();
+    void far[end]();
+    await until(() => saving.length === 1, "onClose");
+    ask(far, "behind onClose");
+    for (let count = 0; count < 5; count++) await turn();
+    assertEquals(log, [], "onClose is running");
+    saving.pop()?.reject(new Error("by purpose"));
+    await within(far.finished, "its end");
+    ask(far, "late");
+    await until(() => log.length === 5, "all answers");
+    assertEquals(log.splice(0), ["settled", "in onOpen", "in onClose", "behind onClose", "late"]);
+  }
+});
+
+test("Session.finished resolves after an onClose that throws or gives nothing, but not while it runs", async () => {
+  const log: string[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    onClose(session) {
+      void session.finished.then(() => log.push("finished"));
+      log.push("onClose");
+      if (session.id === 1) throw new Error("by purpose");
+    },
+  });
+  for (let count = 1; count <= 2; count++) {
+    const { far } = await pair.connect();
+    far.abort();
+    await within(far.finished, "its end");
+    await until(() => log.length === 2, "the promise asked for in onClose");
+    assertEquals(log.splice(0), ["onClose", "finished"]);
+  }
+});
