@@ -227,7 +227,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       session.abort();
     });
     const onRefused = (result: SendResult) => this.#warn("A message that was kept is refused: {result}", { result });
-    this.#kept.sendTo(session, onRefused).catch(() => {}); // The session has ended: the next one goes on.
+    this.#kept.sendTo(session, this.#service.clock, onRefused).catch(() => {}); // The session has ended: the next one goes on.
     const closed = await session.finished;
     this.#session = undefined;
     return { closed };

@@ -1,11 +1,15 @@
 // KeptMessages: what was sent while a link had no session, up to a bound, until it has one. Runtime neutral.
 
+import type { Clock } from "../clock.ts";
 import { LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { SendOptions } from "../session/session_options.ts";
 import type { AnySession } from "../session/session.ts";
+import { sleep } from "../sleep.ts";
 
 const DEFAULT_BYTES = 1_048_576;
+/** From a `"full"` to the next try: with the budget of the pool used up, nothing tells when there is memory again. */
+const RETRY_MS = 50;
 
 /** How much is kept for the next session: see `keepConnected()`. */
 export interface KeepOptions {
@@ -58,9 +62,10 @@ export class KeptMessages {
    * Sends what waits, as fast as the peer reads; what is left when the session ends stays for the next one.
    *
    * @param session The session.
+   * @param clock Whose time counts between two tries of a message that finds no room.
    * @param onRefused Is told of a message that can never be sent.
    */
-  async sendTo(session: AnySession, onRefused: (result: SendResult) => void): Promise<void> {
+  async sendTo(session: AnySession, clock: Clock, onRefused: (result: SendResult) => void): Promise<void> {
     for (let kept = this.#kept[0]; kept !== undefined && session.state === "open"; kept = this.#kept[0]) {
       const result = session.send(kept.payload, kept.options);
       if (result === "closed") return;
@@ -70,6 +75,7 @@ export class KeptMessages {
       }
       if (result === "too-large" || result === "unencodable") onRefused(result);
       if (result === "full" || result === "congested") await session.drained();
+      if (result === "full") await sleep(clock, RETRY_MS, session.signal);
     }
   }
 }

@@ -1,0 +1,69 @@
+// KeptMessages: what waits for a session, when that has no room, when the caller goes on writing, and what it refuses.
+
+import test from "node:test";
+import { assertEquals } from "@std/assert";
+import { type Session } from "@laster/net";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { KeptMessages } from "../../src/client/kept_messages.ts";
+import { bytes, startPair, text, until, within } from "../support.ts";
+
+/** A session that answers each send as told, and is never congested. */
+function standIn(answers: string[]) {
+  const ended = new AbortController();
+  const sent: Uint8Array[] = [];
+  const session = {
+    state: "open",
+    signal: ended.signal,
+    send(payload: Uint8Array) {
+      sent.push(payload);
+      return answers.shift() ?? "full";
+    },
+    drained: () => Promise.resolve(),
+  };
+  const end = () => {
+    session.state = "closing";
+    ended.abort();
+  };
+  return { session: session as unknown as Session, sent, end };
+}
+
+test("KeptMessages.sendTo() waits by the clock while a session without a queue is full, and keeps the order", async () => {
+  const clock = new FakeClock();
+  const kept = new KeptMessages({ messages: 10 });
+  for (const word of ["1", "2"]) kept.add(bytes(word), undefined);
+  const { session, sent } = standIn(["full", "full", "queued", "sent"]);
+  const sending = kept.sendTo(session, clock, () => {});
+  await until(() => clock.timerCount === 1, "that it waits");
+  assertEquals([sent.length, kept.count], [1, 2]);
+  await clock.advance(50);
+  assertEquals([sent.length, kept.count], [2, 2]);
+  await clock.advance(50);
+  await within(sending, "the end");
+  assertEquals([sent.map(text), kept.count, clock.timerCount], [["1", "1", "1", "2"], 0, 0]);
+});
+
+test("KeptMessages.sendTo() ends with a session that stays full, and keeps what is left", async () => {
+  const clock = new FakeClock();
+  const kept = new KeptMessages({ messages: 10 });
+  kept.add(bytes("1"), undefined);
+  const { session, end } = standIn([]);
+  const sending = kept.sendTo(session, clock, () => {});
+  await until(() => clock.timerCount === 1, "that it waits");
+  end();
+  await within(sending, "the end");
+  assertEquals([kept.count, clock.timerCount], [1, 0]);
+});
+
+test("KeptMessages.sendTo() leaves the event loop alone while the budget of the pool is used up", async () => {
+  const clock = new FakeClock();
+  await using pair = await startPair(memoryTransport(), {}, { clock, pool: { maxBytes: 16_384 } });
+  const { near } = await pair.connect();
+  const kept = new KeptMessages({ messages: 10 });
+  kept.add(new Uint8Array(60_000), undefined);
+  const timers = clock.timerCount;
+  const sending = kept.sendTo(near, clock, () => {});
+  await until(() => clock.timerCount > timers, "that it waits");
+  near.abort();
+  await within(sending, "the end");
+  assertEquals(kept.count, 1);
+});
