@@ -50,10 +50,11 @@ export class KeptMessages {
     return this.#kept.length;
   }
 
-  /** Keeps a message, copied; says whether there was room. */
+  /** Keeps a message and its options, copied; says whether there was room. */
   add(payload: Uint8Array, options: SendOptions | undefined): boolean {
     if (this.#kept.length >= this.#most || this.#bytes + payload.length > this.#mostBytes) return false;
-    this.#kept.push({ payload: payload.slice(), options });
+    // Not `slice()`, which does not copy a Buffer.
+    this.#kept.push({ payload: new Uint8Array(payload), options: options && { ...options } });
     this.#bytes += payload.length;
     return true;
   }

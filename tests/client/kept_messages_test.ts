@@ -1,8 +1,9 @@
 // KeptMessages: what waits for a session, when that has no room, when the caller goes on writing, and what it refuses.
 
+import { Buffer } from "node:buffer";
 import test from "node:test";
 import { assertEquals } from "@std/assert";
-import { type Session } from "@laster/net";
+import type { FullPolicy, SendOptions, Session } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { KeptMessages } from "../../src/client/kept_messages.ts";
 import { bytes, startPair, text, until, within } from "../support.ts";
@@ -66,4 +67,20 @@ test("KeptMessages.sendTo() leaves the event loop alone while the budget of the 
   near.abort();
   await within(sending, "the end");
   assertEquals(kept.count, 1);
+});
+
+test("KeptMessages.add() copies a Buffer too, and its options", async () => {
+  const kept = new KeptMessages({ messages: 10 });
+  const payload = Buffer.from("first!");
+  const options = { whenFull: "refuse" as FullPolicy };
+  kept.add(payload, options);
+  payload.write("second");
+  options.whenFull = "close";
+  const given: unknown[] = [];
+  const session = {
+    state: "open",
+    send: (payload: Uint8Array, options: SendOptions) => given.push(text(payload), options.whenFull) && "sent",
+  };
+  await kept.sendTo(session as unknown as Session, new FakeClock(), () => {});
+  assertEquals(given, ["first!", "refuse"]);
 });
