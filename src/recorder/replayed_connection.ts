@@ -38,7 +38,9 @@ export class ReplayedConnection extends Delivery implements Connection {
   /** Repeats what the peer did in an entry, without its first `skip` bytes. Ignores what this side did. */
   feed({ kind, bytes, length }: RecordingEntry, skip: number): void {
     if (this.isOver) return;
-    if (kind === "received" && skip < bytes.length) this.handleData(bytes.slice(skip), bytes.length - skip);
+    // Not `slice()`, which does not copy a Buffer: a handler may write into its payload.
+    const received = kind === "received" ? new Uint8Array(bytes.subarray(skip)) : NOTHING;
+    if (received.length > 0) this.handleData(received, received.length);
     else if (kind === "discarded" && this.isDiscarding) this.handleData(NOTHING, length);
     else if (kind === "received-end") this.handleEnd();
     else if (kind === "gone") this.#break();

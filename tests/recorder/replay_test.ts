@@ -1,5 +1,6 @@
 // replay(): what was recorded on real sockets happens again in memory, on each runtime.
 
+import { Buffer } from "node:buffer";
 import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
@@ -277,6 +278,18 @@ test("replay() of a Unix socket's recording touches no file", async () => {
     clock: new FakeClock(),
   });
   assertEquals(events[0].kind, "opened");
+});
+
+test("replay() leaves a recording as it was, if that is of Buffers and a handler writes into its payload too", async () => {
+  const { entries, ...parts } = await recordOpen(async (session) => {
+    session.send(message(1, 2, 3));
+    await session.receive();
+  });
+  const buffers = entries.map((entry) => ({ ...entry, bytes: Buffer.from(entry.bytes) }));
+  const played = new Recording({ ...parts, entries: buffers });
+  const onMessage = (_session: Session, payload: Uint8Array) => void payload.fill(0);
+  await replay(played, { ...FAULTY, onMessage, clock: new FakeClock() });
+  assertEquals(buffers.map(({ bytes }) => [...bytes]), entries.map(({ bytes }) => [...bytes]));
 });
 
 test("replay() refuses options that are not its own", async () => {
