@@ -1,9 +1,10 @@
 // keepConnected(): a client that dials again whenever its session ends. Runtime neutral.
 
 import { ConnectError, messageOf, toError } from "../errors.ts";
-import { consoleLogger } from "../logger.ts";
+import { consoleLogger, type Logger } from "../logger.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireInteger } from "../options.ts";
-import { CONNECT_NAMES, type ConnectOptions, resolveDial } from "../service/connector.ts";
+import { CONNECT_NAMES, type ConnectOptions, type Dial, randomPart, resolveDial } from "../service/connector.ts";
+import { guardLogger } from "../service/guarded_logger.ts";
 import { type ConnectSessionOptions, makeService } from "../service/serve.ts";
 import { type NeedsData, SERVICE_NAMES } from "../service/service_options.ts";
 import type { TcpService } from "../service/tcp_service.ts";
@@ -11,6 +12,7 @@ import type { CloseEvent } from "../session/close_reason.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
 import type { SendOptions } from "../session/session_options.ts";
 import { sleep } from "../sleep.ts";
+import { formatAddress } from "../transport/address.ts";
 import { type KeepOptions, KeptMessages } from "./kept_messages.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Session } from "../session/session.ts";
@@ -42,7 +44,10 @@ export interface LinkEvent<Data> {
   readonly state: LinkState;
   /** The session, in state `"connected"`. */
   readonly session: Session<Data> | undefined;
-  /** Why the last dial failed, in state `"waiting"`, `"open"` or `"stopped"`. */
+  /**
+   * Why the last dial failed, in state `"waiting"`, `"open"` or `"stopped"`: code `"unknown"`, and the fault as its `cause`, if
+   * `createData` or the codec threw.
+   */
   readonly error: ConnectError | undefined;
   /** How the last session ended, in the same states. */
   readonly closed: CloseEvent | undefined;
@@ -115,7 +120,8 @@ const NAMES = {
 export class Link<Data = undefined> implements AsyncDisposable {
   readonly #options: KeepConnectedOptions<Data>;
   readonly #service: TcpService<Data>;
-  readonly #random: () => number;
+  readonly #random: () => unknown;
+  readonly #logger: Logger;
   readonly #stopped = new AbortController();
   readonly #kept: KeptMessages;
   #state: LinkState = "connecting";
@@ -127,6 +133,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
   constructor(options: KeepConnectedOptions<Data>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
+    this.#logger = guardLogger(options.logger ?? consoleLogger());
     this.#kept = new KeptMessages(options.keep);
     this.#service = makeService<Data>(pick(options, SERVICE_NAMES));
     options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
@@ -215,9 +222,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       const options = pick(this.#options, CONNECT_NAMES) as { readonly port: number };
       session = await this.#service.connect({ ...options, signal: this.#stopped.signal });
     } catch (fault) {
-      const error = toError(fault);
-      if (error instanceof ConnectError) return { error };
-      throw fault;
+      return { error: this.#dialErrorOf(toError(fault)) };
     }
     if (this.#isStopped) return { closed: await session.close() };
     this.#session = session;
@@ -226,7 +231,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
       this.#report("onConnected", fault);
       session.abort();
     });
-    const onRefused = (result: SendResult) => this.#warn("A message that was kept is refused: {result}", { result });
+    const onRefused = (result: SendResult) =>
+      this.#logger.warn("A message that was kept is refused: {result}", { result });
     this.#kept.sendTo(session, this.#service.clock, onRefused).catch(() => {}); // The session has ended: the next one goes on.
     const closed = await session.finished;
     this.#session = undefined;
@@ -242,13 +248,15 @@ export class Link<Data = undefined> implements AsyncDisposable {
     callGuarded(() => this.#options.onState?.(event), (fault) => this.#report("onState", fault));
   }
 
-  #report(name: string, fault: unknown): void {
-    const error = messageOf(toError(fault));
-    (this.#options.logger ?? consoleLogger()).error("The {name} handler failed: {error}", { name, error });
+  /** Why a dial failed. What is no `ConnectError` comes from the application: `createData` threw, or the codec. */
+  #dialErrorOf(fault: Error): ConnectError {
+    if (fault instanceof ConnectError) return fault;
+    this.#logger.error("Opening a session failed: {error}", { error: fault });
+    return new ConnectError("unknown", formatAddress(dialOf(this.#options).address), { cause: fault });
   }
 
-  #warn(message: string, properties: Record<string, unknown>): void {
-    (this.#options.logger ?? consoleLogger()).warn(message, properties);
+  #report(name: string, fault: unknown): void {
+    this.#logger.error("The {name} handler failed: {error}", { name, error: messageOf(toError(fault)) });
   }
 
   /** Whether the breaker is open. */
@@ -262,8 +270,13 @@ export class Link<Data = undefined> implements AsyncDisposable {
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = Math.max(DEFAULT_MAX_DELAY_MS, minDelayMs) } =
       this.#options;
     const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.max(0, this.#failures - 1));
-    return Math.ceil(doubled * (1 - this.#random() / 2));
+    return Math.ceil(doubled * (1 - randomPart(this.#random) / 2));
   }
+}
+
+/** Where a link dials, and how. */
+function dialOf(options: object): Dial {
+  return resolveDial(pick(options, CONNECT_NAMES) as ConnectOptions);
 }
 
 /**
@@ -308,6 +321,6 @@ export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Da
   }
   if (options.keep !== undefined) checkKeys("link", options.keep, { messages: true, bytes: true });
   if (maxFailures !== Infinity) requireInteger("create link", "maxFailures", maxFailures, 1, Number.MAX_SAFE_INTEGER);
-  resolveDial(pick(options, CONNECT_NAMES) as ConnectOptions); // Throws here, and not later.
+  dialOf(options); // Throws here, and not later.
   return new Link(options);
 }

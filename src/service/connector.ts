@@ -202,17 +202,7 @@ export class Connector {
 
   #delayMs(dial: Dial, attempts: number): number {
     const longestMs = Math.min(dial.maxRetryDelayMs, dial.minRetryDelayMs * 2 ** Math.min(attempts - 1, 31));
-    return longestMs * (1 - this.#randomPart() / 2);
-  }
-
-  /** A number from 0 to 1, even if the application's random source throws or gives something else. */
-  #randomPart(): number {
-    try {
-      const part: unknown = this.#random();
-      return typeof part === "number" && part >= 0 && part <= 1 ? part : 0.5;
-    } catch {
-      return 0.5;
-    }
+    return longestMs * (1 - randomPart(this.#random) / 2);
   }
 
   /** Says false if the dial was cancelled meanwhile. */
@@ -245,5 +235,15 @@ export class Connector {
     }
     for (const signal of dial.signals) signal.addEventListener("abort", onAbort);
     return stop;
+  }
+}
+
+/** A number from 0 to 1, even if the application's random source throws or gives something else. */
+export function randomPart(random: () => unknown): number {
+  try {
+    const part = random();
+    return typeof part === "number" && part >= 0 && part <= 1 ? part : 0.5;
+  } catch {
+    return 0.5;
   }
 }

@@ -160,6 +160,21 @@ test("keepConnected() survives handlers that throw, and dials again for an onCon
   await service?.stop();
 });
 
+test("keepConnected() takes a createData that throws for a failed attempt, reports it, and waits before the next one", async () => {
+  const { clock, service, events, link, delays } = await setUp({
+    minDelayMs: 100,
+    maxFailures: 3,
+    createData() {
+      throw new RangeError("by purpose");
+    },
+  } as Partial<KeepConnectedOptions>, () => {});
+  await clock.advance(1_000);
+  await within(link.stopped, "the end");
+  const { error, failures } = events.at(-1) ?? {};
+  assertEquals([error?.code, error?.cause instanceof RangeError, failures, delays()], ["unknown", true, 3, [100, 200]]);
+  await service?.stop();
+});
+
 test("keepConnected() refuses options that are none when it is called", () => {
   const wrong: readonly (readonly [object, string])[] = [
     [{ port: 70_000 }, "70000"],

@@ -2,7 +2,8 @@
 // clock or a source of random numbers throws, rejects with or returns, no other session notices, and the books agree.
 //
 // Each place where such code is called is listed below, and does each odd thing once, for one session (or for all, where it
-// serves all) while the others are quiet. Then every other session must still get its bytes.
+// serves all) while the others are quiet. Then every other session must still get its bytes. What keepConnected() calls besides
+// is in 06_foreign_code_of_links_test.ts.
 
 import test from "node:test";
 import { setImmediate } from "node:timers";
