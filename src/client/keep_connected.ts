@@ -77,7 +77,7 @@ export interface KeepConnectedOptions<Data = undefined>
    */
   readonly maxDelayMs?: number | undefined;
   /**
-   * Milliseconds that a session must have lived for the pauses to start anew, 0 to 2^31 - 1: a server that accepts and closes
+   * Milliseconds that a session must have been connected for the pauses to start anew, 0 to 2^31 - 1: a server that accepts and closes
    * at once is dialled ever less often, as one that refuses.
    *
    * @default {5000}
@@ -115,6 +115,16 @@ const NAMES = {
   breaker: true,
   keep: true,
 };
+
+/** What an attempt came to. */
+interface Attempt {
+  /** Why there was no session. */
+  readonly error?: ConnectError;
+  /** How the session ended, if there was one. */
+  readonly closed?: CloseEvent;
+  /** How long the session was connected, in milliseconds. */
+  readonly livedMs?: number;
+}
 
 /** A connection that is kept; made by {@linkcode keepConnected}. */
 export class Link<Data = undefined> implements AsyncDisposable {
@@ -195,16 +205,13 @@ export class Link<Data = undefined> implements AsyncDisposable {
 
   async #keep(): Promise<void> {
     const { maxFailures = Infinity, stableMs = DEFAULT_STABLE_MS, signal } = this.#options;
-    const { clock } = this.#service;
     await this.#service.start();
     if (signal?.aborted) this.#stopped.abort();
-    let last: { readonly error?: ConnectError; readonly closed?: CloseEvent } = {};
+    let last: Attempt = {};
     while (!this.#isStopped) {
       this.#enter(this.#isBroken() ? "half-open" : "connecting", {});
-      const startMs = clock.now();
       last = await this.#attempt();
-      const isStable = last.closed !== undefined && clock.now() - startMs >= stableMs;
-      this.#failures = isStable ? 0 : this.#failures + 1;
+      this.#failures = (last.livedMs ?? -1) >= stableMs ? 0 : this.#failures + 1;
       if (this.#isStopped || this.#failures >= maxFailures || last.error?.code === "unsupported") break;
       const delayMs = this.#delayMs();
       this.#enter(this.#isBroken() ? "open" : "waiting", { ...last, delayMs });
@@ -216,7 +223,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
   }
 
   /** Dials once, and waits for the end of the session, if one opens. */
-  async #attempt(): Promise<{ readonly error?: ConnectError; readonly closed?: CloseEvent }> {
+  async #attempt(): Promise<Attempt> {
+    const { clock } = this.#service;
     let session: Session<Data>;
     try {
       const options = pick(this.#options, CONNECT_NAMES) as { readonly port: number };
@@ -225,6 +233,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       return { error: this.#dialErrorOf(toError(fault)) };
     }
     if (this.#isStopped) return { closed: await session.close() };
+    const startMs = clock.now();
     this.#session = session;
     this.#enter("connected", {});
     callGuarded(() => this.#options.onConnected?.(session), (fault) => {
@@ -234,9 +243,11 @@ export class Link<Data = undefined> implements AsyncDisposable {
     const onRefused = (result: SendResult) =>
       this.#logger.warn("A message that was kept is refused: {result}", { result });
     this.#kept.sendTo(session, this.#service.clock, onRefused).catch(() => {}); // The session has ended: the next one goes on.
+    await session.closed;
+    const livedMs = clock.now() - startMs;
     const closed = await session.finished;
     this.#session = undefined;
-    return { closed };
+    return { closed, livedMs };
   }
 
   #enter(

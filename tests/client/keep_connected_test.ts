@@ -2,9 +2,10 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { serve, type Session, silentLogger } from "@laster/net";
+import { serve, type Session, silentLogger, type Transport } from "@laster/net";
 import { keepConnected, type KeepConnectedOptions, type LinkEvent } from "@laster/net/client";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { sleep } from "../../src/sleep.ts";
 import { bytes, text, transportsHere, until, within } from "../support.ts";
 
 const QUIET = { logger: silentLogger() };
@@ -129,6 +130,30 @@ test("keepConnected() is slower and slower with a server that accepts and closes
   await clock.advance(10_000);
   await stopping;
   await service?.stop();
+});
+
+test("keepConnected() counts how long a session lived, and neither its dial nor its onClose, for stableMs", async () => {
+  const clock = new FakeClock();
+  const near = memoryTransport();
+  const far = { ...QUIET, clock, transport: near, hostname: "127.0.0.1", port: 1, idleTimeoutMs: 0 };
+  const service = await serve({ ...far, onOpen: (session) => void session.close() });
+  const transport: Transport = {
+    ...near,
+    async connect(...dial) {
+      await sleep(clock, 6_000);
+      return await near.connect(...dial);
+    },
+  };
+  const { link, delays } = await setUp({
+    clock,
+    transport,
+    minDelayMs: 100,
+    maxFailures: 3,
+    onClose: () => sleep(clock, 6_000),
+  });
+  for (let round = 0; round < 100 && link.state !== "stopped"; round++) await clock.advance(1_000);
+  assertEquals([link.failures, delays()], [3, [100, 200]]);
+  await service.stop();
 });
 
 test("keepConnected() stops in a pause, by its signal too, and leaves no timer", async () => {
