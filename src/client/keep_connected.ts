@@ -280,7 +280,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     if (breaker !== undefined && this.#isBroken()) return breaker.openMs;
     const { minDelayMs = DEFAULT_MIN_DELAY_MS, maxDelayMs = Math.max(DEFAULT_MAX_DELAY_MS, minDelayMs) } =
       this.#options;
-    const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.max(0, this.#failures - 1));
+    const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(Math.max(0, this.#failures - 1), 31));
     return Math.ceil(doubled * (1 - randomPart(this.#random) / 2));
   }
 }

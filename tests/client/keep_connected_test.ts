@@ -156,6 +156,12 @@ test("keepConnected() counts how long a session lived, and neither its dial nor 
   await service.stop();
 });
 
+test("keepConnected() has a pause of 0 ms after a thousand attempts too", async () => {
+  const { clock, link, delays } = await setUp({ minDelayMs: 0, maxFailures: 1_100 });
+  for (let round = 0; round < 100 && link.state !== "stopped"; round++) await clock.advance(100);
+  assertEquals([link.failures, delays().length, delays().every((delayMs) => delayMs === 0)], [1_100, 1_099, true]);
+});
+
 test("keepConnected() stops in a pause, by its signal too, and leaves no timer", async () => {
   const abort = new AbortController();
   const { clock, link } = await setUp({ minDelayMs: 1_000, signal: abort.signal });
