@@ -133,6 +133,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
   readonly #random: () => unknown;
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
+  readonly #onAbort = (): void => void this.stop();
   readonly #kept: KeptMessages;
   #state: LinkState = "connecting";
   #session: Session<Data> | undefined = undefined;
@@ -146,7 +147,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     this.#logger = guardLogger(options.logger ?? consoleLogger());
     this.#kept = new KeptMessages(options.keep);
     this.#service = makeService<Data>(pick(options, SERVICE_NAMES));
-    options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#run = this.#keep();
   }
 
@@ -217,6 +218,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       this.#enter(this.#isBroken() ? "open" : "waiting", { ...last, delayMs });
       await sleep(this.#service.clock, delayMs, this.#stopped.signal);
     }
+    signal?.removeEventListener("abort", this.#onAbort);
     await this.#service.stop();
     this.#stopped.abort();
     this.#enter("stopped", last);

@@ -162,6 +162,30 @@ test("keepConnected() has a pause of 0 ms after a thousand attempts too", async 
   assertEquals([link.failures, delays().length, delays().every((delayMs) => delayMs === 0)], [1_100, 1_099, true]);
 });
 
+test("keepConnected() leaves no listener at its signal, however it stops", async () => {
+  const abort = new AbortController();
+  const { signal } = abort;
+  let listeners = 0;
+  for (const [name, step] of [["addEventListener", 1], ["removeEventListener", -1]] as const) {
+    const call = signal[name].bind(signal) as (...call: unknown[]) => void;
+    signal[name] = (...given: unknown[]) => {
+      listeners += step;
+      call(...given);
+    };
+  }
+  const failing = await setUp({ signal, maxFailures: 1 });
+  assert(listeners > 0);
+  await within(failing.link.stopped, "the end after a failure");
+  assertEquals(listeners, 0);
+  const stopping = await setUp({ signal });
+  await within(stopping.link.stop(), "the stop");
+  assertEquals(listeners, 0);
+  const { link } = await setUp({ signal });
+  abort.abort();
+  await within(link.stopped, "the end by the signal");
+  assertEquals([listeners, link.state], [0, "stopped"]);
+});
+
 test("keepConnected() stops in a pause, by its signal too, and leaves no timer", async () => {
   const abort = new AbortController();
   const { clock, link } = await setUp({ minDelayMs: 1_000, signal: abort.signal });
