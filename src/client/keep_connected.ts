@@ -9,8 +9,9 @@ import { type ConnectSessionOptions, makeService } from "../service/serve.ts";
 import { type NeedsData, SERVICE_NAMES } from "../service/service_options.ts";
 import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
+import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
-import type { SendOptions } from "../session/session_options.ts";
+import { checkFlush, type SendOptions } from "../session/session_options.ts";
 import { sleep } from "../sleep.ts";
 import { formatAddress } from "../transport/address.ts";
 import { type KeepOptions, KeptMessages } from "./kept_messages.ts";
@@ -172,14 +173,15 @@ export class Link<Data = undefined> implements AsyncDisposable {
    * @param payload The message; copied.
    * @param options Its policy, its key.
    * @returns What became of it; `"closed"` if the link has stopped, the session is closing, or there is no room to keep it.
-   * @throws {TypeError} if the payload is not a `Uint8Array`.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a value that is not allowed.
    */
   send(payload: Uint8Array, options?: SendOptions): LinkSendResult {
     const session = this.#session;
     // What is kept goes first, so that all stay in order.
     if (session !== undefined && this.#kept.count === 0) return session.send(payload, options);
-    if (this.#isStopped) return "closed";
     checkPayload(payload);
+    checkSendOptions(options);
+    if (this.#isStopped) return "closed";
     return this.#kept.add(payload, options) ? "kept" : "closed";
   }
 
@@ -285,6 +287,12 @@ export class Link<Data = undefined> implements AsyncDisposable {
     const doubled = Math.min(maxDelayMs, minDelayMs * 2 ** Math.min(Math.max(0, this.#failures - 1), 31));
     return Math.ceil(doubled * (1 - randomPart(this.#random) / 2));
   }
+}
+
+/** Refuses what `Session.send` would refuse later, when nobody hears of it. */
+function checkSendOptions(options: SendOptions | undefined): void {
+  if (options?.flush !== undefined) checkFlush(options.flush);
+  checkPolicy(options?.whenFull);
 }
 
 /** Where a link dials, and how. */

@@ -2,8 +2,9 @@
 
 import { Buffer } from "node:buffer";
 import test from "node:test";
-import { assertEquals } from "@std/assert";
-import type { FullPolicy, SendOptions, Session } from "@laster/net";
+import { assertEquals, assertThrows } from "@std/assert";
+import { type FullPolicy, type SendOptions, serve, type Session, silentLogger } from "@laster/net";
+import { keepConnected } from "@laster/net/client";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { KeptMessages } from "../../src/client/kept_messages.ts";
 import { bytes, startPair, text, until, within } from "../support.ts";
@@ -83,4 +84,24 @@ test("KeptMessages.add() copies a Buffer too, and its options", async () => {
   };
   await kept.sendTo(session as unknown as Session, new FakeClock(), () => {});
   assertEquals(given, ["first!", "refuse"]);
+});
+
+test("Link.send() refuses options that are none without a session too, and holds up nothing behind them", async () => {
+  const transport = memoryTransport();
+  const heard: string[] = [];
+  const dial = { transport, logger: silentLogger(), hostname: "127.0.0.1", port: 1 };
+  const link = keepConnected({ ...dial, minDelayMs: 1, maxDelayMs: 1, keep: { messages: 10 } });
+  const wrong = [{ whenFull: "drop_oldest" }, { flush: "later" }, { whenFull: null }] as unknown as SendOptions[];
+  for (const options of wrong) {
+    assertThrows(() => link.send(bytes("lost"), options), TypeError, "must be one of");
+  }
+  assertEquals(link.send(bytes("1"), { flush: "now", whenFull: "drop-oldest", key: "ann" }), "kept");
+  const service = await serve({ ...dial, onMessage: (_session, payload) => void heard.push(text(payload)) });
+  await until(() => heard.length === 1, "what was kept");
+  await link.stop();
+  for (const options of wrong) {
+    assertThrows(() => link.send(bytes("lost"), options), TypeError, "must be one of");
+  }
+  await service.stop();
+  assertEquals(heard, ["1"]);
 });
