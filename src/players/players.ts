@@ -3,7 +3,7 @@
 import { checkKeys, describeValue } from "../options.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { Session } from "../session/session.ts";
-import type { CloseOptions, SendOptions } from "../session/session_options.ts";
+import { checkCloseOptions, type CloseOptions, type SendOptions } from "../session/session_options.ts";
 
 /** Options of {@linkcode Players}. */
 export interface PlayersOptions {
@@ -81,7 +81,7 @@ export class Players<Key = string, Data = undefined> {
    * Makes a table without players.
    *
    * @param options What becomes of a second login.
-   * @throws {TypeError} if an option is wrong.
+   * @throws {TypeError | RangeError} if an option is wrong.
    */
   constructor(options: PlayersOptions = {}) {
     checkKeys("players", options, NAMES);
@@ -93,6 +93,7 @@ export class Players<Key = string, Data = undefined> {
         }`,
       );
     }
+    if (options.close !== undefined) checkCloseOptions(options.close);
     this.#options = options;
   }
 
@@ -110,10 +111,7 @@ export class Players<Key = string, Data = undefined> {
    * @throws {TypeError} if the session has another key.
    */
   async claim(key: Key, session: Session<Data>): Promise<ClaimResult> {
-    const own = this.#keys.get(session);
-    if (own !== undefined && own !== key) {
-      throw new TypeError(`Cannot claim key as a session has one: current value is ${describeValue(own)}`);
-    }
+    this.#checkKey(key, session);
     const claim = this.#claims.get(key) ?? { holder: undefined, last: Promise.resolve(), count: 0 };
     this.#claims.set(key, claim);
     claim.count++;
@@ -155,6 +153,7 @@ export class Players<Key = string, Data = undefined> {
     const { holder } = claim;
     if (holder === session) return session.state === "open" ? "claimed" : "closed";
     if (session.state !== "open") return "closed";
+    this.#checkKey(key, session); // Nobody is displaced for a session that has claimed another key meanwhile.
     if (holder !== undefined) {
       if (holder.state === "open") {
         if (this.#options.whenTaken === "refuse") return "refused";
@@ -164,10 +163,18 @@ export class Players<Key = string, Data = undefined> {
       this.#release(key, claim, holder);
     }
     if (session.state !== "open") return "closed";
+    this.#checkKey(key, session);
     claim.holder = session;
     this.#keys.set(session, key);
     void session.finished.then(() => this.#release(key, claim, session));
     return "claimed";
+  }
+
+  /** Refuses a second key of a session. */
+  #checkKey(key: Key, session: Session<Data>): void {
+    if (!this.#keys.has(session) || this.#claims.get(key)?.holder === session) return;
+    const own = describeValue(this.#keys.get(session));
+    throw new TypeError(`Cannot claim key as a session has one: current value is ${own}`);
   }
 
   #release(key: Key, claim: Claim<Session<Data>>, session: Session<Data>): void {

@@ -1,7 +1,7 @@
 // Players: one player, one session, whatever comes at the same time.
 
 import test from "node:test";
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { CloseEvent, Session } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import { Players, type PlayersOptions } from "@laster/net/players";
@@ -165,17 +165,51 @@ test("Players refuses a second key of a session, and options that are none", asy
   await ended;
 });
 
-test("Players.claim() rejects if the options of the close are none, and the next claim is not held up", async () => {
-  const { players, saving, pair, open } = await setUp({ close: { message: "text" as unknown as Uint8Array } });
+test("Players.claim() gives a session one key of two that it claims at once, and the other one is free", async () => {
+  const { players, saving, pair, open } = await setUp();
+  const [first, second] = [await open(), await open()];
+  const claims = ["ann", "bob"].map((key) => players.claim(key, first).catch((error: Error) => error));
+  const [ann, bob] = await Promise.all(claims);
+  assert(bob instanceof TypeError && bob.message.includes("ann"), `${bob}`);
+  assertEquals([ann, players.size, players.keyOf(first)], ["claimed", 1, "ann"]);
+  assertEquals([players.get("ann"), players.get("bob")], [first, undefined]);
+  assertEquals(await players.claim("bob", second), "claimed");
+  const third = await open();
+  const more = ["eve", "bob"].map((key) => players.claim(key, third).catch((error: Error) => error));
+  assertEquals([await more[0], await more[1] instanceof TypeError, second.state], ["claimed", true, "open"]);
+  const ended = pair[Symbol.asyncDispose]();
+  await until(() => saving.length === 3, "all ends");
+  for (const each of saving) each.resolve();
+  await ended;
+  assertEquals([players.size, players.get("ann"), players.get("bob")], [0, undefined, undefined]);
+});
+
+test("Players.claim() gives a session no second key after it has displaced the one that had it", async () => {
+  const { players, saving, pair, open } = await setUp();
   const [first, second] = [await open(), await open()];
   await players.claim("ann", first);
-  await assertRejects(() => players.claim("ann", second), TypeError, "Uint8Array");
-  first.abort();
-  await until(() => saving.length === 1, "the end of the first");
+  const claim = players.claim("ann", second).catch((error: Error) => error);
+  await until(() => saving.length === 1, "onClose of the first");
+  assertEquals(await players.claim("bob", second), "claimed");
   saving[0].resolve();
-  assertEquals(await within(players.claim("ann", second), "the claim"), "claimed");
+  assert(await claim instanceof TypeError);
+  assertEquals([players.get("ann"), players.get("bob"), players.size], [undefined, second, 1]);
   const ended = pair[Symbol.asyncDispose]();
   await until(() => saving.length === 2, "the end");
   saving[1].resolve();
   await ended;
+  assertEquals(players.size, 0);
+});
+
+test("Players refuses close options that are none when it is made", () => {
+  const wrong: readonly (readonly [object, string])[] = [
+    [{ message: "text" }, "Uint8Array"],
+    [{ timeoutMs: -1 }, "timeoutMs"],
+    [{ detail: 1 }, "detail"],
+    [{ timeout: 1 }, '"timeout"'],
+  ];
+  for (const [close, part] of wrong) {
+    const error = assertThrows(() => new Players({ close }));
+    assert(error instanceof Error && error.message.includes(part), `${error}`);
+  }
 });
