@@ -59,6 +59,11 @@ export class MessageStream {
     return this.#isReading;
   }
 
+  /** Whether a message waits for a reader. */
+  get hasWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
   /** Adds a message, and takes ownership of it; the promise resolves when a reader asks for the next one. */
   push(payload: Uint8Array<ArrayBuffer>): Promise<void> {
     const taker = this.#takers.shift();

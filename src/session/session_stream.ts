@@ -66,21 +66,26 @@ export class SessionStream implements MessageStreamOwner {
     this.#messages.end(end?.event === undefined || isOrderly(end.event.reason) ? undefined : end.closedError);
   }
 
-  /** Gives messages to the handler again after a loop has ended, first the one that still waits for a reader. */
-  takeOver(): void {
-    if (!this.isStreaming || this.#messages.isReading || !this.#host.hasHandler || !this.#host.isReceiving()) return;
+  /**
+   * Gives messages to the handler again after a loop has ended, first the one that still waits for a reader; says false if they
+   * stay with the stream.
+   */
+  takeOver(): boolean {
+    if (!this.isStreaming || this.#messages.isReading || !this.#host.hasHandler || !this.#host.isReceiving()) {
+      return false;
+    }
     this.isStreaming = false;
     const payload = this.#messages.takeWaiting();
     if (payload !== undefined) this.#host.handOver(payload);
     this.#host.inbox.setStreaming(this.isStreaming);
+    return true;
   }
 
   handleReading(isReading: boolean): void {
     const { hasHandler, inbox } = this.#host;
     if (isReading) this.isStreaming = true;
-    // A handler that has left its loop and still runs is waited for: `takeOver()` is called when it ends.
-    const isAwaited = !isReading && hasHandler && inbox.isBusy;
-    inbox.setStreaming(this.isStreaming && !isAwaited);
-    if (!isAwaited) this.takeOver();
+    // A handler that still runs is not given the message that waits: `takeOver()` is called when its promise settles.
+    const isAwaited = !isReading && hasHandler && inbox.isBusy && this.#messages.hasWaiting;
+    if (isReading || isAwaited || !this.takeOver()) inbox.setStreaming(this.isStreaming && !isAwaited);
   }
 }

@@ -238,3 +238,84 @@ test("Session gives the rest of a chunk to the loop when onMessageRange starts o
   await until(() => handled.length + looped.length === 3, "all are taken");
   assertEquals([handled, looped], [["one"], ["two", "three"]]);
 });
+
+test("Session goes on with its handler after a loop that the handler began and ended before it returned", async () => {
+  const log: string[] = [];
+  const rounds: Readonly<Record<string, (session: Session) => unknown>> = {
+    "sync": () => {},
+    "async": async () => await turn(),
+    "twice": (session) => beginAndEnd(session),
+    "throw": (session) => void session[Symbol.asyncIterator]().throw(new Error("by purpose")).catch(() => {}),
+  };
+  await using pair = await startPair(memoryTransport(), {
+    onMessage(session, payload) {
+      const word = text(payload);
+      log.push(word);
+      if (!Object.hasOwn(rounds, word)) return;
+      beginAndEnd(session);
+      return rounds[word](session);
+    },
+  });
+  const { near, far } = await pair.connect();
+  for (const word of Object.keys(rounds)) {
+    sendAll(near, `${word} b c`);
+    near.flush();
+    await settle();
+    near.send(bytes("d"));
+    await until(() => log.at(-1) === "d", "the last message");
+    assertEquals(log.splice(0), [word, "b", "c", "d"]);
+  }
+  assertEquals(far.stats.receivedFrames, 16);
+});
+
+for (const name of ["onOpen", "onChunk", "onSend"] as const) {
+  test(`Session goes on with its handler after a loop that ${name} began and ended`, async () => {
+    const log: string[] = [];
+    let isDue = true;
+    await using pair = await startPair(memoryTransport(), {
+      [name](session: Session) {
+        if (isDue) beginAndEnd(session);
+        isDue = false;
+      },
+      onMessage(session: Session, payload: Uint8Array) {
+        log.push(text(payload));
+        session.send(payload);
+      },
+    });
+    const { near } = await pair.connect();
+    for (const word of ["a", "b", "c"]) {
+      near.send(bytes(word));
+      await settle();
+    }
+    assertEquals([isDue, log], [false, ["a", "b", "c"]]);
+  });
+}
+
+test("Session gives its handler what a loop has held back that onSend ended", async () => {
+  const log: string[] = [];
+  const loops: AsyncGenerator<Uint8Array>[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    onSend: () => void loops.pop()?.return(undefined),
+    onMessage: (_session: Session, payload: Uint8Array) => void log.push(text(payload)),
+  });
+  const { near, far } = await pair.connect();
+  const loop = far[Symbol.asyncIterator]();
+  const first = loop.next();
+  sendAll(near, "a b");
+  log.push(`loop ${text((await first).value ?? bytes("none"))}`);
+  await settle();
+  assertEquals(log, ["loop a"]);
+  loops.push(loop);
+  far.send(bytes("answer"));
+  await until(() => loops.length === 0, "onSend");
+  near.send(bytes("c"));
+  await until(() => log.length === 3, "both messages");
+  assertEquals(log, ["loop a", "b", "c"]);
+});
+
+/** Asks a loop for a message, and leaves it before there is one. */
+function beginAndEnd(session: Session): void {
+  const loop = session[Symbol.asyncIterator]();
+  void loop.next();
+  void loop.return();
+}
