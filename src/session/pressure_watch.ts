@@ -64,7 +64,14 @@ export class PressureWatch<Data> {
       known.isCongested = false;
       this.#listener.handlePressure(core, false);
     }
+    this.tellDrops(core);
+  }
+
+  /** Tells what was dropped since it was told last: with each progress, and once the session takes no more messages. */
+  tellDrops(core: Pressed<Data>): void {
+    const drops = core.queue.holdback?.drops;
     if (drops === undefined) return;
+    const known = pressureOf(core);
     const [oldest, superseded] = [drops.oldest - known.oldest, drops.superseded - known.superseded];
     known.oldest = drops.oldest;
     known.superseded = drops.superseded;

@@ -374,6 +374,7 @@ export class SessionCore<Data>
     if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();
     this.#pause?.release();
+    this.#context.pressure?.tellDrops(this);
     this.#endSignals?.handleLeave(ending);
   }
 

@@ -153,6 +153,41 @@ test("an observer hears how many messages made way for newer ones", async () => 
   near.abort();
 });
 
+for (const end of ["abort", "close", "stop"] as const) {
+  test(`an observer hears before onClosed what was dropped for a peer that never reads again, by ${end}()`, async () => {
+    const log: string[] = [];
+    const gate = Promise.withResolvers<void>();
+    await using pair = await startPair(memoryTransport(), {
+      whenFull: "drop-oldest",
+      maxQueuedBytes: 200_000,
+      highWaterMarkBytes: 100_000,
+      observers: [{
+        onDropped: (_session, reason, count) => void log.push(`${reason} ${count}`),
+        onClosed: (_session, { reason }) => void log.push(reason),
+      }],
+    }, { onMessage: () => gate.promise });
+    const { far } = await pair.connect();
+    for (let count = 0; count < 100; count++) {
+      far.send(new Uint8Array(10_000));
+      await undefined;
+    }
+    const { oldest } = far.stats.dropped;
+    assert(oldest > 0, "some were dropped");
+    assertEquals(log, [], "nothing moves any more");
+    if (end === "stop") await within(pair.server.stop({ timeoutMs: 0 }), "the stop");
+    else {
+      void far[end]();
+      if (end === "close") void far.close({ timeoutMs: 0 });
+      await within(far.finished, "the end");
+    }
+    const reason = { abort: "local-abort", close: "local-closing", stop: "shutdown" }[end];
+    await until(() => log.length === 2, "both events");
+    assertEquals(log, [`oldest ${oldest}`, reason]);
+    assertEquals(pair.server.stats().droppedSends, oldest);
+    gate.resolve();
+  });
+}
+
 test("observers that fail are reported, and neither each other nor sessions notice", async () => {
   const heard: string[] = [];
   const reports = new Set<string>();
