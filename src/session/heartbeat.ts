@@ -16,8 +16,8 @@ const LOOKS = 4;
 /** How peers are pinged; see `SessionLimits.heartbeat`. */
 export interface HeartbeatOptions {
   /**
-   * Milliseconds from one ping to the next, 1 to 2^31 - 1; 0 for no pings other than those of `maxInFlightBytes` and
-   * `maxInFlightMs`, and then `timeoutMs` has no effect.
+   * Milliseconds from the opening to the first ping, and from one ping to the next, 1 to 2^31 - 1; 0 for no pings other than
+   * those of `maxInFlightBytes` and `maxInFlightMs`, and then `timeoutMs` has no effect.
    *
    * @default {15000}
    */
@@ -146,6 +146,8 @@ interface Pulse {
   looks: number;
   /** Time of the last check that found new bytes. */
   heardMs: number;
+  /** When the session opened: the first ping comes an interval later. */
+  readonly openedMs: number;
 }
 
 /**
@@ -171,7 +173,8 @@ export class Heartbeat {
   /** A session has opened. */
   enter(session: Pulsing): void {
     if (this.#options.intervalMs === 0) return;
-    this.#pulses.set(session, { receivedBytes: 0, looks: 0, heardMs: this.#clock.now() });
+    const nowMs = this.#clock.now();
+    this.#pulses.set(session, { receivedBytes: 0, looks: 0, heardMs: nowMs, openedMs: nowMs });
     this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#stepMs);
   }
 
@@ -204,8 +207,9 @@ export class Heartbeat {
     if (isHeard) pulse.heardMs = nowMs;
     pulse.receivedBytes = session.receivedBytes;
     pulse.looks = isHeard || session.isInputPaused || !inFlight.isPinged ? 0 : pulse.looks + 1;
+    const quietMs = nowMs - Math.max(inFlight.pingMs, pulse.openedMs);
     if (pulse.looks * this.#stepMs >= timeoutMs) session.close("heartbeat-timeout");
-    else if (!inFlight.isPinged && nowMs - Math.max(inFlight.pingMs, 0) >= intervalMs) sendPing(session.queue);
+    else if (!inFlight.isPinged && quietMs >= intervalMs) sendPing(session.queue);
   }
 }
 

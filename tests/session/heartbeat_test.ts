@@ -3,7 +3,7 @@
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { lengthPrefixed, raw, type Session } from "@laster/net";
-import { FakeClock } from "@laster/net/testing";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, startPair, text, transportsHere, turn, until } from "../support.ts";
 
 const CODEC = lengthPrefixed({ controlFrames: true });
@@ -170,4 +170,21 @@ test("a timer runs only while there are sessions", async () => {
   await until(() => pair.server.sessionCount === 0, "it is over");
   await clock.advance(2_000);
   assertEquals(clock.timerCount, before);
+});
+
+test("a peer is pinged an interval after its session has opened, however long the clock has run by then", async () => {
+  for (const startMs of [0, 100_000]) {
+    const clock = new FakeClock();
+    await clock.advance(startMs);
+    await using pair = await startPair(
+      memoryTransport(),
+      { codec: CODEC, clock, heartbeat: HEARTBEAT },
+      { codec: CODEC, onMessage: () => {} },
+    );
+    const { far } = await pair.connect();
+    await pass(clock, 750);
+    assertEquals([far.stats.sentBytes, far.stats.receivedFrames], [0, 0], `at ${startMs} ms`);
+    await pass(clock, 500);
+    assertEquals(far.stats.receivedFrames, 1, `an answer at ${startMs} ms`);
+  }
 });
