@@ -6,7 +6,7 @@ import type { Codec } from "../codec/codec.ts";
 import { PoolError, SessionClosedError, toError } from "../errors.ts";
 import { checkSignal } from "../options.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../transport/transport.ts";
-import { type CloseEvent, type CloseReason, detailOf } from "./close_reason.ts";
+import type { CloseEvent, CloseReason } from "./close_reason.ts";
 import type { SharedFrame } from "../outbound/outbound_blocks.ts";
 import { DrainWaiters } from "../outbound/drain_waiters.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
@@ -118,7 +118,7 @@ export class SessionCore<Data>
   }
 
   /** Begins an orderly end; does nothing unless the session is open. */
-  close(reason: CloseReason, error?: Error, detail = detailOf(error)): void {
+  close(reason: CloseReason, error?: Error, detail?: string): void {
     if (this.state !== "open") return;
     const ending = this.#startClosing(reason, error, detail);
     ending.armTimeout();
@@ -174,6 +174,8 @@ export class SessionCore<Data>
 
   handleFault(reason: CloseReason, fault: unknown): void {
     const error = toError(fault);
+    // Before the report, as an observer may close the session.
+    if (this.state === "open") (this.ending ??= new SessionEnding(this, this.#context)).explain(reason, error);
     this.#context.faults.reportEnd(this.session, reason, error);
     this.close(reason, error);
   }
@@ -275,8 +277,7 @@ export class SessionCore<Data>
 
   pauseInput(): void {
     if (this.isInputPaused || this.state !== "open") return;
-    this.#pause ??= new InputPause(this, this.#context);
-    this.#pause.begin();
+    (this.#pause ??= new InputPause(this, this.#context)).begin();
   }
 
   resumeInput(): void {

@@ -4,7 +4,7 @@
 import type { Clock } from "../clock.ts";
 import { SessionClosedError, toError } from "../errors.ts";
 import type { Connection, ConnectionEnd } from "../transport/transport.ts";
-import { type CloseEvent, type CloseReason, isPeerFault, reasonOfEnd } from "./close_reason.ts";
+import { type CloseEvent, type CloseReason, detailOf, isPeerFault, reasonOfEnd } from "./close_reason.ts";
 import type { FaultLog } from "./fault_log.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
 import type { SessionState } from "./session_state.ts";
@@ -101,7 +101,7 @@ export class SessionEnding implements TimeoutOwner {
   }
 
   /** Records the reason, the detail and the error; the first of each counts. */
-  explain(reason: CloseReason, error: Error | undefined, detail?: string): void {
+  explain(reason: CloseReason, error: Error | undefined, detail = detailOf(error)): void {
     if (this.#reason === undefined) this.#detail = detail;
     this.#reason ??= reason;
     this.#error ??= error;

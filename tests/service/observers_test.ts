@@ -2,7 +2,15 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ConnectError, type ServiceObserver, silentLogger, simpleBinary, TcpService } from "@laster/net";
+import {
+  type CloseEvent,
+  ConnectError,
+  raw,
+  type ServiceObserver,
+  silentLogger,
+  simpleBinary,
+  TcpService,
+} from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { FaultLog } from "../../src/session/fault_log.ts";
 import { observeHandlers } from "../../src/service/observed_handlers.ts";
@@ -187,6 +195,33 @@ for (const end of ["abort", "close", "stop"] as const) {
     gate.resolve();
   });
 }
+
+test("an observer that closes a session as it hears of its fault does not change why that ends", async () => {
+  const events: CloseEvent[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    observers: [{
+      onFault: ({ properties }) =>
+        void pair.server.closeSession(Number(properties.id), { detail: "kicked", message: bytes("bye") }),
+    }],
+    onMessage(_session, payload) {
+      if (payload.length === 1) throw new RangeError("by purpose");
+    },
+    onClose: (_session, event) => void events.push(event),
+  });
+  const handler = await pair.connect();
+  handler.near.send(bytes("x"));
+  assertEquals(text(await handler.near.receive() ?? bytes("nothing")), "bye");
+  await until(() => events.length === 1, "the end by a handler");
+  const codec = await pair.connect();
+  codec.near.switchCodec(raw());
+  codec.near.send(new Uint8Array([255, 255, 255, 255, 0]));
+  await until(() => events.length === 2, "the end by the codec");
+  assertEquals(events.map(({ reason, detail }) => [reason, detail]), [["handler-error", undefined], [
+    "decode-error",
+    "negative-length",
+  ]]);
+  assert(events[0].error instanceof RangeError);
+});
 
 test("observers that fail are reported, and neither each other nor sessions notice", async () => {
   const heard: string[] = [];
