@@ -105,3 +105,31 @@ test("Link.send() refuses options that are none without a session too, and holds
   await service.stop();
   assertEquals(heard, ["1"]);
 });
+
+test("KeptMessages keeps its order and its bounds while messages come and go", async () => {
+  const kept = new KeptMessages({ messages: 7, bytes: 21 });
+  const [given, taken]: [string[], string[]] = [[], []];
+  for (let round = 0; round < 50; round++) {
+    for (let count = 0; count < 9; count++) {
+      const word = String(given.length);
+      const hasRoom = given.length - taken.length < 7;
+      assertEquals(kept.add(bytes(word), undefined), hasRoom, `message ${word}`);
+      if (hasRoom) given.push(word);
+    }
+    let left = 1 + round % 7;
+    const session = {
+      state: "open",
+      send: (payload: Uint8Array) => left-- > 0 ? (taken.push(text(payload)), "sent") : "closed",
+    };
+    await kept.sendTo(session as unknown as Session, new FakeClock(), () => {});
+    assertEquals(kept.count, given.length - taken.length);
+  }
+  assertEquals(taken, given.slice(0, taken.length));
+  const { session } = standIn(given.map(() => "sent"));
+  await kept.sendTo(session, new FakeClock(), () => {});
+  assertEquals([kept.count, kept.add(new Uint8Array(22), undefined), kept.add(new Uint8Array(21), undefined)], [
+    0,
+    false,
+    true,
+  ]);
+});
