@@ -125,9 +125,8 @@ export class Holdback {
     return this.inFlight?.handleAnswer() === true && this.#backlog.frames > 0;
   }
 
-  /** Switches to the ping of another codec; the in-flight bounds are lifted as long as there is none. */
+  /** Switches to the ping of another codec; without one, the in-flight bounds are lifted. */
   switchPing(ping: Ping | undefined): void {
-    if (this.#ping === undefined && ping !== undefined) this.inFlight?.bound(this.#place);
     this.#ping = ping;
     if (ping === undefined) this.release();
   }

@@ -33,18 +33,17 @@ export class InFlight {
   /** Whether a ping is unanswered. */
   isPinged = false;
   readonly #clock: Clock;
-  readonly #limits: InFlightLimits;
-  #maxBytes = Infinity;
-  #maxMs = Infinity;
+  #maxBytes: number;
+  #maxMs: number;
   #readTo = 0;
   #pingedTo = 0;
   #pingMs = -Infinity;
 
   /** Makes the count of a session that has sent nothing. */
-  constructor(clock: Clock, limits: InFlightLimits) {
+  constructor(clock: Clock, { maxInFlightBytes, maxInFlightMs }: InFlightLimits) {
     this.#clock = clock;
-    this.#limits = limits;
-    this.bound(0);
+    this.#maxBytes = maxInFlightBytes === 0 ? Infinity : maxInFlightBytes;
+    this.#maxMs = maxInFlightMs === 0 ? Infinity : maxInFlightMs;
   }
 
   /** Whether there is a bound at all. */
@@ -91,14 +90,6 @@ export class InFlight {
     this.#readTo = this.#pingedTo;
     this.roundTripMs = this.#clock.now() - this.#pingMs;
     return true;
-  }
-
-  /** Puts the bounds in force again for what is sent behind `place`; what is before counts as read. */
-  bound(place: number): void {
-    const { maxInFlightBytes, maxInFlightMs } = this.#limits;
-    this.#maxBytes = maxInFlightBytes === 0 ? Infinity : maxInFlightBytes;
-    this.#maxMs = maxInFlightMs === 0 ? Infinity : maxInFlightMs;
-    this.#readTo = this.#pingedTo = place;
   }
 
   /** Lifts the bounds. */

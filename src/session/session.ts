@@ -220,7 +220,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
   /**
    * Switches both directions to another codec, for example after a handshake. Messages sent before go out in the old codec;
    * bytes received behind the current message are decoded by the new one. So call it while handling the last message of the
-   * old codec, in the handler or in the loop; the peer must switch at the same point of each direction.
+   * old codec, in the handler or in the loop; the peer must switch at the same point of each direction. A codec without a ping
+   * lifts `maxInFlightBytes` and `maxInFlightMs` for good.
    *
    * @param codec The new codec. A codec with state per session, such as `encryption`, must be made for this session alone.
    * @throws {SessionClosedError} if the session is not open.

@@ -107,14 +107,8 @@ export class SessionCore<Data>
     this.idleWatch.enter(this);
     this.heartbeat?.enter(this);
     this.connection.start(this);
-    const { handlers: { onOpen }, scheduler } = this.#context;
-    if (onOpen === undefined) return;
-    scheduler.enterTurn();
-    try {
-      this.#call(() => onOpen(this.session), { isHolding: true });
-    } finally {
-      scheduler.leaveTurn();
-    }
+    const { onOpen } = this.#context.handlers;
+    if (onOpen !== undefined) this.#call(() => onOpen(this.session), { isHolding: true });
   }
 
   /** Begins an orderly end; does nothing unless the session is open. */

@@ -213,24 +213,6 @@ test("SendQueue asks for more room in a turn that sends nothing else", async () 
   assertEquals([connection.received.length, queue.queuedFrames], [112, 0], "the message, and a ping behind it");
 });
 
-test("SendQueue bounds what is in flight again once it has a codec with a ping again", () => {
-  const ping = { bytes: new Uint8Array([9]), isEncoded: true };
-  const { queue, push } = makeQueue({ maxInFlightBytes: 100 }, undefined, ping);
-  const sendAll = () => {
-    for (let count = 0; count < 20; count++) push(new Uint8Array(10));
-    queue.flush();
-    return queue.queuedFrames;
-  };
-  assertEquals(sendAll(), 10);
-  queue.holdback?.switchPing(undefined);
-  queue.flush();
-  assertEquals([queue.queuedFrames, sendAll()], [0, 0], "nobody answers");
-  queue.holdback?.switchPing(ping);
-  assertEquals(sendAll(), 10);
-  queue.holdback?.switchPing(ping);
-  assertEquals(queue.queuedFrames, 10, "it was in force");
-});
-
 test("InFlight counts what was sent behind the last answered ping", () => {
   const clock = new FakeClock();
   const inFlight = new InFlight(clock, { maxInFlightBytes: 100, maxInFlightMs: 0 });
