@@ -23,6 +23,11 @@ export function partOf<Item>(items: readonly Item[], { index, count } = HERE): I
   return items.filter((_, place) => place % count === index);
 }
 
+/** One of a list, the next runtime's the next one; all of it where one runtime is run. */
+export function oneOf<Item>(items: readonly Item[], { index, count } = HERE): readonly Item[] {
+  return count === 1 ? items : items.slice(index % items.length, index % items.length + 1);
+}
+
 /** Finds a runtime among those that tools/test.ts says it runs. */
 export function placeInRun(variables: Readonly<Record<string, string | undefined>>, own: string): PlaceInRun {
   const { LASTER_RUNTIMES = "", LASTER_SEED = "" } = variables;

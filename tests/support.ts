@@ -13,6 +13,7 @@ import {
   type Transport,
 } from "@laster/net";
 import { defaultTransport, memoryTransport, nodeTransport } from "@laster/net/transport";
+import { oneOf } from "./share.ts";
 
 /** No wait of a sound run takes a tenth of this, on a loaded machine either. */
 const DEADLINE_MS = 20_000;
@@ -49,15 +50,14 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** The transports that this runtime has: its own, Node's, and memory. */
+/**
+ * The transports that this runtime has: its own, Node's, and memory. Where several runtimes are run, its own and one of the others: that
+ * all of them work the same on each is what the conformance suite shows.
+ */
 export function transportsHere(): readonly { readonly name: string; readonly make: () => Transport }[] {
-  const own = defaultTransport().name;
-  const all = [
-    { name: own, make: defaultTransport },
-    { name: "node", make: nodeTransport },
-    { name: "memory", make: () => memoryTransport() },
-  ];
-  return all.filter(({ name }, index) => all.findIndex((other) => other.name === name) === index);
+  const own = { name: defaultTransport().name, make: defaultTransport };
+  const others = [{ name: "node", make: nodeTransport }, { name: "memory", make: () => memoryTransport() }];
+  return [own, ...oneOf(others.filter(({ name }) => name !== own.name))];
 }
 
 /** The sockets of this runtime, without memory. */

@@ -1,6 +1,7 @@
 // What happens at a full queue, policy by policy: on the queue itself, and with peers that stop reading on real sockets.
 
 import test from "node:test";
+import { memoryTransport } from "@laster/net/testing";
 import { assert, assertEquals } from "@std/assert";
 import { type CloseEvent, type Codec, type FullPolicy, lengthPrefixed, raw, type Session } from "@laster/net";
 import {
@@ -345,7 +346,7 @@ test("broadcast() answers full where the budget is used up, and what waited is n
   const heard: string[] = [];
   const gate = Promise.withResolvers<void>();
   const codec = lengthPrefixed({ controlFrames: true });
-  const [{ make }] = transportsHere().slice(-1);
+  const make = () => memoryTransport();
   await using pair = await startPair(
     make(),
     { codec, whenFull: "latest-per-key", maxInFlightBytes: 300, pool: { maxBytes: 40_000 } },
