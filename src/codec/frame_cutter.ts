@@ -133,6 +133,15 @@ export class FrameCutter {
     if (rest !== undefined && rest.length > 0) this.feed(rest, rest.length);
   }
 
+  /** Takes the memory of the frame that was handed out last out of use, if that is not the chunk's; the caller releases it. */
+  takeSpentTail(): RentedBuffer | undefined {
+    const tail = this.isTailSpent ? this.tail : undefined;
+    if (tail === undefined) return undefined;
+    this.tail = undefined;
+    this.#dropTail();
+    return tail;
+  }
+
   /** Ends the use of the frame that was handed out last: releases its memory. */
   endFrame(): void {
     if (this.isTailSpent) this.#dropTail();

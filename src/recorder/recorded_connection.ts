@@ -136,6 +136,10 @@ export class RecordedConnection implements Connection, ConnectionHandler {
     return this.#below.heldBytes;
   }
 
+  keepChunk(): void {
+    this.#below.keepChunk?.();
+  }
+
   discardInput(): void {
     this.#below.discardInput();
   }

@@ -206,7 +206,9 @@ export class Heartbeat {
     const isHeard = session.receivedBytes !== pulse.receivedBytes;
     if (isHeard) pulse.heardMs = nowMs;
     pulse.receivedBytes = session.receivedBytes;
-    pulse.looks = isHeard || session.isInputPaused || !inFlight.isPinged ? 0 : pulse.looks + 1;
+    // A ping that a bound in flight has sent may have gone out just before.
+    const isWaiting = inFlight.isPinged && nowMs - inFlight.pingMs >= this.#stepMs;
+    pulse.looks = isHeard || session.isInputPaused || !isWaiting ? 0 : pulse.looks + 1;
     const quietMs = nowMs - Math.max(inFlight.pingMs, pulse.openedMs);
     if (pulse.looks * this.#stepMs >= timeoutMs) session.close("heartbeat-timeout");
     else if (!inFlight.isPinged && quietMs >= intervalMs) sendPing(session.queue);

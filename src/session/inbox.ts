@@ -3,6 +3,7 @@
 
 import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
+import type { RentedBuffer } from "../buffer/rented_buffer.ts";
 import { FrameCutter } from "../codec/frame_cutter.ts";
 import { FrameError, messageOf, PoolError, toError } from "../errors.ts";
 import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
@@ -65,6 +66,8 @@ export interface InboxOwner<Face> {
   isReceiving(): boolean;
   /** Something was wrong with the bytes or with the handler. */
   handleFault(reason: CloseReason, error: unknown): void;
+  /** The chunk that came last stays valid for good. */
+  keepChunk(): void;
   /** The inbox takes no more until `resumeInput()`. */
   pauseInput(): void;
   /** The inbox takes more. */
@@ -78,9 +81,8 @@ export interface InboxOwner<Face> {
 /**
  * The incoming side of a session.
  *
- * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's
- * budget is used up) the inbox keeps the chunk and the input is paused; a loop that holds it pauses the input only once there
- * is a chunk.
+ * Invariant: while `#isHeld` (a handler or a loop has not finished with the last message) or `#isYielding` (the turn's budget is
+ * used up) the inbox keeps the chunk and the input is paused; for a loop it is paused only once there is a chunk.
  */
 export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner {
   // Fields that each chunk touches come first, to share cache lines: with thousands of sessions, cache misses dominate.
@@ -108,6 +110,8 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   #isDrainHeld = false;
   #isClosed = false;
   #timeout: TimeoutEntry | undefined = undefined;
+  /** What keeps a running handler's payload valid while a loop or a `receive()` goes on: its memory, or the connection. */
+  #kept: RentedBuffer | "by connection" | undefined = undefined;
   /** Resolves when the loop asks for the next message; undefined while the loop waits for one. */
   #streamHold: PromiseLike<unknown> | undefined = undefined;
   #isYielding = false;
@@ -198,6 +202,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** Says whether a loop over the messages runs; a handler that waits for it does not hold it up. */
   setStreaming(isStreaming: boolean): void {
+    if (isStreaming && this.isBusy && this.#kept === undefined) {
+      this.#owner.keepChunk();
+      this.#kept = this.takeSpentTail() ?? "by connection";
+    }
     this.#isStreaming = isStreaming;
     this.#isInterrupted = true;
     // With no input to hold back, a loop leaves the socket reading, to see the peer's end at once.
@@ -221,6 +229,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   override close(): void {
     this.#isInterrupted = true;
     this.#isClosed = true;
+    this.#releasePayload();
     super.close();
   }
 
@@ -232,6 +241,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
       return run();
     } finally {
       this.#isInHandler = wasInHandler;
+      if (this.#kept !== undefined && !this.isBusy) this.#releasePayload();
     }
   }
 
@@ -250,8 +260,14 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#timeout?.queue?.disarm(this.#timeout);
   }
 
+  #releasePayload(): void {
+    if (typeof this.#kept === "object") this.#kept.release();
+    this.#kept = undefined;
+  }
+
   #releaseHandler(): void {
     this.#isHandlerHeld = false;
+    this.#releasePayload();
     this.#disarmTimeout();
     const { scheduler } = this.#context;
     scheduler.enterTurn(); // What the handler has sent leaves now.
@@ -301,6 +317,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
         const hasBudget = this.frames < this.#lookFrame && this.position < this.#lastPosition;
         if (hasBudget && result === undefined && !this.#isInterrupted) continue;
         if (result !== undefined) this.#takeResult(result);
+        if (this.#kept !== undefined && !this.#isHandlerHeld) this.#releasePayload();
         if (this.#isHeld) return;
         this.#isInterrupted = false;
         if (!owner.isReceiving()) return;

@@ -32,6 +32,8 @@ export interface PausedSession {
     readonly chunk: Uint8Array | undefined;
     /** Whether some of it is still to be handled. */
     readonly hasInput: boolean;
+    /** Whether a frame has begun and not ended. */
+    readonly isInsideFrame: boolean;
   };
   /** The outgoing side. */
   readonly queue: { readonly isWriting: boolean };
@@ -106,7 +108,8 @@ export class InputPause {
     if (!hasEnded || inbox.hasInput || allowHalfOpen) return;
     const nowMs = this.#context.clock.now();
     this.#endSeenMs ??= nowMs;
-    if (nowMs - this.#endSeenMs >= closeTimeoutMs) this.#session.close("remote-closing");
+    if (nowMs - this.#endSeenMs < closeTimeoutMs) return;
+    this.#session.close(inbox.isInsideFrame ? "truncated" : "remote-closing");
   }
 
   /** Whether the peer has visibly taken or sent anything since the last call, or since the pause began. */

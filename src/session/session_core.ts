@@ -269,6 +269,10 @@ export class SessionCore<Data>
     return this.#pause?.isPaused === true;
   }
 
+  keepChunk(): void {
+    this.connection.keepChunk?.();
+  }
+
   pauseInput(): void {
     if (this.isInputPaused || this.state !== "open") return;
     (this.#pause ??= new InputPause(this, this.#context)).begin();

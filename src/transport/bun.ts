@@ -268,7 +268,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   #share(chunk: Uint8Array, length: number): void {
     copyBytes(chunk, 0, sharedChunk, 0, length);
     this.handleData(sharedChunk, length);
-    if (this.isFlowing && !this.isDiscarding) return;
+    if (this.isFlowing && !this.isDiscarding && !this.isKept) return;
     // The handler has paused or closed: it may still look at the array.
     sharedChunk = new Uint8Array(LARGEST_SHARED_BYTES);
     this.#ownChunks = CHUNKS_AS_THEY_CAME;

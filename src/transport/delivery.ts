@@ -29,6 +29,8 @@ export class Delivery {
   #isDiscarding = false;
   #handler: ConnectionHandler | undefined = undefined;
   #isDirect = false;
+  /** Whether the last chunk stays valid for good: see `Connection.keepChunk`. */
+  isKept = false;
   /** Whether this side called `close()` or `abort()`. */
   #isFinished = false;
   #close: ConnectionEnd | undefined = undefined;
@@ -93,6 +95,11 @@ export class Delivery {
     this.#handOverSoon();
   }
 
+  /** The chunk that is handed over, or on loan, stays valid for good. */
+  keepChunk(): void {
+    this.isKept = true;
+  }
+
   /** Drops what is held and what comes, paused or not; the end is still handed over. */
   discard(): void {
     this.#isDiscarding = true;
@@ -115,8 +122,10 @@ export class Delivery {
    * and nobody else may use it.
    */
   handleData(buffer: Uint8Array, length: number): void {
-    if (this.#isDirect) this.#handler?.onData(buffer, length);
-    else if (this.#isFinished) return;
+    if (this.#isDirect) {
+      this.isKept = false;
+      this.#handler?.onData(buffer, length);
+    } else if (this.#isFinished) return;
     else if (this.#isDiscarding) this.#drop(length);
     else this.#hold(buffer);
   }

@@ -247,7 +247,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
 
   discardInput(): void {
     // A chunk on loan stays with the handler for good.
-    if (this.isPaused && this.#stage === "flow-after") this.#buffer?.adaptLent(this.#count ?? 0);
+    const isOnLoan = this.isPaused && (this.#stage === "flow-after" || this.#stage === "read-ahead");
+    if (isOnLoan) this.#buffer?.adaptLent(this.#count ?? 0);
     this.discard();
     this.#goOnSoon();
   }
@@ -337,7 +338,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
       if (this.isOver) return this.#stopReading();
       if (!this.isFlowing) return this.#stepAside();
     }
-    if (!this.isDiscarding) buffer.adapt(count);
+    if (!this.isDiscarding) buffer.adapt(count, this.isKept);
     const { governor, pacer } = this.#reads;
     this.#stage = "turn";
     if (!pacer.holds(count, governor.connections === 1, this) && !governor.holds(buffer, this)) this.#read(buffer);
@@ -365,8 +366,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
 
   #stopReading(): void {
     if (this.#buffer === undefined) return;
-    // If paused, the handler may still look at the last chunk.
-    this.#buffer.close(this.isPaused);
+    this.#buffer.close(this.isPaused || this.isKept); // The handler may still look at the last chunk then.
     this.#buffer = undefined;
     if (this.#isAside) this.#stepIn();
     this.#reads.governor.leave();

@@ -319,7 +319,7 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
 
   override resume(): void {
     super.resume();
-    if (!this.isDiscarding) this.#reads?.endLoan(); // While discarding, the loan never ends.
+    if (!this.isDiscarding) this.#reads?.endLoan(this.isKept); // While discarding, the loan never ends.
     if (this.isStarted) this.#socket.resume();
   }
 

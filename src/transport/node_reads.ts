@@ -32,9 +32,9 @@ export class NodeReads {
     this.#taker = taker;
   }
 
-  /** The taker has done with the chunk that was on loan while it was paused. */
-  endLoan(): void {
-    this.#buffer.endLoan();
+  /** The taker has done with the chunk that was on loan while it was paused, unless it keeps that. */
+  endLoan(isKept: boolean): void {
+    this.#buffer.endLoan(isKept);
   }
 
   /** Gives the memory back; the socket must be closed. */
@@ -56,7 +56,7 @@ export class NodeReads {
     }
     taker.handleData(buffer.bytes, count);
     // If the handler paused or closed, it may still look at the chunk.
-    if (taker.isFlowing && !taker.isDiscarding) buffer.adapt(count);
+    if (taker.isFlowing && !taker.isDiscarding) buffer.adapt(count, taker.isKept);
     else buffer.adaptLent(count);
     return true;
   }

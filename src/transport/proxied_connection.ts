@@ -104,6 +104,10 @@ class ProxiedConnection extends Delivery implements Connection, ConnectionHandle
     return this.#below.pendingBytes;
   }
 
+  override keepChunk(): void {
+    this.#below.keepChunk?.();
+  }
+
   override pause(): void {
     super.pause();
     this.#below.pause();

@@ -126,8 +126,12 @@ export class ReadBuffer {
     this.bytes = pool.take(0);
   }
 
-  /** Chooses the buffer of the next read by what the last one brought, whose bytes are spent. */
-  adapt(count: number): void {
+  /** Chooses the buffer of the next read by what the last one brought, whose bytes are spent, unless a handler keeps them. */
+  adapt(count: number, isKept = false): void {
+    if (isKept) {
+      this.adaptLent(count);
+      return this.endLoan(true);
+    }
     const level = Math.min(this.#chooseLevel(count), this.#pool.mostLevel);
     if (level === this.#level) return;
     const next = level < this.#level ? this.#pool.take(level) : this.#pool.takeLarger(level, this.#level);
@@ -142,10 +146,11 @@ export class ReadBuffer {
     this.#use(this.#pool.take(Math.min(this.#chooseLevel(count), this.#pool.mostLevel)));
   }
 
-  /** The buffer that `adaptLent` left alone is free again. */
-  endLoan(): void {
+  /** The buffer that `adaptLent` left alone is free again, or a handler keeps it. */
+  endLoan(isKept = false): void {
     if (this.#lent === undefined) return;
-    this.#pool.give(this.#lent);
+    if (isKept) this.#pool.forget(this.#lent);
+    else this.#pool.give(this.#lent);
     this.#lent = undefined;
   }
 

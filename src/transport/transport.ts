@@ -83,6 +83,11 @@ export interface Connection {
   /** Bytes of memory of the chunks that came while paused, and wait for `resume()`. */
   readonly heldBytes: number;
   /**
+   * The last chunk stays valid for good: a handler still looks at it, and takes other messages meanwhile. Not needed of a
+   * connection that never uses the memory of a chunk again.
+   */
+  keepChunk?(): void;
+  /**
    * Drops all that comes from now on, and lets it flow if it was paused: `onDiscard` is called instead of `onData`, and
    * `onEnd` as ever. A chunk that was on loan stays valid for good. `pause()` and `resume()` go on working.
    */

@@ -61,6 +61,7 @@ function setUp(handle: (word: string) => unknown = () => {}, codec: Codec = simp
       log.push(`${reason}: ${error instanceof Error ? error.message : error}`);
       owner.isOpen = false;
     },
+    keepChunk: () => {},
     pauseInput: () => owner.isPaused = true,
     resumeInput: () => owner.isPaused = false,
     handleIdle: () => log.push("idle"),

@@ -42,7 +42,7 @@ function setUp({ allowHalfOpen } = { allowHalfOpen: false }) {
   const session = {
     state: "open" as SessionState,
     connection,
-    inbox: { chunk: undefined as Uint8Array | undefined, hasInput: false as boolean },
+    inbox: { chunk: undefined as Uint8Array | undefined, hasInput: false, isInsideFrame: false as boolean },
     queue: { isWriting: false as boolean },
     sentBytes: 0,
     get takenBytes(): number {

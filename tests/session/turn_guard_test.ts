@@ -43,6 +43,7 @@ test("Inbox leaves its turn when its owner throws", async () => {
     isReceiving: () => true,
     close: fail,
     handleFault: fail,
+    keepChunk: () => {},
     pauseInput: fail,
     resumeInput: fail,
     handleIdle: fail,
