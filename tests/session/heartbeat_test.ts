@@ -188,3 +188,24 @@ test("a peer is pinged an interval after its session has opened, however long th
     assertEquals(far.stats.receivedFrames, 1, `an answer at ${startMs} ms`);
   }
 });
+
+test("a peer has the whole timeout to answer a ping, whoever sent it, and whenever", async () => {
+  for (const startMs of [0, 1, 240, 249, 250, 400]) {
+    const clock = new FakeClock();
+    const ends = new CloseLog();
+    const heartbeat = { intervalMs: 100_000, timeoutMs: 1_000 };
+    const limits = { codec: CODEC, clock, heartbeat, maxInFlightBytes: 100 };
+    await using pair = await startPair(memoryTransport(), { ...limits, onClose: ends.onClose }, {
+      codec: raw(),
+      onMessage: () => {},
+    });
+    const { far } = await pair.connect();
+    await clock.advance(startMs);
+    far.send(new Uint8Array(50)); // A ping goes with it.
+    far.flush();
+    await clock.advance(999);
+    assertEquals(far.state, "open", `sent at ${startMs} ms`);
+    await clock.advance(501);
+    assertEquals((await ends.first).reason, "heartbeat-timeout");
+  }
+});

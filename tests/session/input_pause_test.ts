@@ -124,6 +124,15 @@ test("InputPause lets a handler answer a peer that has ended for closeTimeoutMs,
   assertEquals(closes, [["remote-closing", 10_000]]);
 });
 
+test("InputPause says that the last message was cut, if the peer ended inside of it", async () => {
+  const { clock, connection, closes, session, pause } = setUp();
+  session.inbox.isInsideFrame = true;
+  connection.hasEnded = true;
+  pause.begin();
+  await clock.advance(2 * PERIOD_MS + CLOSE_TIMEOUT_MS);
+  assertEquals(closes.map(([reason]) => reason), ["truncated"]);
+});
+
 test("InputPause leaves a peer that has ended alone if sessions may be half-open", async () => {
   const { clock, connection, closes, pause } = setUp({ allowHalfOpen: true });
   pause.begin();

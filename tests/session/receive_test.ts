@@ -4,7 +4,8 @@ import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { fixedLength, raw, ReceiveTimeoutError, type Session, SessionClosedError, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
+import { frameOf, RawPeer } from "../raw_peer.ts";
+import { bytes, CloseLog, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 const SETTLE_TURNS = 10;
 
@@ -285,4 +286,26 @@ test("Session that nobody receives from holds one message, and its peer back", a
   await settle();
   assert(near.queuedBytes > 90_000, `${near.queuedBytes} bytes wait at the peer`);
   for (let count = 1; count < 100; count++) assertEquals((await far.receive())?.length, 1_000);
+});
+
+test("a message that was cut while a handler waited for something else is no orderly end", async () => {
+  const clock = new FakeClock();
+  const transport = memoryTransport();
+  const log = new CloseLog();
+  await using pair = await startPair(transport, {
+    clock,
+    onMessage: () => {},
+    async onOpen(session) {
+      await session.receive({ timeoutMs: 1_000 }).catch(() => {});
+      await new Promise<void>((resolve) => void clock.setTimer(resolve, 60_000));
+    },
+    onClose: log.onClose,
+  });
+  const peer = await RawPeer.dial(transport, pair.port);
+  await peer.write(frameOf(bytes("a message")).subarray(0, 6));
+  await clock.advance(2_000);
+  peer.connection.shutdown();
+  await clock.advance(30_000);
+  assertEquals((await log.first).reason, "truncated");
+  peer.connection.abort();
 });
