@@ -55,6 +55,21 @@ export const BROKEN_TRANSPORTS: Readonly<Record<string, BrokenTransport>> = {
       }))();
     },
   },
+  "reads on into the array that is kept": {
+    foundBy: "flow: leaves chunks of 1000 bytes intact for good at keepChunk() (accepted, tcp)",
+    fault: "a chunk that was kept has changed",
+    makeTransport() {
+      const lent = new Map<ConnectionHandler, Uint8Array>();
+      return withHandlers((handler) => ({
+        onData(buffer, length) {
+          const own = lent.get(handler) ?? new Uint8Array(65_536);
+          lent.set(handler, own);
+          own.set(buffer.subarray(0, length));
+          handler.onData(own, length);
+        },
+      }))();
+    },
+  },
   "delivers after close()": {
     foundBy: "close: drops what is written after close() (accepted, tcp)",
     fault: "onData came after close()",

@@ -237,6 +237,37 @@ export function flowCases(suite: TransportSuite): void {
     await subject.received(2_000);
   });
 
+  for (const bytes of [1_000, 60_000]) {
+    endCase(
+      suite,
+      `leaves chunks of ${bytes} bytes intact for good at keepChunk()`,
+      async ({ bench, subject, peer }) => {
+        const kept: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+        subject.hooks.onData = (chunk) => {
+          kept.push({ chunk, copy: chunk.slice() });
+          subject.connection.keepChunk?.();
+          if (kept.length % 2 === 0) subject.pause();
+        };
+        subject.start();
+        peer.start();
+        for (let count = 0; count < 6; count++) {
+          const sending = peer.send(patternBytes(bytes, count * bytes));
+          while (subject.receivedBytes < (count + 1) * bytes) {
+            await subject.until(
+              "a chunk",
+              () => kept.length % 2 === 0 || subject.receivedBytes === (count + 1) * bytes,
+            );
+            if (kept.length % 2 === 0) subject.resume();
+            await new Promise((resolve) => setTimeout(resolve));
+          }
+          await sending;
+          await exchangeSmall(await bench.pair("tcp"));
+        }
+        holds(kept.every(({ chunk, copy }) => hasSameBytes(chunk, copy)), "a chunk that was kept has changed");
+      },
+    );
+  }
+
   for (const ending of ["discardInput", "close", "abort"] as const) {
     endCase(suite, `leaves a chunk intact for good at ${ending}() inside onData`, async ({ bench, subject, peer }) => {
       const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];
