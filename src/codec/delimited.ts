@@ -185,12 +185,23 @@ class DelimitedEncoder implements FrameEncoder {
 function findBytes(bytes: Uint8Array, from: number, end: number, sought: Uint8Array): number {
   const first = sought[0];
   const last = end - sought.length;
-  for (let at = bytes.indexOf(first, from); at >= 0 && at <= last; at = bytes.indexOf(first, at + 1)) {
+  for (let at = findByte(bytes, from, last, first); at >= 0 && at <= last; at = findByte(bytes, at + 1, last, first)) {
     let count = 1;
     while (count < sought.length && bytes[at + count] === sought[count]) count++;
     if (count === sought.length) return at;
   }
   return -1;
+}
+
+/** Where `byte` first is from `bytes[from]` up to `bytes[last]`; else -1, or behind `last`. */
+function findByte(bytes: Uint8Array, from: number, last: number, byte: number): number {
+  const count = last - from + 1;
+  if (count <= 0) return -1;
+  // `indexOf` has no end. Where it could look at more bytes behind `last` than before, a view ends it: else a frame that comes
+  // byte by byte would have the rest of the array searched for each.
+  if (bytes[last] === byte || bytes.length - last <= count) return bytes.indexOf(byte, from);
+  const at = bytes.subarray(from, last + 1).indexOf(byte);
+  return at < 0 ? -1 : from + at;
 }
 
 function toBytes(delimiter: string | Uint8Array): Uint8Array {

@@ -98,6 +98,45 @@ test("delimited() looks at each byte of a long frame about once, however small t
   assertEquals([frame.length, looked], [200_000, 1]);
 });
 
+/** An array that counts how many bytes its searches look at, also those of its parts. */
+class Searched extends Uint8Array {
+  static looked = 0;
+
+  override indexOf(byte: number, from = 0): number {
+    const at = super.indexOf(byte, from);
+    Searched.looked += (at < 0 ? this.length : at + 1) - from;
+    return at;
+  }
+}
+
+test("delimited() does not search what is behind the bytes that came, when a line comes byte by byte", () => {
+  for (const delimiter of [undefined, "\r\n", "--"]) {
+    const decoder = delimited({ delimiter }).createDecoder();
+    const input = new Searched(100_000).fill(65); // What is behind the line is no delimiter, so that a search would go on.
+    const line = concat([pattern(1_000).fill(66), utf8(delimiter ?? "\n")]);
+    const frame = new Frame();
+    Searched.looked = 0;
+    for (let end = 1; end < line.length; end++) {
+      input[end - 1] = line[end - 1];
+      assertEquals(decoder.decode(input, 0, end, frame), 0);
+    }
+    input.set(line);
+    assertEquals(decoder.decode(input, 0, line.length, frame), line.length);
+    assert(Searched.looked <= 4 * line.length, `looked at ${Searched.looked} bytes for a line of ${line.length}`);
+  }
+});
+
+test("delimited() does not see a delimiter that lies behind the bytes that came", () => {
+  for (const delimiter of ["\n", "\n\n", "aab"]) {
+    const decoder = delimited({ delimiter }).createDecoder();
+    const line = utf8(`xyz${delimiter}`);
+    const input = concat([line, utf8(delimiter.repeat(20))]);
+    const frame = new Frame();
+    for (let end = 0; end < line.length; end++) assertEquals(decoder.decode(input, 0, end, frame), 0, `${end} bytes`);
+    assertEquals([decoder.decode(input, 0, line.length, frame), frame.length], [line.length, 3]);
+  }
+});
+
 test("delimited() takes any bytes as a delimiter, and copies them", () => {
   const delimiter = Uint8Array.of(0, 255, 0);
   const codec = delimited({ delimiter });
