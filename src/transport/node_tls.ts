@@ -16,6 +16,7 @@ import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { toCertificateError, toConnectError, toListenError, toTlsError } from "./error_codes.ts";
 import { LateKeepAlive } from "./late_keep_alive.ts";
+import { switchDelayOn } from "./node_delay.ts";
 import { resolveHost } from "./node_host.ts";
 import { readRawProxyHeader } from "./raw_proxy_header.ts";
 import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
@@ -56,6 +57,7 @@ export async function listenTls(
   const acceptor = new TlsAcceptor(clock, tls, keepAliveDelayOf(options));
   const server = createRawServer({ allowHalfOpen: true, noDelay }, (raw) => {
     if (raw.remoteAddress === undefined) return void raw.destroy(); // Reset while it waited in the queue.
+    if (!noDelay) switchDelayOn(raw);
     const pending = new PendingTls(acceptor, raw);
     if (handler.onPending !== undefined) return handler.onPending(pending);
     pending.secure().then((connection) => handler.onConnection(connection), () => {});
@@ -256,6 +258,7 @@ export async function dialTls(
   raw.on("error", fail);
   raw.once("close", () => reject(new Error("the connection was closed in the handshake")));
   raw.once("connect", () => {
+    if (!noDelay) switchDelayOn(raw);
     const name = tls.serverName ?? address.hostname;
     const socket = connectTls({
       socket: raw,

@@ -19,7 +19,7 @@ import type { SystemTraits } from "./conformance/system_traits.ts";
 /** The groups that are of streams of bytes, whatever is below. */
 const STREAM_GROUPS: readonly string[] = ["data", "flow", "close", "break", "reentrancy"];
 
-/** Declares what of the suite is of streams of bytes, for an adapter over TLS. */
+/** Declares what of the suite is of streams of bytes, and of no-delay, for an adapter over TLS. */
 export function tlsConformanceSuite(
   name: string,
   parts: Required<Pick<TransportCasesOptions, "makeTransport" | "makePeer">>,
@@ -28,8 +28,9 @@ export function tlsConformanceSuite(
   // `node:tls` of Deno tells a reset as an end, and that of Bun one behind a shutdown.
   const hasResets = isRuntime("Node");
   const groups = STREAM_GROUPS.filter((group) => group !== "break" || hasResets);
+  const systemCasesHere = collectCases(resolveSettings(parts), { "no-delay": noDelayCases });
   describe(`${name} Transport over TLS`, () => {
-    declare(cases.filter(({ group }) => groups.includes(group)));
+    declare([...cases.filter(({ group }) => groups.includes(group)), ...systemCasesHere]);
     if (!hasResets) test("break", { skip: "a reset of TLS is no reset here" }, () => {});
   });
 }
