@@ -123,7 +123,7 @@ class TlsAcceptor {
   /** Does not listen itself: sockets are handed to it by `emit("connection")`. */
   readonly #server: Server;
   #contexts: ReadonlyMap<string, SecureContext>;
-  /** By the peer's address and port, which a socket still tells when it is handed back. */
+  /** By both addresses and ports, which a socket still tells when it is handed back. */
   readonly #handshakes = new Map<string, Handshake>();
 
   constructor(clock: Clock, options: TlsListenOptions, keepAliveDelayMs: number) {
@@ -154,7 +154,7 @@ class TlsAcceptor {
       throw new ConnectionError("too-many-handshakes");
     }
     const key = keyOf(raw);
-    this.#fail(key, undefined); // An older connection from the same address and port, whose end has not been reported.
+    this.#fail(key, undefined); // An older connection between the same addresses and ports, whose end has not been reported.
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
     const timer = this.clock.setTimer(
       () => this.#fail(key, new ConnectionError("handshake-timeout")),
@@ -300,8 +300,9 @@ function contextsOf(options: ResolvedTlsListen): ReadonlyMap<string, SecureConte
   return contexts;
 }
 
-function keyOf({ remoteAddress, remotePort }: { remoteAddress?: string; remotePort?: number }): string {
-  return `${remoteAddress} ${remotePort}`;
+/** What tells a connection from all others at one time; a peer may have the same port towards two addresses of this machine. */
+function keyOf(socket: Partial<Pick<Socket, "localAddress" | "localPort" | "remoteAddress" | "remotePort">>): string {
+  return `${socket.localAddress} ${socket.localPort} ${socket.remoteAddress} ${socket.remotePort}`;
 }
 
 function hasCertificate(socket: TLSSocket): boolean {

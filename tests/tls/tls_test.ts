@@ -1,9 +1,11 @@
 // TLS on every transport of this runtime: who is let in, who is trusted, what is known of the peer, and what goes wrong by name.
 
-import { connect as connectRaw } from "node:net";
+import { once } from "node:events";
+import { connect as connectRaw, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import type { Address, Connection } from "@laster/net/transport";
 import { type CloseEvent, connect, ConnectError, serve, type Session, silentLogger } from "@laster/net";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { bytes, pattern, socketTransportsHere, text, turn, until, within } from "../support.ts";
@@ -186,6 +188,40 @@ for (const { name, make } of socketTransportsHere()) {
     ]);
     assertEquals(service.stats().openedSessions, 0);
   });
+
+  test(
+    `TLS clients of one address and port, at two addresses of the server, do not end each other's handshakes, on ${name}`,
+    { skip: skip || (process.platform !== "linux" && "only Linux has 127.0.0.2 without a setup") },
+    async () => {
+      const handshakes: Promise<Connection>[] = [];
+      const listener = await transport.listen({ kind: "tcp", hostname: "0.0.0.0", port: 0 }, {
+        onPending: (pending) => void handshakes.push(pending.secure()),
+        onConnection: () => {},
+        onAcceptError: () => {},
+      }, { tls: good });
+      const { port } = listener.address as Address & { kind: "tcp" };
+      const sockets: Socket[] = [];
+      for (const host of [hostname, "127.0.0.2"]) {
+        const raw = connectRaw({ host, port, localAddress: hostname, localPort: sockets[0]?.localPort ?? 0 });
+        sockets.push(raw);
+        await within(once(raw, "connect"), `the connection to ${host}`);
+        await until(() => handshakes.length === sockets.length, "its handshake to begin");
+      }
+      assertEquals(sockets[1].localPort, sockets[0].localPort);
+      for (const raw of sockets) {
+        const socket = connectTls({ socket: raw, host: hostname, ca: [ca] });
+        for (const each of [raw, socket]) each.on("error", () => {});
+        await within(once(socket, "secureConnect"), "the handshake");
+      }
+      const ends = await within(Promise.all(handshakes), "both ends here");
+      assertEquals(ends.map(({ localAddress }) => (localAddress as Address & { hostname: string }).hostname), [
+        hostname,
+        "127.0.0.2",
+      ]);
+      for (const connection of ends) connection.abort();
+      await listener.close();
+    },
+  );
 
   test(
     `certificates are replaced under sessions that go on, and a broken one changes nothing, on ${name}`,
