@@ -14,6 +14,10 @@ export interface StageEncoder {
    * @param output Where to write; has room for `length + overheadBytes` bytes behind `outputOffset`.
    * @param outputOffset Where to start writing.
    * @returns The bytes written.
+   * @throws {FrameError} `"unencodable"` if it cannot take the payload, before it changes any state. If it is the first stage,
+   * `send` then answers `"unencodable"`, and the session stays open. Behind another stage it ends the session with
+   * `"encode-error"`, as does any other error: the stages before may have numbered the frame, as `encryption` does. So a stage
+   * that refuses payloads belongs first.
    */
   encode(payload: Uint8Array, offset: number, length: number, output: Uint8Array, outputOffset: number): number;
 }

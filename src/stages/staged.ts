@@ -22,6 +22,9 @@ const scratches: readonly [Uint8Array, Uint8Array] = [new Uint8Array(SCRATCH_BYT
  * `overheadBytes` of all stages, or less if a stage has a limit. If the codec and all stages are stateless, a broadcast is
  * encoded once for all sessions.
  *
+ * A payload that the codec, or a stage behind the first, refuses as `"unencodable"` ends the session with `"encode-error"`, as
+ * a stage before may have numbered the frame. Only the first stage can refuse a payload and no more.
+ *
  * @param codec How the payloads are framed.
  * @param stages What is done to them first, in this order.
  * @returns A codec for as many sessions as its codec and stages support: with `encryption`, one. Its `createEncoder()` throws a
@@ -139,25 +142,22 @@ class StagedEncoder implements FrameEncoder {
     let from = payload;
     let at = offset;
     let bytes = length;
-    for (let index = 0; index < this.#stages.length; index++) {
-      const roomBytes = bytes + this.#overheads[index];
-      const to = roomBytes <= SCRATCH_BYTES ? scratches[index % 2] : new Uint8Array(roomBytes);
-      bytes = this.#stages[index].encode(from, at, bytes, to, 0);
-      from = to;
-      at = 0;
-    }
+    let index = 0;
     try {
+      for (; index < this.#stages.length; index++) {
+        const roomBytes = bytes + this.#overheads[index];
+        const to = roomBytes <= SCRATCH_BYTES ? scratches[index % 2] : new Uint8Array(roomBytes);
+        bytes = this.#stages[index].encode(from, at, bytes, to, 0);
+        from = to;
+        at = 0;
+      }
       return this.#inner.encode(from, at, bytes, output, outputOffset);
     } catch (cause) {
-      // A stage may have numbered the frame, so it cannot be skipped: not `"unencodable"`, but a fault that ends the session.
-      if (this.#stages.length === 0 || !(cause instanceof FrameError)) throw cause;
-      throw new FrameError(
-        "codec-fault",
-        `Cannot encode frame as the codec behind the stages refused: ${messageOf(cause)}`,
-        {
-          cause,
-        },
-      );
+      // A stage before may have numbered the frame, so it cannot be skipped: not `"unencodable"`, but a fault that ends the
+      // session.
+      if (index === 0 || !(cause instanceof FrameError) || cause.code !== "unencodable") throw cause;
+      const who = index < this.#stages.length ? "stage behind another" : "codec behind the stages";
+      throw new FrameError("codec-fault", `Cannot encode frame as the ${who} refused: ${messageOf(cause)}`, { cause });
     }
   }
 }

@@ -1,11 +1,11 @@
 // What stages find wrong ends the session with a reason of its own, and no other session. Through whole services, over
 // memory. Runtime neutral.
 
-import { assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import test from "node:test";
 import { deflateRawSync } from "node:zlib";
-import { type CloseEvent, FrameError, simpleBinary } from "@laster/net";
+import { type CloseEvent, type Codec, FrameError, simpleBinary } from "@laster/net";
 import { checksum, compression, encryption, type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { pattern } from "../codec/streams.ts";
@@ -229,4 +229,74 @@ test("Session closes by encode-error when a stage fails to encode, and sends not
   await within(near.closed, "the close");
   await until(() => events.length === 1, "onClose");
   assertEquals([events[0].reason, near.stats.receivedBytes], ["encode-error", 0]);
+});
+
+/** A stage that refuses payloads of more than 50 bytes. */
+const picky: Stage = {
+  name: "picky",
+  overheadBytes: 0,
+  createDecoder: () => ({ decode() {} }),
+  createEncoder: () => ({
+    encode(payload, offset, length, output, outputOffset) {
+      if (length > 50) {
+        throw new FrameError("unencodable", "Cannot encode payload as this is a test: current value is 51");
+      }
+      output.set(payload.subarray(offset, offset + length), outputOffset);
+      return length;
+    },
+  }),
+};
+
+test("Session.send() answers unencodable when the first stage refuses, and the next message arrives", async () => {
+  const received: Uint8Array[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    onOpen: (session) => session.switchCodec(staged(simpleBinary(), [picky, ...sealed("far")])),
+    onMessage: (_session, payload) => received.push(payload.slice()),
+  });
+  const { near } = await pair.connect();
+  near.switchCodec(staged(simpleBinary(), [picky, ...sealed("near")]));
+  assertEquals([near.send(pattern(3)), near.send(pattern(51)), near.send(pattern(4))], [
+    "queued",
+    "unencodable",
+    "queued",
+  ]);
+  await until(() => received.length === 2, "both messages");
+  assertEquals([received, near.state], [[pattern(3), pattern(4)], "open"]);
+});
+
+test("Session closes by encode-error when a stage or a codec behind another stage refuses, as that may have numbered the frame", async () => {
+  const narrow: Codec = {
+    ...simpleBinary(),
+    createEncoder() {
+      const encoder = simpleBinary().createEncoder();
+      return {
+        maxPayloadBytes: encoder.maxPayloadBytes,
+        frameBytes: (length) => encoder.frameBytes(length),
+        encode(payload, offset, length, output, outputOffset) {
+          if (length > 75) throw new FrameError("unencodable", "Cannot encode payload as this is a test: it is 76");
+          return encoder.encode(payload, offset, length, output, outputOffset);
+        },
+      };
+    },
+  };
+  const refusing: readonly (readonly [string, (end: End) => Codec])[] = [
+    ["the stage behind another", (end) => staged(simpleBinary(), [...sealed(end), picky])],
+    ["the codec behind the stages", (end) => staged(narrow, sealed(end))],
+  ];
+  for (const [who, make] of refusing) {
+    const events: CloseEvent[] = [];
+    await using pair = await startPair(memoryTransport(), {
+      onOpen: (session) => session.switchCodec(make("far")),
+      onClose: (_session, event) => events.push(event),
+    });
+    const { near } = await pair.connect();
+    near.switchCodec(make("near"));
+    near.send(pattern(3));
+    assertEquals(near.send(pattern(60)), "closed", who);
+    const { reason, detail, error } = await within(near.closed, "the close");
+    assertEquals([reason, detail], ["encode-error", "codec-fault"], who);
+    assert(error instanceof FrameError && error.message.includes(who), error?.message);
+    await until(() => events.length === 1, "onClose");
+    assert(events[0].reason !== "decode-error", `${who}: ${events[0].detail}`);
+  }
 });
