@@ -19,7 +19,9 @@ export interface DelimitedOptions {
    */
   readonly delimiter?: string | Uint8Array | undefined;
   /**
-   * Whether the payload includes its delimiter. If true, `send` takes only payloads that end with it; if false, it adds it.
+   * Whether the payload includes its delimiter. If true, `send` takes only payloads that end with it; if false, it adds it. A
+   * line that ends with `"\r\n"` keeps both. One that is a byte too long and ends with `"\n"` is `"unencodable"` then, not
+   * `"too-large"`.
    *
    * @default {false}
    */
@@ -145,12 +147,15 @@ class DelimitedEncoder implements FrameEncoder {
   readonly #delimiter: Uint8Array;
   readonly #isKept: boolean;
   readonly #isLine: boolean;
+  /** Room for the carriage return of the longest line, which is there only if the line has one. */
+  readonly #returnBytes: number;
 
   constructor({ delimiter, isLine, keepDelimiter, maxPayloadBytes }: Shape) {
     this.#delimiter = delimiter;
     this.#isKept = keepDelimiter;
     this.#isLine = isLine;
-    this.maxPayloadBytes = maxPayloadBytes + (keepDelimiter ? delimiter.length : 0);
+    this.#returnBytes = isLine && keepDelimiter ? 1 : 0;
+    this.maxPayloadBytes = maxPayloadBytes + (keepDelimiter ? delimiter.length + this.#returnBytes : 0);
   }
 
   frameBytes(length: number): number {
@@ -163,6 +168,14 @@ class DelimitedEncoder implements FrameEncoder {
       throw new FrameError(
         "unencodable",
         "Cannot encode payload as a line must not end with a carriage return: it does",
+      );
+    }
+    if (
+      this.#returnBytes > 0 && length === this.maxPayloadBytes && payload[offset + length - 2] !== CARRIAGE_RETURN
+    ) {
+      throw new FrameError(
+        "unencodable",
+        `Cannot encode payload as a line must have at most ${length - 2} bytes: current value has one more`,
       );
     }
     const frameBytes = this.frameBytes(length);

@@ -188,3 +188,25 @@ test("delimited() refuses a line that would arrive without its last character, a
   assertMessages(delimited({ delimiter: "\n" }), utf8("a\r\n"), [utf8("a\r")]);
   assertMessages(delimited({ keepDelimiter: true }), utf8("a\r\nb\n"), [utf8("a\r\n"), utf8("b\n")]);
 });
+
+test("delimited({ keepDelimiter: true }) sends every line that it receives, and none that a peer of the same limit refuses", () => {
+  const codec = delimited({ keepDelimiter: true, maxPayloadBytes: 4 });
+  const { maxPayloadBytes } = codec.createEncoder();
+  for (const line of ["\n", "\r\n", "abcd\n", "abcd\r\n", "abc\r\n"]) {
+    assertMessages(codec, utf8(line), [utf8(line)]);
+    assert(line.length <= maxPayloadBytes, `${JSON.stringify(line)} is longer than ${maxPayloadBytes}`);
+    assertEquals(encodeFrame(codec, utf8(line)), utf8(line));
+  }
+  assertEquals(maxPayloadBytes, 6);
+  const tooLong = utf8("abcde\n");
+  assertEquals(readStream(codec.createDecoder(), [tooLong]).refusal, "too-large");
+  assertThrows(
+    () => encodeFrame(codec, tooLong),
+    FrameError,
+    "Cannot encode payload as a line must have at most 4 bytes",
+  );
+  assertEquals(
+    delimited({ delimiter: "\n", keepDelimiter: true, maxPayloadBytes: 4 }).createEncoder().maxPayloadBytes,
+    5,
+  );
+});
