@@ -3,7 +3,7 @@
 
 import { load16BE, load16LE, load24BE, load24LE, load32BE, load32LE } from "./byte_order.ts";
 import { requireInteger, requireRange, roomError } from "./check.ts";
-import { copyBytes } from "./copy_bytes.ts";
+import { moveBytes } from "./copy_bytes.ts";
 import { readLength } from "./length_prefix.ts";
 import { decodeUtf8 } from "./utf8.ts";
 import type { LengthPrefix } from "./length_prefix.ts";
@@ -294,7 +294,7 @@ export class ByteReader {
    */
   readInto(target: Uint8Array): void {
     const index = this.#advance(target.length, "bytes");
-    copyBytes(this.#bytes, index, target, 0, target.length);
+    moveBytes(this.#bytes, index, target, 0, target.length);
   }
 
   /**

@@ -16,7 +16,7 @@ import {
 } from "./byte_order.ts";
 import { resolveWriterSizes } from "./byte_writer_options.ts";
 import { MAX_BUFFER_BYTES, requireInteger, requireRange, roomError } from "./check.ts";
-import { copyBytes } from "./copy_bytes.ts";
+import { copyBytes, moveBytes } from "./copy_bytes.ts";
 import { writeLength } from "./length_prefix.ts";
 import { encodeUtf8, utf8ByteLength } from "./utf8.ts";
 import type { ByteWriterOptions } from "./byte_writer_options.ts";
@@ -298,7 +298,7 @@ export class ByteWriter {
   /**
    * Copies bytes.
    *
-   * @param bytes Array to copy from; stays the caller's.
+   * @param bytes Array to copy from; stays the caller's. May be the array that is written to.
    * @param offset First index to copy.
    * @param length Bytes to copy, by default up to the end.
    * @throws {RangeError} if the range does not lie inside `bytes`, or the writer is full.
@@ -306,7 +306,7 @@ export class ByteWriter {
   writeBytes(bytes: Uint8Array, offset: number = 0, length: number = bytes.length - offset): void {
     requireRange("write bytes", bytes, offset, length);
     const index = this.#advance(length, "bytes");
-    copyBytes(bytes, offset, this.#bytes, index, length);
+    moveBytes(bytes, offset, this.#bytes, index, length);
   }
 
   /**

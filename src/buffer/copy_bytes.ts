@@ -83,6 +83,43 @@ export function copyBytes(
   if (sum !== sum) copyRange(source, sourceIndex, target, targetIndex, length);
 }
 
+/**
+ * Copies `length` bytes as `copyBytes()` does, also between ranges that overlap: within an array, or between views of one
+ * buffer.
+ *
+ * @param source Array to copy from.
+ * @param sourceIndex First index to copy.
+ * @param target Array to copy into.
+ * @param targetIndex Index of the first byte in `target`.
+ * @param length Bytes to copy.
+ */
+export function moveBytes(
+  source: Uint8Array,
+  sourceIndex: number,
+  target: Uint8Array,
+  targetIndex: number,
+  length: number,
+): void {
+  const shift = target.byteOffset + targetIndex - source.byteOffset - sourceIndex;
+  const mayOverlap = shift < length && shift > -length;
+  if (!mayOverlap || !isOneByte(source, sourceIndex + Math.max(0, shift), target, targetIndex - Math.min(0, shift))) {
+    return copyBytes(source, sourceIndex, target, targetIndex, length);
+  }
+  target.set(source.subarray(sourceIndex, sourceIndex + length), targetIndex);
+}
+
+/**
+ * Whether two indexes are of the same byte in memory. Finds out by another value, as engines have to make the buffer of a small
+ * array before it can be compared. If they are not, `target[targetIndex]` is any byte afterwards.
+ */
+function isOneByte(source: Uint8Array, sourceIndex: number, target: Uint8Array, targetIndex: number): boolean {
+  const byte = source[sourceIndex];
+  target[targetIndex] = byte ^ 1;
+  if (source[sourceIndex] === byte) return false;
+  target[targetIndex] = byte;
+  return true;
+}
+
 /** Releases the source of the last copy, so that a large one is not promoted by the garbage collector. */
 export function forgetSource(): void {
   last.source = last.viewedSource = NOTHING;

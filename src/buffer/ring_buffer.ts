@@ -149,7 +149,7 @@ export class RingBuffer {
   /**
    * Moves the oldest bytes into `into`, as many as are held and fit.
    *
-   * @param into Array to fill from index 0.
+   * @param into Array to fill from index 0. Must not be a view that `peek()` gave.
    * @returns How many bytes were moved.
    */
   read(into: Uint8Array): number {

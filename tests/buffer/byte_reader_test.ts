@@ -156,6 +156,18 @@ test("ByteReader.readBytes() gives a view without a copy, up to what remains", (
   assertEquals([[...view], reader.remaining], [[2, 3], 0]);
 });
 
+test("ByteReader.readInto() moves bytes within its own array, also where the ranges overlap", () => {
+  for (const length of [5, 16, 40, 100, 200]) {
+    for (const [from, to] of [[2, 0], [0, 2]]) {
+      const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+      const expected = bytes.slice(from, from + length);
+      const reader = new ByteReader(bytes, from);
+      reader.readInto(bytes.subarray(to, to + length));
+      assertEquals(bytes.slice(to, to + length), expected, `${length} bytes from ${from} to ${to}`);
+    }
+  }
+});
+
 test("ByteReader.readInto() fills the target whole or not at all", () => {
   const reader = new ByteReader(Uint8Array.from({ length: 100 }, (_, index) => index));
   const target = new Uint8Array(60);

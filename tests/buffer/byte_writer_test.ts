@@ -167,6 +167,20 @@ test("ByteWriter.writeBytes() copies whole arrays and parts, short and long", ()
   assertEquals(writer.position, 160);
 });
 
+test("ByteWriter.writeBytes() moves bytes of its own array, also where they overlap what it writes", () => {
+  for (const length of [5, 16, 40, 100, 200]) {
+    for (const isView of [false, true]) {
+      const target = Uint8Array.from({ length: 256 }, (_, index) => index);
+      const expected = target.slice(0, length);
+      const writer = new ByteWriter(target);
+      writer.writeUint16LE(0x0100);
+      if (isView) writer.writeBytes(target.subarray(0, length));
+      else writer.writeBytes(target, 0, length);
+      assertEquals(target.slice(2, 2 + length), expected, `${length} bytes`);
+    }
+  }
+});
+
 test("ByteWriter.writeString() writes every well-formed text as TextEncoder does, behind every prefix", () => {
   const texts = fc.oneof(
     anyText(60),

@@ -3,7 +3,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { equals } from "@std/bytes";
-import { copyBytes } from "../../src/buffer/copy_bytes.ts";
+import { copyBytes, moveBytes } from "../../src/buffer/copy_bytes.ts";
 
 const GUARD = 170;
 const OFFSETS = [0, 1, 3, 8] as const;
@@ -100,5 +100,33 @@ test("copyBytes() copies from and into many arrays in turns", () => {
   for (const source of sources) {
     copyBytes(source, 0, targets[0], 0, 64);
     assertEquals(targets[0], source);
+  }
+});
+
+test("moveBytes() moves bytes within an array, and between two views of one buffer, however the ranges overlap", () => {
+  for (const isOneArray of [true, false]) {
+    for (let length = 0; length <= 140; length++) {
+      for (const shift of [-140, -20, -8, -7, -1, 0, 1, 7, 8, 20, 140]) {
+        const whole = Uint8Array.from({ length: 500 }, (_, index) => index * 7);
+        const expected = whole.slice().copyWithin(150 + shift, 150, 150 + length);
+        const source = isOneArray ? whole : new Uint8Array(whole.buffer, 150, length);
+        copyBytes(source, 0, new Uint8Array(200), 0, Math.min(40, length)); // So that the next copy may have a view.
+        moveBytes(source, isOneArray ? 150 : 0, whole, 150 + shift, length);
+        assertEquals(equals(whole, expected), true, `${length} bytes by ${shift}`);
+      }
+    }
+  }
+});
+
+test("moveBytes() copies between arrays of two buffers", () => {
+  const source = Uint8Array.from({ length: 200 }, (_, index) => index);
+  for (let length = 0; length <= 140; length++) {
+    for (const [from, to] of [[0, 0], [0, 3], [3, 0], [50, 20]]) {
+      const target = new Uint8Array(200).fill(GUARD);
+      moveBytes(source, from, target, to, length);
+      const expected = new Uint8Array(200).fill(GUARD);
+      expected.set(source.subarray(from, from + length), to);
+      assertEquals(equals(target, expected), true, `${length} bytes ${from} ${to}`);
+    }
   }
 });
