@@ -2,12 +2,13 @@
 
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import process from "node:process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, ConnectError, ListenError, serve } from "@laster/net";
+import type { Transport } from "@laster/net/transport";
 import { ownRuntime } from "../examples/program.ts";
 import { bytes, socketTransportsHere, text, within } from "../support.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
@@ -54,6 +55,45 @@ for (const { name, make } of socketTransportsHere()) {
     }
     await writeFile(path, "a file of somebody's");
     assertEquals((await assertRejects(() => echo(path), ListenError)).code, "address-in-use");
+    assert(existsSync(path));
+  });
+
+  /** A transport that has something done after each dial. */
+  const afterDial = (act: () => Promise<unknown>): Transport => ({
+    ...transport,
+    name: transport.name,
+    listen: (...args) => transport.listen(...args),
+    async connect(...args) {
+      try {
+        return await transport.connect(...args);
+      } finally {
+        await act();
+      }
+    },
+  });
+
+  test(`of two servers that find a socket of a killed one the first gets it, over ${name}`, { skip }, async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("game.sock");
+    await leaveSocket(path);
+    let first: Awaited<ReturnType<typeof echo>> | undefined;
+    const slow = afterDial(async () => first ??= await echo(path));
+    try {
+      const error = await assertRejects(() => serve({ path, transport: slow, onMessage() {} }), ListenError);
+      assertEquals(error.code, "address-in-use");
+      await using session = await connect({ path, transport });
+      session.send(bytes("hello"));
+      assertEquals(text(await within(session.receive(), "the first server's answer") ?? new Uint8Array()), "hello");
+    } finally {
+      await first?.stop();
+    }
+  });
+
+  test(`a server listens where a socket of a killed one has just been removed, over ${name}`, { skip }, async () => {
+    using folder = new TemporaryFolder();
+    const path = folder.file("game.sock");
+    await leaveSocket(path);
+    await using _service = await serve({ path, transport: afterDial(() => rm(path)), onMessage() {} });
     assert(existsSync(path));
   });
 
