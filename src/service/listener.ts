@@ -91,10 +91,11 @@ export class Listener implements AsyncDisposable {
   }
 
   /**
-   * Replaces the certificates of a listener with `tls`, from the next handshake on. Sessions go on; if this throws, nothing
+   * Replaces all certificates of a listener with `tls`, from the next handshake on. Sessions go on; if this throws, nothing
    * has changed.
    *
-   * @param identities The certificate and its key, and those for other names.
+   * @param identities The certificate and its key, and those for other names: without `serverNames` there are none for other
+   * names any more.
    * @throws {TypeError} if they cannot be used, or the listener does not speak TLS.
    */
   setCertificates(identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">): void {
@@ -104,7 +105,10 @@ export class Listener implements AsyncDisposable {
     this.#listener.setCertificates(identities);
   }
 
-  /** Stops listening; the sessions live on. May be called twice. */
+  /**
+   * Stops listening; the sessions live on. May be called twice. What is at a Unix socket's path by then is removed, also if it
+   * is another server's.
+   */
   async close(): Promise<void> {
     this.#onClose(this);
     await this.#listener.close();

@@ -151,13 +151,16 @@ export interface TransportListener {
   /** Where it listens; the port is the real one. */
   readonly address: Address;
   /**
-   * Replaces the certificates of a listener that speaks TLS, from the next handshake on; undefined at others. One that is wrong
-   * changes nothing.
+   * Replaces all certificates of a listener that speaks TLS, from the next handshake on; undefined at others. Without
+   * `serverNames` there are none for other names any more. One that is wrong changes nothing.
    *
    * @throws {TypeError} if a certificate or a key is broken, or they do not belong together.
    */
   readonly setCertificates?: (identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">) => void;
-  /** Stops listening; connections that were accepted live on. A Unix socket's path is removed. May be called twice. */
+  /**
+   * Stops listening; connections that were accepted live on. May be called twice. What is at a Unix socket's path by then is
+   * removed, also if it is another listener's.
+   */
   close(): Promise<void>;
 }
 
