@@ -17,6 +17,7 @@ import { toConnectError, toConnectionError, toListenError } from "./error_codes.
 import { type KeepsAlive, LateKeepAlive } from "./late_keep_alive.ts";
 import { mayUseNetwork } from "./node_process.ts";
 import { resolveHost } from "./node_host.ts";
+import { switchDelayOn } from "./node_delay.ts";
 import { NodeReads } from "./node_reads.ts";
 import type { NodeSocket, SocketMaker } from "./node_socket.ts";
 import { dialTls, listenTls } from "./node_tls.ts";
@@ -215,12 +216,6 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   lastOffset = offset;
   lastView = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + offset, length);
   return lastView;
-}
-
-/** Bun ignores the option, and ignores `setNoDelay(false)` unless no-delay was switched on by a call before. */
-function switchDelayOn(socket: NodeSocket): void {
-  socket.setNoDelay(true);
-  socket.setNoDelay(false);
 }
 
 /** Wraps an accepted socket. To read into the pool's buffers a new socket is made of its handle: `onread` is an option only. */
