@@ -98,10 +98,11 @@ export class Broadcaster implements Flushable {
     this.#passBy(excepted, tally);
     const { block } = this.#batch;
     const start = block.end;
+    let end = start;
     try {
       const written = encoder.encode(payload, 0, payload.length, block.bytes, start);
       checkWritten(written, roomBytes);
-      block.end += written;
+      end = block.end += written;
     } catch (error) {
       if (!isUnencodable(error)) throw error;
       return refuseAll(receivers, details, "unencodable");
@@ -111,14 +112,16 @@ export class Broadcaster implements Flushable {
     // All of them first: aborting one for its full queue makes all others take the batch.
     for (const core of this.#others) core.queue.skipBroadcasts();
     tally.accepted += this.#batch.subscribers.count;
+    block.holders++; // One that is closed for its full queue may have its application broadcast meanwhile.
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
       const result = isShared
-        ? core.sendShared(block, start, block.end, payload, key, whenFull)
+        ? core.sendShared(block, start, end, payload, key, whenFull)
         : core.send(payload, 0, payload.length, key, whenFull);
       count(tally, core, result, details);
     }
+    this.#context.blocks.dropBlock(block);
     return tally;
   }
 

@@ -118,6 +118,16 @@ export class FlushScheduler {
     else this.flush();
   }
 
+  /** Runs something as a turn of its own, or as a part of the one that is under way. */
+  inTurn<Result>(run: () => Result): Result {
+    this.enterTurn();
+    try {
+      return run();
+    } finally {
+      this.leaveTurn();
+    }
+  }
+
   /** Flushes all that is due. */
   flush(): void {
     this.#isScheduled = false;

@@ -98,6 +98,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.takeBroadcasts();
     this.holdback?.refillAll(); // Messages sent before belong to the old encoder.
     this.encoder = encoder;
+    if (this.#segments.queuedFrames > 0) this.#schedule();
     this.#context.broadcasts.invalidate();
   }
 

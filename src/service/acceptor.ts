@@ -129,8 +129,13 @@ export class Acceptor {
     try {
       return await read();
     } catch (fault) {
-      return void this.refusals.refuse(connection, reasonOf(fault, "proxy-header-invalid"));
+      return void this.refusals.refuse(connection, this.#explain(fault, "proxy-header-invalid"));
     }
+  }
+
+  /** Why what came before a session has failed; a stop ends it too. */
+  #explain(fault: unknown, otherwise: string): string {
+    return this.#options.isAccepting() ? reasonOf(fault, otherwise) : NOT_RUNNING;
   }
 
   /** Makes the TLS handshake once the peer is admitted. A refused peer gets no message: sending one would take a handshake. */
@@ -152,7 +157,7 @@ export class Acceptor {
       connection = await pending.secure();
     } catch (fault) {
       admitted?.();
-      return this.refusals.refuse(pending, reasonOf(fault, "handshake-failed"));
+      return this.refusals.refuse(pending, this.#explain(fault, "handshake-failed"));
     } finally {
       this.handshakes--;
     }

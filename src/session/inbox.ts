@@ -269,14 +269,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#isHandlerHeld = false;
     this.#releasePayload();
     this.#disarmTimeout();
-    const { scheduler } = this.#context;
-    scheduler.enterTurn(); // What the handler has sent leaves now.
-    try {
+    this.#context.scheduler.inTurn(() => { // What the handler has sent leaves at its end.
       this.#owner.handleIdle();
       this.#continue();
-    } finally {
-      scheduler.leaveTurn();
-    }
+    });
   }
 
   /** Goes on where a hold or the end of a turn left off. */

@@ -167,8 +167,7 @@ export class SessionCore<Data>
   }
 
   handleFault(reason: CloseReason, fault: unknown): void {
-    const error = toError(fault);
-    // Before the report, as an observer may close the session.
+    const error = toError(fault); // Explained before it is reported, as an observer may close the session.
     if (this.state === "open") (this.ending ??= new SessionEnding(this, this.#context)).explain(reason, error);
     this.#context.faults.reportEnd(this.session, reason, error);
     this.close(reason, error);
@@ -332,12 +331,15 @@ export class SessionCore<Data>
   callOnClose(event: CloseEvent): unknown {
     this.inbox.close();
     this.#reportSent();
-    return this.#context.handlers.onClose?.(this.session, event);
+    return this.#context.scheduler.inTurn(() => this.#context.handlers.onClose?.(this.session, event));
   }
 
   handleOver(event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     this.#context.handleSessionOver(this, event, done);
-    this.#endSignals?.handleOver(event, done);
+    if (done === undefined) return this.#endSignals?.handleOver(event, done);
+    this.endSignals.handleOver(event, done);
+    const flush = () => this.#context.scheduler.inTurn(() => {}); // What `onClose` has sent leaves at its end.
+    whenSettled(done, flush, flush);
   }
 
   waitForReader(): void {
@@ -356,7 +358,7 @@ export class SessionCore<Data>
     this.queue.holdback?.release(); // No answers to pings can come.
     this.queue.flush();
     this.#stream?.handleEnd(this.ending);
-    this.#call(() => this.#context.handlers.onEnd?.(this.session));
+    this.#call(() => this.#context.handlers.onEnd?.(this.session), { isHolding: true });
   }
 
   #startClosing(reason: CloseReason, error?: Error, detail?: string): SessionEnding {
@@ -381,18 +383,16 @@ export class SessionCore<Data>
     this.#isReportDue = false;
     const { onSend } = this.#context.handlers;
     const sent = onSend === undefined ? undefined : this.queue.takeSent();
-    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent), { isFlushed: false });
+    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent), { isTurn: false });
   }
 
-  /** Calls a handler, guarded against re-entry and faults; `isHolding`: messages wait for its promise, `isFlushed`: see `FlushMode`. */
-  #call(run: () => unknown, { isHolding = false, isFlushed = true } = {}): void {
-    const flush = () => isFlushed && this.#context.limits.flush === "manual" && this.queue.flush();
+  /** Calls a handler, guarded against re-entry and faults; `isHolding`: messages wait for its promise. */
+  #call(run: () => unknown, { isHolding = false, isTurn = true } = {}): void {
     try {
-      const result = this.inbox.guard(run);
-      flush();
+      const result = isTurn ? this.#context.scheduler.inTurn(() => this.inbox.guard(run)) : this.inbox.guard(run);
       if (!isThenable(result)) return;
       if (isHolding) this.inbox.holdForHandler(result);
-      else whenSettled(result, flush, (fault) => this.handleFault("handler-error", fault));
+      else whenSettled(result, () => {}, (fault) => this.handleFault("handler-error", fault));
     } catch (fault) {
       this.handleFault("handler-error", fault);
     }

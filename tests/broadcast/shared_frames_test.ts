@@ -99,3 +99,29 @@ test("broadcast() of small messages behind large ones keeps to the bounds of the
   assert(results.at(-1)?.refused === 1);
   assertEquals(events, []);
 });
+
+test("broadcast() from the signal of a session that another broadcast cuts gives nobody a message twice", async () => {
+  const heard: Record<string, string[]> = { subscriber: [], other: [] };
+  await using world = await start({
+    whenFull: "close",
+    listeners: [{ port: 1 }, { port: 2, whenFull: "drop-oldest" }],
+    onOpen(session) {
+      session.signal.addEventListener("abort", () => void world.server.broadcast(bytes("left")));
+    },
+  });
+  const [slow] = world.sessions;
+  for (const [index, name] of ["subscriber", "other"].entries()) {
+    const near = await world.client.connect({ port: 1 + index });
+    void (async () => {
+      for await (const payload of near) heard[name].push(new TextDecoder().decode(payload).trim());
+    })();
+  }
+  await until(() => world.server.sessionCount === 3, "all of them");
+  await world.stall(slow);
+  while (slow.send(new Uint8Array(60_000), { whenFull: "refuse" }) !== "full") await turn();
+  assertEquals(world.server.broadcast(bytes("step".padEnd(60_000))).refused, 1);
+  assertEquals(slow.state, "closing");
+  await until(() => heard.subscriber.length === 2 && heard.other.length === 2, "both messages");
+  await turn();
+  assertEquals([heard.subscriber, heard.other.toSorted()], [["step", "left"], ["left", "step"]]);
+});

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { raw, type Session } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { bytes, CloseLog, startPair, text, transportsHere, until, within } from "../support.ts";
+import { bytes, CloseLog, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 for (const { name, make } of transportsHere()) {
   test(`Session answers a peer that has ended long after its last handler, under allowHalfOpen, on ${name}`, async () => {
@@ -138,4 +138,47 @@ test("onEnd that throws ends its session with handler-error", async () => {
   const { near } = await pair.connect();
   void near.close();
   assertEquals((await within(log.first, "the close")).reason, "handler-error");
+});
+
+test("onClose waits for the promise of onEnd", async () => {
+  const log: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  await using pair = await startPair(memoryTransport(), {
+    allowHalfOpen: true,
+    onMessage: () => {},
+    async onEnd() {
+      log.push("onEnd");
+      await gate.promise;
+      log.push("onEnd is over");
+    },
+    onClose: () => void log.push("onClose"),
+  });
+  const { near, far } = await pair.connect();
+  void near.close();
+  await until(() => log.length === 1, "onEnd");
+  near.abort();
+  await until(() => far.state === "closed", "the reset");
+  gate.resolve();
+  await until(() => log.length === 3, "both");
+  assertEquals(log, ["onEnd", "onEnd is over", "onClose"]);
+});
+
+test("session.finished that is asked for first while onClose is under way resolves behind it", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using pair = await startPair(memoryTransport(), { onMessage: () => {}, onClose: () => gate.promise });
+  // Not by `connect()`, which asks for signals of its own.
+  const near = await pair.client.connect({ port: pair.port });
+  await until(() => pair.server.sessionCount === 1, "the session");
+  const [far] = pair.server.sessions();
+  near.abort();
+  await until(() => far.state === "closed" && pair.server.sessionCount === 0, "its end");
+  let isFinished = false;
+  const finished = far.finished.then(({ reason }) => {
+    isFinished = true;
+    return reason;
+  });
+  await turn();
+  assertEquals(isFinished, false);
+  gate.resolve();
+  assertEquals(await within(finished, "finished"), "reset");
 });

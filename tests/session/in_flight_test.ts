@@ -4,7 +4,7 @@ import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { lengthPrefixed, type SendResult, type Session, TcpService } from "@laster/net";
 import { checksum, staged } from "@laster/net/stages";
-import { FakeClock } from "@laster/net/testing";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, pattern, startPair, text, transportsHere, turn, until } from "../support.ts";
 import { makeQueue } from "../outbound/queue_fixture.ts";
 import { InFlight } from "../../src/outbound/in_flight.ts";
@@ -211,6 +211,20 @@ test("SendQueue asks for more room in a turn that sends nothing else", async () 
   assert(queue.holdback?.handleAnswer() === true);
   queue.flush();
   assertEquals([connection.received.length, queue.queuedFrames], [112, 0], "the message, and a ping behind it");
+});
+
+test("what waited for an answer goes out behind a switch to another codec with pings", async () => {
+  const heard: number[] = [];
+  await using pair = await startPair(memoryTransport(), { codec: CODEC, maxInFlightBytes: 1_000 }, { codec: CODEC });
+  const { far, near } = await pair.connect();
+  for (let index = 0; index < 10; index++) far.send(new Uint8Array(300).fill(index));
+  await until(() => far.stats.sentFrames > 0, "the first");
+  far.switchCodec(lengthPrefixed({ controlFrames: true }));
+  void (async () => {
+    for await (const payload of near) heard.push(payload[0]);
+  })();
+  await until(() => heard.length === 10, "all of them");
+  assertEquals(heard, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test("InFlight counts what was sent behind the last answered ping", () => {

@@ -3,6 +3,7 @@
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { serve, type ServeOptions, type Session, silentLogger } from "@laster/net";
+import { memoryTransport } from "@laster/net/testing";
 import { frameOf, RawPeer } from "../raw_peer.ts";
 import { bytes, transportsHere, turn, until } from "../support.ts";
 
@@ -48,4 +49,59 @@ for (const { name, make } of transportsHere()) {
       peer.connection.abort();
     });
   }
+}
+
+/** What a handler sends to the others when a peer that says "hello" comes and goes. */
+const ANNOUNCERS: Record<string, (tell: () => unknown) => Partial<ServeOptions>> = {
+  onOpen: (tell) => ({ onOpen: () => void tell() }),
+  "async onOpen": (tell) => ({
+    async onOpen() {
+      await turn();
+      tell();
+    },
+  }),
+  onMessage: (tell) => ({ onMessage: () => void tell() }),
+  onChunk: (tell) => ({ onChunk: () => void tell() }),
+  onEnd: (tell) => ({ allowHalfOpen: true, onEnd: () => void tell() }),
+  "async onEnd": (tell) => ({
+    allowHalfOpen: true,
+    async onEnd() {
+      await turn();
+      tell();
+    },
+  }),
+  onClose: (tell) => ({ onClose: () => void tell() }),
+  "async onClose": (tell) => ({
+    async onClose() {
+      await turn();
+      tell();
+    },
+  }),
+};
+
+for (const [what, makeHandlers] of Object.entries(ANNOUNCERS)) {
+  test(`what ${what} sends to others leaves at its end under flush: "manual"`, async () => {
+    const transport = memoryTransport();
+    let listening: Session | undefined = undefined as Session | undefined;
+    const handlers = makeHandlers(() => listening?.send(bytes("news")));
+    await using service = await serve({
+      port: 1,
+      transport,
+      logger,
+      flush: "manual",
+      onMessage: () => {},
+      ...handlers,
+    });
+    const listener = await RawPeer.dial(transport, 1);
+    await until(() => service.sessionCount === 1, "the listener");
+    [listening] = service.sessions();
+    const peer = await RawPeer.dial(transport, 1);
+    await peer.write(frameOf(bytes("hello")));
+    peer.connection.shutdown();
+    await until(() => peer.hasEnded || what.endsWith("onEnd"), "its end");
+    if (what.endsWith("onClose")) peer.connection.close();
+    await until(() => listener.received.length > 0, "the news");
+    assertEquals(listener.received.slice(0, 8), [...frameOf(bytes("news"))]); // An async onOpen of its own tells it too.
+    for (const { connection } of [listener, peer]) connection.abort();
+  });
 }
