@@ -162,6 +162,8 @@ class TlsAcceptor {
     );
     this.#handshakes.set(key, { raw, resolve, reject, timer });
     raw.once("close", () => this.#fail(key, undefined, raw));
+    // In a handshake an end of the peer's side is the end: `#handleSecure` lets a session have one side only.
+    raw.allowHalfOpen = false;
     this.#server.emit("connection", raw);
     const socket = await promise;
     const connection = new TlsConnection(socket, raw, ends, infoOf(socket, "accepted"), this.#keepAliveDelayMs);
@@ -197,6 +199,7 @@ class TlsAcceptor {
   #handleSecure(socket: TLSSocket): void {
     const handshake = this.#take(keyOf(socket));
     if (handshake === undefined) return void socket.destroy();
+    socket.allowHalfOpen = handshake.raw.allowHalfOpen = true;
     socket.on("error", () => {}); // `TlsConnection` listens for errors next.
     const { clientCertificates } = this.#options;
     const isMissing = clientCertificates !== "none" && !hasCertificate(socket);

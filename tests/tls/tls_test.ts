@@ -1,7 +1,7 @@
 // TLS on every transport of this runtime: who is let in, who is trusted, what is known of the peer, and what goes wrong by name.
 
 import { once } from "node:events";
-import { connect as connectRaw, type Socket } from "node:net";
+import { type AddressInfo, connect as connectRaw, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
@@ -252,6 +252,65 @@ for (const { name, make } of socketTransportsHere()) {
       assertEquals([after.tls?.peerCertificate?.subject, first.state], ["CN=turn-5", "open"]);
     },
   );
+
+  test(`TLS clients that leave in the handshake take no place in it, on ${name}`, { skip }, async () => {
+    const maxHandshakes = 16;
+    // A handshake's time is longer than the test may take.
+    const tls = { ...good, handshakeTimeoutMs: 1_000_000, maxHandshakes };
+    let admitted = 0;
+    const admission = [{ admit: () => void admitted++ }];
+    await using service = await serve({ ...echo, tls, admission });
+    const hello = new Uint8Array([22, 3, 1, 2, 0, 1, 0]); // Begins a handshake.
+    const alert = new Uint8Array([21, 3, 3, 0, 2, 2, 40]);
+    const leave: ((raw: Socket) => unknown)[] = [
+      (raw) => raw.destroy(),
+      (raw) => raw.end(),
+      (raw) => raw.resetAndDestroy(),
+      (raw) => raw.end(hello),
+      (raw) => raw.write(hello, () => raw.resetAndDestroy()),
+      (raw) => raw.write(alert),
+      (raw) => connectTls({ socket: raw, ca: [rogue.cert] }).on("error", () => raw.end()), // Does not trust the server.
+    ];
+    let failed = 0;
+    for (const go of leave) {
+      const raws: Socket[] = [];
+      for (let count = 0; count < maxHandshakes; count++) {
+        const raw = connectRaw({ host: hostname, port: service.port ?? 0, allowHalfOpen: true });
+        raws.push(raw);
+        raw.on("error", () => {});
+      }
+      const before = admitted;
+      await until(() => admitted >= before + maxHandshakes, "they are in their handshakes");
+      failed += maxHandshakes;
+      for (const raw of raws) go(raw);
+      await until(() => (service.stats().refusals["handshake-failed"] ?? 0) >= failed, `they are gone: ${go}`);
+      for (const raw of raws) raw.destroy();
+      await using session = await connect({ port: service.port, transport, logger, tls: { ca } });
+      session.send(bytes("hi"));
+      assertEquals(await receive(session), "hi");
+    }
+    assertEquals(service.stats().refusals, { "handshake-failed": failed });
+  });
+
+  test(`a dial fails at once if the server leaves in the handshake, on ${name}`, { skip }, async () => {
+    const leave: ((raw: Socket) => unknown)[] = [
+      (raw) => raw.end(),
+      (raw) => raw.resetAndDestroy(),
+      (raw) => raw.once("data", () => raw.end()),
+      (raw) => raw.once("data", () => raw.end(new Uint8Array([22, 3, 3, 2, 0, 2, 0]))), // Begins its answer.
+    ];
+    for (const go of leave) {
+      const server = createServer({ allowHalfOpen: true }, (raw) => {
+        raw.on("error", () => {});
+        go(raw);
+      });
+      await new Promise<void>((resolve) => void server.listen(0, hostname, resolve));
+      const { port } = server.address() as AddressInfo;
+      const dial = connect({ port, transport, logger, timeoutMs: 0, tls: { ca } });
+      await within(assertRejects(() => dial, ConnectError), `the dial to fail: ${go}`);
+      server.close();
+    }
+  });
 
   test(`what is sent at a paused TLS session waits at its sender, on ${name}`, { skip }, async () => {
     const gate = Promise.withResolvers<void>();
