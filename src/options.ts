@@ -64,6 +64,19 @@ export function checkKeys(what: string, options: object, known: Readonly<Record<
   }
 }
 
+/**
+ * Refuses a value that is no object.
+ *
+ * @param action What was tried, as in "create routes".
+ * @param name The argument's name.
+ * @param value The argument.
+ * @throws {TypeError} if it is something else.
+ */
+export function checkObject(action: string, name: string, value: unknown): void {
+  if (typeof value === "object" && value !== null) return;
+  throw new TypeError(`Cannot ${action} as ${name} must be an object: current value is ${describeValue(value)}`);
+}
+
 /** The most similar known name: at most two edits away, and fewer than half its letters, ignoring case. */
 function findSimilar(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;

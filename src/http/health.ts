@@ -2,7 +2,8 @@
 // neutral.
 
 import type { ServiceState } from "../service/service_stats.ts";
-import { type HttpHandler, routes } from "./http_handler.ts";
+import { checkObject } from "../options.ts";
+import { type HttpHandler, routes, textResponse } from "./http_handler.ts";
 
 /** A `TcpService`, or what `runService()` gives, whose state may be `"draining"` too. */
 export interface HealthSource {
@@ -16,6 +17,7 @@ export interface HealthSource {
  *
  * @param source The service.
  * @returns A handler.
+ * @throws {TypeError} if the service is none.
  *
  * @example A service that has not started
  * ```ts
@@ -29,12 +31,13 @@ export interface HealthSource {
  * ```
  */
 export function health(source: HealthSource): HttpHandler {
+  checkObject("create health checks", "source", source);
   return routes({
-    "/live": () => new Response("live\n"),
+    "/live": () => textResponse("live"),
     "/ready": () => {
       const { state } = source;
       const isReady = state === "running";
-      return new Response(isReady ? "ready\n" : `${state}\n`, { status: isReady ? 200 : 503 });
+      return textResponse(isReady ? "ready" : state, isReady ? 200 : 503);
     },
   });
 }

@@ -1,5 +1,7 @@
 // HttpHandler: a handler of web-standard requests, and routes(), which picks one of several by path. Runtime neutral.
 
+import { checkObject, describeValue } from "../options.ts";
+
 /** Answers a request. Mounts in `Deno.serve`, `Bun.serve`, Hono and others as it is. */
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
 
@@ -8,6 +10,7 @@ export type HttpHandler = (request: Request) => Response | Promise<Response>;
  *
  * @param handlers By path, such as `"/metrics"`; a path with `/*` at its end stands for all below it.
  * @returns One handler.
+ * @throws {TypeError} if a path does not begin with a slash, or a handler is no function.
  *
  * @example Two pages
  * ```ts
@@ -23,6 +26,13 @@ export type HttpHandler = (request: Request) => Response | Promise<Response>;
  * ```
  */
 export function routes(handlers: Readonly<Record<string, HttpHandler>>): HttpHandler {
+  checkObject("create routes", "handlers", handlers);
+  for (const [path, handler] of Object.entries(handlers)) {
+    if (!path.startsWith("/")) {
+      throw new TypeError(`Cannot create routes as a path must begin with a slash: current value is "${path}"`);
+    }
+    checkHandler("create routes", `the handler of ${path}`, handler);
+  }
   const exact = new Map(Object.entries(handlers));
   const below = [...exact].filter(([path]) => path.endsWith("/*")).map(([path, handler]) =>
     [path.slice(0, -1), handler] as const
@@ -30,6 +40,21 @@ export function routes(handlers: Readonly<Record<string, HttpHandler>>): HttpHan
   return (request) => {
     const { pathname } = new URL(request.url);
     const handler = exact.get(pathname) ?? below.find(([start]) => pathname.startsWith(start))?.[1];
-    return handler?.(request) ?? new Response("not found\n", { status: 404 });
+    return handler === undefined ? textResponse("not found", 404) : handler(request);
   };
+}
+
+/** An answer of one line. Names its type, which Bun does not do by itself. */
+export function textResponse(line: string, status = 200): Response {
+  return new Response(`${line}\n`, { status, headers: { "content-type": "text/plain;charset=UTF-8" } });
+}
+
+/**
+ * Refuses a handler that is no function.
+ *
+ * @throws {TypeError} if it is not.
+ */
+export function checkHandler(action: string, name: string, handler: unknown): void {
+  if (typeof handler === "function") return;
+  throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describeValue(handler)}`);
 }

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { orDefault, requireInteger } from "../options.ts";
 import { formatAddress, tcpAddress } from "../transport/address.ts";
 import { toListenError } from "../transport/error_codes.ts";
-import type { HttpHandler } from "./http_handler.ts";
+import { checkHandler, type HttpHandler, textResponse } from "./http_handler.ts";
 
 const LARGEST_PORT = 65_535;
 /** Operators' requests have small bodies. */
@@ -34,13 +34,14 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Serves a web-standard handler. If it throws, the answer is 500, without the error. What is no request for a handler is
- * answered without it: a body over 64 KiB with 413, a wrong host or target with 400, TRACE with 405.
+ * Serves a web-standard handler. If it throws, or returns what is no `Response`, the answer is 500, without the error. What is
+ * no request for a handler is answered without it: a body over 64 KiB with 413, a wrong host or target with 400, TRACE with
+ * 405. An answer that comes before the end of the body closes the connection.
  *
  * @param handler Answers requests.
  * @param options Where.
  * @returns The server, which listens.
- * @throws {RangeError} if the port is wrong.
+ * @throws {TypeError | RangeError} if the handler is no function, or the port is wrong.
  * @throws {ListenError} if it cannot listen.
  *
  * @example A server for health checks
@@ -56,6 +57,7 @@ export interface HttpServer extends AsyncDisposable {
  * ```
  */
 export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions): Promise<HttpServer> {
+  checkHandler("serve HTTP", "handler", handler);
   const hostname = orDefault(options.hostname, "127.0.0.1");
   requireInteger("serve HTTP", "port", options.port, 0, LARGEST_PORT);
   const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));
@@ -85,14 +87,30 @@ async function answer(handler: HttpHandler, incoming: IncomingMessage, outgoing:
   try {
     const request = await toRequest(incoming, gone.signal);
     response = request instanceof Response ? request : await handler(request);
+    if (!isResponse(response)) response = refuse(500, "the handler failed");
   } catch {
     response = refuse(500, "the handler failed");
+  }
+  if (isBodyLeft(incoming)) {
+    // What is left of the body would be taken for the next request.
+    outgoing.setHeader("connection", "close");
+    incoming.resume();
   }
   await send(response, incoming.method === "HEAD", outgoing, gone.signal).catch(() => outgoing.destroy());
 }
 
 function refuse(status: number, why: string): Response {
-  return new Response(`${why}\n`, { status });
+  return textResponse(why, status);
+}
+
+/** Whether it can be sent: one of another realm, or of a library that replaces `Response`, can. */
+function isResponse(value: unknown): value is Response {
+  return value instanceof Response || Object.prototype.toString.call(value) === "[object Response]";
+}
+
+/** Whether the client has announced a body that was not read to its end. */
+function isBodyLeft({ headers, readableEnded }: IncomingMessage): boolean {
+  return !readableEnded && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
 }
 
 /** Makes the request for the handler; or the answer, if it is none that a handler should see. */

@@ -1,7 +1,7 @@
 // serveHttp(), routes() and health(): what a client of HTTP sees of them.
 
 import test from "node:test";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ListenError, silentLogger, TcpService } from "@laster/net";
 import { health, type HttpHandler, routes, serveHttp } from "@laster/net/http";
 import { turn, until, within } from "../support.ts";
@@ -95,6 +95,34 @@ test("routes() finds the handler of a path", async () => {
     "404 not found\n",
     "404 not found\n",
   ]);
+});
+
+test("a handler that gives no Response is 500, as one that throws", async () => {
+  const handlers = { "/text": () => "x", "/object": () => ({ status: 200 }), "/nothing": () => undefined };
+  await using server = await serveHttp(routes(handlers as never), { port: 0 });
+  for (const path of Object.keys(handlers)) {
+    assertEquals(await ask(server.port, path), [500, "the handler failed\n"], path);
+  }
+});
+
+test("the answers of this package name their type", async () => {
+  const handler = health(new TcpService());
+  for (const path of ["/live", "/ready", "/else"]) {
+    const { headers } = await handler(new Request(`http://localhost${path}`));
+    assertEquals(headers.get("content-type"), "text/plain;charset=UTF-8", path);
+  }
+});
+
+test("what is no handler, path or service is refused when it is given", async () => {
+  for (const nothing of [undefined, null, "x", {}]) {
+    await assertRejects(() => serveHttp(nothing as never, { port: 0 }), TypeError, "handler must be a function");
+  }
+  for (const nothing of [undefined, null, "x"]) {
+    assertThrows(() => health(nothing as never), TypeError, "source must be an object");
+    assertThrows(() => routes(nothing as never), TypeError, "handlers must be an object");
+  }
+  assertThrows(() => routes({ x: () => new Response() }), TypeError, "must begin with a slash");
+  assertThrows(() => routes({ "/x": "y" as never }), TypeError, "the handler of /x must be a function");
 });
 
 test("health() follows the service", async () => {

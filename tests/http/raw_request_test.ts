@@ -150,3 +150,35 @@ test("an answer that the client takes slowly leaves no listeners behind", async 
     Object.assign(EventTarget.prototype, { addEventListener, removeEventListener });
   }
 });
+
+test("an answer before the end of the body ends the connection; what is left of the body is no request", async () => {
+  const seen: string[] = [];
+  await using server = await serveHttp(({ url }) => {
+    seen.push(new URL(url).pathname);
+    return new Response("ok");
+  }, { port: 0 });
+  const long = `${(100_000).toString(16)}\r\n${"a".repeat(100_000)}\r\n`; // And no last chunk.
+  const start = (line: string, more: string) => `${line} HTTP/1.1\r\n${more}Transfer-Encoding: chunked\r\n\r\n`;
+  const cases: [request: string, status: number][] = [
+    [start("POST /x", "Host: x\r\n") + long, 413],
+    [`POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n${"a".repeat(100_000)}`, 413],
+    [start("POST /x", "Host: a/b\r\n") + "1\r\na\r\n", 400],
+    [start("TRACE /x", "Host: x\r\n") + "1\r\na\r\n", 405],
+  ];
+  for (const [request, status] of cases) {
+    const answer = await send(server.port, request); // Waits for the close.
+    const [head] = answer.split("\r\n\r\n");
+    assertEquals(Number(head.split(" ")[1]), status, request.slice(0, 100));
+    assert(/^connection: close$/mi.test(head), head);
+    assert(/^content-type: text\/plain/mi.test(head), head);
+  }
+  assertEquals(seen, []);
+});
+
+test("a body that was read, and none, leave the connection open", async () => {
+  await using server = await serveHttp(async (request) => new Response(`<${await request.text()}>`), { port: 0 });
+  const one = "POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi";
+  const last = "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const answer = await send(server.port, one + one + last);
+  assertEquals(answer.match(/<(hi)?>/g), ["<hi>", "<hi>", "<>"]);
+});
