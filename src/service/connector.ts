@@ -7,6 +7,7 @@ import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
 import type { DialOptions } from "../transport/socket_options.ts";
+import { checkTlsDial } from "../transport/tls_identity.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 import { checkSocketOptions, dialOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
@@ -102,6 +103,7 @@ export function resolveDial(options: ConnectOptions, stopSignal?: AbortSignal): 
   checkKeys("dial", options, CONNECT_NAMES);
   checkParts("dial", options);
   checkSocketOptions("dial", options);
+  if (options.tls !== undefined) checkTlsDial(options.tls);
   const retries = orDefault(options.retries, 0);
   const minRetryDelayMs = orDefault(options.minRetryDelayMs, DEFAULT_MIN_RETRY_DELAY_MS);
   const maxRetryDelayMs = orDefault(options.maxRetryDelayMs, Math.max(DEFAULT_MAX_RETRY_DELAY_MS, minRetryDelayMs));

@@ -5,8 +5,9 @@ import { type AddressInfo, connect as connectRaw, createServer, type Socket } fr
 import { connect as connectTls } from "node:tls";
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { Address, Connection } from "@laster/net/transport";
-import { type CloseEvent, connect, ConnectError, serve, type Session, silentLogger } from "@laster/net";
+import { type CloseEvent, connect, ConnectError, serve, type Session, silentLogger, TcpService } from "@laster/net";
+import { keepConnected } from "@laster/net/client";
+import type { Address, Connection, TlsDialOptions } from "@laster/net/transport";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { bytes, pattern, socketTransportsHere, text, turn, until, within } from "../support.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
@@ -359,6 +360,27 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
   }
   const error = await assertRejects(() => connect({ port: 1, transport, tls: { ca: "x" } }), Error);
   assert(error.message.includes("ca must be certificates as PEM text"), error.message);
+});
+
+test("a wrong option of TLS is refused at the dial, and is no failed attempt", { skip }, async () => {
+  const wrong: [options: unknown, says: string][] = [
+    [{ CA: ca }, "did you mean ca?"],
+    [true, "must be an object"],
+    [null, "must be an object"],
+    [{ ca: "nothing" }, "ca must be certificates as PEM text"],
+    [{ ca, minVersion: "TLSv1.1" }, "minVersion must be one of"],
+    [{ ca, cert: good.cert, key: rogue.sign().key }, "is not the key of"],
+  ];
+  await using service = new TcpService({ logger });
+  await service.start();
+  for (const [tls, says] of wrong) {
+    const options = { port: 1, logger, tls: tls as TlsDialOptions };
+    await assertRejects(() => connect({ ...options, retries: Infinity }), TypeError, says);
+    await assertRejects(() => service.connect({ port: 1, tls: tls as TlsDialOptions }), TypeError, says);
+    assertThrows(() => keepConnected(options), TypeError, says);
+    assertThrows(() => new TcpService({ dials: [{ port: 1, tls: tls as TlsDialOptions }] }), TypeError, says);
+  }
+  assertEquals(service.stats().failedDials, 0);
 });
 
 test("the folder of the certificates is removed", () => folder[Symbol.dispose]());
