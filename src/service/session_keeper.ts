@@ -36,6 +36,8 @@ export class SessionKeeper<Data> {
   #onEmpty: (() => void) | undefined = undefined;
   /** What admissions are told at the end of a session. */
   readonly #onOver = new Map<SessionCore<Data>, () => void>();
+  /** Sessions that were cut since `closeAll()` began; undefined before. */
+  #cut: number | undefined = undefined;
   #nextId = 1;
 
   /** Makes one without sessions; promises of `onClose` handlers go to `pending`. */
@@ -68,6 +70,7 @@ export class SessionKeeper<Data> {
   /** A session is over; `done` is what its `onClose` returned. */
   handleOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     this.registry.remove(core, event);
+    if (this.#cut !== undefined && core.ending?.isOverdue) this.#cut++;
     this.#onOver.get(core)?.();
     this.#onOver.delete(core);
     if (done !== undefined) this.#pending.track(Promise.resolve(done));
@@ -77,18 +80,24 @@ export class SessionKeeper<Data> {
     this.#onEmpty = undefined;
   }
 
-  /** Closes all in order, and cuts what is left at the deadline, by the service's clock. Returns how many were cut. */
+  /**
+   * Closes all in order, and cuts what is left at the deadline, by the service's clock. Returns how many were cut, there or at
+   * a timeout of their own.
+   */
   async closeAll(deadlineMs: number, alsoWaitFor: readonly Promise<void>[]): Promise<number> {
     const clock = this.#context?.clock;
+    this.#cut = 0;
     for (const core of this.registry.values()) core.close("shutdown");
     const isEmpty = this.registry.count === 0
       ? Promise.resolve()
       : new Promise<void>((resolve) => this.#onEmpty = resolve);
-    if (clock === undefined || await settlesBy(clock, Promise.all([isEmpty, ...alsoWaitFor]), deadlineMs)) return 0;
-    const left = this.registry.count;
+    const hasEnded = clock === undefined || await settlesBy(clock, Promise.all([isEmpty, ...alsoWaitFor]), deadlineMs);
+    const cut = this.#cut + this.registry.count;
+    this.#cut = undefined;
+    if (hasEnded) return cut;
     for (const core of this.registry.values()) core.giveUp();
     await settlesBy(clock, isEmpty, clock.now() + ABORT_MS);
-    return left;
+    return cut;
   }
 
   /** Stops what runs beside sessions. */

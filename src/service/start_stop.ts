@@ -18,7 +18,10 @@ export interface StopOptions {
 
 /** What a stop came to. */
 export interface StopResult {
-  /** Sessions that were cut, as they had not ended in time. */
+  /**
+   * Sessions that the stop cut as they had not ended in time: by its `timeoutMs`, or by their `closeTimeoutMs` before. Those
+   * whose peer is gone by itself are not among them.
+   */
   readonly abortedSessions: number;
 }
 

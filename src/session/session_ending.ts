@@ -85,8 +85,8 @@ export class SessionEnding implements TimeoutOwner {
   hasPeerEnded = false;
   /** Whether the peer ended after this side: it has read all. */
   #isConfirmed = false;
-  /** Whether the end has taken too long. */
-  #isOverdue = false;
+  /** Whether the end has taken too long, and was cut. */
+  isOverdue = false;
   /** The timer of `endWithin()`. */
   #deadline: unknown = undefined;
   /** Whether `onClose` was called; it may be running still. */
@@ -159,7 +159,7 @@ export class SessionEnding implements TimeoutOwner {
       this.#timeout = new TimeoutEntry(this);
       this.#startMs = this.#progressMs;
     }
-    if (!this.#isOverdue && this.#timeout.queue === undefined) closeLooks.arm(this.#timeout);
+    if (!this.isOverdue && this.#timeout.queue === undefined) closeLooks.arm(this.#timeout);
   }
 
   /** Checks the progress of the end. */
@@ -185,7 +185,7 @@ export class SessionEnding implements TimeoutOwner {
 
   /** Stops waiting for the peer and for a handler. */
   giveUp(): void {
-    this.#isOverdue = true;
+    this.isOverdue = true;
     if (this.#owner.state === "closed") this.finish();
     // The system has all bytes, and goes on delivering them after a close, but not after a reset.
     else if (this.#hasShutDown) this.#owner.connection.close();
@@ -195,7 +195,7 @@ export class SessionEnding implements TimeoutOwner {
   /** Calls `onClose` and lets the service forget the session, once the connection is gone and no handler runs. */
   finish(): void {
     const { event } = this;
-    if (event === undefined || this.#isFinished || (this.#owner.inbox.isBusy && !this.#isOverdue)) return;
+    if (event === undefined || this.#isFinished || (this.#owner.inbox.isBusy && !this.isOverdue)) return;
     this.#isFinished = true;
     this.#timeout?.queue?.disarm(this.#timeout);
     if (this.#deadline !== undefined) this.#context.clock.clearTimer(this.#deadline);

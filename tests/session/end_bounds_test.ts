@@ -163,6 +163,29 @@ for (const { name, make } of transportsHere()) {
     await pair[Symbol.asyncDispose]();
   });
 
+  test(`TcpService.stop() counts whom closeTimeoutMs cut, and nobody who went by itself, on ${name}`, async () => {
+    const closeTimeoutMs = 200;
+    const log = new CloseLog();
+    const transport = make();
+    const pair = await startPair(transport, { closeTimeoutMs, onClose: log.onClose });
+    const deaf = await RawPeer.dial(transport, pair.port);
+    await until(() => pair.server.sessionCount === 1, "the session");
+    deaf.connection.pause();
+    const [session] = pair.server.sessions();
+    while (session.queuedBytes < 500_000) {
+      session.send(new Uint8Array(60_000));
+      await turn();
+    }
+    const gone = await RawPeer.dial(transport, pair.port);
+    await until(() => pair.server.sessionCount === 2, "the other session");
+    const stopped = pair.server.stop({ timeoutMs: 30_000 });
+    gone.connection.abort();
+    const result = await within(stopped, "stop()");
+    assertEquals([result, log.events.some(({ unsentFrames }) => unsentFrames > 0)], [{ abortedSessions: 1 }, true]);
+    deaf.connection.abort();
+    await pair[Symbol.asyncDispose]();
+  });
+
   test(`TcpService.stop({ timeoutMs: 0 }) cuts all at once, on ${name}`, async () => {
     const { pair, peer } = await startHindered(make(), HINDRANCES.floods);
     const { abortedSessions } = await within(pair.server.stop({ timeoutMs: 0 }), "stop()", 2_000);
