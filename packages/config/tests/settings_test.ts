@@ -157,6 +157,40 @@ test("variables stand over the file", () => {
   assertEquals(({} as Record<string, unknown>).x, undefined);
 });
 
+test("a mistyped variable is refused with what it resembles; variables of others are let be", () => {
+  const wrong: [variable: string, says: string][] = [
+    ["LASTER_MAX_CONNECTION", "did you mean LASTER_MAX_CONNECTIONS?"],
+    ["LASTER_MAXCONNECTIONS", "did you mean LASTER_MAX_CONNECTIONS?"],
+    ["LASTER_MAX_DIAL", "did you mean LASTER_MAX_DIALS?"],
+    ["LASTER_LIMIT__IDLE_TIMEOUT_MS", "did you mean LASTER_LIMITS?"],
+    ["LASTER_LOGS__LEVEL", "did you mean LASTER_LOG?"],
+    ["LASTER_SESSIONS__IDLE_TIMEOUT_MS", "known are LASTER_LISTENERS, LASTER_MAX_CONNECTIONS"],
+  ];
+  for (const [variable, says] of wrong) {
+    const { faults, message } = refuse("{}", { [variable]: "SECRET" });
+    assertEquals(faults.map(({ source }) => source), [variable]);
+    assertStringIncludes(faults[0].rule, says);
+    assertEquals(message.includes("SECRET"), false, message);
+  }
+  for (const name of ["LONG", "SEED", "RUNTIMES", "SHOTS", "PORT", "SERVICE_HOST", "PORT_11110_TCP", ""]) {
+    assertEquals(read("{}", { [`LASTER_${name}`]: "[1]" }).service, {}, name);
+  }
+});
+
+test("a variable for a text is the text, even if it could be read as a number", () => {
+  const { service, guard } = read('{ "listeners": [{ "port": 1 }] }', {
+    LASTER_LISTENERS__0__NAME: "123",
+    LASTER_LISTENERS__0__PATH: "true",
+    LASTER_LISTENERS__1__NAME: "1e3",
+    LASTER_LISTENERS__1__HOSTNAME: '"0"',
+    LASTER_GUARD__ADDRESSES__DENY__0: "10.0.0.1",
+  });
+  assertEquals(service.listeners, [{ port: 1, name: "123", path: "true" }, { name: "1e3", hostname: "0" }]);
+  assertEquals(guard?.addresses, { deny: ["10.0.0.1"] });
+  assertEquals(refuse('{ "listeners": [{ "name": 123 }] }').faults.length, 1);
+  assertEquals(refuse("{}", { LASTER_LISTENERS__0__NAME: "{}" }).faults.length, 1);
+});
+
 test("a variable that names no entry of a list is refused, and so is __proto__ in a file", () => {
   const listeners = '{ "listeners": [{ "port": 1 }], "maxConnections": -1 }';
   const wrong = [

@@ -218,6 +218,35 @@ test("a file that changes while settings are applied is read again", async () =>
   await watch.stop();
 });
 
+test("an onFault that throws, or rejects, ends neither the watch nor the process", async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.file("settings.json");
+  const { error } = console;
+  const lines: unknown[] = [];
+  console.error = (...words) => void lines.push(words[0]);
+  try {
+    for (const fail of [() => Promise.reject(new Error("gone")), () => assert(false, "gone")]) {
+      writeFileSync(path, "{}");
+      lines.length = 0;
+      let applied = 0;
+      await using watch = await watchSettings(path, {
+        apply: () => void applied++,
+        onFault: fail as () => void,
+        environment: {},
+        lookMs: 10,
+      });
+      writeFileSync(path, "{ broken");
+      await until(() => lines.length === 1, "the console is told");
+      writeFileSync(path, '{ "maxDials": 1 }');
+      await until(() => applied === 2, "the watch goes on");
+      assertEquals(lines, ["The onFault function of watchSettings() failed:"]);
+      await watch.stop();
+    }
+  } finally {
+    console.error = error;
+  }
+});
+
 test("a change whose certificate comes later is reported once, and applied once the certificate is there", async () => {
   using folder = new TemporaryFolder();
   const path = folder.file("settings.json");
@@ -241,7 +270,7 @@ test("a change whose certificate comes later is reported once, and applied once 
   writeFileSync(folder.file("cert.new"), "wrong");
   renameSync(folder.file("cert.new"), folder.file("cert.pem"));
   await until(() => faults.length === 2, "it is there");
-  assertEquals([applied, faults[1]], [2, "they do not match"]);
+  assertEquals([applied, faults[1]], [2, `Cannot apply ${path}: they do not match`]);
   writeFileSync(folder.file("cert.new"), "right");
   renameSync(folder.file("cert.new"), folder.file("cert.pem"));
   await until(() => applied === 3, "the right one is there");

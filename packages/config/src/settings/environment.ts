@@ -9,7 +9,12 @@ const BETWEEN = "__";
 /** The place of an entry in a list: far more listeners or addresses come from a file. */
 const PLACE = /^(?:0|[1-9]\d{0,2})$/;
 
-/** The settings that a variable can set; other variables with the prefix are ignored. */
+/** Most edits by which a name may differ from a setting to resemble it; of a short setting fewer than half its letters. */
+const MOST_EDITS = 2;
+/** Letters of the shortest setting that other variables are compared with: `LASTER_LONG` is no mistyped `LASTER_LOG`. */
+const SHORTEST_COMPARED = 6;
+
+/** The settings that a variable can set. */
 const ROOTS: Record<Exclude<keyof SettingsFile, "$schema">, true> = {
   listeners: true,
   maxConnections: true,
@@ -40,7 +45,11 @@ export function overlayEnvironment(
   for (const [variable, text] of Object.entries(environment).sort()) {
     if (!variable.startsWith(PREFIX) || text === undefined) continue;
     const path = variable.slice(PREFIX.length).split(BETWEEN).map(toName);
-    if (!Object.hasOwn(ROOTS, path[0])) continue;
+    if (!Object.hasOwn(ROOTS, path[0])) {
+      const rule = ruleForUnknown(path);
+      if (rule !== undefined) faults.push({ path: formatPath(path), rule, value: "not shown", source: variable });
+      continue;
+    }
     const wrong = put(tree, path, readValue(text));
     if (wrong === undefined) sources.set(formatPath(path), variable);
     else {
@@ -49,6 +58,36 @@ export function overlayEnvironment(
     }
   }
   return { sources, faults };
+}
+
+/**
+ * What is wrong with a variable whose first part is no setting; undefined if it is somebody else's: one of a single part that
+ * resembles none.
+ */
+function ruleForUnknown(path: readonly string[]): string | undefined {
+  const letters = path[0].toLowerCase();
+  const similar = Object.keys(ROOTS).filter((root) =>
+    (path.length > 1 || root.length >= SHORTEST_COMPARED) &&
+    isNear(letters, root.toLowerCase(), Math.min(MOST_EDITS, Math.floor((root.length - 1) / 2)))
+  );
+  if (similar.length > 0) return `is no setting, did you mean ${similar.map(toVariable).join(" or ")}?`;
+  return path.length > 1 ? `is no setting, known are ${Object.keys(ROOTS).map(toVariable).join(", ")}` : undefined;
+}
+
+/** Whether some edits make one text of the other: changes, insertions and deletions of a letter. */
+function isNear(one: string, other: string, edits: number): boolean {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) same++;
+  const [left, right] = [one.slice(same), other.slice(same)];
+  if (left === "" || right === "") return left.length + right.length <= edits;
+  if (edits === 0) return false;
+  return isNear(left.slice(1), right.slice(1), edits - 1) || isNear(left.slice(1), right, edits - 1) ||
+    isNear(left, right.slice(1), edits - 1);
+}
+
+/** `maxDials` is `LASTER_MAX_DIALS`. */
+function toVariable(name: string): string {
+  return PREFIX + name.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
 /** Writes a path as people do: `listeners[0].port`. */
@@ -68,6 +107,17 @@ function readValue(text: string): Json {
   } catch {
     return text;
   }
+}
+
+/**
+ * Puts the text of a variable, as it is, where it was read as a number or the like.
+ *
+ * @param tree The tree that variables were put into.
+ * @param path Where.
+ * @param text The text.
+ */
+export function putText(tree: { [name: string]: Json }, path: readonly (string | number)[], text: string): void {
+  put(tree, path.map(String), text);
 }
 
 /** Puts a value into a tree; gives the name that should be the place of an entry of a list and is none, if there is one. */

@@ -25,11 +25,11 @@ export interface LoadSettingsOptions {
 /** Options of {@linkcode watchSettings}. */
 export interface WatchSettingsOptions extends LoadSettingsOptions {
   /**
-   * Takes settings: at the start, and whenever a file has changed. What it throws, or rejects with, is given to `onFault`; at
-   * the start `watchSettings()` rejects with it.
+   * Takes settings: at the start, and whenever a file has changed. What it throws, or rejects with, is given to `onFault`,
+   * as the `cause` of an error that names the file; at the start `watchSettings()` rejects with that.
    */
   readonly apply: (settings: Settings) => unknown;
-  /** Is told once of each change that cannot be read or applied; the settings before stay. Must not throw. */
+  /** Is told once of each change that cannot be read or applied; the settings before stay. What it throws goes to the console. */
   readonly onFault: (error: Error) => void;
   /**
    * Milliseconds between two looks at the files.
@@ -101,7 +101,8 @@ function load(path: string, options: LoadSettingsOptions, marks: Marks): Setting
  * @param path The file.
  * @param options What to do with them.
  * @returns The watch.
- * @throws {SettingsError} if the file is wrong at the start; and what `apply` throws then.
+ * @throws {SettingsError} if the file is wrong at the start.
+ * @throws {Error} that names the file, if `apply` fails at the start; its `cause` is what `apply` threw.
  *
  * @example Follow a file
  * ```ts
@@ -123,7 +124,7 @@ function load(path: string, options: LoadSettingsOptions, marks: Marks): Setting
 export async function watchSettings(path: string, options: WatchSettingsOptions): Promise<SettingsWatch> {
   const marks: Marks = new Map();
   const settings = load(path, options, marks);
-  await options.apply(settings);
+  await apply(settings, path, options);
   return new Watch(path, options, settings, marks);
 }
 
@@ -165,14 +166,33 @@ class Watch implements SettingsWatch {
     const marks: Marks = new Map();
     try {
       const settings = load(this.#path, this.#options, marks);
-      await this.#options.apply(settings);
+      await apply(settings, this.#path, this.#options);
       this.settings = settings;
       this.#marks = marks; // There may be other files now.
     } catch (error) {
       // The fault is reported once: until a file changes, of those before and of those that are named now.
       this.#marks = new Map([...seen, ...marks]);
-      this.#options.onFault(error instanceof Error ? error : new Error(String(error)));
+      void report(this.#options, error as Error);
     }
+  }
+}
+
+/** Applies settings; an error of it names the file, as what the service refuses says nothing of files. */
+async function apply(settings: Settings, path: string, options: WatchSettingsOptions): Promise<void> {
+  try {
+    await options.apply(settings);
+  } catch (cause) {
+    if (cause instanceof SettingsError) throw cause;
+    throw new Error(`Cannot apply ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/** Tells of a fault. What `onFault` throws, or rejects with, goes to the console: the watch and the process go on. */
+async function report({ onFault }: WatchSettingsOptions, error: Error): Promise<void> {
+  try {
+    await onFault(error);
+  } catch (fault) {
+    console.error("The onFault function of watchSettings() failed:", fault, "It was told:", error);
   }
 }
 

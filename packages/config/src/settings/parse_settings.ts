@@ -4,7 +4,7 @@ import { parse, type ParseError, printParseErrorCode, visit } from "jsonc-parser
 import { type BaseIssue, safeParse } from "valibot";
 import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
 import { guard as makeGuard, type GuardOptions } from "@laster/net/guard";
-import { formatPath, type Json, overlayEnvironment } from "./environment.ts";
+import { formatPath, type Json, overlayEnvironment, putText } from "./environment.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { SettingsError, type SettingsFault } from "./settings_error.ts";
 
@@ -77,7 +77,17 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
   const { file, environment = {} } = options;
   const tree = parseTree(text, file);
   const { sources, faults } = overlayEnvironment(tree, environment);
-  const result = safeParse(settingsSchema, tree);
+  let result = safeParse(settingsSchema, tree);
+  let isChanged = false;
+  for (const { type, path = [], input } of result.issues ?? []) {
+    // `LASTER_LISTENERS__0__NAME=123` is a text, though it could be read as a number.
+    const parts = path.map(({ key }) => key as string | number);
+    const variable = sources.get(formatPath(parts));
+    if (type !== "string" || variable === undefined || typeof input === "object") continue;
+    putText(tree, parts, environment[variable] ?? "");
+    isChanged = true;
+  }
+  if (isChanged) result = safeParse(settingsSchema, tree);
   if (result.success && faults.length === 0) return toSettings(result.output, options);
   throw new SettingsError([...faults, ...(result.issues ?? []).map((issue) => faultOf(issue, file, sources))]);
 }
