@@ -1,6 +1,6 @@
 // keepConnected(): a client that dials again whenever its session ends. Runtime neutral.
 
-import { ConnectError, messageOf, toError } from "../errors.ts";
+import { ConnectError, messageOf, SessionClosedError, toError } from "../errors.ts";
 import { consoleLogger, type Logger } from "../logger.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireInteger } from "../options.ts";
 import { CONNECT_NAMES, type ConnectOptions, type Dial, randomPart, resolveDial } from "../service/connector.ts";
@@ -241,7 +241,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     this.#session = session;
     this.#enter("connected", {});
     callGuarded(() => this.#options.onConnected?.(session), (fault) => {
-      this.#report("onConnected", fault);
+      this.#report("onConnected", fault, session);
       session.abort();
     });
     const onRefused = (result: SendResult) =>
@@ -270,8 +270,10 @@ export class Link<Data = undefined> implements AsyncDisposable {
     return new ConnectError("unknown", formatAddress(dialOf(this.#options).address), { cause: fault });
   }
 
-  #report(name: string, fault: unknown): void {
-    this.#logger.error("The {name} handler failed: {error}", { name, error: messageOf(toError(fault)) });
+  /** Reports a fault of a handler. That its session has ended under it is none, and was reported with the session's end. */
+  #report(name: string, fault: unknown, session?: Session<Data>): void {
+    const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === session?.id;
+    this.#logger[isOwnEnd ? "debug" : "error"]("The {name} handler failed: {error}", { name, error: messageOf(toError(fault)) });
   }
 
   /** Whether the breaker is open. */

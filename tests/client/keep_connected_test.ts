@@ -197,6 +197,43 @@ test("keepConnected() stops in a pause, by its signal too, and leaves no timer",
   await link.stop();
 });
 
+for (const { name, make } of transportsHere()) {
+  test(`a loop in onConnected whose session is reset is no error of the handler, on ${name}`, async () => {
+    const transport = make();
+    const sessions: Session[] = [];
+    const service = await serve({
+      ...QUIET,
+      transport,
+      hostname: "127.0.0.1",
+      port: 0,
+      onOpen: (session) => void sessions.push(session),
+    });
+    const logged: [level: string, message: string][] = [];
+    const log = (level: string) => (message: string) => void logged.push([level, message]);
+    const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+    let loops = 0;
+    const link = keepConnected({
+      logger,
+      transport,
+      port: service.port,
+      minDelayMs: 1,
+      maxDelayMs: 5,
+      async onConnected(session) {
+        loops++;
+        for await (const payload of session) void payload;
+      },
+    });
+    for (let count = 1; count <= 2; count++) {
+      await until(() => loops === count && sessions.length === count, "a session");
+      sessions[count - 1].abort();
+    }
+    await until(() => loops === 3 && sessions.length === 3, "the third session");
+    await within(link.stop(), "the stop");
+    await service.stop();
+    assertEquals(logged.filter(([level]) => level === "warn" || level === "error"), []);
+  });
+}
+
 test("keepConnected() survives handlers that throw, and dials again for an onConnected that did", async () => {
   let count = 0;
   const { clock, link, service } = await setUp({
