@@ -41,17 +41,18 @@ export interface RunOptions {
    */
   readonly drainMs?: number | undefined;
   /**
-   * Runs before the sessions are closed: to say good-bye, to take a health server down. What it throws is printed. Its promise
-   * is awaited for `stopTimeoutMs` at most; then that is printed, and the sessions are closed.
+   * Runs before the sessions are closed: to say good-bye, to take a health server down. What it throws is printed, and
+   * makes the code 1. Its promise is awaited for `stopTimeoutMs` at most; then that is printed, and the sessions are closed.
    */
   readonly onStopping?: (() => unknown) | undefined;
   /**
-   * Runs once the service has stopped, before the process ends: to close a database. What it throws is printed. Its promise is
-   * awaited however long it takes, as what it saves may matter more than the end.
+   * Runs once the service has stopped, before the process ends: to close a database. What it throws is printed, and makes the
+   * code 1. Its promise is awaited however long it takes, as what it saves may matter more than the end.
    */
   readonly onStopped?: ((result: StopResult) => unknown) | undefined;
   /**
-   * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal or where the start failed.
+   * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal, where the start failed, or where a
+   * handler of the stop did.
    *
    * @default {true}
    */
@@ -136,6 +137,8 @@ class Hosted implements HostedService {
   readonly #ended = Promise.withResolvers<number>();
   readonly #onSignal = () => this.#handleSignal();
   #isStopping = false;
+  /** What the process ends with after a stop. */
+  #code = 0;
 
   constructor(service: HostableService, options: RunOptions) {
     this.#service = service;
@@ -181,8 +184,8 @@ class Hosted implements HostedService {
     await this.#callOnStopping();
     const result = await this.#service.stop({ timeoutMs: this.#stopTimeoutMs });
     await this.#call(() => this.#options.onStopped?.(result));
-    this.#end(0);
-    return 0;
+    this.#end(this.#code);
+    return this.#code;
   }
 
   #handleSignal(): void {
@@ -211,6 +214,7 @@ class Hosted implements HostedService {
     try {
       await handler();
     } catch (fault) {
+      this.#code = 1;
       this.#print(`stopping: ${messageOf(toError(fault))}`);
     }
   }

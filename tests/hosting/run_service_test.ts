@@ -120,7 +120,7 @@ test("a second signal ends the process at once, with 1", { skip }, async () => {
 });
 
 test(
-  "a start that fails says why, and ends with 1; a handler that fails does not keep the process",
+  "a start that fails says why, and ends with 1; so does a stop whose handler fails",
   { skip },
   async () => {
     using first = new Hosted();
@@ -131,7 +131,7 @@ test(
     using bad = new Hosted(["0", "0", "--bad"]);
     await bad.health();
     bad.signal("SIGINT");
-    assertEquals(await bad.ended(), 0);
+    assertEquals(await bad.ended(), 1);
     assert(bad.output.includes("stopping is hard"), bad.output);
   },
 );
@@ -196,5 +196,24 @@ test("onStopping is awaited, but no longer than stopTimeoutMs", async () => {
     asked.reject(new Error("too late")); // Is printed, and ends nothing.
     await turn();
     assertEquals(clock.timerCount, 0);
+  }
+});
+
+test("a handler of the stop that fails is printed, and makes the code 1; the service stops all the same", async () => {
+  const fail = () => {
+    throw new Error("not saved");
+  };
+  const failures = [
+    { onStopping: fail },
+    { onStopping: () => Promise.reject(new Error("not saved")) },
+    { onStopped: fail },
+    { onStopped: () => Promise.reject(new Error("not saved")) },
+  ];
+  for (const handlers of failures) {
+    const lines: string[] = [];
+    const service = new TcpService({ listeners: [{ hostname: "127.0.0.1", port: 0 }], logger: silentLogger() });
+    const hosted = await runService(service, { exit: false, print: (line) => void lines.push(line), ...handlers });
+    assertEquals(await within(hosted.stop(), "the end"), 1);
+    assertEquals([await hosted.ended, service.state, lines.slice(1)], [1, "stopped", ["stopping: not saved"]]);
   }
 });
