@@ -110,7 +110,7 @@ export class Group<Member> {
    * @param payload The message; copied.
    * @param options Sessions to leave out, a policy for full queues, and whether to list refusals.
    * @returns How many took it and how many refused. A payload that the codec cannot encode is refused by all.
-   * @throws {TypeError} if the payload is not a `Uint8Array`, or `whenFull` is unknown.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a name or a value that is not allowed.
    * @throws {FrameError} if the codec breaks its contract (`"codec-fault"`); no session is closed. Other errors of an encoder
    * are thrown as they are.
    */

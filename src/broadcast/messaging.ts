@@ -2,6 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
+import { checkKeys } from "../options.ts";
 import { type BroadcastDetails, Broadcaster, type BroadcastResult, type Receivers } from "./broadcaster.ts";
 import { CrowdDrain } from "./crowd_drain.ts";
 import { GroupTable } from "./group_table.ts";
@@ -26,6 +27,13 @@ export interface BroadcastOptions<Member> {
    */
   readonly listRefused?: boolean | undefined;
 }
+
+const BROADCAST_NAMES: Record<keyof BroadcastOptions<unknown>, true> = {
+  except: true,
+  key: true,
+  whenFull: true,
+  listRefused: true,
+};
 
 /** What became of a broadcast, and which sessions refused it. */
 export interface BroadcastReport<Member> extends BroadcastResult {
@@ -127,6 +135,9 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     receivers: Receivers,
     options: BroadcastOptions<Member>,
   ): BroadcastReport<Member> {
+    for (const name in options) {
+      if (!Object.hasOwn(BROADCAST_NAMES, name)) checkKeys("broadcast options", options, BROADCAST_NAMES);
+    }
     const { listRefused = false } = options;
     const details = this.#detailsOf(options);
     if (!listRefused && this.#onRefused === undefined) return this.#broadcaster.broadcast(payload, receivers, details);

@@ -11,7 +11,7 @@ import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
-import { checkFlush, type SendOptions } from "../session/session_options.ts";
+import { checkFlush, checkSendNames, type SendOptions } from "../session/session_options.ts";
 import { sleep } from "../sleep.ts";
 import { formatAddress } from "../transport/address.ts";
 import { type KeepOptions, KeptMessages } from "./kept_messages.ts";
@@ -173,7 +173,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
    * @param payload The message; copied.
    * @param options Its policy, its key.
    * @returns What became of it; `"closed"` if the link has stopped, the session is closing, or there is no room to keep it.
-   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a value that is not allowed.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a name or a value that is not allowed.
    */
   send(payload: Uint8Array, options?: SendOptions): LinkSendResult {
     const session = this.#session;
@@ -293,6 +293,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
 
 /** Refuses what `Session.send` would refuse later, when nobody hears of it. */
 function checkSendOptions(options: SendOptions | undefined): void {
+  if (options !== undefined) checkSendNames(options);
   if (options?.flush !== undefined) checkFlush(options.flush);
   checkPolicy(options?.whenFull);
 }

@@ -9,7 +9,7 @@ import { checkPayload, refuseRange, type SendResult } from "../outbound/send_res
 import type { TlsInfo } from "../transport/tls_options.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
-import { checkCloseOptions, checkFlush, type CloseOptions, type SendOptions } from "./session_options.ts";
+import { checkCloseOptions, checkFlush, checkSendNames, type CloseOptions, type SendOptions } from "./session_options.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 
 /** A session that a listener accepted. */
@@ -167,10 +167,11 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * - `"unencodable"`: refused, the codec can make no frame of it, such as a line with a line feed inside. A message that waits
    *   under a policy that may drop is encoded only later, and such a payload then ends the session with `"encode-error"`.
    * - `"closed"`: refused, the session is not open.
-   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a value that is not allowed.
+   * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a name or a value that is not allowed.
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
     checkPayload(payload);
+    if (options !== undefined) checkSendNames(options);
     if (options?.flush !== undefined) checkFlush(options.flush);
     const core = this.#core;
     const { length } = payload;

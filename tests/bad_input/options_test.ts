@@ -1,15 +1,18 @@
 // Options out of range, of the wrong type, or mistyped: refused at once, with the value in the message.
 
 import test from "node:test";
-import { assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type ConnectOptions,
   type ListenerOptions,
+  silentLogger,
   simpleBinary,
   TcpService,
   type TcpServiceOptions,
 } from "@laster/net";
+import { keepConnected } from "@laster/net/client";
 import { memoryTransport } from "@laster/net/testing";
+import { startPair } from "../support.ts";
 
 const INTEGERS: Readonly<Record<string, readonly number[]>> = {
   maxConnections: [0, -1, 1.5, NaN, 2 ** 31],
@@ -74,4 +77,27 @@ test("TcpService.listen() and connect() refuse numbers out of range", async () =
   await service.start();
   for (const options of LISTENERS) await assertRejects(() => service.listen(options), RangeError);
   for (const options of DIALS) await assertRejects(() => service.connect(options), RangeError);
+});
+
+test("misspelt options of send() and broadcast() are refused, wherever they are given", async () => {
+  const transport = memoryTransport();
+  const pair = await startPair(transport);
+  const { near, far } = await pair.connect();
+  const group = pair.server.group("all");
+  group.join(far);
+  const payload = new Uint8Array(1);
+  const link = keepConnected({ transport, port: 1, logger: silentLogger() });
+  const calls: [call: (options: never) => unknown, options: Record<string, unknown>, hint: string][] = [
+    [(options) => near.send(payload, options), { whenFul: "refuse" }, "whenFull"],
+    [(options) => pair.server.sendTo(far.id, payload, options), { kei: 1 }, "key"],
+    [(options) => link.send(payload, options), { fluhs: "now" }, "flush"],
+    [(options) => pair.server.broadcast(payload, options), { excpet: far }, "except"],
+    [(options) => group.broadcast(payload, options), { listrefused: true }, "listRefused"],
+  ];
+  for (const [call, options, hint] of calls) {
+    assertThrows(() => call(options as never), TypeError, `did you mean ${hint}?`);
+  }
+  assertEquals([near.stats.sentFrames, far.stats.sentFrames], [0, 0]);
+  await link.stop();
+  await pair[Symbol.asyncDispose]();
 });
