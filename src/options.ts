@@ -51,9 +51,11 @@ export function orDefault<Value>(value: Value | undefined, fallback: Value): Val
  * @throws {TypeError} if `options` is not an object, or has another name.
  */
 export function checkKeys(what: string, options: object, known: Readonly<Record<string, unknown>>): void {
-  if (typeof options !== "object" || options === null) {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(
-      `Cannot create ${what} as its options must be an object: current value is ${describeValue(options)}`,
+      `Cannot create ${what} as its options must be an object: current value is ${
+        Array.isArray(options) ? "an array" : describeValue(options)
+      }`,
     );
   }
   for (const name of Object.keys(options)) {
@@ -75,6 +77,19 @@ export function checkKeys(what: string, options: object, known: Readonly<Record<
 export function checkObject(action: string, name: string, value: unknown): void {
   if (typeof value === "object" && value !== null) return;
   throw new TypeError(`Cannot ${action} as ${name} must be an object: current value is ${describeValue(value)}`);
+}
+
+/**
+ * Refuses a value that is no function.
+ *
+ * @param action What was tried, as in "serve HTTP".
+ * @param name The argument's name.
+ * @param value The argument.
+ * @throws {TypeError} if it is something else.
+ */
+export function requireFunction(action: string, name: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describeValue(value)}`);
 }
 
 /** The most similar known name: at most two edits away, and fewer than half its letters, ignoring case. */

@@ -1,7 +1,7 @@
 // guard(): all parts of the guard in one call, with the defaults that suit a server on the open internet. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { checkKeys, describeValue } from "../options.ts";
+import { checkKeys, describeValue, requireFunction } from "../options.ts";
 import type { Admission } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import { AddressFilter, type AddressRules, copyRules } from "./address_filter.ts";
@@ -111,8 +111,10 @@ export class Guard {
    *
    * @param handler Handles messages that are within the limits, and sound.
    * @param validate Judges a message before it is handled.
+   * @throws {TypeError} if one is no function.
    */
   protect<Data>(handler: MessageHandler<Data>, validate?: Validate<Data>): MessageHandler<Data> {
+    requireFunction("protect handler", "handler", handler);
     const validated = validate === undefined ? handler : this.validator.wrap(validate, handler);
     return this.messages?.wrap(validated) ?? validated;
   }

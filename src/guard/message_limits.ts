@@ -1,7 +1,7 @@
 // MessageLimits: how many messages and bytes a session, and an address, may send. Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
-import { checkKeys, describeValue, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, describeValue, orDefault, requireFunction, requireInteger } from "../options.ts";
 import type { Session } from "../session/session.ts";
 import { sleep } from "../sleep.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
@@ -193,6 +193,7 @@ export class MessageLimits {
    * @param handler Handles the messages that are within them. Its payload is valid as long as the promise that it returns.
    */
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
+    requireFunction("wrap handler", "handler", handler);
     return (session, payload) => {
       const { length } = payload;
       const recent = this.#recent[session.id & (RECENT_SLOTS - 1)];

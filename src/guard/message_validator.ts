@@ -2,7 +2,7 @@
 // Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
-import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger } from "../options.ts";
+import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireBoolean, requireFunction, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import type { AnySession, Session } from "../session/session.ts";
@@ -197,8 +197,11 @@ export class MessageValidator implements Admission, ServiceObserver {
    *
    * @param validate Looks at a message. An error that it throws ends the session, as one of the handler does.
    * @param handler Handles those that are sound.
+   * @throws {TypeError} if one is no function.
    */
   wrap<Data>(validate: Validate<Data>, handler: MessageHandler<Data>): MessageHandler<Data> {
+    requireFunction("wrap handler", "validate", validate);
+    requireFunction("wrap handler", "handler", handler);
     return (session, payload) => {
       const threat = validate(session, payload);
       if (threat === undefined) return handler(session, payload);
@@ -268,16 +271,19 @@ function resolveRules(options: MessageValidatorOptions): Rules {
 
 /** Finds messages shorter than `leastBytes`: a `"medium"` threat, `"too-short"`. */
 export function tooShort(leastBytes: number): (session: AnySession, payload: Uint8Array) => Threat | undefined {
+  requireInteger("find short messages", "leastBytes", leastBytes, 0, MOST);
   return (_session, { length }) => length < leastBytes ? { level: "medium", reason: "too-short" } : undefined;
 }
 
 /** Finds messages longer than `mostBytes`: a `"high"` threat, `"too-long"`. */
 export function tooLong(mostBytes: number): (session: AnySession, payload: Uint8Array) => Threat | undefined {
+  requireInteger("find long messages", "mostBytes", mostBytes, 0, MOST);
   return (_session, { length }) => length > mostBytes ? { level: "high", reason: "too-long" } : undefined;
 }
 
 /** Finds messages of `leastBytes` or more that repeat a single byte: a `"medium"` threat, `"one-pattern"`. */
 export function onePattern(leastBytes = 64): (session: AnySession, payload: Uint8Array) => Threat | undefined {
+  requireInteger("find messages of one pattern", "leastBytes", leastBytes, 0, MOST);
   return (_session, payload) => {
     if (payload.length < leastBytes) return undefined;
     for (let index = 1; index < payload.length; index++) if (payload[index] !== payload[0]) return undefined;

@@ -1,6 +1,6 @@
 // HttpHandler: a handler of web-standard requests, and routes(), which picks one of several by path. Runtime neutral.
 
-import { checkObject, describeValue } from "../options.ts";
+import { checkObject, requireFunction } from "../options.ts";
 
 /** Answers a request. Mounts in `Deno.serve`, `Bun.serve`, Hono and others as it is. */
 export type HttpHandler = (request: Request) => Response | Promise<Response>;
@@ -31,7 +31,7 @@ export function routes(handlers: Readonly<Record<string, HttpHandler>>): HttpHan
     if (!path.startsWith("/")) {
       throw new TypeError(`Cannot create routes as a path must begin with a slash: current value is "${path}"`);
     }
-    checkHandler("create routes", `the handler of ${path}`, handler);
+    requireFunction("create routes", `the handler of ${path}`, handler);
   }
   const exact = new Map(Object.entries(handlers));
   const below = [...exact].filter(([path]) => path.endsWith("/*")).map(([path, handler]) =>
@@ -47,14 +47,4 @@ export function routes(handlers: Readonly<Record<string, HttpHandler>>): HttpHan
 /** An answer of one line. Names its type, which Bun does not do by itself. */
 export function textResponse(line: string, status = 200): Response {
   return new Response(`${line}\n`, { status, headers: { "content-type": "text/plain;charset=UTF-8" } });
-}
-
-/**
- * Refuses a handler that is no function.
- *
- * @throws {TypeError} if it is not.
- */
-export function checkHandler(action: string, name: string, handler: unknown): void {
-  if (typeof handler === "function") return;
-  throw new TypeError(`Cannot ${action} as ${name} must be a function: current value is ${describeValue(handler)}`);
 }

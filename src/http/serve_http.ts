@@ -2,10 +2,10 @@
 // application that has a server already mounts the handlers there.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { orDefault, requireInteger } from "../options.ts";
+import { orDefault, requireFunction, requireInteger } from "../options.ts";
 import { formatAddress, tcpAddress } from "../transport/address.ts";
 import { toListenError } from "../transport/error_codes.ts";
-import { checkHandler, type HttpHandler, textResponse } from "./http_handler.ts";
+import { type HttpHandler, textResponse } from "./http_handler.ts";
 
 const LARGEST_PORT = 65_535;
 /** Operators' requests have small bodies. */
@@ -57,7 +57,7 @@ export interface HttpServer extends AsyncDisposable {
  * ```
  */
 export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions): Promise<HttpServer> {
-  checkHandler("serve HTTP", "handler", handler);
+  requireFunction("serve HTTP", "handler", handler);
   const hostname = orDefault(options.hostname, "127.0.0.1");
   requireInteger("serve HTTP", "port", options.port, 0, LARGEST_PORT);
   const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));

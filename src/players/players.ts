@@ -1,6 +1,6 @@
 // Players: one player, one session. Runtime neutral.
 
-import { checkKeys, describeValue } from "../options.ts";
+import { checkKeys, checkObject, describeValue } from "../options.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { Session } from "../session/session.ts";
 import { checkCloseOptions, type CloseOptions, type SendOptions } from "../session/session_options.ts";
@@ -108,9 +108,10 @@ export class Players<Key = string, Data = undefined> {
    * @param key Whose session it is, such as an account's name.
    * @param session The session.
    * @returns What became of it, once a session that it displaces has ended and its `onClose` has run.
-   * @throws {TypeError} if the session has another key.
+   * @throws {TypeError} if the session has another key, or is none.
    */
   async claim(key: Key, session: Session<Data>): Promise<ClaimResult> {
+    checkObject("claim key", "session", session);
     this.#checkKey(key, session);
     const claim = this.#claims.get(key) ?? { holder: undefined, last: Promise.resolve(), count: 0 };
     this.#claims.set(key, claim);

@@ -2,7 +2,7 @@
 // neutral.
 
 import type { Clock } from "../clock.ts";
-import { checkKeys, pick, requireInteger } from "../options.ts";
+import { checkKeys, describeValue, pick, requireInteger } from "../options.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import { makeService } from "../service/serve.ts";
 import { type NeedsData, SERVICE_NAMES, type TcpServiceOptions } from "../service/service_options.ts";
@@ -114,6 +114,13 @@ export async function replay<Data = undefined>(
 ): Promise<ReplayResult> {
   const { transport: _transport, listeners: _listeners, dials: _dials, ...names } = SERVICE_NAMES;
   checkKeys("replay", options, { ...names, listener: true, skipBytes: true });
+  if (typeof options.clock?.advance !== "function") {
+    throw new TypeError(
+      `Cannot replay as clock must be one that a replay moves on, as FakeClock: current value is ${
+        describeValue(options.clock)
+      }`,
+    );
+  }
   const played = typeof recording === "string" ? Recording.parse(recording) : recording;
   const run = new ReplayRun(played, options.clock, checkSkip(played, options.skipBytes));
   const service = makeService<Data>({

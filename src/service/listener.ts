@@ -1,6 +1,6 @@
 // Listener: an open port of a service. Runtime neutral.
 
-import { checkKeys, describeValue } from "../options.ts";
+import { checkKeys, checkObject, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { ListenOptions } from "../transport/socket_options.ts";
@@ -102,6 +102,7 @@ export class Listener implements AsyncDisposable {
     if (this.#listener.setCertificates === undefined) {
       throw new TypeError("Cannot set certificates as the listener does not speak TLS: tls is undefined");
     }
+    checkObject("set certificates", "identities", identities);
     this.#listener.setCertificates(identities);
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from "../clock.ts";
 import { lengthPrefixed } from "../codec/length_prefixed.ts";
 import { atCaller, messageOf, ServiceStateError, toError } from "../errors.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
-import { resolveSessionLimits } from "../session/limits.ts";
+import { checkEncoder, resolveSessionLimits } from "../session/limits.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import type { Session } from "../session/session.ts";
 import type { CloseOptions, SendOptions } from "../session/session_options.ts";
@@ -84,7 +84,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const resolved = resolveServiceOptions(options);
     this.#transport = options.transport ?? defaultTransport({ clock: options.clock });
     const codec = options.codec ?? lengthPrefixed();
-    const encoder = codec.createEncoder();
+    const encoder = checkEncoder(codec.createEncoder());
     encodeLastWord(encoder, options.refusalMessage);
     const parts = { transport: this.#transport, sessions: () => this.#registry.values() };
     this.#context = makeSessionContext(options, {

@@ -199,6 +199,7 @@ export type ResolvedSessionLimits =
  * @throws {TypeError} if another option has a value that is not allowed.
  */
 export function resolveSessionLimits(limits: SessionLimits, encoder: FrameEncoder): ResolvedSessionLimits {
+  checkEncoder(encoder);
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
   // An explicit `maxQueuedBytes` limits the default of the high-water mark.
   const { maxQueuedBytes } = limits;
@@ -273,11 +274,26 @@ export function checkQueueTakes(
   encoder: FrameEncoder,
   { maxQueuedBytes, highWaterMarkBytes }: ResolvedSessionLimits,
 ): void {
+  checkEncoder(encoder);
   const longestFrameBytes = encoder.frameBytes(encoder.maxPayloadBytes);
   if (highWaterMarkBytes + longestFrameBytes <= maxQueuedBytes) return;
   throw new RangeError(
     `Cannot switch codec as its longest frame must fit in ${maxQueuedBytes - highWaterMarkBytes} bytes ` +
       `(maxQueuedBytes less highWaterMarkBytes): current value is ${longestFrameBytes}`,
+  );
+}
+
+/**
+ * Refuses what a codec gives for an encoder and is none.
+ *
+ * @throws {TypeError} if it is none.
+ */
+export function checkEncoder(encoder: FrameEncoder): FrameEncoder {
+  if (typeof encoder?.encode === "function" && typeof encoder.frameBytes === "function") return encoder;
+  throw new TypeError(
+    `Cannot use codec as createEncoder() must give an object with encode() and frameBytes(): current value is ${
+      describeValue(encoder)
+    }`,
   );
 }
 

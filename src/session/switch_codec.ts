@@ -1,6 +1,7 @@
 // switchCodec(): switches a session to another codec, from the next frame on. Runtime neutral.
 
 import type { Codec, FrameDecoder } from "../codec/codec.ts";
+import { describeValue } from "../options.ts";
 import type { SendQueue } from "../outbound/send_queue.ts";
 import { pingOf } from "./heartbeat.ts";
 import { checkQueueTakes, type ResolvedSessionLimits } from "./limits.ts";
@@ -16,12 +17,27 @@ export interface CodecUser {
 /**
  * Switches both sides, or neither if it throws.
  *
+ * @throws {TypeError} if the codec, or its encoder or decoder, is none.
  * @throws {RangeError} if the limits of the queue do not take the codec's longest frame.
  */
 export function switchCodec({ queue, inbox }: CodecUser, limits: ResolvedSessionLimits, codec: Codec): void {
+  for (const method of ["createEncoder", "createDecoder"] as const) {
+    if (typeof codec?.[method] === "function") continue;
+    throw new TypeError(
+      `Cannot switch codec as it must be an object with ${method}(): current value is ${describeValue(codec)}` +
+        (typeof codec === "function" ? ", which is to be called" : ""),
+    );
+  }
   const encoder = codec.createEncoder();
   checkQueueTakes(encoder, limits);
   const decoder = codec.createDecoder();
+  if (typeof decoder?.decode !== "function") {
+    throw new TypeError(
+      `Cannot switch codec as createDecoder() must give an object with decode(): current value is ${
+        describeValue(decoder)
+      }`,
+    );
+  }
   queue.switchEncoder(encoder);
   queue.holdback?.switchPing(pingOf(codec, limits.heartbeat));
   inbox.switchDecoder(decoder);

@@ -2,7 +2,17 @@
 
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { AddressFilter, ConnectionLimits, guard, MessageValidator, SlowPeers } from "@laster/net/guard";
+import {
+  AddressFilter,
+  ConnectionLimits,
+  guard,
+  MessageLimits,
+  MessageValidator,
+  onePattern,
+  SlowPeers,
+  tooLong,
+  tooShort,
+} from "@laster/net/guard";
 
 /** What an option is not; typed as anything, as JavaScript passes anything. */
 // deno-lint-ignore no-explicit-any
@@ -65,4 +75,21 @@ test("guard.change() refuses to leave out a part that is there", () => {
     assertEquals(guarded.addresses.isAllowed("192.0.2.1"), true, "nothing has changed");
     guard({ [name]: false }).change({ [name]: false });
   }
+});
+
+test("handlers and lengths that are none are refused when they are given, not at the first message", () => {
+  for (const nothing of odd(undefined, null, {}, "f")) {
+    assertThrows(() => guard().protect(nothing), TypeError, "handler must be a function");
+    assertThrows(() => guard({ messages: false }).protect(nothing), TypeError, "handler must be a function");
+    assertThrows(() => new MessageLimits().wrap(nothing), TypeError, "handler must be a function");
+    assertThrows(() => new MessageValidator().wrap(nothing, () => {}), TypeError, "validate must be a function");
+    assertThrows(() => new MessageValidator().wrap(tooShort(2), nothing), TypeError, "handler must be a function");
+  }
+  assertThrows(() => guard().protect(() => {}, null as never), TypeError, "validate must be a function");
+  for (const length of odd("2", -1, 1.5, NaN, null)) {
+    assertThrows(() => tooShort(length), RangeError, "leastBytes");
+    assertThrows(() => tooLong(length), RangeError, "mostBytes");
+    assertThrows(() => onePattern(length), RangeError, "leastBytes");
+  }
+  assertThrows(() => guard([] as never), TypeError, "its options must be an object: current value is an array");
 });

@@ -249,6 +249,7 @@ for (const { name, make } of socketTransportsHere()) {
       for (const identity of broken) {
         assertThrows(() => listener.setCertificates(identity), TypeError, "Cannot use TLS");
       }
+      assertThrows(() => listener.setCertificates(undefined as never), TypeError, "identities must be an object");
       await using after = await dial();
       assertEquals([after.tls?.peerCertificate?.subject, first.state], ["CN=turn-5", "open"]);
     },

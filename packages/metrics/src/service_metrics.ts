@@ -46,7 +46,17 @@ export abstract class ServiceMetrics implements ServiceObserver {
   #congestions = 0;
 
   /** Begins to measure the event loop. */
-  constructor({ handlerTime = false, random = Math.random }: ServiceMetricsOptions, makeHistogram: MakeHistogram) {
+  constructor(options: ServiceMetricsOptions, makeHistogram: MakeHistogram) {
+    const { handlerTime = false, random = Math.random, ...others } = options;
+    for (const name of Object.keys(others)) {
+      throw new TypeError(
+        `Cannot create metrics as it has no option of that name: current value is "${name}", known are ` +
+          "handlerTime, random and, with prom-client, registry",
+      );
+    }
+    if (typeof handlerTime !== "boolean") {
+      throw new TypeError(`Cannot create metrics as handlerTime must be true or false: current value is ${handlerTime}`);
+    }
     this.#delay = new EventLoopDelay(makeHistogram(DELAYS));
     if (handlerTime) Object.assign(this, measureHandlers(makeHistogram(HANDLER_TIMES), random));
   }

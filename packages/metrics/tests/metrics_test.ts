@@ -346,3 +346,8 @@ test("the dashboard and the alerts name only metrics that there are, and operati
   const explained = readFileSync(docs("operating.md"), "utf8");
   for (const name of known) assert(explained.includes(`\`${name}\``), `operating.md says nothing of ${name}`);
 });
+
+test("Metrics refuses unknown options, and a handlerTime that is none", () => {
+  assertThrows(() => new Metrics({ handlerTimes: true } as never), TypeError, "handlerTimes");
+  assertThrows(() => new Metrics({ handlerTime: "yes" as never }), TypeError, "handlerTime must be true or false");
+});
