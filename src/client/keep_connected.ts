@@ -11,7 +11,7 @@ import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, type SendResult } from "../outbound/send_result.ts";
-import { checkFlush, checkSendNames, type SendOptions } from "../session/session_options.ts";
+import { checkSendOptions, type SendOptions } from "../session/session_options.ts";
 import { sleep } from "../sleep.ts";
 import { formatAddress } from "../transport/address.ts";
 import { type KeepOptions, KeptMessages } from "./kept_messages.ts";
@@ -180,7 +180,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     // What is kept goes first, so that all stay in order.
     if (session !== undefined && this.#kept.count === 0) return session.send(payload, options);
     checkPayload(payload);
-    checkSendOptions(options);
+    checkEarly(options);
     if (this.#isStopped) return "closed";
     return this.#kept.add(payload, options) ? "kept" : "closed";
   }
@@ -273,7 +273,10 @@ export class Link<Data = undefined> implements AsyncDisposable {
   /** Reports a fault of a handler. That its session has ended under it is none, and was reported with the session's end. */
   #report(name: string, fault: unknown, session?: Session<Data>): void {
     const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === session?.id;
-    this.#logger[isOwnEnd ? "debug" : "error"]("The {name} handler failed: {error}", { name, error: messageOf(toError(fault)) });
+    this.#logger[isOwnEnd ? "debug" : "error"]("The {name} handler failed: {error}", {
+      name,
+      error: messageOf(toError(fault)),
+    });
   }
 
   /** Whether the breaker is open. */
@@ -292,9 +295,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
 }
 
 /** Refuses what `Session.send` would refuse later, when nobody hears of it. */
-function checkSendOptions(options: SendOptions | undefined): void {
-  if (options !== undefined) checkSendNames(options);
-  if (options?.flush !== undefined) checkFlush(options.flush);
+function checkEarly(options: SendOptions | undefined): void {
+  if (options !== undefined) checkSendOptions(options);
   checkPolicy(options?.whenFull);
 }
 

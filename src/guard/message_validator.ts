@@ -2,7 +2,15 @@
 // Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
-import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireBoolean, requireFunction, requireInteger } from "../options.ts";
+import {
+  checkKeys,
+  describeValue,
+  LARGEST_TIMER_MS,
+  orDefault,
+  requireBoolean,
+  requireFunction,
+  requireInteger,
+} from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import type { AnySession, Session } from "../session/session.ts";

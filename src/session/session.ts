@@ -9,7 +9,7 @@ import { checkPayload, refuseRange, type SendResult } from "../outbound/send_res
 import type { TlsInfo } from "../transport/tls_options.ts";
 import type { SessionCore } from "./session_core.ts";
 import type { SessionState } from "./session_state.ts";
-import { checkCloseOptions, checkFlush, checkSendNames, type CloseOptions, type SendOptions } from "./session_options.ts";
+import { checkCloseOptions, checkSendOptions, type CloseOptions, type SendOptions } from "./session_options.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 
 /** A session that a listener accepted. */
@@ -171,8 +171,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   send(payload: Uint8Array, options?: SendOptions): SendResult {
     checkPayload(payload);
-    if (options !== undefined) checkSendNames(options);
-    if (options?.flush !== undefined) checkFlush(options.flush);
+    if (options !== undefined) checkSendOptions(options);
     const core = this.#core;
     const { length } = payload;
     const isDown = options?.whenFull === undefined && core.queue.hasCursor &&

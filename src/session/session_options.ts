@@ -31,19 +31,16 @@ export interface SendOptions {
 
 const SEND_NAMES: Record<keyof SendOptions, true> = { flush: true, whenFull: true, key: true };
 
-/** Refuses an unknown `flush`. */
-export function checkFlush(flush: unknown): void {
-  if (flush === "batch" || flush === "now") return;
+/** Refuses options of `send` with unknown names, and an unknown `flush`. */
+export function checkSendOptions(options: SendOptions | null): void {
+  for (const name in options) {
+    if (!Object.hasOwn(SEND_NAMES, name)) checkKeys("send options", options, SEND_NAMES);
+  }
+  const flush: unknown = options?.flush;
+  if (flush === undefined || flush === "batch" || flush === "now") return;
   throw new TypeError(
     `Cannot send payload as flush must be one of batch, now: current value is ${describeValue(flush)}`,
   );
-}
-
-/** Refuses options of `send` with unknown names. */
-export function checkSendNames(options: SendOptions): void {
-  for (const name in options) {
-    if (!Object.hasOwn(SEND_NAMES, name)) return checkKeys("send options", options, SEND_NAMES);
-  }
 }
 
 /** Options of {@linkcode Session.close}. */

@@ -55,7 +55,9 @@ export abstract class ServiceMetrics implements ServiceObserver {
       );
     }
     if (typeof handlerTime !== "boolean") {
-      throw new TypeError(`Cannot create metrics as handlerTime must be true or false: current value is ${handlerTime}`);
+      throw new TypeError(
+        `Cannot create metrics as handlerTime must be true or false: current value is ${handlerTime}`,
+      );
     }
     this.#delay = new EventLoopDelay(makeHistogram(DELAYS));
     if (handlerTime) Object.assign(this, measureHandlers(makeHistogram(HANDLER_TIMES), random));
