@@ -138,7 +138,7 @@ for (const { name, make } of transportsHere()) {
     await peer.write(bytes("PROXY"));
     for (let wait = 0; wait < 20; wait++) await turn();
     await within(service.stop(), "the stop", 2_000);
-    assertEquals(service.stats().refusals, { "not-running": 1 });
+    await until(() => service.stats().refusals["not-running"] === 1, "the refusal");
     await until(
       () => peer.hasEnded || peer.end !== undefined,
       "the peer hears of it, before the header's time is up",
