@@ -272,7 +272,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
 
   /** Reports a fault of a handler. That its session has ended under it is none, and was reported with the session's end. */
   #report(name: string, fault: unknown, session?: Session<Data>): void {
-    const isOwnEnd = fault instanceof SessionClosedError && fault.sessionId === session?.id;
+    const error = toError(fault); // First: `instanceof` throws at a revoked proxy.
+    const isOwnEnd = error instanceof SessionClosedError && error.sessionId === session?.id;
     this.#logger[isOwnEnd ? "debug" : "error"]("The {name} handler failed: {error}", {
       name,
       error: messageOf(toError(fault)),
