@@ -141,7 +141,9 @@ async function playRound(
   bytes: number,
 ): Promise<void> {
   const end = proxy.forwardedBytes + bytes;
-  await until(() => proxy.forwardedBytes >= end || client.hasEnded, "the round is in full swing");
+  // Bytes of the round before may still be on their way while the client starts: a signal would end it as any process.
+  const isUp = () => client.output.includes("may be stopped") && proxy.forwardedBytes >= end;
+  await until(() => isUp() || client.hasEnded, "the round is in full swing");
   const whom = deed.endsWith("client") ? client : server;
   whom.signal(deed.startsWith("kill") ? "SIGKILL" : "SIGTERM");
   await client.ended();

@@ -29,6 +29,7 @@ async function live(index: number): Promise<void> {
 
 await service.start();
 process.on("SIGTERM", () => void service.stop());
+console.log("may be stopped");
 await Promise.all(Array.from({ length: sessions }, (_, index) => live(index)));
 await service.stop();
 const { sessions: left, pool } = service.stats();
