@@ -57,7 +57,8 @@ export interface DropCounts {
  * A queue of payloads, oldest first, in one rented array.
  *
  * Invariant: `bytes` and `frames` are the sums over the entries from `#head` on, where dropped ones are undefined, and so are
- * `#droppableBytes` and `#droppableFrames` over those that may be dropped; the payloads lie in the store before `#end`, in the same order.
+ * `#droppableBytes` and `#droppableFrames` over those that may be dropped; the payloads lie in the store before `#end`, in the
+ * same order.
  */
 export class Backlog {
   /** The most bytes that the frames of all payloads take. */

@@ -238,7 +238,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#segments.queuedBytes - this.#segments.writingBytes > this.#context.writeAheadBytes;
   }
 
-  /** Takes the broadcasts so far, then holds a payload back, or refuses it if there is no room: gives the result; undefined if it may be queued now. */
+  /** Takes the broadcasts so far. Holds a payload back, or refuses it, and gives the result; undefined: it may be queued now. */
   #divert(
     frameBytes: number,
     own: FullPolicy | undefined,
@@ -276,11 +276,10 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   #isFullFor(bytes: number): boolean {
     const { maxQueuedBytes, maxQueuedFrames } = this.#context.limits;
-    const hasRoom = ({ queuedBytes, queuedFrames } = this.#segments) =>
-      queuedBytes + bytes <= maxQueuedBytes && queuedFrames < maxQueuedFrames;
-    if (hasRoom()) return false;
+    const segments = this.#segments;
+    if (segments.queuedBytes + bytes <= maxQueuedBytes && segments.queuedFrames < maxQueuedFrames) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
-    return !hasRoom();
+    return segments.queuedBytes + bytes > maxQueuedBytes || segments.queuedFrames >= maxQueuedFrames;
   }
 
   /** Schedules a flush for the end of the turn, or flushes now if the queue is above a high-water mark. */
