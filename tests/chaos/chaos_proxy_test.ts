@@ -7,6 +7,7 @@ import { SeededRandom } from "@laster/net/testing";
 import { ByteLog } from "../byte_log.ts";
 import { until } from "../support.ts";
 import { type ChaosOptions, ChaosProxy } from "./chaos_proxy.ts";
+import { reset } from "./lane.ts";
 
 /** One end of a connection, and what it saw. */
 class Peer {
@@ -154,4 +155,15 @@ test("ChaosProxy does the same again with the same seed", async () => {
     return [world.proxy.linkOf(near.socket.localPort ?? 0)?.ending];
   };
   for (const seed of [1, 2, 3]) assertEquals(await cutAt(seed), await cutAt(seed));
+});
+
+test("a socket that is reset while its end is on the way is closed", async () => {
+  await using world = await World.start({ seed: 1, endings: 0 });
+  const { near, far } = await world.dial();
+  far.socket.write(new Uint8Array(100));
+  far.socket.end();
+  reset(far.socket);
+  await until(() => far.isClosed, "it is closed");
+  near.socket.end();
+  await until(() => near.isClosed && world.proxy.openSockets === 0, "the proxy has no socket left");
 });

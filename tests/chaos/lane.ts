@@ -160,8 +160,13 @@ export class Lane {
   }
 }
 
-function reset(socket: Socket): void {
-  if (!socket.destroyed) socket.resetAndDestroy();
+/** Resets a connection, behind an end that is on its way. */
+export function reset(socket: Socket): void {
+  if (socket.destroyed) return;
+  // Node can send no reset while its end is on the way to the system (EINVAL), and never closes the socket then.
+  const isEnding = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished;
+  if (isEnding) socket.once("finish", () => reset(socket));
+  else socket.resetAndDestroy();
 }
 
 function sleep(ms: number): Promise<void> {

@@ -2,7 +2,7 @@
 //
 // postgresDriver(): which errors say that the connection is gone; and with a real server, what it answers and what it still does.
 
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { type DatabaseDriver, postgresDriver, type QueryError, QueryQueue } from "@laster/database";
 import { Cluster, skipWithoutPostgres } from "./cluster.ts";
@@ -34,10 +34,13 @@ test("postgresDriver(): what the server did not say is a lost connection; a faul
   assert(!isLost(new TypeError("Cannot convert a Symbol value to a string")), "it was never sent");
 });
 
-/** A server, and a queue over connections to it. */
+/** The server of all tests here; undefined before the first. */
+let cluster: Cluster | undefined;
+after(() => cluster?.[Symbol.asyncDispose]());
+
+/** A queue over connections to the server. */
 async function start(connections: number) {
-  const cluster = new Cluster();
-  await cluster.start();
+  if (cluster === undefined) await (cluster = new Cluster()).start();
   const driver: DatabaseDriver = postgresDriver("", { host: cluster.host, user: "game", database: "postgres" });
   return { cluster, driver, queries: new QueryQueue({ driver, connections }) };
 }
@@ -46,8 +49,7 @@ test("PostgreSQL: parameters that are wrong fail the query alone, and keep the c
   skip: skipWithoutPostgres,
   timeout,
 }, async () => {
-  const { cluster, queries } = await start(1);
-  await using _cluster = cluster;
+  const { queries } = await start(1);
   const codeOf = (text: string, parameters: readonly unknown[]) =>
     queries.query(text, parameters, { isRepeatable: true }).then(() => "answered", (error: QueryError) => {
       const { code } = error.cause as { readonly code?: unknown };
@@ -69,8 +71,7 @@ test("PostgreSQL: a query that is given up ends on the server before the next of
   skip: skipWithoutPostgres,
   timeout,
 }, async () => {
-  const { cluster, queries } = await start(3);
-  await using _cluster = cluster;
+  const { queries } = await start(3);
   await queries.query("create table players (id int primary key, gold int)");
   const players = [1, 2, 3, 4, 5];
   for (const id of players) await queries.query("insert into players values ($1, 0)", [id]);
@@ -96,7 +97,6 @@ test("PostgreSQL: a server that is gone while a query is given up ends no proces
   timeout,
 }, async () => {
   const { cluster, driver, queries } = await start(1);
-  await using _cluster = cluster;
   const connection = await driver.connect();
   const query = driver.query(connection, "select pg_sleep(60)", []).catch(() => "lost");
   await queries.query("select 1");
