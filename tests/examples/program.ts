@@ -26,6 +26,13 @@ export function runtimesHere(): readonly TestRuntime[] {
   return text === undefined || text === "" ? [ownRuntime()] : JSON.parse(text) as readonly TestRuntime[];
 }
 
+/** Another runtime, if there is one: the next, so that in a run of several each serves one other. */
+export function nextRuntime(): TestRuntime {
+  const all = runtimesHere();
+  const own = all.findIndex(({ name }) => name === ownRuntime().name);
+  return all[(own + 1) % all.length];
+}
+
 /** An example that runs; when disposed of, it is ended. */
 export class Program implements AsyncDisposable {
   /** What it has printed, both streams. */
