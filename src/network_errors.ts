@@ -162,6 +162,7 @@ export type ConnectionErrorCode =
   | "certificate-untrusted"
   | "certificate-expired"
   | "certificate-refused"
+  | "tls-failed"
   | "proxy-header-invalid"
   | "proxy-header-timeout"
   | "unknown";
@@ -205,6 +206,7 @@ const CONNECTION_REASONS: Record<ConnectionErrorCode, string> = {
   "certificate-untrusted": "no known authority has signed the client's certificate",
   "certificate-expired": "the client's certificate is not valid at this time",
   "certificate-refused": "a certificate was refused",
+  "tls-failed": "what came was no sound TLS record, or an alert of TLS ended it",
   "proxy-header-invalid": "it did not begin with a PROXY header",
   "proxy-header-timeout": "its PROXY header took too long",
   "unknown": "the runtime failed",

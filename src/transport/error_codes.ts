@@ -166,9 +166,13 @@ function textOf(cause: unknown): string {
  * @returns Our error, with the runtime's as cause.
  */
 export function toConnectionError(cause: unknown): ConnectionError {
-  const isTls = /certificate|ERR_SSL|alert/i.test(textOf(cause));
-  const code = lookUp(CONNECTION_CODES, cause) ?? (isTls ? "certificate-refused" : "unknown");
-  return new ConnectionError(code, { cause });
+  return new ConnectionError(lookUp(CONNECTION_CODES, cause) ?? findTlsFault(textOf(cause)) ?? "unknown", { cause });
+}
+
+/** After the handshake: a server may refuse a certificate only then. */
+function findTlsFault(text: string): ConnectionErrorCode | undefined {
+  if (/certificate|unknown.?ca/i.test(text)) return "certificate-refused";
+  return /ERR_SSL|alert/i.test(text) ? "tls-failed" : undefined;
 }
 
 function lookUp<Code>(codes: Record<string, Code>, cause: unknown): Code | undefined {

@@ -65,6 +65,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     });
     socket.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
+      socket.destroy(); // After the handshake no runtime does.
     });
     // On Node a reset shows at the socket below only.
     raw.on("error", (cause) => {

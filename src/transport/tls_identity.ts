@@ -95,9 +95,9 @@ export function splitPem(text: string | readonly string[]): readonly string[] {
 }
 
 function checkIdentity(name: string, { cert, key }: TlsIdentity): void {
-  if (typeof cert !== "string" || splitPem(cert).length === 0) refuse(name, "a certificate as PEM text", cert);
+  if (typeof cert !== "string" || splitPem(cert).length === 0) refuse(name, "a certificate as PEM text", hide(cert));
   if (typeof key !== "string" || !key.includes("PRIVATE KEY-----")) {
-    refuse(keyName(name), "a private key as PEM text", "…");
+    refuse(keyName(name), "a private key as PEM text", hide(key));
   }
   let certificate: X509Certificate;
   try {
@@ -122,7 +122,7 @@ function checkAuthorities(ca: TlsDialOptions["ca"]): void {
   if (ca === undefined) return;
   const texts: readonly unknown[] = Array.isArray(ca) ? ca : [ca];
   for (const text of texts) {
-    if (typeof text !== "string" || splitPem(text).length === 0) refuse("ca", "certificates as PEM text", text);
+    if (typeof text !== "string" || splitPem(text).length === 0) refuse("ca", "certificates as PEM text", hide(text));
     try {
       for (const one of splitPem(text)) new X509Certificate(one);
     } catch (cause) {
@@ -144,4 +144,10 @@ function checkOneOf(name: string, value: unknown, known: readonly string[]): voi
 
 function refuse(name: string, what: string, value: unknown): never {
   throw new TypeError(`Cannot use TLS as ${name} must be ${what}: current value is ${describeValue(value)}`);
+}
+
+/** What is shown of a value in place of PEM text: never a text, which may be the private key. */
+function hide(value: unknown): unknown {
+  if (typeof value === "string") return value === "" ? "" : "…";
+  return typeof value === "object" && value !== null ? Object.prototype.toString.call(value) : value;
 }

@@ -5,7 +5,16 @@ import { type AddressInfo, connect as connectRaw, createServer, type Socket } fr
 import { connect as connectTls } from "node:tls";
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type CloseEvent, connect, ConnectError, serve, type Session, silentLogger, TcpService } from "@laster/net";
+import {
+  type CloseEvent,
+  connect,
+  ConnectError,
+  ConnectionError,
+  serve,
+  type Session,
+  silentLogger,
+  TcpService,
+} from "@laster/net";
 import { keepConnected } from "@laster/net/client";
 import type { Address, Connection, TlsDialOptions } from "@laster/net/transport";
 import { TemporaryFolder } from "../temporary_folder.ts";
@@ -81,6 +90,20 @@ for (const { name, make } of socketTransportsHere()) {
     socket.on("data", () => raw.resetAndDestroy());
     socket.write(new Uint8Array([2, 0, 0, 0, 104, 105]));
     assertEquals((await within(ended.promise, "the end")).reason, "reset");
+  });
+
+  test(`a TLS stream that is broken ends its session at once, on ${name}`, { skip }, async () => {
+    const ended = Promise.withResolvers<CloseEvent>();
+    await using service = await serve({ ...echo, tls: good, onClose: (_session, event) => ended.resolve(event) });
+    const raw = connectRaw({ host: hostname, port: service.port ?? 0 });
+    const socket = connectTls({ socket: raw, ca: [ca] });
+    for (const each of [raw, socket]) each.on("error", () => {});
+    socket.on("data", () => raw.write(new Uint8Array([23, 3, 3, 0, 40, ...new Uint8Array(40)]))); // A record that nobody has encrypted.
+    socket.write(new Uint8Array([2, 0, 0, 0, 104, 105]));
+    const { reason, error } = await within(ended.promise, "the end");
+    assert(error instanceof ConnectionError, String(error));
+    assertEquals([reason, error.code], ["socket-error", "tls-failed"], String(error.cause));
+    raw.destroy();
   });
 
   test(`plain and TLS players are in one world, on ${name}`, { skip }, async () => {
@@ -346,6 +369,9 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
   const wrong: readonly (readonly [object, string])[] = [
     [{}, "cert must be a certificate as PEM text"],
     [{ ...good, cert: "/etc/cert.pem" }, "cert must be a certificate as PEM text"],
+    [{ cert: good.key, key: good.cert }, "cert must be a certificate as PEM text"],
+    [{ ...good, serverNames: { x: { cert: [good.key], key: good.key } } }, 'serverNames["x"].cert'],
+    [{ ...good, ca: good.key }, "ca must be certificates as PEM text"],
     [{ ...good, key: rogue.sign().key }, "key is not the key of cert"],
     [{ ...good, clientCertificates: "required" }, "ca must be given where client certificates are asked for"],
     [{ ...good, clientCertificates: "maybe" }, "clientCertificates must be one of"],
@@ -358,6 +384,7 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
   for (const [tls, message] of wrong) {
     const error = await assertRejects(() => serve({ hostname, port: 0, transport, tls: tls as typeof good }), Error);
     assert(error.message.includes(message), `${error.message} and not ${message}`);
+    assert(!error.message.includes("PRIVATE KEY"), "a key is never shown");
   }
   const error = await assertRejects(() => connect({ port: 1, transport, tls: { ca: "x" } }), Error);
   assert(error.message.includes("ca must be certificates as PEM text"), error.message);
