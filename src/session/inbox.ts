@@ -277,12 +277,15 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** Goes on where a hold or the end of a turn left off. */
   #continue(): void {
-    if (this.#isHeld || this.#isYielding || this.#isInHandler || this.#isClosed || !this.#owner.isReceiving()) return;
-    if (this.hasInput) {
-      if (this.#isTurnOver()) return this.#yieldTurn();
-      this.#runTurn();
-    } else this.endFrame();
-    if (!this.#isHeld && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
+    if (this.#isYielding || this.#isInHandler || this.#isClosed || !this.#owner.isReceiving()) return;
+    if (!this.#isHeld) {
+      if (!this.hasInput) this.endFrame();
+      else if (this.#isTurnOver()) return this.#yieldTurn();
+      else this.#runTurn();
+    }
+    // For a loop the socket is read until there is a chunk to hold.
+    const mayRead = this.#isStreaming && !this.#isDrainHeld ? !this.hasInput || !this.#isHeld : !this.#isHeld;
+    if (mayRead && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
   }
 
   #runTurn(): void {
