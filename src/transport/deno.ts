@@ -231,13 +231,13 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
    * in order, too: there a reset is found by reading ahead, as the peer's end is everywhere.
    */
   probe(mayRead: boolean): boolean {
-    if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
+    if (!this.isPaused || this.isOver) return this.isAtEnd;
     // The last read has brought what is held back, or the end; a read that is pending finds out by itself.
-    if (this.#stage === "flow-before") return this.#count === null;
-    if (this.#stage !== "flow-after") return false;
-    if (mayRead && this.heldBytes === 0) this.#readAhead();
+    if (this.#stage !== "flow-before" && this.#stage !== "flow-after") return false;
+    const mayBeAhead = this.#stage === "flow-after" && !this.hasEnded;
+    if (mayBeAhead && mayRead && this.heldBytes === 0) this.#readAhead();
     else if (this.#writing === undefined && !this.#hasShutDown && !this.#isProbing) this.#writeNothing();
-    return false;
+    return this.#count === null || this.isAtEnd;
   }
 
   override get heldBytes(): number {

@@ -324,11 +324,11 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
    */
   probe(mayRead: boolean): boolean {
     const socket = this.#socket;
-    if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
+    if (!this.isPaused || this.isOver) return this.isAtEnd;
     if (!this.#hasShutDown && (socket._handle?.getpeername?.({}) ?? 0) < 0) {
       this.#error ??= new ConnectionError("reset");
       socket.destroy();
-    } else if (mayRead && this.heldBytes === 0) {
+    } else if (mayRead && this.heldBytes === 0 && !this.hasEnded) {
       // Reads one chunk, which is then held: see `NodeReads`, and `readableHighWaterMark` of streams.
       if (this.#reads === undefined) socket.read(0);
       else socket.resume();

@@ -116,10 +116,10 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   }
 
   probe(mayRead: boolean): boolean {
-    if (!this.isPaused || this.isOver || this.hasEnded) return this.isAtEnd;
+    if (!this.isPaused || this.isOver) return this.isAtEnd;
     const handle = (this.#raw as unknown as NodeSocket)._handle;
     if (!this.#hasShutDown && (handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
-    else if (mayRead && this.heldBytes === 0) this.#startReading();
+    else if (mayRead && this.heldBytes === 0 && !this.hasEnded) this.#startReading();
     return this.isAtEnd;
   }
 

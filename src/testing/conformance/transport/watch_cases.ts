@@ -43,6 +43,16 @@ export function watchCases(suite: TransportSuite): void {
     equals(subject.connection.heldBytes, 0, "heldBytes");
   });
 
+  breakCase(suite, "finds a reset behind the peer's end while paused", async ({ bench, network, subject, peer }) => {
+    if (network === "unix") return; // There it is an end, as the one before.
+    await pauseWithLoan(subject, peer);
+    peer.shutdown();
+    await subject.probeUntil((isAtEnd) => isAtEnd, true, () => bench.settle());
+    await bench.reset(peer, subject);
+    await subject.probeUntil(() => subject.closes > 0, false, () => bench.settle());
+    equals(subject.end?.error?.code, "reset", "the code of the error in onClose");
+  });
+
   breakCase(suite, "closes if a write finds the reset while paused", async ({ bench, subject, peer }) => {
     await pauseWithLoan(subject, peer);
     await bench.reset(peer, subject);
