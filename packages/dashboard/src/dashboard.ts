@@ -3,10 +3,10 @@
 import type { AnySession, CloseEvent, RefusedEvent, ServiceObserver } from "@laster/net";
 import type { HttpHandler } from "@laster/net/http";
 import { formatAddress } from "@laster/net/transport";
-import { readUplot } from "./assets.ts";
 import { ICON, PAGE } from "./page.ts";
 import { SCRIPT } from "./page_script.ts";
 import { type RecentEvent, type ShownService, takeSnapshot } from "./snapshot.ts";
+import { UPLOT_SCRIPT, UPLOT_STYLES } from "./uplot_files.ts";
 
 export type { ShownService } from "./snapshot.ts";
 
@@ -110,9 +110,9 @@ export class Dashboard implements ServiceObserver {
       case "":
         return text(PAGE, "text/html; charset=utf-8", { "content-security-policy": POLICY });
       case "uplot.js":
-        return text(await readUplot("uPlot.iife.min.js"), "text/javascript");
+        return text(UPLOT_SCRIPT, "text/javascript");
       case "uplot.css":
-        return text(await readUplot("uPlot.min.css"), "text/css");
+        return text(UPLOT_STYLES, "text/css");
       case "icon.svg":
         return text(ICON, "image/svg+xml");
       case "app.js":

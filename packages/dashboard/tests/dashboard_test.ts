@@ -10,6 +10,7 @@ import { connect, serve, type Session, silentLogger, type TcpService } from "@la
 import { routes, serveHttp } from "@laster/net/http";
 import { partOf } from "../../../tests/share.ts";
 import { bytes, until, within } from "../../../tests/support.ts";
+import { readUplot } from "./uplot_files.ts";
 
 const hostname = "127.0.0.1";
 const logger = silentLogger();
@@ -93,9 +94,10 @@ test("who has no token sees nothing, whatever is asked for", async () => {
   assertEquals(page.status, 200);
   assert((await page.text()).includes("<title>@laster/net</title>"));
   assert(page.headers.get("content-security-policy")?.includes("frame-ancestors 'none'"));
-  for (const [path, word] of [["app.js", "EventSource"], ["uplot.js", "uPlot"], ["uplot.css", ".uplot"]]) {
-    const asset = await fetch(`${shown.url}${path}`, { headers: auth });
-    assert((await asset.text()).includes(word), path);
+  const ask = async (path: string) => await (await fetch(`${shown.url}${path}`, { headers: auth })).text();
+  assert((await ask("app.js")).includes("EventSource"));
+  for (const [path, own] of [["uplot.js", "uPlot.iife.min.js"], ["uplot.css", "uPlot.min.css"]]) {
+    assert(await ask(path) === readUplot(own), "run packages/dashboard/tests/uplot_files.ts --write");
   }
   assertThrows(() => new Dashboard({ token: "short" }), TypeError, "8 letters");
   assertThrows(() => new Dashboard({ token: undefined }), TypeError, "token");
