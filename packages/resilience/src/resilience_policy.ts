@@ -6,6 +6,7 @@ import {
   bulkhead,
   type BulkheadPolicy,
   circuitBreaker,
+  type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
   ExponentialBackoff,
@@ -17,7 +18,7 @@ import {
   TimeoutStrategy,
   wrap,
 } from "cockatiel";
-import { isDown, isTransient } from "./transient.ts";
+import { isDown, isOwn, isTransient } from "./transient.ts";
 import type { PolicyLike } from "./with_policy.ts";
 
 const LARGEST = 2 ** 31 - 1;
@@ -65,7 +66,8 @@ export interface ResiliencePolicyOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * When the breaker opens, and for how long: after so many failures in a row, of all calls together, that show the other side
-   * down (`isDown()`).
+   * down (`isDown()`). After `openMs` one call is let in: if it succeeds, or the server refuses it, the breaker closes; if the
+   * server is still down, or the call fails on this side, aborted or for want of room, it stays open for as long again.
    *
    * @default {{ failures: 5, openMs: 10000 }}
    */
@@ -77,7 +79,8 @@ export interface ResiliencePolicyOptions {
    */
   readonly maxRunning?: number | undefined;
   /**
-   * Calls that may wait for their turn, 0 or more; one more rejects with cockatiel's `BulkheadRejectedError`.
+   * Calls that may wait for their turn, 0 or more; one more rejects with cockatiel's `BulkheadRejectedError`. A call that is
+   * aborted while it waits rejects at once, but counts until its turn comes.
    *
    * @default {256}
    */
@@ -85,7 +88,7 @@ export interface ResiliencePolicyOptions {
   /** The breaker's state has changed. */
   readonly onState?: ((state: BreakerState) => void) | undefined;
   /**
-   * Hears of an `onState` that throws.
+   * Hears of an `onState` that throws, or rejects.
    *
    * @default {consoleLogger()}
    */
@@ -123,15 +126,19 @@ export class ResiliencePolicy implements PolicyLike {
    *
    * @param options Its bounds.
    * @throws {RangeError} if a number is out of range.
+   * @throws {TypeError} if an option has another name.
    */
   constructor(options: ResiliencePolicyOptions = {}) {
+    checkNames(options);
     const { timeoutMs, breaker = { failures: 5, openMs: 10_000 }, onState, logger = consoleLogger() } = options;
     const maxAttempts = check("retries", options.retries ?? 3, 0);
     const initialDelay = check("minDelayMs", options.minDelayMs ?? 100, 0);
     const maxDelay = check("maxDelayMs", options.maxDelayMs ?? Math.max(10_000, initialDelay), initialDelay);
     this.#maxRunning = check("maxRunning", options.maxRunning ?? 16, 1);
     this.#maxWaiting = check("maxWaiting", options.maxWaiting ?? 256, 0);
-    const own = circuitBreaker(handleWhen(isDown), {
+    // A trial that fails on this side has tried nothing: unhandled, it would close the breaker.
+    const counts = (error: unknown) => isDown(error) || (own.state === CircuitState.HalfOpen && isOwn(error));
+    const own: CircuitBreakerPolicy = circuitBreaker(handleWhen(counts), {
       halfOpenAfter: check("breaker.openMs", breaker.openMs, 0),
       breaker: new ConsecutiveBreaker(check("breaker.failures", breaker.failures, 1)),
     });
@@ -148,7 +155,10 @@ export class ResiliencePolicy implements PolicyLike {
       policies.push(timeout(check("timeoutMs", timeoutMs, 1), TimeoutStrategy.Cooperative));
     }
     this.#policy = wrap(...policies);
-    if (onState !== undefined) this.breaker.onStateChange(() => tell(onState, breakerState(this.breaker), logger));
+    if (onState === undefined) return;
+    this.breaker.onStateChange(() => {
+      tell(onState, breakerState(this.breaker), logger).catch(() => {}); // A logger that throws is no failure of the call.
+    });
   }
 
   /** The state of the breaker. It is `"open"` until the first call after `openMs`, which makes it `"half-open"`. */
@@ -208,6 +218,25 @@ export function breakerState({ state }: { readonly state: number }): BreakerStat
   }
 }
 
+const NAMES: Record<keyof ResiliencePolicyOptions, true> = {
+  retries: true,
+  minDelayMs: true,
+  maxDelayMs: true,
+  timeoutMs: true,
+  breaker: true,
+  maxRunning: true,
+  maxWaiting: true,
+  onState: true,
+  logger: true,
+};
+
+/** Refuses unknown names: one that is misspelt would be left at its default without a word. */
+function checkNames(options: ResiliencePolicyOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(NAMES, name)) throw new TypeError(`Cannot create policy as it has no option "${name}"`);
+  }
+}
+
 function check(name: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least && value <= LARGEST) return value;
   throw new RangeError(
@@ -215,10 +244,10 @@ function check(name: string, value: number, least: number): number {
   );
 }
 
-/** Calls `onState`; logs what it throws, as that is no failure of the call. */
-function tell(onState: (state: BreakerState) => void, state: BreakerState, logger: Logger): void {
+/** Calls `onState`; logs what it throws, or rejects with, as that is no failure of the call. */
+async function tell(onState: (state: BreakerState) => unknown, state: BreakerState, logger: Logger): Promise<void> {
   try {
-    onState(state);
+    await onState(state);
   } catch (error) {
     logger.error("The onState handler failed: {error}", { error: String(error) });
   }

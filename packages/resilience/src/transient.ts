@@ -8,6 +8,8 @@ const DOWN_DIALS: readonly ConnectErrorCode[] = ["refused", "timeout", "unreacha
 /** This side has no room; the server is not the cause. */
 const FULL_DIALS: readonly ConnectErrorCode[] = ["limit", "too-many-files"];
 const DOWN_QUERIES: readonly string[] = ["lost", "timeout"];
+/** The query was given up on this side. */
+const OWN_QUERIES: readonly string[] = ["full", "aborted", "closed"];
 
 /** What is looked at of a `QueryError` of `@laster/database`. */
 interface FailedQuery {
@@ -66,6 +68,12 @@ export function isDown(error: unknown): boolean {
   if (isTaskCancelledError(error)) return true;
   if (error instanceof ConnectError) return DOWN_DIALS.includes(error.code);
   return DOWN_QUERIES.includes(asQuery(error)?.code ?? "");
+}
+
+/** Whether a failure has its cause on this side: it does not say whether the other side is there. */
+export function isOwn(error: unknown): boolean {
+  if (error instanceof ConnectError) return error.code === "aborted" || FULL_DIALS.includes(error.code);
+  return OWN_QUERIES.includes(asQuery(error)?.code ?? "");
 }
 
 /** Finds the error by its name, as `@laster/database` may not be installed. */

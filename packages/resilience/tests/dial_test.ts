@@ -1,7 +1,7 @@
 // Dials under policies, over this runtime's sockets: what is tried again, what is given up, and that no session is left behind.
 
 import { test } from "node:test";
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   BrokenCircuitError,
   BulkheadRejectedError,
@@ -18,7 +18,13 @@ import {
   wrap,
 } from "cockatiel";
 import { connect, ConnectError, serve, type Session, TcpService } from "@laster/net";
-import { type BreakerState, dialWith, type PolicyLike, ResiliencePolicy } from "@laster/resilience";
+import {
+  type BreakerState,
+  dialWith,
+  type PolicyLike,
+  ResiliencePolicy,
+  type ResiliencePolicyOptions,
+} from "@laster/resilience";
 import { Authority, skipWithoutOpenssl } from "../../../tests/tls/certificates.ts";
 import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { turn, until, within } from "../../../tests/support.ts";
@@ -194,6 +200,45 @@ test("the breaker: open after failures in a row, one trial, closed again; its st
   await using session = await dialWith(quick, dial);
   assertEquals([session.state, quick.state, states.slice(3)], ["open", "closed", ["half-open", "closed"]]);
   assertEquals([faults.length, service.sessionCount], [5, 1]);
+});
+
+test("a trial that says nothing of the server leaves the breaker open: aborted by its caller, no room here", async () => {
+  const queryError = (code: string) => Object.assign(new Error(code), { name: "QueryError", code, canRepeat: true });
+  const cases: readonly (readonly [Error, BreakerState])[] = [
+    [new ConnectError("aborted", "login:1"), "open"],
+    [new ConnectError("limit", "login:1"), "open"],
+    [new ConnectError("too-many-files", "login:1"), "open"],
+    [queryError("aborted"), "open"],
+    [queryError("full"), "open"],
+    [new ConnectError("certificate-name", "login:1"), "closed"],
+    [queryError("failed"), "closed"],
+  ];
+  for (const [error, state] of cases) {
+    const policy = new ResiliencePolicy({ retries: 0, breaker: { failures: 1, openMs: 0 } });
+    const fail = (fault: Error) =>
+      assertRejects(() => policy.execute(() => Promise.reject(fault)), Error, fault.message);
+    await fail(error);
+    assertEquals(policy.state, "closed", `${error.message}: it is not counted`);
+    await fail(new ConnectError("refused", "login:1"));
+    assertEquals(policy.state, "open");
+    await fail(error);
+    assertEquals(policy.state, state, error.message);
+  }
+});
+
+test("an onState that rejects is logged, and ends no process", async () => {
+  const faults: string[] = [];
+  const policy = new ResiliencePolicy({
+    logger: { ...logger, error: (message) => void faults.push(message) },
+    onState: () => Promise.reject(new Error("a fault of the handler")),
+  });
+  policy.breaker.isolate();
+  await until(() => faults.length === 1, "it is logged");
+});
+
+test("ResiliencePolicy refuses option names that it does not know", () => {
+  const options = { timeoutMS: 5 } as ResiliencePolicyOptions;
+  assertThrows(() => new ResiliencePolicy(options), TypeError, 'no option "timeoutMS"');
 });
 
 test("the bulkhead: some run, some wait, one more is refused, and one that waits may leave", async () => {
