@@ -42,17 +42,24 @@ export interface PolicyLike<Alternative = never> {
  * console.log(session.state);
  * ```
  */
-export function dialWith<Data = undefined, Alternative = never>(
+export async function dialWith<Data = undefined, Alternative = never>(
   policy: PolicyLike<Alternative>,
   dial: (signal: AbortSignal) => Promise<Session<Data>>,
   signal?: AbortSignal,
 ): Promise<Session<Data> | Alternative> {
-  return execute(policy, async (attempt) => {
-    const session = await dial(attempt);
-    if (!attempt.aborted && signal?.aborted !== true) return session;
-    session.abort();
-    throw attempt.reason;
-  }, signal);
+  let opened: Session<Data> | undefined;
+  let given: Session<Data> | Alternative | undefined;
+  try {
+    given = await execute(policy, async (attempt) => {
+      const session = await dial(attempt);
+      if (!attempt.aborted && signal?.aborted !== true) return opened = session;
+      session.abort();
+      throw attempt.reason;
+    }, signal);
+    return given;
+  } finally {
+    if (given !== opened) opened?.abort(); // The signal, or the policy, came between.
+  }
 }
 
 /**

@@ -170,6 +170,31 @@ test("a session that comes when nobody wants it any more is aborted", async () =
   assertEquals((await within(session?.closed ?? Promise.reject(), "its end")).reason, "local-abort");
 });
 
+test("a session that opened just before its caller aborted is aborted too, or handed over", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const controller = new AbortController();
+    let isAborted = false;
+    const session = { abort: () => void (isAborted = true) } as unknown as Session;
+    const dialled = await dialWith(new ResiliencePolicy(), () => {
+      let later = Promise.resolve();
+      for (let count = 0; count < turns; count++) later = later.then(() => {});
+      void later.then(() => controller.abort(new Error("too late")));
+      return Promise.resolve(session);
+    }, controller.signal).catch(() => undefined);
+    assertEquals(isAborted, dialled === undefined, `after ${turns} turns`);
+  }
+});
+
+test("a session in whose place the policy gives something else is aborted", async () => {
+  let isAborted = false;
+  const session = { abort: () => void (isAborted = true) } as unknown as Session;
+  const instead: PolicyLike<string> = {
+    execute: (call) => call({ signal: new AbortController().signal }).then(() => "nobody"),
+  };
+  assertEquals<unknown>(await dialWith(instead, () => Promise.resolve(session)), "nobody");
+  assertEquals(isAborted, true);
+});
+
 test("the breaker: open after failures in a row, one trial, closed again; its state is heard of", async () => {
   const port = await freePort();
   const states: BreakerState[] = [];
