@@ -21,7 +21,7 @@ try {
   exitWith(1, error instanceof Error ? error.message : String(error));
 }
 
-const logger = new LeveledLogger(consoleLogger(), settings.logLevel);
+const logger = new LeveledLogger(consoleLogger({ level: "debug" }), settings.logLevel);
 const metrics = new Metrics();
 const guarded = guard(settings.guard);
 const service = new TcpService({

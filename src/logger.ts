@@ -1,7 +1,7 @@
 // Logger: the few methods the package calls on one. Structural, so that a LogTape logger or `console` fits as it is.
 // Runtime neutral.
 
-import { toText } from "./options.ts";
+import { checkKeys, describeValue, orDefault, toText } from "./options.ts";
 
 /**
  * Where the package reports faults that no caller can be told of: a handler that threw, an accept that failed.
@@ -23,10 +23,16 @@ export interface Logger {
   error(message: string, properties?: Record<string, unknown>): void;
 }
 
+/** The levels that {@linkcode consoleLogger} may write from. */
+const LEVELS = ["debug", "info", "warning"] as const;
+
 /**
- * Makes a logger that writes warnings and errors to the console and drops the rest: the default of a service.
+ * Makes a logger that writes to the console. Without options it writes warnings and errors: the default of a service.
  *
+ * @param options `level` is the lowest that is written; `"warning"` if it is left out. What is below a warning is written as
+ * warnings are, by `console.warn()`.
  * @returns A logger.
+ * @throws {TypeError} if `level` is another word, or an option has another name.
  *
  * @example Pass it in
  * ```ts
@@ -36,11 +42,18 @@ export interface Logger {
  * await service.stop();
  * ```
  */
-export function consoleLogger(): Logger {
+export function consoleLogger(options: { readonly level?: "debug" | "info" | "warning" | undefined } = {}): Logger {
+  checkKeys("logger", options, { level: true });
+  const rank = LEVELS.indexOf(orDefault(options.level, "warning"));
+  if (rank < 0) {
+    const value = describeValue(options.level);
+    throw new TypeError(`Cannot create logger as level must be one of ${LEVELS.join(", ")}: current value is ${value}`);
+  }
+  const warn: Logger["warn"] = (message, properties) => console.warn(fillIn(message, properties));
   return {
-    debug: () => {},
-    info: () => {},
-    warn: (message, properties) => console.warn(fillIn(message, properties)),
+    debug: rank === 0 ? warn : () => {},
+    info: rank <= 1 ? warn : () => {},
+    warn,
     error: (message, properties) => console.error(fillIn(message, properties)),
   };
 }

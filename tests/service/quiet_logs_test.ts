@@ -1,7 +1,7 @@
 // What is logged: of what a peer causes a line of text a second, never a stack; of an application's own faults the error.
 
 import test from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { consoleLogger, type Logger, raw, simpleBinary, TcpService, type TcpServiceOptions } from "@laster/net";
 import { checksum, compression, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
@@ -115,6 +115,28 @@ test("TcpService logs one session's fault once, however many of its messages are
   await turn();
   assertEquals(lines.length, 1);
   peer.connection.abort();
+});
+
+test("consoleLogger() writes from its level on", () => {
+  const lines: string[] = [];
+  const { warn, error } = console;
+  console.warn = console.error = (line: string) => void lines.push(line);
+  try {
+    for (const level of ["debug", "info", "warning", undefined] as const) {
+      const logger = consoleLogger({ level });
+      lines.push(`from ${level}`);
+      for (const name of ["debug", "info", "warn", "error"] as const) logger[name]("{name}", { name });
+    }
+  } finally {
+    Object.assign(console, { warn, error });
+  }
+  assertEquals(
+    lines.join(" "),
+    "from debug debug info warn error from info info warn error from warning warn error from undefined warn error",
+  );
+  const other = "warn" as "warning";
+  assertThrows(() => consoleLogger({ level: other }), TypeError, "level must be one of debug, info, warning");
+  assertThrows(() => consoleLogger({ levels: other } as object), TypeError, "did you mean level?");
 });
 
 test("consoleLogger() writes whatever value it is given, and throws for none", () => {

@@ -6,6 +6,7 @@ import type { FieldReader } from "./field_reader.ts";
 /** The original takes any other word for its null logger; here a mistyped one is refused. */
 const LOGS = ["console", "file", "null", "none"] as const;
 const LEVELS = ["Debug", "Info", "Error"] as const;
+const CONSOLE_LEVELS = { Debug: "debug", Info: "info", Error: "warning" } as const;
 
 /**
  * Makes the logger of a config.
@@ -27,12 +28,5 @@ export function readLogger(fields: FieldReader, notes: string[]): Logger {
       "Log is file, and goes to the console: a log file needs a logger of your own, as the service's logger option",
     );
   }
-  const base = consoleLogger();
-  // The console logger drops what is below a warning: what the level lets through goes the way of the warnings.
-  return {
-    debug: level === "Debug" ? base.warn : base.debug,
-    info: level === "Error" ? base.info : base.warn,
-    warn: base.warn,
-    error: base.error,
-  };
+  return consoleLogger({ level: CONSOLE_LEVELS[level] });
 }

@@ -6,16 +6,17 @@ import type { LogLevel } from "./parse_settings.ts";
 const RANKS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3, off: 4 };
 
 /**
- * Passes on to another logger what is at its level or above. What is below is not formatted.
+ * Passes on to another logger what is at its level or above. What is below is not formatted. The other logger may drop more:
+ * `consoleLogger()` drops what is below a warning, unless it is given a `level`.
  *
  * @example Errors only, for the time being
  * ```ts
  * import { LeveledLogger } from "@laster/config";
  * import { consoleLogger, TcpService } from "@laster/net";
  *
- * const logger = new LeveledLogger(consoleLogger(), "error");
+ * const logger = new LeveledLogger(consoleLogger({ level: "debug" }), "error");
  * new TcpService({ logger });
- * logger.level = "warning";
+ * logger.level = "info";
  * ```
  */
 export class LeveledLogger implements Logger {
