@@ -6,6 +6,7 @@ import { type CodecSource, readCodec } from "./codec_field.ts";
 import { ConfigError } from "./config_error.ts";
 import { FieldReader, LARGEST_INT } from "./field_reader.ts";
 import { readLogger } from "./log_fields.ts";
+import { checkNames } from "./option_names.ts";
 import { parseXml, type XmlElement } from "./xml_element.ts";
 
 const ROOT = "TcpServiceConfig";
@@ -124,9 +125,7 @@ export interface LasterConfig {
  * ```
  */
 export function parseLasterConfig(xml: string, options: LasterConfigOptions = {}): LasterConfig {
-  for (const name of Object.keys(options)) {
-    if (!Object.hasOwn(OPTION_NAMES, name)) throw new TypeError(`Cannot read config as it has no option ${name}`);
-  }
+  checkNames("read config", options, OPTION_NAMES);
   const root = parseXml(xml);
   if (root.name !== ROOT) {
     throw new ConfigError(`its root element must be ${ROOT}`, { field: "", value: root.name });

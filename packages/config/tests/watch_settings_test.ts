@@ -7,8 +7,15 @@ import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import { LeveledLogger, type Settings, watchSettings } from "@laster/config";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  LeveledLogger,
+  loadSettings,
+  parseSettings,
+  type Settings,
+  type SettingsWatch,
+  watchSettings,
+} from "@laster/config";
 import { connect, type Session, silentLogger, TcpService } from "@laster/net";
 import { guard } from "@laster/net/guard";
 import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
@@ -188,6 +195,17 @@ test("watchSettings() throws what is wrong at the start", async () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+test("watchSettings() and its like refuse names and a lookMs that make no sense, before they read anything", async () => {
+  const options = { apply: () => {}, onFault: () => {}, environment: {} };
+  for (const lookMs of [0, -5, 0.5, NaN, Infinity, 2 ** 31]) {
+    await assertRejects(() => watchSettings("none", { ...options, lookMs }), RangeError, `current value is ${lookMs}`);
+  }
+  const misspelt = { ...options, lookMS: 5 };
+  await assertRejects(() => watchSettings("none", misspelt), TypeError, "no option lookMS");
+  assertThrows(() => loadSettings("none", { env: {} } as object), TypeError, "no option env");
+  assertThrows(() => parseSettings("{}", { file: "none", env: {} } as { file: string }), TypeError, "no option env");
 });
 
 test("a file that changes while settings are applied is read again", async () => {

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { parseLasterConfig } from "../laster_config.ts";
+import { checkNames } from "../option_names.ts";
 import { parseSettings, type Settings } from "./parse_settings.ts";
 import { SettingsError } from "./settings_error.ts";
 
@@ -11,6 +12,8 @@ import { SettingsError } from "./settings_error.ts";
 const LONGEST_FILE_BYTES = 1_048_576;
 /** How often files are looked at, unless the options say. */
 const LOOK_MS = 300;
+/** The longest that a timer waits. */
+const LONGEST_LOOK_MS = 2 ** 31 - 1;
 
 /** Options of {@linkcode loadSettings}. */
 export interface LoadSettingsOptions {
@@ -32,12 +35,20 @@ export interface WatchSettingsOptions extends LoadSettingsOptions {
   /** Is told once of each change that cannot be read or applied; the settings before stay. What it throws goes to the console. */
   readonly onFault: (error: Error) => void;
   /**
-   * Milliseconds between two looks at the files.
+   * Milliseconds between two looks at the files, 1 to 2^31 - 1.
    *
    * @default {300}
    */
   readonly lookMs?: number | undefined;
 }
+
+const LOAD_NAMES: Record<keyof LoadSettingsOptions, true> = { environment: true };
+const WATCH_NAMES: Record<keyof WatchSettingsOptions, true> = {
+  environment: true,
+  apply: true,
+  onFault: true,
+  lookMs: true,
+};
 
 /** Settings that are watched. */
 export interface SettingsWatch extends AsyncDisposable {
@@ -56,6 +67,7 @@ export interface SettingsWatch extends AsyncDisposable {
  * @param options Variables that override it.
  * @returns The settings.
  * @throws {SettingsError} with all that is wrong; its `cause` is the error behind it, if there is one.
+ * @throws {TypeError} if an option has another name.
  *
  * @example A server from a file
  * ```ts
@@ -72,6 +84,7 @@ export interface SettingsWatch extends AsyncDisposable {
  * ```
  */
 export function loadSettings(path: string, options: LoadSettingsOptions = {}): Settings {
+  checkNames("load settings", options, LOAD_NAMES);
   return load(path, options, new Map());
 }
 
@@ -103,6 +116,7 @@ function load(path: string, options: LoadSettingsOptions, marks: Marks): Setting
  * @returns The watch.
  * @throws {SettingsError} if the file is wrong at the start.
  * @throws {Error} that names the file, if `apply` fails at the start; its `cause` is what `apply` threw.
+ * @throws {TypeError | RangeError} if an option has another name, or `lookMs` is out of range.
  *
  * @example Follow a file
  * ```ts
@@ -122,6 +136,13 @@ function load(path: string, options: LoadSettingsOptions, marks: Marks): Setting
  * ```
  */
 export async function watchSettings(path: string, options: WatchSettingsOptions): Promise<SettingsWatch> {
+  checkNames("watch settings", options, WATCH_NAMES);
+  const { lookMs = LOOK_MS } = options;
+  if (!Number.isInteger(lookMs) || lookMs < 1 || lookMs > LONGEST_LOOK_MS) {
+    throw new RangeError(
+      `Cannot watch settings as lookMs must be an integer from 1 to ${LONGEST_LOOK_MS}: current value is ${lookMs}`,
+    );
+  }
   const marks: Marks = new Map();
   const settings = load(path, options, marks);
   await apply(settings, path, options);

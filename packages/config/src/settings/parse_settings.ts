@@ -4,6 +4,7 @@ import { parse, type ParseError, printParseErrorCode, visit } from "jsonc-parser
 import { type BaseIssue, safeParse } from "valibot";
 import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
 import { guard as makeGuard, type GuardOptions } from "@laster/net/guard";
+import { checkNames } from "../option_names.ts";
 import { formatPath, type Json, overlayEnvironment, putText } from "./environment.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { SettingsError, type SettingsFault } from "./settings_error.ts";
@@ -51,6 +52,8 @@ export interface ParseSettingsOptions {
   readonly readPem?: ((path: string) => string) | undefined;
 }
 
+const PARSE_NAMES: Record<keyof ParseSettingsOptions, true> = { file: true, environment: true, readPem: true };
+
 /**
  * Reads a text of JSON with comments and trailing commas.
  *
@@ -58,6 +61,7 @@ export interface ParseSettingsOptions {
  * @param options Its name, variables that override it, and how to read certificates.
  * @returns The settings.
  * @throws {SettingsError} with all that is wrong.
+ * @throws {TypeError} if an option has another name.
  *
  * @example A text
  * ```ts
@@ -74,6 +78,7 @@ export interface ParseSettingsOptions {
  * ```
  */
 export function parseSettings(text: string, options: ParseSettingsOptions): Settings {
+  checkNames("read settings", options, PARSE_NAMES);
   const { file, environment = {} } = options;
   const tree = parseTree(text, file);
   const { sources, faults } = overlayEnvironment(tree, environment);
