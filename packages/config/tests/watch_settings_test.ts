@@ -20,7 +20,7 @@ import { connect, type Session, silentLogger, TcpService } from "@laster/net";
 import { guard } from "@laster/net/guard";
 import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
 import { Authority, skipWithoutOpenssl } from "../../../tests/tls/certificates.ts";
-import { bytes, text, until, within } from "../../../tests/support.ts";
+import { bytes, text, turn, until, within } from "../../../tests/support.ts";
 
 const hostname = "127.0.0.1";
 const logger = silentLogger();
@@ -206,6 +206,32 @@ test("watchSettings() and its like refuse names and a lookMs that make no sense,
   await assertRejects(() => watchSettings("none", misspelt), TypeError, "no option lookMS");
   assertThrows(() => loadSettings("none", { env: {} } as object), TypeError, "no option env");
   assertThrows(() => parseSettings("{}", { file: "none", env: {} } as { file: string }), TypeError, "no option env");
+});
+
+test("stop() inside apply does not wait for it; outside it does", async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.file("settings.json");
+  writeFileSync(path, "{}");
+  const watches: SettingsWatch[] = [];
+  const applied = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const apply = async () => {
+    if (watches.length === 0) return;
+    await turn();
+    await watches[0].stop();
+    applied.resolve();
+    await release.promise;
+  };
+  const watch = await watchSettings(path, { apply, onFault: () => {}, environment: {}, lookMs: 1 });
+  watches.push(watch);
+  writeFileSync(path, '{ "maxDials": 1 }');
+  await within(applied.promise, "the stop inside");
+  let isStopped = false;
+  const stopped = watch.stop().then(() => isStopped = true);
+  await turn();
+  assertEquals(isStopped, false, "it is still being applied");
+  release.resolve();
+  await within(stopped, "the stop outside");
 });
 
 test("a file that changes while settings are applied is read again", async () => {

@@ -1,5 +1,6 @@
 // loadSettings() and watchSettings(): settings from a file, at once and as it changes. Runtime neutral, over `node:fs`.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
@@ -54,7 +55,7 @@ const WATCH_NAMES: Record<keyof WatchSettingsOptions, true> = {
 export interface SettingsWatch extends AsyncDisposable {
   /** The settings that were applied last. */
   readonly settings: Settings;
-  /** Looks at the files no more. */
+  /** Looks at the files no more; resolves once no `apply` is under way, but for one that calls it. */
   stop(): Promise<void>;
 }
 
@@ -157,6 +158,10 @@ class Watch implements SettingsWatch {
   /** The state of each file before it was read, so that the next look sees a change during the read, too. */
   #marks: Marks;
   #work: Promise<void> = Promise.resolve();
+  /** In whatever an `apply` calls, the settings that it applies. */
+  readonly #callers = new AsyncLocalStorage<Settings>();
+  /** The settings that are being applied. */
+  #applied: Settings | undefined = undefined;
 
   constructor(path: string, options: WatchSettingsOptions, settings: Settings, marks: Marks) {
     this.#path = path;
@@ -174,7 +179,8 @@ class Watch implements SettingsWatch {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#work;
+    const isCaller = this.#applied !== undefined && this.#callers.getStore() === this.#applied;
+    if (!isCaller) await this.#work; // The `apply` that calls this would wait for itself.
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -187,13 +193,16 @@ class Watch implements SettingsWatch {
     const marks: Marks = new Map();
     try {
       const settings = load(this.#path, this.#options, marks);
-      await apply(settings, this.#path, this.#options);
+      this.#applied = settings;
+      await this.#callers.run(settings, () => apply(settings, this.#path, this.#options));
       this.settings = settings;
       this.#marks = marks; // There may be other files now.
     } catch (error) {
       // The fault is reported once: until a file changes, of those before and of those that are named now.
       this.#marks = new Map([...seen, ...marks]);
       void report(this.#options, error as Error);
+    } finally {
+      this.#applied = undefined;
     }
   }
 }
