@@ -6,7 +6,7 @@ import { type CodecSource, readCodec } from "./codec_field.ts";
 import { ConfigError } from "./config_error.ts";
 import { FieldReader, LARGEST_INT } from "./field_reader.ts";
 import { readLogger } from "./log_fields.ts";
-import { checkNames } from "./option_names.ts";
+import { checkNames } from "./options.ts";
 import { parseXml, type XmlElement } from "./xml_element.ts";
 
 const ROOT = "TcpServiceConfig";

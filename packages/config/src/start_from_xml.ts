@@ -3,12 +3,13 @@
 import { type NeedsData, type SessionHandlers, TcpService, type TcpServiceOptions } from "@laster/net";
 import type { LasterConfigOptions } from "./laster_config.ts";
 import { loadLasterConfig } from "./load_config.ts";
+import { withoutUndefined } from "./options.ts";
 
 /** What an application does when something happens: the original's events. */
 export interface XmlServiceHandlers<Data = undefined>
   extends SessionHandlers<Data>, Readonly<Pick<TcpServiceOptions<Data>, "onConnectFailed">> {}
 
-/** Options of {@linkcode startFromXml}: any option of a service overrides what the file says. */
+/** Options of {@linkcode startFromXml}: any option of a service overrides what the file says, unless it is undefined. */
 export interface StartFromXmlOptions<Data = undefined>
   extends LasterConfigOptions, Readonly<Omit<TcpServiceOptions<Data>, keyof XmlServiceHandlers<Data>>> {
   /**
@@ -64,7 +65,7 @@ export async function startFromXml<Data = undefined>(
   const config = await loadLasterConfig(path, { codecs });
   if (onNote !== undefined) { for (const note of config.notes) onNote(note); }
   const service = new TcpService<Data>(
-    { ...config.options, ...overrides, ...handlers } as TcpServiceOptions<Data> & NeedsData<Data>,
+    { ...config.options, ...withoutUndefined(overrides), ...handlers } as TcpServiceOptions<Data> & NeedsData<Data>,
   );
   await service.start();
   return service;

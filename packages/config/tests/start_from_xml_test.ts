@@ -172,6 +172,13 @@ test("startFromXml() hands the notes out, and takes data and codecs", async () =
   await server.stop();
 });
 
+test("startFromXml() takes from the file what an option leaves undefined", async () => {
+  const options = { listeners: undefined, transport: memoryTransport() };
+  const server = await startFromXml(SERVER_FILE, {}, options);
+  assertEquals(server.stats().listeners.length, 1);
+  await server.stop();
+});
+
 test("startFromXml() rejects with what is wrong, and nothing runs", async () => {
   await withFile("<TcpServiceConfig>", async (path) => {
     await assertRejects(() => startFromXml(path, {}), ConfigError);

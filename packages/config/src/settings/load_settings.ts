@@ -5,7 +5,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { parseLasterConfig } from "../laster_config.ts";
-import { checkNames } from "../option_names.ts";
+import { checkNames } from "../options.ts";
 import { parseSettings, type Settings } from "./parse_settings.ts";
 import { SettingsError } from "./settings_error.ts";
 

@@ -4,7 +4,7 @@ import { parse, type ParseError, printParseErrorCode, visit } from "jsonc-parser
 import { type BaseIssue, safeParse } from "valibot";
 import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
 import { guard as makeGuard, type GuardOptions } from "@laster/net/guard";
-import { checkNames } from "../option_names.ts";
+import { checkNames, withoutUndefined } from "../options.ts";
 import { formatPath, type Json, overlayEnvironment, putText } from "./environment.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { SettingsError, type SettingsFault } from "./settings_error.ts";
@@ -165,18 +165,18 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
       return "";
     }
   };
-  const service = without({
+  const service = withoutUndefined({
     ...limits,
     maxConnections,
     maxDials,
     pool,
     listeners: listeners?.map(({ tls, ...listener }, index): ListenerOptions => {
-      if (tls === undefined) return without(listener);
+      if (tls === undefined) return withoutUndefined(listener);
       const { certFile, keyFile, caFile, ...rest } = tls;
       const at = `listeners[${index}].tls`;
       const identity = { cert: readPem(certFile, `${at}.certFile`), key: readPem(keyFile, `${at}.keyFile`) };
       const ca = caFile === undefined ? undefined : readPem(caFile, `${at}.caFile`);
-      return without({ ...listener, tls: without({ ...rest, ...identity, ca }) });
+      return withoutUndefined({ ...listener, tls: withoutUndefined({ ...rest, ...identity, ca }) });
     }),
   });
   for (const [part, value] of Object.entries(guard ?? {})) {
@@ -195,9 +195,4 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
     http: http && { hostname: http.hostname ?? "127.0.0.1", port: http.port },
     files: [...files],
   };
-}
-
-/** Leaves out what is undefined. */
-function without<Value extends object>(value: Value): Value {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Value;
 }

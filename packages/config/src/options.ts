@@ -1,4 +1,4 @@
-// The names of options. Runtime neutral.
+// What all options have in common: known names, and undefined for what is left out. Runtime neutral.
 
 /**
  * Refuses unknown names: one that is misspelt would be left at its default without a word.
@@ -12,4 +12,9 @@ export function checkNames(action: string, options: object, known: Readonly<Reco
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(known, name)) throw new TypeError(`Cannot ${action} as it has no option ${name}`);
   }
+}
+
+/** Leaves out what is undefined. */
+export function withoutUndefined<Value extends object>(value: Value): Value {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Value;
 }
