@@ -112,6 +112,18 @@ test("parseSettings() says all that is wrong, with path, rule, value and source"
   assertStringIncludes(refuse('{\n  "log": ,\n}').message, "line 2, column 10");
 });
 
+test("parseSettings() refuses durations and sizes that round to 0, and those that no number has exactly", () => {
+  for (const value of ['"0.4ms"', '"0.0001s"', `"${"9".repeat(400)}d"`, "1e300"]) {
+    const { faults } = refuse(`{ "limits": { "idleTimeoutMs": ${value} } }`);
+    assertEquals(faults.map(({ path }) => path), ["limits.idleTimeoutMs"], value);
+    assertStringIncludes(faults[0].rule, "must be 0, or round to an integer from 1 to");
+    assertEquals(faults[0].value.slice(0, 2), value.slice(0, 2));
+  }
+  assertEquals(refuse('{ "pool": { "maxBytes": "0.4B" } }').faults.length, 1);
+  const { service } = read('{ "limits": { "idleTimeoutMs": "0s", "closeTimeoutMs": "0.6ms", "maxQueuedBytes": 0 } }');
+  assertEquals([service.idleTimeoutMs, service.closeTimeoutMs, service.maxQueuedBytes], [0, 1, 0]);
+});
+
 test("parseSettings() says which parts the guard would refuse, and with which words", () => {
   const { faults, message } = refuse(`{ "guard": {
     "addresses": { "deny": ["here"] },
