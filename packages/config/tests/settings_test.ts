@@ -124,6 +124,22 @@ test("parseSettings() refuses durations and sizes that round to 0, and those tha
   assertEquals([service.idleTimeoutMs, service.closeTimeoutMs, service.maxQueuedBytes], [0, 1, 0]);
 });
 
+test("parseSettings() refuses a name that comes twice, in whichever object", () => {
+  const { faults, message } = refuse(`{
+    "maxDials": 1, "limits": { "idleTimeoutMs": 5, "idleTimeoutMs": 6 }, "maxDials": 2,
+    "listeners": [{ "port": 1 }, { "port": 2, "port": 3 }],
+  }`);
+  assertEquals(faults.map(({ path }) => path), ["limits.idleTimeoutMs", "maxDials", "listeners[1].port"]);
+  assertStringIncludes(message, "must be there once");
+});
+
+test("parseSettings() refuses a text that is nested more deeply than can be read", () => {
+  for (const [open, close] of [["[", "]"], ['{"log":', "}"]]) {
+    assertEquals(refuse(open.repeat(200_000)).faults[0].value.includes("nested too deeply"), true);
+    refuse(`${open.repeat(100_000)}1${close.repeat(100_000)}`);
+  }
+});
+
 test("parseSettings() says which parts the guard would refuse, and with which words", () => {
   const { faults, message } = refuse(`{ "guard": {
     "addresses": { "deny": ["here"] },

@@ -15,6 +15,7 @@ const SHOWN_LENGTH = 80;
 const HIDDEN = "not shown";
 /** Begins what is in a file of a key or a certificate. */
 const PEM = "-----BEGIN";
+const NO_JSON = "must be JSON, with comments if need be";
 
 /** The lowest level that is logged. */
 export type LogLevel = "debug" | "info" | "warning" | "error" | "off";
@@ -100,19 +101,33 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
 function parseTree(text: string, file: string): { [name: string]: Json } {
   const errors: ParseError[] = [];
   const json = text.replace(/^\uFEFF/, "");
-  const tree = parse(json, errors, { allowTrailingComma: true }) as Json | undefined;
+  let tree: Json | undefined;
+  try {
+    tree = parse(json, errors, { allowTrailingComma: true }) as Json | undefined;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause; // The parser calls itself for each level.
+    throw new SettingsError([{ path: "", rule: NO_JSON, value: "nested too deeply", source: file }], cause);
+  }
   const [first] = errors;
   if (first !== undefined) {
     const before = text.slice(0, first.offset).split("\n");
     const place = `line ${before.length}, column ${before[before.length - 1].length + 1}`;
     const value = `${printParseErrorCode(first.error)} at ${place}`;
-    throw new SettingsError([{ path: "", rule: "must be JSON, with comments if need be", value, source: file }]);
+    throw new SettingsError([{ path: "", rule: NO_JSON, value, source: file }]);
   }
   const faults: SettingsFault[] = [];
+  /** The names so far of each object that is open, the innermost last. */
+  const seen: Set<string>[] = [];
   visit(json, {
+    onObjectBegin: () => void seen.push(new Set()),
+    onObjectEnd: () => void seen.pop(),
     onObjectProperty(name, _offset, _length, _line, _character, path) {
-      if (name !== "__proto__") return; // It would set the prototype, and so settings that no check has seen.
-      faults.push({ path: formatPath([...path(), name]), rule: "is no setting", value: HIDDEN, source: file });
+      const isFirst = seen.at(-1)?.has(name) !== true;
+      seen.at(-1)?.add(name);
+      // `__proto__` would set the prototype, and so settings that no check has seen.
+      if (isFirst && name !== "__proto__") return;
+      const rule = isFirst ? "is no setting" : "must be there once";
+      faults.push({ path: formatPath([...path(), name]), rule, value: HIDDEN, source: file });
     },
   });
   if (faults.length > 0) throw new SettingsError(faults);
