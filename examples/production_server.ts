@@ -43,6 +43,7 @@ if (settings.http !== undefined) {
   console.log(`health and metrics on http://${settings.http.hostname}:${http.port}`);
 }
 
+// All but `http` is followed: its page stays where it is until a restart.
 await watchSettings(options.settings, {
   apply: async (changed) => {
     await service.reconfigure(changed.service);
