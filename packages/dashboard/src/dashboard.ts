@@ -159,9 +159,9 @@ export class Dashboard implements ServiceObserver {
         if (signal.aborted) return controller.close();
         let dueMs = performance.now();
         const send = () => {
-          if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // A slow browser misses some.
           const delayMs = Math.max(0, performance.now() - dueMs);
           dueMs = performance.now() + INTERVAL_MS;
+          if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // A slow browser misses some.
           controller.enqueue(encoder.encode(`data: ${JSON.stringify(this.#look(delayMs))}\n\n`));
         };
         send();

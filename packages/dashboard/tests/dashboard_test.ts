@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Page } from "playwright-core";
 import { Dashboard } from "@laster/dashboard";
-import { connect, serve, type Session, silentLogger, type TcpService } from "@laster/net";
+import { connect, serve, type Session, silentLogger, TcpService } from "@laster/net";
 import { routes, serveHttp } from "@laster/net/http";
 import { partOf } from "../../../tests/share.ts";
 import { bytes, until, within } from "../../../tests/support.ts";
@@ -60,6 +60,13 @@ async function start(actions = false) {
   };
 }
 
+/** A dashboard that shows a service without sockets. */
+function watched(): Dashboard {
+  const dashboard = new Dashboard({ token });
+  dashboard.watch(new TcpService({ logger }));
+  return dashboard;
+}
+
 /** The first thing that the events say. */
 async function see(url: string): Promise<Record<string, never>> {
   const controller = new AbortController();
@@ -109,6 +116,41 @@ test("a cookie that cannot be read is none", async () => {
     const cookie = `other=1; laster-dashboard=${value}`;
     const response = await handler(new Request("http://localhost/dashboard/", { headers: { cookie } }));
     assertEquals(response.status, 401, value);
+  }
+});
+
+test("seconds that a slow browser makes it skip do not count as lateness of the event loop", async () => {
+  const { setInterval } = globalThis;
+  const { now } = performance;
+  const controller = new AbortController();
+  let nowMs = 0;
+  let tick = () => {};
+  try {
+    globalThis.setInterval = ((send: () => void) => void (tick = send)) as unknown as typeof setInterval;
+    performance.now = () => nowMs;
+    const { handler } = watched();
+    const { signal } = controller;
+    const response = await handler(new Request("http://localhost/dashboard/events", { headers: auth, signal }));
+    const reader = response.body?.getReader();
+    const look = async () => {
+      const { value } = await (reader?.read() ?? Promise.reject(new Error("no body")));
+      return (JSON.parse(new TextDecoder().decode(value).slice(6)) as { delayMs: number }).delayMs;
+    };
+    const later = (ms: number) => {
+      nowMs += ms;
+      tick();
+    };
+    assertEquals(await look(), 0);
+    later(1_005);
+    later(1_000);
+    later(1_000);
+    assertEquals(await look(), 5);
+    later(1_000);
+    assertEquals(await look(), 0);
+  } finally {
+    performance.now = now;
+    globalThis.setInterval = setInterval;
+    controller.abort();
   }
 });
 
