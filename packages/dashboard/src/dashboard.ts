@@ -1,5 +1,6 @@
-// Dashboard: a page that shows a service live, by server-sent events, and may close sessions. Runtime neutral.
+// Dashboard: a page that shows a service live, by server-sent events, and may close sessions. Runtime neutral, over `node:crypto`.
 
+import { createHash } from "node:crypto";
 import type { AnySession, CloseEvent, RefusedEvent, ServiceObserver } from "@laster/net";
 import type { HttpHandler } from "@laster/net/http";
 import { formatAddress } from "@laster/net/transport";
@@ -13,7 +14,6 @@ export type { ShownService } from "./snapshot.ts";
 const INTERVAL_MS = 1_000;
 const MOST_RECENT = 50;
 const SHORTEST_TOKEN = 8;
-const COOKIE = "laster-dashboard";
 /** The page may load from this server only, and no other page may frame it. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'";
 
@@ -47,6 +47,8 @@ export class Dashboard implements ServiceObserver {
   /** Serves the page and what it loads. */
   readonly handler: HttpHandler;
   readonly #token: string;
+  /** The name of its cookie. Browsers keep those of all ports of a host together: dashboards with other tokens have others. */
+  readonly #cookie: string;
   readonly #actions: boolean;
   readonly #opened = new WeakMap<object, number>();
   readonly #recentClosed: RecentEvent[] = [];
@@ -71,6 +73,7 @@ export class Dashboard implements ServiceObserver {
       );
     }
     this.#token = token;
+    this.#cookie = `laster-dashboard-${createHash("sha256").update(token).digest("hex").slice(0, 8)}`;
     this.#actions = actions;
     this.handler = (request) => this.#answer(request);
   }
@@ -99,7 +102,9 @@ export class Dashboard implements ServiceObserver {
   async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const given = url.searchParams.get("token");
-    if (given !== null && request.method === "GET" && isSame(given, this.#token)) return logIn(url, given);
+    if (given !== null && request.method === "GET" && isSame(given, this.#token)) {
+      return logIn(url, this.#cookie, given);
+    }
     if (!this.#mayEnter(request)) return new Response("a token is needed: ?token=…\n", { status: 401 });
     const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
     if (request.method === "POST") return name === "close" ? await this.#close(request) : notFound();
@@ -128,7 +133,7 @@ export class Dashboard implements ServiceObserver {
 
   #mayEnter(request: Request): boolean {
     const bearer = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
-    const cookie = new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(request.headers.get("cookie") ?? "")?.[1];
+    const cookie = new RegExp(`(?:^|; )${this.#cookie}=([^;]*)`).exec(request.headers.get("cookie") ?? "")?.[1];
     const given = bearer ?? (cookie === undefined ? undefined : decode(cookie));
     return given !== undefined && isSame(given, this.#token);
   }
@@ -197,9 +202,9 @@ function checkNames(options: DashboardOptions): void {
 }
 
 /** Puts the token into a cookie, and out of the address. */
-function logIn(url: URL, token: string): Response {
+function logIn(url: URL, name: string, token: string): Response {
   const path = url.pathname.slice(0, url.pathname.lastIndexOf("/") + 1);
-  const cookie = `${COOKIE}=${encodeURIComponent(token)}; HttpOnly; SameSite=Strict; Path=${path}`;
+  const cookie = `${name}=${encodeURIComponent(token)}; HttpOnly; SameSite=Strict; Path=${path}`;
   return new Response(null, { status: 303, headers: { location: path, "set-cookie": cookie } });
 }
 

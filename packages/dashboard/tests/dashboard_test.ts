@@ -110,12 +110,33 @@ test("who has no token sees nothing, whatever is asked for", async () => {
   assertThrows(() => new Dashboard({ token: undefined }), TypeError, "token");
 });
 
+/** The cookie that a dashboard gives to who has its token: its name, and its value. */
+async function cookieOf({ handler }: Dashboard, token: string): Promise<readonly string[]> {
+  const response = await handler(new Request(`http://localhost/dashboard/?token=${encodeURIComponent(token)}`));
+  return response.headers.get("set-cookie")?.split(";")[0].split("=") ?? [];
+}
+
 test("a cookie that cannot be read is none", async () => {
-  const { handler } = new Dashboard({ token });
+  const dashboard = new Dashboard({ token });
+  const { handler } = dashboard;
+  const [name] = await cookieOf(dashboard, token);
   for (const value of ["%", "%zz", "%E0%A4", "", `${encodeURIComponent(token)}%`]) {
-    const cookie = `other=1; laster-dashboard=${value}`;
+    const cookie = `other=1; ${name}=${value}`;
     const response = await handler(new Request("http://localhost/dashboard/", { headers: { cookie } }));
     assertEquals(response.status, 401, value);
+  }
+});
+
+test("two dashboards on one host, whose cookies a browser keeps together, do not log each other out", async () => {
+  const dashboards = [token, "another secret"].map((token) => ({ token, dashboard: new Dashboard({ token }) }));
+  const jar = new Map<string, string>();
+  for (const { token, dashboard } of dashboards) {
+    const [name, value] = await cookieOf(dashboard, token);
+    jar.set(name, value);
+  }
+  const cookie = [...jar].map((pair) => pair.join("=")).join("; ");
+  for (const { dashboard: { handler } } of dashboards) {
+    assertEquals((await handler(new Request("http://localhost/dashboard/", { headers: { cookie } }))).status, 200);
   }
 });
 
