@@ -142,6 +142,7 @@ function show(now) {
 }
 
 const events = new EventSource("events");
+events.onopen = () => { last = undefined; }; // It may be another server: its counts and ids are its own.
 events.onmessage = ({ data }) => { $("link").textContent = ""; $("link").className = "quiet"; show(JSON.parse(data)); };
 events.onerror = () => { $("link").textContent = "the server does not answer"; $("link").className = "off"; };
 `;

@@ -334,6 +334,14 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
     assertEquals(await page.locator("img").count(), 0, "a name is text");
     await page.fill("#search", "");
     await counts(page, "#sessions tbody tr", 3);
+    // A server that was started again counts from 0.
+    const rates = await page.evaluate(`(() => {
+      const before = last;
+      events.dispatchEvent(new Event("open"));
+      show({ ...before, received: 0, sent: 0, rows: before.rows.map((row) => ({ ...row, received: 0, sent: 0 })) });
+      return [...charts[1].data.slice(1).map((line) => line.at(-1)), ...rows.flatMap((row) => [row.inRate, row.outRate])];
+    })()`) as number[];
+    assertEquals(rates.filter((rate) => rate < 0), []);
     await page.click("#sessions thead th:nth-child(9) button");
     await page.locator("#sessions tbody tr:first-child", { hasText: "guild of the long names" }).waitFor();
     await page.click("#sessions thead th:nth-child(9) button");
