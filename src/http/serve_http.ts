@@ -2,11 +2,12 @@
 // application that has a server already mounts the handlers there.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { orDefault, requireFunction, requireInteger } from "../options.ts";
-import { formatAddress, tcpAddress } from "../transport/address.ts";
+import { checkKeys, requireFunction, requireInteger } from "../options.ts";
+import { formatAddress, resolveAddress } from "../transport/address.ts";
 import { toListenError } from "../transport/error_codes.ts";
 import { type HttpHandler, textResponse } from "./http_handler.ts";
 
+const DEFAULT_HOSTNAME = "127.0.0.1";
 const LARGEST_PORT = 65_535;
 /** Operators' requests have small bodies. */
 const LONGEST_BODY_BYTES = 65_536;
@@ -25,6 +26,8 @@ export interface ServeHttpOptions {
   readonly port: number;
 }
 
+const NAMES: Record<keyof ServeHttpOptions, true> = { hostname: true, port: true };
+
 /** An HTTP server that runs. */
 export interface HttpServer extends AsyncDisposable {
   /** Its port. */
@@ -41,7 +44,7 @@ export interface HttpServer extends AsyncDisposable {
  * @param handler Answers requests.
  * @param options Where.
  * @returns The server, which listens.
- * @throws {TypeError | RangeError} if the handler is no function, or the port is wrong.
+ * @throws {TypeError | RangeError} if the handler is no function, or an option is wrong.
  * @throws {ListenError} if it cannot listen.
  *
  * @example A server for health checks
@@ -58,12 +61,14 @@ export interface HttpServer extends AsyncDisposable {
  */
 export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions): Promise<HttpServer> {
   requireFunction("serve HTTP", "handler", handler);
-  const hostname = orDefault(options.hostname, "127.0.0.1");
-  requireInteger("serve HTTP", "port", options.port, 0, LARGEST_PORT);
+  checkKeys("HTTP server", options, NAMES);
+  const { hostname = DEFAULT_HOSTNAME, port } = options;
+  requireInteger("serve HTTP", "port", port, 0, LARGEST_PORT);
+  const where = formatAddress(resolveAddress({ hostname, port }, DEFAULT_HOSTNAME));
   const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", (error) => reject(toListenError(error, formatAddress(tcpAddress(hostname, options.port)))));
-  server.listen({ host: hostname, port: options.port }, resolve);
+  server.once("error", (error) => reject(toListenError(error, where)));
+  server.listen({ host: hostname, port }, resolve);
   await promise;
   const address = server.address();
   let closing: Promise<void> | undefined;
@@ -73,7 +78,7 @@ export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions)
       server.closeAllConnections();
     });
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port: typeof address === "object" && address !== null ? address.port : port,
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -125,6 +125,20 @@ test("what is no handler, path or service is refused when it is given", async ()
   assertThrows(() => routes({ "/x": "y" as never }), TypeError, "the handler of /x must be a function");
 });
 
+test("serveHttp() refuses a host that would listen everywhere, and options that there are not", async () => {
+  const handler = () => new Response("ok");
+  for (const hostname of ["", null, 5]) {
+    await assertRejects(
+      () => serveHttp(handler, { port: 0, hostname: hostname as never }),
+      TypeError,
+      "hostname must be",
+    );
+  }
+  const misspelt = { port: 0, hostnam: "127.0.0.1" } as never;
+  await assertRejects(() => serveHttp(handler, misspelt), TypeError, "did you mean hostname?");
+  await assertRejects(() => serveHttp(handler, undefined as never), TypeError, "options must be an object");
+});
+
 test("health() follows the service", async () => {
   const service = new TcpService({ listeners: [{ hostname: "127.0.0.1", port: 0 }], logger: silentLogger() });
   const handler = health(service);
