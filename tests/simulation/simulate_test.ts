@@ -130,6 +130,34 @@ test("simulate() fails by what never settles, and says which; `stopped` has the 
   assertEquals([sleptMs, simulatedMs > 3_000], [3_000, true]);
 });
 
+test("simulate() fails by a mayFail that throws", async () => {
+  const scenario = {
+    async start(world: SimulatedWorld) {
+      await world.service({ listeners: [{ port: 1 }], onMessage: () => assert(false, "no such item") }).start();
+    },
+    actions: {
+      async visit(world: SimulatedWorld) {
+        const session = await world.connect({ port: 1 });
+        session.send(new Uint8Array(1));
+      },
+    },
+    mayFail: () => assert(false, "mayFail is wrong") as never,
+  };
+  const failed = await assertRejects(() => simulate({ seed: 1, steps: 3, faults: [], scenario }), SimulationError);
+  assertStringIncludes(failed.message, "scenario.mayFail failed: mayFail is wrong");
+});
+
+test("simulate() says of a failure that does not come again that something is from outside, with its trace", async () => {
+  let calls = 0; // Outside of the scenario's state, so it goes on from run to run.
+  const actions = { count: () => assert(++calls !== 3, "the third call ever") };
+  const scenario = { start: () => ({}), actions };
+  const failed = await assertRejects(() => simulate({ seed: 1, steps: 5, faults: [], scenario }), SimulationError);
+  assertStringIncludes(failed.message, "the third call ever");
+  assertStringIncludes(failed.message, "the same steps did not fail again");
+  assertEquals(failed.only, [0, 1, 2, 3, 4]);
+  assert(failed.trace.some((line) => line.endsWith("FAILED the third call ever")), failed.trace.join("\n"));
+});
+
 test("a handler that fails is told of in words that are filled in", async () => {
   const scenario = {
     async start(world: SimulatedWorld) {

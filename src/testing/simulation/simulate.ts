@@ -47,7 +47,8 @@ export interface SimulationReport {
  *
  * @param options The seed, how long, and what.
  * @returns What happened.
- * @throws {SimulationError} if something did not hold: with the fewest steps that still fail, and how to repeat it.
+ * @throws {SimulationError} if something did not hold: with the fewest steps that still fail, and how to repeat it; or with
+ * all steps, and a line that says so, if the same steps do not fail again.
  * @throws {TypeError | RangeError} if an option is wrong.
  *
  * @example An echo server in a bad network
@@ -81,7 +82,8 @@ export async function simulate<State>(options: SimulateOptions<State>): Promise<
   const attempt = async (some: readonly number[]) => await runSteps(options, new Set(some));
   const kept = await shrinkSteps(steps, async (some) => (await attempt(some)).failure !== undefined);
   const shrunk = await attempt(kept);
-  throw new SimulationError(shrunk.failure ?? failure, { ...shrunk, options, kept });
+  if (shrunk.failure !== undefined) throw new SimulationError(shrunk.failure, { ...shrunk, options, kept });
+  throw new SimulationError(failure, { ...run, options, kept: steps, isRepeatable: false });
 }
 
 /** What a run left. */

@@ -13,11 +13,16 @@ interface FailedRun {
   readonly kept: readonly number[];
   readonly schedule: readonly string[];
   readonly world: World;
+  /** False if the same steps have not failed again. */
+  readonly isRepeatable?: boolean;
 }
 
+const NOT_AGAIN = "the same steps did not fail again: the scenario uses something from outside of the simulation, " +
+  "such as a variable of its module, or Math.random()";
+
 /**
- * A check failed in a simulation. The message has the steps that lead to it, how to repeat them, and the end of the trace; the
- * `cause` is the error.
+ * A check failed in a simulation. The message has the steps that lead to it, how to repeat them, and the end of the trace. The
+ * `cause` is the failure; what a check or a handler threw is the `cause` of that.
  *
  * @example Read what it takes
  * ```ts
@@ -43,7 +48,7 @@ export class SimulationError extends Error {
   readonly trace: readonly string[];
 
   /** Makes the error. */
-  constructor(cause: Error, { options, kept, schedule, world: { trace } }: FailedRun) {
+  constructor(cause: Error, { options, kept, schedule, world: { trace }, isRepeatable = true }: FailedRun) {
     const { seed, steps, faults, conditions } = options;
     const given = [["faults", faults], ["conditions", conditions]].filter(([, value]) => value !== undefined);
     const others = given.map(([name, value]) => `, ${name}: ${JSON.stringify(value)}`).join("");
@@ -51,6 +56,7 @@ export class SimulationError extends Error {
     super(
       [
         `Simulation of seed ${seed} failed: ${messageOf(cause)}`,
+        ...(isRepeatable ? [] : [NOT_AGAIN]),
         `repeat it with: seed: ${seed}, steps: ${steps}, only: [${kept.join(", ")}]${others}`,
         `what it takes (${kept.length} steps):`,
         ...schedule.map((line) => `  ${line}`),

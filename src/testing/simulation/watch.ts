@@ -61,16 +61,7 @@ export class Watch {
       onDropped: (_session, reason) => this.reach(`dropped: ${reason}`),
       onConnectionRefused: ({ reason }) => this.reach(`refused: ${reason}`),
       onConnectFailed: ({ error }) => this.reach(`dial failed: ${error.code}`),
-      onFault: (event) => {
-        if (event.level !== "error" || mayFail(event)) return;
-        const { message, properties } = event;
-        const { error } = properties;
-        const text = fillIn(message, {
-          ...properties,
-          error: error === undefined ? undefined : messageOf(toError(error)),
-        });
-        this.#parts.onFail(new Error(`${name}: ${text}`, { cause: error }));
-      },
+      onFault: (event) => this.#handleFault(name, event, mayFail),
     };
   }
 
@@ -130,6 +121,21 @@ export class Watch {
     if (clock.timerCount > 0) this.#fail(`${clock.timerCount} timers are left`);
     network.sweep();
     for (const { name } of network.links) this.#fail(`${name} is left open`);
+  }
+
+  #handleFault(name: string, event: FaultEvent, mayFail: (event: FaultEvent) => boolean): void {
+    try {
+      if (event.level !== "error" || mayFail(event)) return;
+    } catch (fault) {
+      return this.#parts.onFail(new Error(`scenario.mayFail failed: ${messageOf(toError(fault))}`, { cause: fault }));
+    }
+    const { message, properties } = event;
+    const { error } = properties;
+    const text = fillIn(message, {
+      ...properties,
+      error: error === undefined ? undefined : messageOf(toError(error)),
+    });
+    this.#parts.onFail(new Error(`${name}: ${text}`, { cause: error }));
   }
 
   #handleOpened(service: string, session: Session<unknown>): void {
