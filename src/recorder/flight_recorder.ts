@@ -6,7 +6,7 @@ import { messageOf, toError } from "../errors.ts";
 import { consoleLogger, type Logger } from "../logger.ts";
 import { checkKeys, describeValue, orDefault, requireInteger } from "../options.ts";
 import { type CloseEvent, isOrderly } from "../session/close_reason.ts";
-import { callGuarded } from "../session/handler_result.ts";
+import { callGuarded, isThenable } from "../session/handler_result.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import type { Session } from "../session/session.ts";
 import type { Address } from "../transport/address.ts";
@@ -60,7 +60,7 @@ export interface FlightRecorderOptions {
   readonly filter?: ((end: RecordingEnd) => boolean) | undefined;
   /**
    * Blanks what is private, before anybody else sees the recording: `recording.received.fill(0, start, end)`. If it throws, or
-   * returns a promise, all bytes are blanked.
+   * returns a promise, all bytes are blanked, and the texts of `recording.end`.
    *
    * @default {undefined: nothing is blanked}
    */
@@ -207,7 +207,8 @@ export class FlightRecorder implements ServiceObserver {
   }
 
   /**
-   * Makes a recording of a session, now. The session may be over: the recording has what has not been written over.
+   * Makes a recording of a session, now. The session may be over: the recording has what has not been written over, and
+   * its `end` says how the connection broke, but not why the session ended; `onRecording` gets both.
    *
    * @param session A session over a transport of `wrap()`.
    * @returns The recording, after `redact`; undefined if the session's transport is not one of `wrap()`.
@@ -285,13 +286,14 @@ export class FlightRecorder implements ServiceObserver {
     const blankAll = (fault: unknown) => {
       recording.received.fill(0);
       recording.sent.fill(0);
+      if (recording.end !== undefined) recording.end.detail = recording.end.error = undefined;
       this.#report("redact", fault);
     };
     try {
       const result: unknown = this.#options.redact?.(recording);
-      if (result === undefined) return;
+      if (!isThenable(result)) return;
       callGuarded(() => result, () => {});
-      throw new TypeError(`redact() must return nothing: current value is ${describeValue(result)}`);
+      throw new TypeError(`redact() must not return a promise: current value is ${describeValue(result)}`);
     } catch (fault) {
       blankAll(fault);
     }

@@ -179,6 +179,7 @@ test("FlightRecorder blanks by redact what it hands out, and all of it if redact
       throw new Error("no");
     },
     (() => Promise.reject(new Error("later"))) as unknown as () => void,
+    ({ received }) => received.fill(42, 4, 6), // Returns a value, of no meaning.
   ];
   const texts: Recording[] = [];
   for (const redact of redacts) {
@@ -194,10 +195,14 @@ test("FlightRecorder blanks by redact what it hands out, and all of it if redact
   assertEquals([...texts[0].received], [2, 0, 0, 0, 42, 42, 1, 0, 0, 0, 0]);
   assertEquals(texts[0].entries[0].bytes[4], 42, "the entries show the same bytes");
   assert(texts[0].toJsonLines().includes("020000002a2a") && !texts[0].toJsonLines().includes("020000000102"));
-  for (const { received, sent } of texts.slice(1)) assertEquals(new Set([...received, ...sent]), new Set([0]));
+  assertEquals([texts[0].end?.error, texts[3].received[4]], ["a fault of the game", 42]);
+  for (const { received, sent, end } of texts.slice(1, 3)) {
+    assertEquals(new Set([...received, ...sent]), new Set([0]));
+    assertEquals([end?.reason, end?.error], ["handler-error", undefined]);
+  }
   assertEquals(faults.map((fault) => String((fault as { error: unknown }).error)), [
     "Error: no",
-    "TypeError: redact() must return nothing: current value is [object Promise]",
+    "TypeError: redact() must not return a promise: current value is [object Promise]",
   ]);
 });
 
