@@ -37,9 +37,9 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Serves a web-standard handler. If it throws, or returns what is no `Response`, the answer is 500, without the error. What is
- * no request for a handler is answered without it: a body over 64 KiB with 413, a wrong host or target with 400, TRACE with
- * 405. An answer that comes before the end of the body closes the connection.
+ * Serves a web-standard handler. If it throws, or returns what is no `Response`, or one that was sent or read before, the
+ * answer is 500, without the error. What is no request for a handler is answered without it: a body over 64 KiB with 413, a
+ * wrong host or target with 400, TRACE with 405. An answer that comes before the end of the body closes the connection.
  *
  * @param handler Answers requests.
  * @param options Where.
@@ -67,7 +67,8 @@ export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions)
   const where = formatAddress(resolveAddress({ hostname, port }, DEFAULT_HOSTNAME));
   const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", (error) => reject(toListenError(error, where)));
+  // Stays while it listens, for failed accepts: an error event without a listener ends the process.
+  server.on("error", (error) => reject(toListenError(error, where)));
   server.listen({ host: hostname, port }, resolve);
   await promise;
   const address = server.address();
@@ -92,7 +93,7 @@ async function answer(handler: HttpHandler, incoming: IncomingMessage, outgoing:
   try {
     const request = await toRequest(incoming, gone.signal);
     response = request instanceof Response ? request : await handler(request);
-    if (!isResponse(response)) response = refuse(500, "the handler failed");
+    if (!canBeSent(response)) response = refuse(500, "the handler failed");
   } catch {
     response = refuse(500, "the handler failed");
   }
@@ -108,9 +109,11 @@ function refuse(status: number, why: string): Response {
   return textResponse(why, status);
 }
 
-/** Whether it can be sent: one of another realm, or of a library that replaces `Response`, can. */
-function isResponse(value: unknown): value is Response {
-  return value instanceof Response || Object.prototype.toString.call(value) === "[object Response]";
+/** Whether it is a response, also one of another realm or of a library, that has a status and a body that was not read. */
+function canBeSent(value: unknown): value is Response {
+  if (!(value instanceof Response) && Object.prototype.toString.call(value) !== "[object Response]") return false;
+  const { status, bodyUsed, body } = value as Response;
+  return status >= 200 && !bodyUsed && body?.locked !== true; // `Response.error()` has the status 0.
 }
 
 /** Whether the client has announced a body that was not read to its end. */

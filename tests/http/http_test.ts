@@ -1,5 +1,6 @@
 // serveHttp(), routes() and health(): what a client of HTTP sees of them.
 
+import { Server } from "node:http";
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ListenError, silentLogger, TcpService } from "@laster/net";
@@ -103,6 +104,29 @@ test("a handler that gives no Response is 500, as one that throws", async () => 
   for (const path of Object.keys(handlers)) {
     assertEquals(await ask(server.port, path), [500, "the handler failed\n"], path);
   }
+});
+
+test("a Response that cannot be sent is 500: one that was sent before, and Response.error()", async () => {
+  const cached = new Response("page");
+  await using server = await serveHttp(routes({ "/cached": () => cached, "/error": Response.error }), { port: 0 });
+  assertEquals(await ask(server.port, "/cached"), [200, "page"]);
+  assertEquals(await ask(server.port, "/cached"), [500, "the handler failed\n"]);
+  assertEquals(await ask(server.port, "/error"), [500, "the handler failed\n"]);
+});
+
+test("a server survives every accept that fails", async () => {
+  const { listen } = Server.prototype;
+  let inner: Server | undefined;
+  Server.prototype.listen = function (this: Server, ...args: unknown[]) {
+    inner = this;
+    return (listen as (...args: unknown[]) => Server).apply(this, args);
+  };
+  await using server = await serveHttp(() => new Response("ok"), { port: 0 }).finally(() => {
+    Server.prototype.listen = listen;
+  });
+  for (let count = 0; count < 3; count++) inner?.emit("error", new Error("accept EMFILE"));
+  assert(inner !== undefined);
+  assertEquals(await ask(server.port, "/"), [200, "ok"]);
 });
 
 test("the answers of this package name their type", async () => {
