@@ -5,8 +5,10 @@ import process from "node:process";
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import { ListenError, messageOf, toError } from "../errors.ts";
-import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireFunction, requireInteger } from "../options.ts";
+import { callGuarded } from "../session/handler_result.ts";
 import type { ServiceState, ServiceStats } from "../service/service_stats.ts";
+import { checkParts } from "../service/session_settings.ts";
 import type { StopOptions, StopResult } from "../service/start_stop.ts";
 import { sleep } from "../sleep.ts";
 import { formatAddress } from "../transport/address.ts";
@@ -58,7 +60,7 @@ export interface RunOptions {
    */
   readonly exit?: boolean | undefined;
   /**
-   * Takes a line for whoever looks at the process.
+   * Takes a line for whoever looks at the process. What it throws is ignored.
    *
    * @default {console.log}
    */
@@ -80,6 +82,8 @@ const NAMES: Record<keyof RunOptions, true> = {
   print: true,
   clock: true,
 };
+
+const FUNCTIONS = ["onStopping", "onStopped", "print"] as const;
 
 /** A service that runs as a process. */
 export interface HostedService {
@@ -121,6 +125,11 @@ const SIGNALS: readonly string[] = process.platform === "win32"
  */
 export async function runService(service: HostableService, options: RunOptions = {}): Promise<HostedService> {
   checkKeys("hosted service", options, NAMES);
+  checkParts("hosted service", { clock: options.clock });
+  for (const name of FUNCTIONS) {
+    if (options[name] !== undefined) requireFunction("host service", name, options[name]);
+  }
+  requireBoolean("host service", "exit", orDefault(options.exit, true));
   const hosted = new Hosted(service, options);
   await hosted.start();
   return hosted;
@@ -132,7 +141,6 @@ class Hosted implements HostedService {
   readonly #stopTimeoutMs: number;
   readonly #drainMs: number;
   readonly #clock: Clock;
-  readonly #print: (line: string) => void;
   readonly #systemd: Systemd;
   readonly #ended = Promise.withResolvers<number>();
   readonly #onSignal = () => this.#handleSignal();
@@ -148,7 +156,6 @@ class Hosted implements HostedService {
     requireInteger("host service", "stopTimeoutMs", this.#stopTimeoutMs, 0, LARGEST_TIMER_MS);
     requireInteger("host service", "drainMs", this.#drainMs, 0, LARGEST_TIMER_MS);
     this.#clock = options.clock ?? systemClock();
-    this.#print = options.print ?? console.log;
     this.#systemd = new Systemd(this.#clock, (error) => this.#print(`systemd is not told: ${messageOf(error)}`));
   }
 
@@ -195,6 +202,10 @@ class Hosted implements HostedService {
       return;
     }
     void this.stop().then((code) => this.#options.exit !== false && process.exit(code));
+  }
+
+  #print(line: string): void {
+    callGuarded(() => (this.#options.print ?? console.log)(line), () => {}); // There is nobody else to tell.
   }
 
   #end(code: number): void {

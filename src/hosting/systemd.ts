@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import type { Clock } from "../clock.ts";
+import { LARGEST_TIMER_MS } from "../options.ts";
 
 /** What systemd is told. */
 export type SystemdState = "READY=1" | "STOPPING=1" | "WATCHDOG=1";
@@ -27,7 +28,9 @@ export class Systemd {
     this.#notify("READY=1");
     const watchdogMs = Number(readVariable("WATCHDOG_USEC") ?? 0) / 1_000;
     const own = readVariable("WATCHDOG_PID");
-    if (watchdogMs > 0 && (own === undefined || own === String(process.pid))) this.#beat(watchdogMs / 2);
+    // Above that is `infinity`, which systemd writes as 2^64 - 1: a timer of the runtime would fire at once.
+    const hasWatchdog = watchdogMs > 0 && watchdogMs <= LARGEST_TIMER_MS;
+    if (hasWatchdog && (own === undefined || own === String(process.pid))) this.#beat(watchdogMs / 2);
   }
 
   /** Says that the service stops. The watchdog messages go on. */

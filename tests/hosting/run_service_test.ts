@@ -173,6 +173,40 @@ test("a drain and its end on a clock that the test moves", async () => {
   await assertRejects(() => runService(service, { stopTimeoutMs: -1 }), RangeError, "stopTimeoutMs");
 });
 
+test("runService() refuses options of another type", async () => {
+  const service = new TcpService({ logger: silentLogger() });
+  const wrong = { onStopping: "x", onStopped: 5, print: null, exit: "no", clock: {}, stopTimeoutMs: "8" };
+  for (const [name, value] of Object.entries(wrong)) {
+    const error = await assertRejects(() => runService(service, { [name]: value }));
+    assert(String(error).includes(`${name} must be`), String(error));
+  }
+  assertEquals([service.state, process.listenerCount("SIGTERM")], ["stopped", 0]);
+});
+
+test("a print that throws keeps neither the start nor the stop from going on", async () => {
+  const service = new TcpService({ listeners: [{ hostname: "127.0.0.1", port: 0 }], logger: silentLogger() });
+  const fail = () => {
+    throw new Error("cannot");
+  };
+  let isSaved = false;
+  const onStopped = () => isSaved = true;
+  const hosted = await runService(service, { exit: false, print: fail, onStopping: fail, onStopped });
+  assertEquals([await within(hosted.stop(), "the end"), isSaved], [1, true]);
+});
+
+test("a watchdog of systemd that is longer than a timer can be is none", async () => {
+  process.env.WATCHDOG_USEC = "18446744073709551615"; // What systemd writes for `infinity`.
+  try {
+    const clock = new FakeClock();
+    const service = new TcpService({ logger: silentLogger() });
+    const hosted = await runService(service, { exit: false, print: () => {}, clock });
+    assertEquals(clock.timerCount, 0);
+    assertEquals(await hosted.stop(), 0);
+  } finally {
+    delete process.env.WATCHDOG_USEC;
+  }
+});
+
 test("onStopping is awaited, but no longer than stopTimeoutMs", async () => {
   const clock = new FakeClock();
   for (const isEndless of [true, false]) {
