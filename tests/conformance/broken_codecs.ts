@@ -116,6 +116,16 @@ export const BROKEN_CODECS: Readonly<Record<string, BrokenCodec>> = {
       createDecoder: () => soundCodec(65_535).createDecoder(),
     }),
   },
+  "keeps all of a frame before it refuses it": {
+    foundBy: "payloads: refuses a frame one byte past the limit",
+    makeCodec: withDecoder(({ decode }) => ({
+      maxFrameBytes: 65_535 + HEADER_BYTES,
+      decode(input, start, end, frame) {
+        const isMessage = input[start] === MESSAGE;
+        return isMessage && end - start < HEADER_BYTES + lengthAt(input, start) ? 0 : decode(input, start, end, frame);
+      },
+    })),
+  },
   "refuses with an error of another class": {
     foundBy: "payloads: refuses a frame one byte past the limit",
     makeCodec: withDecode((decode) => (input, start, end, frame) => {

@@ -2,7 +2,7 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { lengthPrefixed, raw } from "@laster/net";
+import { type Codec, type FrameDecoder, lengthPrefixed, raw } from "@laster/net";
 import { codecCases, type CodecCasesOptions } from "@laster/net/testing";
 import { BROKEN_CODECS, soundCodec } from "./broken_codecs.ts";
 
@@ -76,11 +76,21 @@ test("codecCases() repeats a run by its seed, which the message of a failure nam
   assert(foundBy !== name);
 });
 
+/** A codec without frames that hands over a hundred bytes at a time. */
+function inPieces(maxPayloadBytes: number): Codec {
+  const codec = raw({ maxPayloadBytes });
+  const inner = codec.createDecoder();
+  const decode: FrameDecoder["decode"] = (input, start, end, frame) =>
+    inner.decode(input, start, Math.min(end, start + 100), frame);
+  return { ...codec, createDecoder: () => ({ maxFrameBytes: inner.maxFrameBytes, decode }) };
+}
+
 test("codecCases() compares only the bytes of a codec without frames, and says what it skips", async () => {
   const options = { makeCodec: (maxPayloadBytes: number) => raw({ maxPayloadBytes }), hasFrames: false };
   assertEquals(await findFaults(options), new Map());
   const skips = codecCases(options).map(({ skip }) => skip).filter((skip) => skip !== undefined);
   assertEquals(new Set(skips), new Set(["it has no frames"]));
+  assertEquals(await findFaults({ ...options, makeCodec: inPieces }), new Map());
   // Without being told it is found at once.
   const faults = await findFaults({ ...options, hasFrames: true, timeoutMs: TIMEOUT_MS });
   assert(faults.has("cuts: decodes several frames in one chunk"));

@@ -3,7 +3,7 @@
 import type { FrameErrorCode } from "../../../errors.ts";
 import { SeededRandom } from "../../simulation/seeded_random.ts";
 import { equals, holds } from "../check.ts";
-import { CodecLink, encodeFrame } from "./codec_link.ts";
+import { CodecLink, encodeFrame, joinBytes } from "./codec_link.ts";
 import { cutAtRandom, cutBytes, readStream } from "./read_stream.ts";
 import type { CodecSettings, CodecSuite } from "./settings.ts";
 
@@ -34,7 +34,8 @@ function checkLength(settings: CodecSettings, lengthOf: (link: CodecLink) => num
     encodeFrame(link.encoder, payload),
   ]);
   equals(refusal, undefined, `the code of the FrameError at a payload of ${length} bytes`);
-  equals(payloads, [settings.arrives(payload)], `what arrives of a payload of ${length} bytes`);
+  const arrived = settings.hasFrames ? payloads : [joinBytes(payloads)];
+  equals(arrived, [settings.arrives(payload)], `what arrives of a payload of ${length} bytes`);
   equals(isInsideFrame, false, "whether a frame is unfinished at the end");
 }
 
@@ -43,7 +44,11 @@ function checkOnePast(settings: CodecSettings): void {
   const larger = new CodecLink({ ...settings, maxPayloadBytes: settings.maxPayloadBytes + 1 });
   const payload = larger.payload(larger.limit);
   if (payload === undefined) return; // makePayload() says that there is none.
-  checkRefused(settings, encodeFrame(larger.encoder, payload), TOO_LARGE);
+  const frame = encodeFrame(larger.encoder, payload);
+  checkRefused(settings, frame, TOO_LARGE);
+  const refusalOf = (bytes: Uint8Array) => readStream(new CodecLink(settings).far.createDecoder(), [bytes]).refusal;
+  if (refusalOf(frame) === "inflated-too-large") return; // How long it is inflated shows at its end.
+  equals(refusalOf(frame.slice(0, -1)), "too-large", "the code of the FrameError before the last byte has come");
 }
 
 function checkRefused(
