@@ -155,7 +155,7 @@ function withConnections(
 }
 
 /** Puts methods in the place of those of the handler of each connection. */
-function withHandlers(change: (handler: ConnectionHandler) => Partial<ConnectionHandler>): () => Transport {
+export function withHandlers(change: (handler: ConnectionHandler) => Partial<ConnectionHandler>): () => Transport {
   return withWrapped((inner) => ({
     start(handler) {
       const passed: ConnectionHandler = {

@@ -5,7 +5,7 @@ import test from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type ConformanceCase, memoryTransport, transportCases, type TransportCasesOptions } from "@laster/net/testing";
 import type { TransportCapabilities } from "@laster/net/transport";
-import { BROKEN_TRANSPORTS } from "./broken_transports.ts";
+import { BROKEN_TRANSPORTS, withHandlers } from "./broken_transports.ts";
 
 /** A broken transport may wait for what never comes. */
 const TIMEOUT_MS = 1_000;
@@ -67,6 +67,24 @@ test("transportCases() disposes of the folder of a case at its end, also if it f
   await findCase(wanted, { makeTransport: () => memoryTransport(), makeFolder }).run();
   const { makeTransport } = BROKEN_TRANSPORTS["calls the handler from inside of write()"];
   await assertRejects(findCase(wanted, { makeTransport, makeFolder, timeoutMs: TIMEOUT_MS }).run);
+  assertEquals(open, 0);
+});
+
+test("transportCases() closes the listeners of a case, also if a connection does not close", async () => {
+  let open = 0;
+  const makeTransport = () => {
+    const transport = withHandlers(() => ({ onClose: () => {} }))();
+    return {
+      ...transport,
+      listen: async (...args: Parameters<typeof transport.listen>) => {
+        const listener = await transport.listen(...args);
+        open++;
+        return { ...listener, close: () => (open--, listener.close()) };
+      },
+    };
+  };
+  const wanted = "data: sends bytes both ways (accepted, tcp)";
+  await assertRejects(findCase(wanted, { makeTransport, timeoutMs: 50 }).run, Error, "within 50 ms: onClose");
   assertEquals(open, 0);
 });
 

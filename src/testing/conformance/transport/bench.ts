@@ -140,8 +140,11 @@ export class Bench {
       if (!probe.isStarted) probe.start();
       if (probe.closes === 0) probe.abort();
     }
-    await Promise.all(this.#probes.map((probe) => probe.closed()));
-    for (const { listener } of this.#listeners) await listener.close();
+    try {
+      await Promise.all(this.#probes.map((probe) => probe.closed()));
+    } finally {
+      for (const { listener } of this.#listeners) await listener.close();
+    }
     await turn();
     equals(this.#probes.flatMap((probe) => probe.violations), [], "violations of the contract");
     equals(this.#probes.filter((probe) => probe.closes !== 1).length, 0, "connections not closed exactly once");

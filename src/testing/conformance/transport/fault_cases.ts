@@ -24,7 +24,7 @@ export function faultCases(suite: TransportSuite): void {
     const accepted: Probe[] = [];
     const listener = await bench.transport.listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, {
       onConnection: (connection) => {
-        accepted.push(new Probe(connection).start());
+        accepted.push(new Probe(connection, suite.settings.timeoutMs).start());
         if (accepted.length === 1) throw new Error("The application has failed");
       },
       onAcceptError: () => {},
