@@ -35,7 +35,7 @@ export type SessionOrigin = AcceptedOrigin | ConnectedOrigin;
 
 /** Set by the class, whose constructor is private. */
 let construct: <Data>(core: SessionCore<Data>, data: Data) => Session<Data>;
-let check: (session: AnySession) => void;
+let findCore: <Data>(session: Session<Data>) => SessionCore<Data>;
 
 /**
  * One connection with its codec, queue and state; made by a service.
@@ -76,7 +76,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   static {
     construct = (core, data) => new Session(core, data);
-    check = (session) => session.#core.state !== "closed" && session.#core.queue.checkInvariants();
+    findCore = (session) => session.#core;
   }
 
   /** The session's number: unique within its service, counted up from 1. */
@@ -390,7 +390,7 @@ export function makeSession<Data>(core: SessionCore<Data>, data: Data): Session<
   return construct(core, data);
 }
 
-/** For simulations: checks the invariants of a session; throws if one does not hold. */
-export function checkSession(session: AnySession): void {
-  check(session);
+/** For simulations: gives what a session is made of, to check its state. */
+export function coreOf<Data>(session: Session<Data>): SessionCore<Data> {
+  return findCore(session);
 }

@@ -158,6 +158,27 @@ test("simulate() says of a failure that does not come again that something is fr
   assert(failed.trace.some((line) => line.endsWith("FAILED the third call ever")), failed.trace.join("\n"));
 });
 
+test("simulate() fails by a handler that never settles, and not by one that waits for its session's end", async () => {
+  const scenario = (handler: (session: AnySession) => Promise<unknown>) => ({
+    async start(world: SimulatedWorld) {
+      await world.service({ listeners: [{ port: 1 }], onMessage: handler }).start();
+    },
+    actions: {
+      async visit(world: SimulatedWorld) {
+        const session = await world.connect({ port: 1 });
+        session.send(new Uint8Array(1));
+      },
+    },
+  });
+  const options = { seed: 1, steps: 2, faults: [] };
+  const failed = await assertRejects(
+    () => simulate({ ...options, scenario: scenario(() => new Promise<void>(() => {})) }),
+    SimulationError,
+  );
+  assertStringIncludes(failed.message, "a handler of service 1 session 1 has not settled");
+  await simulate({ ...options, scenario: scenario((session) => session.closed) });
+});
+
 test("a handler that fails is told of in words that are filled in", async () => {
   const scenario = {
     async start(world: SimulatedWorld) {

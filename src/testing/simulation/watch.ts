@@ -5,7 +5,8 @@ import { fillIn } from "../../logger.ts";
 import type { FaultEvent, ServiceObserver } from "../../service/observers.ts";
 import type { TcpService } from "../../service/tcp_service.ts";
 import type { CloseEvent } from "../../session/close_reason.ts";
-import { checkSession, type Session } from "../../session/session.ts";
+import { coreOf, type Session } from "../../session/session.ts";
+import { STRANGE_TIME } from "./runner.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 import type { SimulatedConnection } from "./simulated_connection.ts";
 import type { SimulatedNetwork } from "./simulated_network.ts";
@@ -36,6 +37,8 @@ export class Watch {
   readonly #parts: WatchParts;
   readonly #services: { readonly name: string; readonly service: Pick<TcpService<never>, "stats"> }[] = [];
   readonly #open = new Map<Session<unknown>, Watched>();
+  /** Sessions that were closed while a handler of theirs waited. */
+  readonly #handling = new Set<Watched>();
 
   /** Makes a watch over nothing. */
   constructor(parts: WatchParts) {
@@ -67,7 +70,10 @@ export class Watch {
 
   /** Checks every invariant of every session. */
   checkInvariants(): void {
-    for (const { session } of this.#open.values()) checkSession(session);
+    for (const { session } of this.#open.values()) {
+      const { state, queue } = coreOf(session);
+      if (state !== "closed") queue.checkInvariants();
+    }
   }
 
   /** Checks the figures of every session against what the network has seen. */
@@ -109,6 +115,9 @@ export class Watch {
   checkRest(): void {
     const { clock, network } = this.#parts;
     for (const { name } of this.#open.values()) this.#fail(`${name} was opened and not closed`);
+    for (const { name, session } of this.#handling) {
+      if (coreOf(session).inbox.isBusy) this.#fail(`a handler of ${name} has not settled: ${STRANGE_TIME}`);
+    }
     for (const { name, service } of this.#services) {
       const { state, pool, openedSessions, closedSessions, sessions } = service.stats();
       if (state !== "stopped") this.#fail(`${name} is ${state}`);
@@ -151,6 +160,7 @@ export class Watch {
     const watched = this.#open.get(session);
     if (watched === undefined) return this.#fail(`session ${session.id} was closed twice, or not opened`);
     this.#open.delete(session);
+    if (coreOf(session).inbox.isBusy) this.#handling.add(watched);
     const { name, connection } = watched;
     const { reason, detail, isConfirmed, unsentFrames } = event;
     this.#parts.trace.add(`${name} closed ${reason} ${detail ?? "-"} ${isConfirmed} ${unsentFrames}`);
