@@ -70,7 +70,8 @@ export class FakeClock implements Clock {
   }
 
   /**
-   * Moves the time on, and calls each timer that falls due at its time, in order. Promises get to settle in between.
+   * Moves the time on, and calls each timer that falls due at its time, in order. Promises get to settle in between. Calls that
+   * overlap each go on from the time of their call.
    *
    * @param durationMs How far, in milliseconds, 0 or more.
    * @throws {RangeError} if that is less, or no finite number.
@@ -90,7 +91,7 @@ export class FakeClock implements Clock {
       timer.callback();
       await settle();
     }
-    this.#nowMs = untilMs;
+    this.#nowMs = Math.max(this.#nowMs, untilMs); // Another call may have gone further meanwhile.
   }
 
   #next(untilMs: number): FakeTimer | undefined {

@@ -19,3 +19,13 @@ test("FakeClock.advance() refuses what is no number of 0 or more, and stays as i
   await clock.advance(10);
   assertEquals([clock.now(), log], [109.5, [100]]);
 });
+
+test("FakeClock never goes back, also where two calls of advance() overlap", async () => {
+  const clock = new FakeClock();
+  await Promise.all([clock.advance(10), clock.advance(100), clock.advance(5)]);
+  assertEquals(clock.now(), 100);
+  clock.setTimer(() => void clock.advance(50), 1);
+  await clock.advance(2);
+  await clock.advance(0);
+  assertEquals(clock.now(), 151);
+});

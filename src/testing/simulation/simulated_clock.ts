@@ -71,8 +71,8 @@ export class SimulatedClock implements Clock {
 
   /** Stops a timer. */
   clearTimer(handle: unknown): void {
-    const timer = handle as Due;
-    if (timer.callback === undefined) return;
+    const timer = handle as Due | undefined;
+    if (timer?.callback === undefined) return;
     timer.callback = undefined;
     if (timer.kind === "timer") this.#timers--;
   }
