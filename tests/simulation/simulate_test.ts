@@ -4,7 +4,7 @@
 import test from "node:test";
 import process from "node:process";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { type AnySession, lengthPrefixed } from "@laster/net";
+import { type AnySession, lengthPrefixed, raw } from "@laster/net";
 import {
   MessageLedger,
   type Scenario,
@@ -178,6 +178,23 @@ test("simulate() fails by a handler that never settles, and not by one that wait
   );
   assertStringIncludes(failed.message, "a handler of service 1 session 1 has not settled");
   await simulate({ ...options, scenario: scenario((session) => session.closed) });
+});
+
+test("simulate() says that it cannot follow sessions behind a proxy", async () => {
+  const proxyProtocol = { trusted: ["127.0.0.1"] };
+  const scenario = {
+    async start(world: SimulatedWorld) {
+      await world.service({ listeners: [{ port: 1, proxyProtocol }], onMessage: () => {} }).start();
+    },
+    actions: {
+      async visit(world: SimulatedWorld) {
+        const session = await world.connect({ port: 1 }, { codec: raw() });
+        session.send(new TextEncoder().encode("PROXY TCP4 198.51.100.1 192.0.2.1 5000 1\r\n"));
+      },
+    },
+  };
+  const failed = await assertRejects(() => simulate({ seed: 1, steps: 3, faults: [], scenario }), SimulationError);
+  assertStringIncludes(failed.message, "its listener has proxyProtocol");
 });
 
 test("a handler that fails is told of in words that are filled in", async () => {

@@ -150,7 +150,12 @@ export class Watch {
   #handleOpened(service: string, session: Session<unknown>): void {
     const connection = this.#parts.network.find(session.localAddress, session.remoteAddress);
     const name = `${service} session ${session.id}`;
-    if (connection === undefined) return this.#fail(`${name} has no connection`);
+    if (connection === undefined) {
+      return this.#fail(
+        `${name} is not on the simulated network: its transport is another one, or its listener has proxyProtocol, ` +
+          "which a simulation cannot follow",
+      );
+    }
     this.#parts.trace.add(`${name} opens on ${connection.name}`);
     this.#open.set(session, { name, session, connection, movedBytes: -1 });
     this.reach(`opened: ${session.origin.kind}`);
