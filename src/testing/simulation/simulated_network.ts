@@ -21,6 +21,7 @@ import { type ConnectionHost, SimulatedConnection } from "./simulated_connection
 import type { Trace } from "./trace.ts";
 
 const FIRST_FREE_PORT = 49_152;
+const LAST_PORT = 65_535;
 /** How long the system dials before it gives up: six retransmissions on Linux. */
 const SYSTEM_TIMEOUT_MS = 127_000;
 /** The computing time of a TLS handshake, besides its time on the network. */
@@ -109,7 +110,7 @@ export class SimulatedNetwork {
 
   // deno-lint-ignore require-await -- async, so that a refusal becomes a rejection.
   async #listen(wanted: Address, handler: AcceptHandler, { tls }: ListenOptions): Promise<TransportListener> {
-    const address = wanted.kind === "tcp" && wanted.port === 0 ? { ...wanted, port: this.#nextPort++ } : wanted;
+    const address = wanted.kind === "tcp" && wanted.port === 0 ? { ...wanted, port: this.#takePort() } : wanted;
     const key = formatAddress(address);
     if (this.#listeners.has(key)) throw new ListenError("address-in-use", key);
     const listener = { handler: guardAccepts(handler), isTls: tls !== undefined };
@@ -183,8 +184,8 @@ export class SimulatedNetwork {
     },
   ): SimulatedLink {
     const here: Address = address.kind === "tcp"
-      ? { ...address, port: this.#nextPort++ }
-      : { kind: "unix", path: `${address.path}#${this.#nextPort++}` };
+      ? { ...address, port: this.#takePort() }
+      : { kind: "unix", path: `${address.path}#${this.#takePort()}` };
     const tls = isTls ? TLS_INFO : undefined;
     const accepted = new SimulatedConnection(host, conditions, {
       name: `${name} accepted`,
@@ -209,6 +210,13 @@ export class SimulatedNetwork {
     const exact = this.#listeners.get(formatAddress(address));
     if (exact !== undefined || address.kind === "unix") return exact;
     return this.#listeners.get(`0.0.0.0:${address.port}`) ?? this.#listeners.get(`[::]:${address.port}`);
+  }
+
+  /** Gives the next port; begins again after 65,535, as the connections of the first ones are gone by then. */
+  #takePort(): number {
+    const port = this.#nextPort;
+    this.#nextPort = port === LAST_PORT ? FIRST_FREE_PORT : port + 1;
+    return port;
   }
 
   #later(callback: () => void, delayMs: number): void {
