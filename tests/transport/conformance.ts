@@ -57,7 +57,7 @@ export function socketConformanceSuite(name: string, makeTransport: () => Transp
 /** Declares the suite for the transport in memory. */
 export function memoryConformanceSuite(name: string, makeTransport: () => Transport): void {
   const makeFolder = () => new TemporaryFolder();
-  const cases = transportCases({ makeTransport, makeFolder, isSystem: false, abortResets: ["tcp", "unix"] });
+  const cases = transportCases({ makeTransport, makeFolder, isSystem: false });
   describe(`${name} Transport`, () => declare(cases));
 }
 

@@ -49,7 +49,7 @@ export interface TransportCasesOptions {
   /**
    * The networks on which the peer sees a reset, not an end, after `abort()`.
    *
-   * @default {["tcp"] if `capabilities.reset` is not "missing", else []}
+   * @default {[] if `capabilities.reset` is "missing", else ["tcp"], or all of `networks` if `isSystem` is false}
    */
   readonly abortResets?: readonly Address["kind"][] | undefined;
   /**
@@ -108,7 +108,8 @@ export function resolveSettings(options: TransportCasesOptions): TransportSettin
   }
   const { capabilities } = makeTransport();
   const hasReset = capabilities !== undefined && capabilities.reset !== "missing";
-  const abortResets = options.abortResets ?? (hasReset ? ["tcp"] : []);
+  const resets: readonly Network[] = isSystem ? ["tcp"] : networks; // A system's Unix sockets know no reset.
+  const abortResets = options.abortResets ?? (hasReset ? resets : []);
   const makePeer = options.makePeer ?? (hasReset ? makeTransport : undefined);
   return { makeTransport, makePeer, makeFolder, networks, isSystem, abortResets, mayEndFirst, timeoutMs, capabilities };
 }
