@@ -203,13 +203,15 @@ function findKind(kinds: ReadonlyMap<number, Kind>, tag: number, code: "malforme
 }
 
 function readTable(sizes: TaggedOptions["sizes"], tagBytes: 1 | 2, byteOrder: ByteOrder, maxPayloadBytes: number) {
-  if (typeof sizes !== "object" || sizes === null) {
+  if (typeof sizes !== "object" || sizes === null || sizes instanceof Map) {
     throw new TypeError(`Cannot create codec as sizes must be a table: current value is ${describeValue(sizes)}`);
   }
   const kinds = new Map<number, Kind>();
   for (const [name, size] of Object.entries(sizes)) {
     const tag = Number(name);
-    requireInteger("create codec", "a tag of sizes", tag, 0, 256 ** tagBytes - 1);
+    // A tag has one name: "0x1" would be the tag 1 a second time, and "" the tag 0.
+    const isName = String(tag) === name;
+    requireInteger("create codec", "a tag of sizes", isName ? tag : name as never, 0, 256 ** tagBytes - 1);
     if (typeof size === "string" && Object.hasOwn(WIDTHS, size)) {
       kinds.set(tag, { bytes: undefined, field: lengthField(WIDTHS[size], byteOrder) });
     } else {
