@@ -3,10 +3,11 @@
 // loop. Runtime neutral.
 
 import { ConnectError, ListenError } from "../errors.ts";
+import { checkKeys } from "../options.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress } from "./address.ts";
 import { MEMORY_CAPABILITIES } from "./capabilities.ts";
-import { MemoryConnection, type MemoryScript } from "./memory_connection.ts";
+import { checkScript, MemoryConnection, type MemoryScript } from "./memory_connection.ts";
 import { checkDial, checkListen, type DialOptions } from "./socket_options.ts";
 import type { AcceptHandler, Connection, Transport, TransportListener } from "./transport.ts";
 
@@ -27,12 +28,15 @@ export interface MemoryTransportOptions {
   readonly silentHosts?: readonly string[] | undefined;
 }
 
+const NAMES: Record<keyof MemoryTransportOptions, true> = { acceptScript: true, dialScript: true, silentHosts: true };
+
 /**
  * Makes a transport with an address space of its own: what listens on it can be dialled on it, and on no other. As on
  * a network, a listener on `0.0.0.0` or `::` is reached by every host name.
  *
  * @param options How its connections misbehave.
  * @returns A transport.
+ * @throws {TypeError} if a name is unknown, or an option is of another type.
  *
  * @example A service without a socket
  * ```ts
@@ -54,6 +58,10 @@ export interface MemoryTransportOptions {
  * ```
  */
 export function memoryTransport(options: MemoryTransportOptions = {}): Transport {
+  checkKeys("memory transport", options, NAMES);
+  for (const script of [options.acceptScript, options.dialScript]) {
+    if (script !== undefined) checkScript(script);
+  }
   const network = new MemoryNetwork(options);
   const transport: Transport = {
     name: "memory",
@@ -76,6 +84,7 @@ export function memoryTransport(options: MemoryTransportOptions = {}): Transport
  * @param first How the first end misbehaves.
  * @param second How the second end misbehaves.
  * @returns The ends, not started.
+ * @throws {TypeError} if a name is unknown, or an option is of another type.
  *
  * @example Bytes in pieces of three
  * ```ts
@@ -98,6 +107,8 @@ export function memoryPair(
   first: MemoryScript = {},
   second: MemoryScript = {},
 ): readonly [first: MemoryConnection, second: MemoryConnection] {
+  checkScript(first);
+  checkScript(second);
   return connectPair(
     { kind: "tcp", hostname: "127.0.0.1", port: FIRST_FREE_PORT },
     { kind: "tcp", hostname: "127.0.0.1", port: FIRST_FREE_PORT + 1 },

@@ -2,6 +2,7 @@
 
 import { RingBuffer } from "../buffer/ring_buffer.ts";
 import { ConnectionError } from "../errors.ts";
+import { checkKeys, requireFunction } from "../options.ts";
 import type { Address } from "./address.ts";
 import { deferTurn } from "../defer.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "./transport.ts";
@@ -11,7 +12,10 @@ const DEFAULT_CAPACITY_BYTES = 65_536;
 /** After this many deliveries to an end, the event loop gets a turn. */
 const DELIVERIES_PER_TURN = 64;
 
-/** How an end of an in-memory connection misbehaves. Its functions are called for every write or chunk. */
+/**
+ * How an end of an in-memory connection misbehaves. Its functions are called for every write or chunk; what they return is
+ * rounded down, and less than 1 is taken as 1.
+ */
 export interface MemoryScript {
   /**
    * The most bytes that this end's system takes at one go: a partial write.
@@ -31,6 +35,21 @@ export interface MemoryScript {
    * @default {65536}
    */
   readonly capacityBytes?: number;
+}
+
+const SCRIPT_NAMES: Record<keyof MemoryScript, true> = { writeBytes: true, chunkBytes: true, capacityBytes: true };
+
+/**
+ * Refuses a script with another name, or another type of function.
+ *
+ * @param script The script as given.
+ * @throws {TypeError} if there is one.
+ */
+export function checkScript(script: MemoryScript): void {
+  checkKeys("memory script", script, SCRIPT_NAMES);
+  for (const name of ["writeBytes", "chunkBytes"] as const) {
+    if (script[name] !== undefined) requireFunction("create memory script", name, script[name]);
+  }
 }
 
 /** One end of an in-memory connection, with the levers of a test. */
@@ -155,8 +174,7 @@ export class MemoryConnection implements Connection {
   #sendSome(): boolean {
     const rest = this.#rest;
     if (rest === undefined) return true;
-    const most = this.#script.writeBytes?.() ?? this.#restBytes;
-    const wanted = Math.min(this.#restBytes, Math.max(most, 1));
+    const wanted = Math.min(this.#restBytes, toBytes(this.#script.writeBytes?.() ?? this.#restBytes));
     const count = this.#peer.#isClosed ? this.#restBytes : this.#peer.#inbox.write(rest, this.#restOffset, wanted);
     // As on a network: a peer that is closed answers with a reset, which arrives after the write.
     if (this.#peer.#isClosed) queueMicrotask(() => this.#breakWith({ error: new ConnectionError("reset") }));
@@ -203,7 +221,7 @@ export class MemoryConnection implements Connection {
       handler.onEnd();
       return;
     }
-    const chunkBytes = Math.max(1, this.#script.chunkBytes?.() ?? DEFAULT_CAPACITY_BYTES);
+    const chunkBytes = toBytes(this.#script.chunkBytes?.() ?? DEFAULT_CAPACITY_BYTES);
     const chunk = new Uint8Array(Math.min(chunkBytes, this.#inbox.count));
     this.#inbox.read(chunk);
     this.#peer.#scheduleSend();
@@ -233,4 +251,9 @@ export class MemoryConnection implements Connection {
     const handler = this.#handler;
     if (handler !== undefined) queueMicrotask(() => handler.onClose(end));
   }
+}
+
+/** Makes a number of bytes of what a script says: 1 at the least, also of what is no number. */
+function toBytes(said: number): number {
+  return said >= 1 ? Math.floor(said) : 1;
 }

@@ -1,7 +1,7 @@
 // The levers of the in-memory transport that sockets have not got: partial writes, fragments, stalls, resets, silence.
 
 import { test } from "node:test";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ConnectError } from "../../src/errors.ts";
 import { memoryPair, memoryTransport } from "../../src/transport/memory.ts";
 import type { MemoryConnection, MemoryScript } from "../../src/transport/memory_connection.ts";
@@ -52,6 +52,24 @@ test("memoryPair() asks chunkBytes for every chunk, and takes less than 1 as 1",
   await pair.receiver.received(20);
   assertEquals(lengths, [5, 1, 2, 1, 11]);
   await endPair(pair);
+});
+
+test("memoryPair() rounds chunkBytes and writeBytes down, and takes what is no number as 1", async () => {
+  for (const bytes of [2.5, NaN, -3]) {
+    const lengths: number[] = [];
+    const pair = startedPair({ writeBytes: () => bytes }, { chunkBytes: () => bytes });
+    pair.receiver.hooks.onData = (chunk) => lengths.push(chunk.length);
+    pair.sender.write(patternBytes(6));
+    await pair.receiver.received(6);
+    assertEquals(Math.max(...lengths), bytes > 0 ? 2 : 1);
+    await endPair(pair);
+  }
+});
+
+test("memoryTransport() and memoryPair() refuse names that there are not, and what is no function", () => {
+  assertThrows(() => memoryTransport({ acceptScripts: {} } as never), TypeError, "did you mean acceptScript?");
+  assertThrows(() => memoryTransport({ dialScript: { chunkByte: 1 } as never }), TypeError, "did you mean chunkBytes?");
+  assertThrows(() => memoryPair({}, { chunkBytes: 3 as never }), TypeError, "chunkBytes must be a function");
 });
 
 test("memoryPair() takes writeBytes at one go, and drains once", async () => {

@@ -1,5 +1,7 @@
 // SeededRandom: random numbers that a seed decides. Runtime neutral.
 
+import { describeValue } from "../../options.ts";
+
 /** Weyl constant of splitmix32. */
 const GOLDEN = 0x9e37_79b9;
 /** Numbers thrown away at the start, so that seeds that are close to each other have nothing in common. */
@@ -57,8 +59,16 @@ export class SeededRandom {
    *
    * @param least The least, above 0.
    * @param most The greatest.
+   * @throws {RangeError} if `least` is not above 0, or `most` is not finite.
    */
   spread(least: number, most: number): number {
+    if (!(least > 0 && most < Infinity)) {
+      throw new RangeError(
+        `Cannot spread as least must be above 0 and most be finite: current value is ${describeValue(least)} and ${
+          describeValue(most)
+        }`,
+      );
+    }
     let doublings = 0;
     for (let value = least; value < most; value *= 2) doublings++;
     let value = least * (1 + this.next());
