@@ -1,6 +1,7 @@
 // Clock: monotonic time, one-shot timers and the yield to the event loop; tests substitute a fake one. Runtime neutral.
 
 import { deferTurn } from "./defer.ts";
+import { checkParts } from "./options.ts";
 
 /**
  * The source of time of the package. All times are milliseconds.
@@ -50,4 +51,17 @@ export function systemClock(): Clock {
     clearTimer: (handle) => clearTimeout(handle as number),
     defer: deferTurn,
   };
+}
+
+/**
+ * Gives the clock of an option, or that of the runtime if it is undefined.
+ *
+ * @param what What is being created, such as `"load shedding"`.
+ * @param clock The option as given.
+ * @returns A clock.
+ * @throws {TypeError} if it has no methods of a clock.
+ */
+export function clockOf(what: string, clock: Clock | undefined): Clock {
+  checkParts(what, { clock });
+  return clock ?? systemClock();
 }

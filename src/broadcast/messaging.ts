@@ -2,7 +2,7 @@
 
 import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
-import { checkKeys } from "../options.ts";
+import { checkKeys, checkObject } from "../options.ts";
 import { type BroadcastDetails, Broadcaster, type BroadcastResult, type Receivers } from "./broadcaster.ts";
 import { CrowdDrain } from "./crowd_drain.ts";
 import { GroupTable } from "./group_table.ts";
@@ -135,6 +135,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     receivers: Receivers,
     options: BroadcastOptions<Member>,
   ): BroadcastReport<Member> {
+    checkObject("broadcast payload", "options", options);
     for (const name in options) {
       if (!Object.hasOwn(BROADCAST_NAMES, name)) checkKeys("broadcast options", options, BROADCAST_NAMES);
     }

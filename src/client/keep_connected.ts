@@ -2,7 +2,7 @@
 
 import { ConnectError, messageOf, SessionClosedError, toError } from "../errors.ts";
 import { consoleLogger, type Logger } from "../logger.ts";
-import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireInteger } from "../options.ts";
+import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireFunction, requireInteger } from "../options.ts";
 import { CONNECT_NAMES, type ConnectOptions, type Dial, randomPart, resolveDial } from "../service/connector.ts";
 import { guardLogger } from "../service/guarded_logger.ts";
 import { type ConnectSessionOptions, makeService } from "../service/serve.ts";
@@ -348,6 +348,9 @@ export function keepConnected<Data = undefined>(options: KeepConnectedOptions<Da
   }
   if (options.keep !== undefined) checkKeys("link", options.keep, { messages: true, bytes: true });
   if (maxFailures !== Infinity) requireInteger("create link", "maxFailures", maxFailures, 1, Number.MAX_SAFE_INTEGER);
+  for (const name of ["onConnected", "onState"] as const) {
+    if (options[name] !== undefined) requireFunction("create link", name, options[name]);
+  }
   dialOf(options); // Throws here, and not later.
   return new Link(options);
 }

@@ -1,6 +1,6 @@
 // ConnectionLimits: how many connections an address may have, and how fast it may open them. Runtime neutral.
 
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { checkKeys, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
@@ -117,7 +117,7 @@ export class ConnectionLimits implements Admission {
    */
   constructor(options: ConnectionLimitsOptions = {}) {
     this.#bounds = resolveBounds(options);
-    this.#clock = options.clock ?? systemClock();
+    this.#clock = clockOf("connection limits", options.clock);
     this.#bucket = new TokenBucket(this.#bounds.rate, this.#clock.now());
     const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create connection limits", "maxAddresses", maxAddresses, 1, MOST);

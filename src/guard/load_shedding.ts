@@ -1,7 +1,7 @@
 // LoadShedding: takes no new connections while the process is overloaded, and closes the sessions that send most. Runtime
 // neutral.
 
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { toError } from "../errors.ts";
 import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
@@ -127,7 +127,7 @@ export class LoadShedding implements Admission, ServiceObserver {
         }`,
       );
     }
-    this.#clock = options.clock ?? systemClock();
+    this.#clock = clockOf("load shedding", options.clock);
   }
 
   /**

@@ -1,6 +1,6 @@
 // MessageLimits: how many messages and bytes a session, and an address, may send. Runtime neutral.
 
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { checkKeys, describeValue, orDefault, requireFunction, requireInteger } from "../options.ts";
 import type { Session } from "../session/session.ts";
 import { sleep } from "../sleep.ts";
@@ -162,7 +162,7 @@ export class MessageLimits {
     this.#rates = resolveRates(options);
     this.#maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create message limits", "maxAddresses", this.#maxAddresses, 1, MOST);
-    this.#clock = options.clock ?? systemClock();
+    this.#clock = clockOf("message limits", options.clock);
     this.#owners = this.#makeOwners();
   }
 

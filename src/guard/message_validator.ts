@@ -1,7 +1,7 @@
 // MessageValidator: threat levels for messages, and a score for the addresses they come from, after the notes of laster40Net.
 // Runtime neutral.
 
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import {
   checkKeys,
   describeValue,
@@ -148,7 +148,7 @@ export class MessageValidator implements Admission, ServiceObserver {
     this.#rules = resolveRules(options);
     const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create message validator", "maxAddresses", maxAddresses, 1, MOST);
-    const clock = this.#clock = options.clock ?? systemClock();
+    const clock = this.#clock = clockOf("message validator", options.clock);
     this.#suspects = new AddressTable<Suspect>(maxAddresses, () => ({
       held: 0,
       score: 0,

@@ -1,7 +1,7 @@
 // SlowPeers: closes sessions that send no whole message in time, and refuses addresses that have many silent connections.
 // Runtime neutral.
 
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
@@ -150,7 +150,7 @@ export class SlowPeers implements Admission, ServiceObserver {
     const maxAddresses = orDefault(options.maxAddresses, DEFAULT_MAX_ADDRESSES);
     requireInteger("create slow peers", "maxAddresses", maxAddresses, 1, LARGEST_TIMER_MS);
     this.#owners = new AddressTable<Owner>(maxAddresses, () => ({ held: 0, spoken: 0, silent: new Set() }));
-    this.#clock = options.clock ?? systemClock();
+    this.#clock = clockOf("slow peers", options.clock);
   }
 
   /**

@@ -3,12 +3,11 @@
 
 import process from "node:process";
 import type { Clock } from "../clock.ts";
-import { systemClock } from "../clock.ts";
+import { clockOf } from "../clock.ts";
 import { ListenError, messageOf, toError } from "../errors.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireFunction, requireInteger } from "../options.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { ServiceState, ServiceStats } from "../service/service_stats.ts";
-import { checkParts } from "../service/session_settings.ts";
 import type { StopOptions, StopResult } from "../service/start_stop.ts";
 import { sleep } from "../sleep.ts";
 import { formatAddress } from "../transport/address.ts";
@@ -125,7 +124,6 @@ const SIGNALS: readonly string[] = process.platform === "win32"
  */
 export async function runService(service: HostableService, options: RunOptions = {}): Promise<HostedService> {
   checkKeys("hosted service", options, NAMES);
-  checkParts("hosted service", { clock: options.clock });
   for (const name of FUNCTIONS) {
     if (options[name] !== undefined) requireFunction("host service", name, options[name]);
   }
@@ -155,7 +153,7 @@ class Hosted implements HostedService {
     this.#drainMs = orDefault(options.drainMs, 0);
     requireInteger("host service", "stopTimeoutMs", this.#stopTimeoutMs, 0, LARGEST_TIMER_MS);
     requireInteger("host service", "drainMs", this.#drainMs, 0, LARGEST_TIMER_MS);
-    this.#clock = options.clock ?? systemClock();
+    this.#clock = clockOf("hosted service", options.clock);
     this.#systemd = new Systemd(this.#clock, (error) => this.#print(`systemd is not told: ${messageOf(error)}`));
   }
 

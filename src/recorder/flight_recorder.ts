@@ -1,7 +1,7 @@
 // FlightRecorder: keeps the last bytes of all connections of a service, and hands out those of one that did not end in order.
 // Writes no file itself. Runtime neutral.
 
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, clockOf } from "../clock.ts";
 import { messageOf, toError } from "../errors.ts";
 import { consoleLogger, type Logger } from "../logger.ts";
 import { checkKeys, describeValue, orDefault, requireInteger } from "../options.ts";
@@ -177,7 +177,7 @@ export class FlightRecorder implements ServiceObserver {
     const { maxRecordingsPerMinute: perMinute } = options;
     this.#maxPerMinute = limit("maxRecordingsPerMinute", perMinute, DEFAULT_PER_MINUTE, 1, MOST_PER_MINUTE);
     this.#options = options;
-    const clock = this.#clock = options.clock ?? systemClock();
+    const clock = this.#clock = clockOf("flight recorder", options.clock);
     this.#logger = options.logger ?? consoleLogger();
     this.#epochMs = Date.now() - clock.now();
     const ring = this.#ring = new RecordRing(maxBytes, this.#maxBytesPerSession - HEADER_BYTES);

@@ -3,13 +3,13 @@
 
 import type { Clock } from "../clock.ts";
 import { ConnectError, type ConnectErrorCode, toError } from "../errors.ts";
-import { checkKeys, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
+import { checkKeys, checkParts, checkSignal, LARGEST_TIMER_MS, orDefault } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, formatAddress, resolveAddress } from "../transport/address.ts";
 import type { DialOptions } from "../transport/socket_options.ts";
 import { checkTlsDial } from "../transport/tls_identity.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
-import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+import { type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 import { checkSocketOptions, dialOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";

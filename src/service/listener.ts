@@ -1,6 +1,6 @@
 // Listener: an open port of a service. Runtime neutral.
 
-import { checkKeys, checkObject, describeValue } from "../options.ts";
+import { checkKeys, checkObject, checkParts, describeValue } from "../options.ts";
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { ListenOptions } from "../transport/socket_options.ts";
@@ -9,7 +9,7 @@ import type { AcceptHandler, Transport, TransportListener } from "../transport/t
 import { makeWay } from "../transport/unix_socket.ts";
 import { type Admission, checkAdmission } from "./admission.ts";
 import { checkProxyProtocol, type ProxyProtocolOptions } from "./proxied_peers.ts";
-import { checkParts, type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+import { type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
 import { checkSocketOptions, listenOptionsOf, SOCKET_NAMES } from "./socket_settings.ts";
 
 /** Every address of the machine, IPv4. */

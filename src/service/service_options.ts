@@ -4,7 +4,7 @@ import type { BufferPoolOptions } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 import type { Codec } from "../codec/codec.ts";
 import type { Logger } from "../logger.ts";
-import { checkKeys, describeValue, orDefault } from "../options.ts";
+import { checkKeys, checkParts, describeValue, orDefault } from "../options.ts";
 import type { SessionHandlers } from "../session/handlers.ts";
 import { checkRange, type SessionLimits } from "../session/limits.ts";
 import type { SessionOrigin } from "../session/session.ts";
@@ -16,7 +16,6 @@ import type { ConnectHandlers } from "./dialler.ts";
 import { checkListenerOptions, type ListenerOptions } from "./listener.ts";
 import type { ServiceObserver } from "./observers.ts";
 import type { RefusedEvent } from "./refusals.ts";
-import { checkParts } from "./session_settings.ts";
 
 /** Well below the 20,000 descriptors that systems commonly give a server. */
 const DEFAULT_MAX_CONNECTIONS = 10_000;

@@ -1,7 +1,7 @@
 // tick(): the fixed steps of a game, on the clock of a service, with a flush behind each. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { checkKeys, requireInteger } from "../options.ts";
+import { checkKeys, requireFunction, requireInteger } from "../options.ts";
 import { isThenable, whenSettled } from "../session/handler_result.ts";
 
 /** Options of {@linkcode tick}. */
@@ -153,7 +153,7 @@ export class Tick implements Disposable {
  * @param handler Makes a step. Not async: what it waits for would run beside the next step.
  * @returns The tick, to stop it; it keeps the process alive until then.
  * @throws {RangeError} if a number is out of range.
- * @throws {TypeError} if there is an option of another name.
+ * @throws {TypeError} if there is an option of another name, or `handler` or `onError` is no function.
  *
  * @example Twenty steps a second
  * ```ts
@@ -170,5 +170,7 @@ export function tick(service: Ticked, options: TickOptions, handler: (step: Tick
   const { hz, maxCatchUp = DEFAULT_MAX_CATCH_UP } = options;
   requireInteger("create tick", "hz", hz, 1, 1_000);
   requireInteger("create tick", "maxCatchUp", maxCatchUp, 0, 1_000);
+  requireFunction("create tick", "handler", handler);
+  if (options.onError !== undefined) requireFunction("create tick", "onError", options.onError);
   return new Tick(service, options, handler);
 }

@@ -1,5 +1,6 @@
 // SessionRegistry: the sessions of a service, by id, and the sums of the counters of closed ones. Runtime neutral.
 
+import { checkObject } from "../options.ts";
 import type { CloseEvent, CloseReason } from "./close_reason.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 import type { Session } from "./session.ts";
@@ -82,6 +83,7 @@ export class SessionRegistry<Data> {
 
   /** The core of a session, if it is one of these. */
   coreOf(session: Session<Data>): SessionCore<Data> | undefined {
+    checkObject("find session", "session", session);
     const core = this.get(session.id);
     return core?.session === session ? core : undefined;
   }

@@ -10,11 +10,16 @@ import {
   lengthPrefixed,
   type ListenerOptions,
   raw,
+  silentLogger,
   simpleBinary,
   TcpService,
   type TcpServiceOptions,
+  tick,
 } from "@laster/net";
+import { keepConnected } from "@laster/net/client";
 import { BufferPool, ByteWriter, RingBuffer, SlabAllocator } from "@laster/net/buffer";
+import { guard } from "@laster/net/guard";
+import { FlightRecorder } from "@laster/net/recorder";
 import { compression, encryption } from "@laster/net/stages";
 import { resolveAddress } from "@laster/net/transport";
 import { memoryTransport } from "@laster/net/testing";
@@ -243,4 +248,24 @@ test("TcpService.connect() refuses a mistake before it looks at its own state", 
   const service = new TcpService({ transport: memoryTransport() });
   await assertRejects(() => service.connect({ port: -1 }), RangeError);
   await assertRejects(() => service.listen({ port: -1 }), RangeError);
+});
+
+test("functions, clocks and sessions of the wrong type are refused where they are given, and not once they are called", async () => {
+  await using service = new TcpService({ transport: memoryTransport(), logger: silentLogger() });
+  await service.start();
+  const group = service.group("room");
+  const payload = new Uint8Array(1);
+  const wrong = (value: unknown) => value as never;
+  const calls: Readonly<Record<string, () => unknown>> = {
+    "handler": () => tick(service, { hz: 5 }, wrong(undefined)),
+    "onError": () => tick(service, { hz: 5, onError: wrong("log") }, () => {}),
+    "onConnected": () => keepConnected({ port: 1, onConnected: wrong("x") }),
+    "onState": () => keepConnected({ port: 1, onState: wrong(5) }),
+    "as session must be an object: current value is 5": () => service.broadcast(payload, { except: wrong(5) }),
+    "as session must be an object: current value is null": () => group.join(wrong(null)),
+    "options": () => service.broadcast(payload, wrong(null)),
+    "connection limits as clock": () => guard({ clock: wrong(5) }),
+    "flight recorder as clock": () => new FlightRecorder({ clock: wrong(5) }),
+  };
+  for (const [name, call] of Object.entries(calls)) assertThrows(call, TypeError, name);
 });
