@@ -44,8 +44,8 @@ export interface SqliteDriverOptions {
  * many queries as the queue has connections, at most.
  *
  * Each query is one statement, with `?`, `?1` or `$1` for its parameters: null, booleans (as 0 and 1), numbers, bigints,
- * strings, `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s. `begin` and the
- * like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced; those
+ * strings without U+0000, `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s.
+ * `begin` and the like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced; those
  * that are `deferrable initially deferred` at the end of the batch: a query that breaks one is refused, unless another query of
  * its batch mends it.
  *
@@ -169,6 +169,9 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
 function toValue(value: unknown, index: number): SqliteValue {
   if (typeof value === "boolean") return Number(value);
   if (value instanceof Uint8Array) return new Uint8Array(value); // Copied: of a view, only its own bytes go to the thread.
+  if (typeof value === "string" && value.includes("\0")) {
+    throw new TypeError(`Cannot bind parameter ${index + 1} as a text must have no U+0000: current value has one`);
+  }
   if (value === null || typeof value === "string" || typeof value === "bigint") return value;
   if (typeof value === "number" && !Number.isNaN(value)) return value;
   throw new TypeError(

@@ -48,6 +48,9 @@ export class SqliteFile {
   readonly #maxStatements: number;
   /** The statements that are kept, the least recently used first. */
   readonly #prepared = new Map<string, Prepared>();
+  readonly #schemaVersion: StatementSync;
+  /** The version of the schema that `#prepared` is of. */
+  #preparedVersion: unknown = undefined;
   /** Whether a query of this batch has waited for another process, in vain: the rest of the batch does not wait again. */
   #hasWaited = false;
 
@@ -60,10 +63,12 @@ export class SqliteFile {
     this.#database.exec("pragma journal_mode = wal");
     this.#database.exec(`pragma synchronous = ${synchronous}`);
     this.#database.exec("pragma foreign_keys = on");
+    this.#schemaVersion = this.#database.prepare("pragma schema_version");
   }
 
   /** Runs queries in their order, and answers in it: once what they did is in the file. */
   run(batch: readonly Question[]): Answer[] {
+    this.#forgetIfAltered();
     const answers: Answer[] = [];
     let group: Question[] = [];
     for (const question of batch) {
@@ -131,6 +136,22 @@ export class SqliteFile {
     }
   }
 
+  /**
+   * Drops what is prepared if another process has altered a table: on Deno a statement names the columns that its table had
+   * when it was prepared. A select has SQLite read the schema again, which preparing alone does not.
+   */
+  #forgetIfAltered(): void {
+    try {
+      const version = this.#schemaVersion.get()?.schema_version;
+      if (version === this.#preparedVersion) return;
+      this.#prepared.clear();
+      this.#database.exec("select 1 from sqlite_schema limit 1");
+      this.#preparedVersion = version;
+    } catch {
+      // Whatever is wrong with the file: the queries of the batch say it, too.
+    }
+  }
+
   #setBusyTimeout(timeoutMs: number): void {
     this.#database.exec(`pragma busy_timeout = ${timeoutMs}`);
   }
@@ -179,9 +200,11 @@ function toStored(value: SqliteValue): SqliteValue {
 
 /** Whole numbers are read as numbers, and as bigints where a number is not exact. */
 function toRow(read: Record<string, unknown>): Row {
-  const row: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(read)) {
-    row[name] = typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  }
-  return row;
+  // Not by assignment, which would lose a column named `__proto__`.
+  return Object.fromEntries(
+    Object.entries(read).map(([name, value]) => [
+      name,
+      typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value,
+    ]),
+  );
 }

@@ -10,7 +10,7 @@ const TOKEN =
 const TRANSACTION = /^(?:begin|commit|end|rollback|savepoint|release)$/i;
 /** Statements that SQLite refuses or ignores in a transaction, or that change what others were prepared for. */
 const ALONE = /^(?:pragma|vacuum|attach|detach|create|alter|drop|reindex|analyze)$/i;
-const COMMENTS = /--[^\n]*|\/\*[^]*?(?:\*\/|$)/g;
+const COMMENTS_AND_SEMICOLONS = /--[^\n]*|\/\*[^]*?(?:\*\/|$)|;/g;
 
 /** A statement, as it is given to SQLite. */
 export interface Statement {
@@ -25,9 +25,10 @@ export interface Statement {
 /**
  * Reads a statement.
  *
- * @throws {TypeError} if it is one that cannot be run: of a transaction, or with placeholders that have names.
+ * @throws {TypeError} if it is one that cannot be run: of a transaction, with U+0000, or with placeholders that have names.
  */
 export function readStatement(given: string): Statement {
+  if (given.includes("\0")) throw new TypeError("Cannot run query as its text must have no U+0000");
   let first: string | undefined;
   let parameters = 0;
   const text = given.replace(TOKEN, (token, word?: string, number?: string, next?: string, name?: string) => {
@@ -45,7 +46,7 @@ export function readStatement(given: string): Statement {
   return { text, parameters, isAlone: first !== undefined && ALONE.test(first) };
 }
 
-/** Whether nothing but comments is in a text. */
+/** Whether nothing but comments and semicolons is in a text. */
 export function isBlank(text: string): boolean {
-  return text.replace(COMMENTS, "").trim() === "";
+  return text.replace(COMMENTS_AND_SEMICOLONS, "").trim() === "";
 }

@@ -202,8 +202,8 @@ test("sqliteDriver() checks its options", () => {
 });
 
 test("maxStatements bounds what is kept prepared: the one not used for longest goes", (context) => {
-  const prepare = context.mock.method(DatabaseSync.prototype, "prepare");
   const file = new SqliteFile({ path: ":memory:", synchronous: "full", busyTimeoutMs: 0, maxStatements: 2 });
+  const prepare = context.mock.method(DatabaseSync.prototype, "prepare");
   const counts = ["select 1", "select 2", "select 1", "select 3", "select 1", "select 2", "select 2"].map((text) => {
     file.run([{ text, parameters: [] }]);
     return prepare.mock.callCount();
