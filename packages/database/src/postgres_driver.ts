@@ -2,6 +2,7 @@
 
 import postgres from "postgres";
 import type { DatabaseDriver, Row } from "./driver.ts";
+import { refuseTransaction } from "./sql_text.ts";
 
 /** A client with one connection. */
 interface PostgresConnection {
@@ -28,6 +29,9 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
 
 /**
  * Makes the driver of a PostgreSQL server. Each connection is a client of the package `postgres` with `max: 1`.
+ *
+ * Each query is a transaction of its own. `begin` and the like are refused, as the queries of others would be in that transaction;
+ * a text without parameters may be several statements, which have to end the transaction that they begin.
  *
  * A query that is given up while it runs is cancelled on the server, and the next one of its key begins once it has ended there.
  * If the server cannot be reached for that, or the connection is lost, a long statement may go on there beside the next one; set
@@ -64,6 +68,7 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
       }
     },
     async query(connection, text, parameters) {
+      refuseTransaction(text);
       const running = connection.running = connection.sql.unsafe(text, [...parameters] as never[]);
       try {
         return await running as readonly Row[];

@@ -3,7 +3,7 @@
 
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Row } from "./driver.ts";
-import { isBlank, readStatement, type Statement } from "./sqlite_text.ts";
+import { isBlank, readStatement, type Statement } from "./sql_text.ts";
 
 /** SQLITE_BUSY: another process has held the file's lock for longer than `busyTimeoutMs`. */
 const BUSY = 5;

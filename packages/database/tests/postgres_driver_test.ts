@@ -34,6 +34,31 @@ test("postgresDriver(): what the server did not say is a lost connection; a faul
   assert(!isLost(new TypeError("Cannot convert a Symbol value to a string")), "it was never sent");
 });
 
+test("postgresDriver() refuses a statement that begins or ends a transaction, which others would be in", async () => {
+  const driver = postgresDriver("postgres://game@127.0.0.1:1/game");
+  const lone = [
+    "begin",
+    " Start\n transaction read only;",
+    "-- c\n;commit ;;",
+    "end",
+    "/* c */ rollback to a",
+    "ABORT",
+  ];
+  for (const text of [...lone, "savepoint a", "release a", "prepare transaction 'a'", "begin -- ; commit"]) {
+    const error = await driver.query({}, text, []).catch((error) => error);
+    assert(
+      error instanceof TypeError && /^Cannot run query as each is a transaction of its own/.test(error.message),
+      text,
+    );
+    assert(!driver.isLost(error));
+  }
+  const sent: string[] = [];
+  const connection = { sql: { unsafe: (text: string) => sent.push(text) } };
+  const others = ["begin; select 1; commit", "beginning", "select 1", "prepare a as select 1", "end_of_day()"];
+  for (const text of others) await driver.query(connection, text, []);
+  assertEquals(sent, others);
+});
+
 /** The server of all tests here; undefined before the first. */
 let cluster: Cluster | undefined;
 after(() => cluster?.[Symbol.asyncDispose]());

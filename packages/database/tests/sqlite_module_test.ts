@@ -56,7 +56,7 @@ test("sqliteDriver() runs compiled", async () => {
     verbatimModuleSyntax: true,
     rewriteRelativeImportExtensions: true,
   };
-  for (const name of readdirSync(SOURCE).filter((name) => name.startsWith("sqlite_"))) {
+  for (const name of readdirSync(SOURCE)) {
     const { outputText } = typescript.transpileModule(readFileSync(SOURCE + name, "utf8"), { compilerOptions });
     writeFileSync(folder.file(`src/${name.replace(".ts", ".js")}`), outputText);
   }

@@ -1,4 +1,5 @@
-// readStatement(): what has to be known of a statement before SQLite prepares it. Runtime neutral.
+// What has to be known of a text of SQL before it is run: readStatement() for SQLite, refuseTransaction() for PostgreSQL. Runtime
+// neutral.
 
 /**
  * The tokens of a statement: texts and names in quotes, comments, words, placeholders, and placeholders of other kinds. Words
@@ -10,7 +11,10 @@ const TOKEN =
 const TRANSACTION = /^(?:begin|commit|end|rollback|savepoint|release)$/i;
 /** Statements that SQLite refuses or ignores in a transaction, or that change what others were prepared for. */
 const ALONE = /^(?:pragma|vacuum|attach|detach|create|alter|drop|reindex|analyze)$/i;
-const COMMENTS_AND_SEMICOLONS = /--[^\n]*|\/\*[^]*?(?:\*\/|$)|;/g;
+/** Statements of PostgreSQL that begin or end a transaction, each alone in its text: a longer text ends what it begins. */
+const LONE_TRANSACTION =
+  /^[\s;]*(begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b[^;]*[\s;]*$/i;
+const COMMENTS = /--[^\n]*|\/\*[^]*?(?:\*\/|$)/g;
 
 /** A statement, as it is given to SQLite. */
 export interface Statement {
@@ -40,13 +44,25 @@ export function readStatement(given: string): Statement {
     }
     return number === undefined ? token : `?${number}`;
   });
-  if (first !== undefined && TRANSACTION.test(first)) {
-    throw new TypeError(`Cannot run query as each is a transaction of its own: current value is ${first}`);
-  }
+  if (first !== undefined && TRANSACTION.test(first)) throwTransaction(first);
   return { text, parameters, isAlone: first !== undefined && ALONE.test(first) };
 }
 
 /** Whether nothing but comments and semicolons is in a text. */
 export function isBlank(text: string): boolean {
-  return text.replace(COMMENTS_AND_SEMICOLONS, "").trim() === "";
+  return /^[\s;]*$/.test(text.replace(COMMENTS, " "));
+}
+
+/**
+ * Refuses a text that is nothing but a statement which begins or ends a transaction.
+ *
+ * @throws {TypeError} if it is.
+ */
+export function refuseTransaction(text: string): void {
+  const words = LONE_TRANSACTION.exec(text.replace(COMMENTS, " "))?.[1];
+  if (words !== undefined) throwTransaction(words);
+}
+
+function throwTransaction(words: string): never {
+  throw new TypeError(`Cannot run query as each is a transaction of its own: current value is ${words}`);
 }
