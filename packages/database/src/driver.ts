@@ -9,7 +9,10 @@ export interface DatabaseDriver<Connection = unknown> {
   readonly connections?: number | undefined;
   /** Makes a connection that can be used at once; in thirty seconds, or it counts as failed and is closed once it is there. */
   connect(): Promise<Connection>;
-  /** Runs one query; a connection runs one at a time. */
+  /**
+   * Runs one query; a connection runs one at a time. If the connection was gone before the query was sent, it may reject with a
+   * {@linkcode QueryError} `"lost"` whose `mayBeDone` is false: the query then runs on another connection, repeatable or not.
+   */
   query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
   /**
    * Closes a connection at once, even if a query is under way. When it has resolved, and the promise of that query has settled,

@@ -2,11 +2,14 @@
 
 import postgres from "postgres";
 import type { DatabaseDriver, Row } from "./driver.ts";
+import { QueryError } from "./query_error.ts";
 import { refuseTransaction } from "./sql_text.ts";
 
 /** A client with one connection. */
 interface PostgresConnection {
   readonly sql: postgres.Sql;
+  /** Whether its socket is closed: the package would connect again within the next query. */
+  isClosed: boolean;
   /** The query under way. */
   running: Running | undefined;
 }
@@ -53,15 +56,21 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
     async connect() {
       const sql = postgres(url, {
         connect_timeout: CONNECT_TIMEOUT_SECS,
+        max_lifetime: null,
         onnotice: () => {},
         fetch_types: false,
         ...options,
         max: 1,
         idle_timeout: 0,
+        onclose(id: number) {
+          connection.isClosed = true;
+          (options.onclose as ((id: number) => void) | undefined)?.(id);
+        },
       });
+      const connection: PostgresConnection = { sql, isClosed: false, running: undefined };
       try {
         await sql`select 1`;
-        return { sql, running: undefined };
+        return connection;
       } catch (error) {
         await sql.end({ timeout: 0 }).catch(() => {});
         throw error;
@@ -69,6 +78,7 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
     },
     async query(connection, text, parameters) {
       refuseTransaction(text);
+      if (connection.isClosed) throw new QueryError("lost", false);
       const running = connection.running = connection.sql.unsafe(text, [...parameters] as never[]);
       try {
         return await running as readonly Row[];

@@ -5,7 +5,7 @@ export type QueryErrorCode = "failed" | "lost" | "timeout" | "aborted" | "full" 
 
 const REASONS: Readonly<Record<QueryErrorCode, string>> = {
   failed: "the database refused it",
-  lost: "its connection was lost: it may have been done or not",
+  lost: "its connection was lost",
   timeout: "it took too long",
   aborted: "it was aborted",
   full: "too many wait already",
@@ -36,8 +36,9 @@ export class QueryError extends Error {
 
   /** Makes one; `cause` is the database's error. */
   constructor(code: QueryErrorCode, mayBeDone: boolean, cause?: unknown, canRepeat: boolean = !mayBeDone) {
+    const doubt = code === "lost" && mayBeDone ? ": it may have been done or not" : "";
     const said = cause instanceof Error ? `: ${cause.message}` : "";
-    super(`Cannot answer query as ${REASONS[code]}${said}`, cause === undefined ? {} : { cause });
+    super(`Cannot answer query as ${REASONS[code]}${doubt}${said}`, cause === undefined ? {} : { cause });
     this.code = code;
     this.mayBeDone = mayBeDone;
     this.canRepeat = canRepeat;

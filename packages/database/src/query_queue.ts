@@ -270,9 +270,10 @@ export class QueryQueue<Connection = unknown> {
       return { end: "answered", running };
     } catch (error) {
       const isLost = this.#isLost(error);
-      job.wasLost ||= isLost;
+      const isUnsent = error instanceof QueryError && !error.mayBeDone;
+      job.wasLost ||= isLost && !isUnsent;
       if (isLost) this.#report(error);
-      if (isLost && job.isRepeatable && this.#isRunning(job)) {
+      if (isLost && (job.isRepeatable || isUnsent) && this.#isRunning(job)) {
         this.#stats.repeated++;
         job.state = "waiting";
       } else job.reject(isLost ? "lost" : "failed", error);

@@ -4,7 +4,7 @@
 
 import { after, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { type DatabaseDriver, postgresDriver, type QueryError, QueryQueue } from "@laster/database";
+import { type DatabaseDriver, postgresDriver, QueryError, QueryQueue } from "@laster/database";
 import { Cluster, skipWithoutPostgres } from "./cluster.ts";
 
 /** Bun gives a test a minute otherwise. */
@@ -45,7 +45,7 @@ test("postgresDriver() refuses a statement that begins or ends a transaction, wh
     "ABORT",
   ];
   for (const text of [...lone, "savepoint a", "release a", "prepare transaction 'a'", "begin -- ; commit"]) {
-    const error = await driver.query({}, text, []).catch((error) => error);
+    const error = await driver.query({ isClosed: false }, text, []).catch((error) => error);
     assert(
       error instanceof TypeError && /^Cannot run query as each is a transaction of its own/.test(error.message),
       text,
@@ -53,7 +53,7 @@ test("postgresDriver() refuses a statement that begins or ends a transaction, wh
     assert(!driver.isLost(error));
   }
   const sent: string[] = [];
-  const connection = { sql: { unsafe: (text: string) => sent.push(text) } };
+  const connection = { isClosed: false, sql: { unsafe: (text: string) => sent.push(text) } };
   const others = ["begin; select 1; commit", "beginning", "select 1", "prepare a as select 1", "end_of_day()"];
   for (const text of others) await driver.query(connection, text, []);
   assertEquals(sent, others);
@@ -117,17 +117,26 @@ test("PostgreSQL: a query that is given up ends on the server before the next of
   await queries.close();
 });
 
-test("PostgreSQL: a server that is gone while a query is given up ends no process", {
-  skip: skipWithoutPostgres,
-  timeout,
-}, async () => {
-  const { cluster, driver, queries } = await start(1);
-  const connection = await driver.connect();
-  const query = driver.query(connection, "select pg_sleep(60)", []).catch(() => "lost");
-  await queries.query("select 1");
-  const killed = cluster.kill();
-  await driver.close(connection);
-  assertEquals(await query, "lost");
-  await killed;
-  await queries.close();
-});
+test(
+  "PostgreSQL: a server that is gone ends no process while a query is given up, and is sent no query of an idle queue",
+  {
+    skip: skipWithoutPostgres,
+    timeout,
+  },
+  async () => {
+    const { cluster, driver, queries } = await start(1);
+    const idle = await driver.connect();
+    const connection = await driver.connect();
+    const query = driver.query(connection, "select pg_sleep(60)", []).catch(() => "lost");
+    await queries.query("select 1");
+    const killed = cluster.kill();
+    await driver.close(connection);
+    assertEquals(await query, "lost");
+    await killed;
+    const unsent = await driver.query(idle, "select 1", []).catch((error) => error);
+    assert(unsent instanceof QueryError && driver.isLost(unsent), String(unsent));
+    assertEquals([unsent.code, unsent.mayBeDone], ["lost", false]);
+    await driver.close(idle);
+    await queries.close();
+  },
+);

@@ -71,6 +71,17 @@ test("a query that was lost and then fails may be done: the first run may be why
   await queries.close();
 });
 
+test("a query that was not sent, as its connection was gone already, runs on the next one", async () => {
+  const driver = makeDriver({
+    query: (connection) => connection === 1 ? Promise.reject(new QueryError("lost", false)) : Promise.resolve([]),
+    isLost: (error) => error instanceof QueryError,
+  });
+  const queries = new QueryQueue({ driver, connections: 1 });
+  assertEquals(await codeOf(queries.query("insert")), "answered");
+  assertEquals(queries.stats.lostConnections, 1);
+  await queries.close();
+});
+
 test("connections that are lost before they answer are made again after growing pauses", async () => {
   const clock = new FakeClock();
   let connects = 0;
