@@ -43,6 +43,7 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * @param url Where: `postgres://user:password@host:port/database`.
  * @param options More options of the package `postgres`, by their names there.
  * @returns The driver.
+ * @throws {TypeError} if the package cannot read them; the error does not show the URL, which may have a password.
  *
  * @example A queue over eight connections
  * ```ts ignore
@@ -52,6 +53,14 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * ```
  */
 export function postgresDriver(url: string, options: Readonly<Record<string, unknown>> = {}): DatabaseDriver {
+  try {
+    postgres(url, { ...options, max: 1 }); // It connects at the first query.
+  } catch {
+    throw new TypeError(
+      "Cannot create PostgreSQL driver as url must be postgres://user:password@host:port/database, with no unescaped signs, " +
+        "and the options those of the package postgres: it cannot read them",
+    );
+  }
   const driver: DatabaseDriver<PostgresConnection> = {
     async connect() {
       const sql = postgres(url, {

@@ -3,7 +3,8 @@
 // postgresDriver(): which errors say that the connection is gone; and with a real server, what it answers and what it still does.
 
 import { after, test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { inspect } from "node:util";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type DatabaseDriver, postgresDriver, QueryError, QueryQueue } from "@laster/database";
 import { Cluster, skipWithoutPostgres } from "./cluster.ts";
 
@@ -32,6 +33,15 @@ test("postgresDriver(): what the server did not say is a lost connection; a faul
   for (const code of ["08P01", "23505", "40001", "42601", "57014"]) assert(!isLost(errorOf(code, "ERROR")), code);
   for (const code of ["UNDEFINED_VALUE", "MAX_PARAMETERS_EXCEEDED"]) assert(!isLost(errorOf(code)), code);
   assert(!isLost(new TypeError("Cannot convert a Symbol value to a string")), "it was never sent");
+});
+
+test("postgresDriver() refuses a URL that is none, and does not show its password", () => {
+  for (const url of ["postgres://game:s3cret@local host/game", "postgres://game:s3cret%@localhost/game", "s3cret"]) {
+    const error = assertThrows(() => postgresDriver(url), TypeError, "Cannot create PostgreSQL driver as url must be");
+    assert(!inspect(error, { depth: 9, showHidden: true }).includes("s3cret"), url);
+  }
+  postgresDriver("", { host: "localhost" });
+  postgresDriver("postgres://game:s3cret@one:1,two:2/game?sslmode=require");
 });
 
 test("postgresDriver() refuses a statement that begins or ends a transaction, which others would be in", async () => {
