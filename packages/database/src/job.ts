@@ -19,12 +19,17 @@ export class Job {
   state: JobState = "waiting";
   /** Whether its connection was lost while it ran: it waits to run again, but may have been done already. */
   wasLost = false;
-  readonly #onSettled: () => void;
+  readonly #onSettled: (isAnswered: boolean) => void;
   readonly #settle = Promise.withResolvers<readonly Row[]>();
   readonly #abandon = Promise.withResolvers<void>();
 
   /** Makes one that waits; `onSettled` is called once. */
-  constructor(text: string, parameters: readonly unknown[], isRepeatable: boolean, onSettled: () => void) {
+  constructor(
+    text: string,
+    parameters: readonly unknown[],
+    isRepeatable: boolean,
+    onSettled: (isAnswered: boolean) => void,
+  ) {
     this.text = text;
     this.parameters = parameters;
     this.isRepeatable = isRepeatable;
@@ -35,22 +40,22 @@ export class Job {
 
   /** The database has answered. */
   resolve(rows: readonly Row[]): void {
-    if (this.#end()) this.#settle.resolve(rows);
+    if (this.#end(true)) this.#settle.resolve(rows);
   }
 
   /** There is no answer. */
   reject(code: QueryErrorCode, cause?: unknown): void {
     const wasRunning = this.state === "running";
-    if (!this.#end()) return;
+    if (!this.#end(false)) return;
     const mayBeDone = this.wasLost || (wasRunning && code !== "failed");
     this.#settle.reject(new QueryError(code, mayBeDone, cause, this.isRepeatable || !mayBeDone));
     this.#abandon.resolve();
   }
 
-  #end(): boolean {
+  #end(isAnswered: boolean): boolean {
     if (this.state === "settled") return false;
     this.state = "settled";
-    this.#onSettled();
+    this.#onSettled(isAnswered);
     return true;
   }
 }

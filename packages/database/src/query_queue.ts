@@ -109,7 +109,7 @@ export class QueryQueue<Connection = unknown> {
    * @param parameters What stands for its placeholders.
    * @param options Its key, its deadline, and whether it may be repeated.
    * @returns The rows.
-   * @throws {QueryError} if there is no answer.
+   * @throws {QueryError} if there is no answer: an unhandled rejection, if the caller drops the promise.
    * @throws {RangeError} if `timeoutMs` is out of range.
    */
   query(text: string, parameters: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly Row[]> {
@@ -120,7 +120,8 @@ export class QueryQueue<Connection = unknown> {
       return Promise.reject(error);
     }
     const onAbort = () => job.reject("aborted", signal?.reason);
-    const job: Job = new Job(text, parameters, isRepeatable, () => {
+    const job: Job = new Job(text, parameters, isRepeatable, (isAnswered) => {
+      this.#stats[isAnswered ? "answered" : "rejected"]++;
       stopTimer();
       signal?.removeEventListener("abort", onAbort);
       this.#lanes.remove(job);
@@ -128,7 +129,6 @@ export class QueryQueue<Connection = unknown> {
     });
     const stopTimer = this.#startTimer(() => job.reject("timeout"), timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
-    void job.answer.then(() => this.#stats.answered++, () => this.#stats.rejected++);
     if (this.#closed !== undefined) job.reject("closed");
     else if (this.#lanes.waiting >= this.#maxWaiting) job.reject("full");
     else if (signal?.aborted) onAbort();

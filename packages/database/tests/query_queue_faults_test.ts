@@ -82,6 +82,16 @@ test("a query that was not sent, as its connection was gone already, runs on the
   await queries.close();
 });
 
+test("query() leaves the handling of its promise to the caller: one that is dropped is an unhandled rejection", async (context) => {
+  const queries = new QueryQueue({ driver: makeDriver({ query: () => Promise.reject(new Error("no such table")) }) });
+  const then = context.mock.method(Promise.prototype, "then");
+  const answer = queries.query("insert");
+  const isHandled = then.mock.calls.some((call) => call.this === answer);
+  then.mock.restore();
+  assertEquals([await codeOf(answer), isHandled, queries.stats.rejected], ["failed false true", false, 1]);
+  await queries.close();
+});
+
 test("connections that are lost before they answer are made again after growing pauses", async () => {
   const clock = new FakeClock();
   let connects = 0;
