@@ -22,7 +22,8 @@ const LONGEST_RETRY_MS = 5_000;
 const KEEP_ALIVE = "select 1";
 /** How long a connection may take to answer that, at most: the default `timeoutMs`. */
 const LONGEST_KEEP_ALIVE_MS = 10_000;
-
+/** The same fault is told of once in this time. */
+const FAULT_INTERVAL_MS = 1_000;
 /** How long a connection may take to be made. */
 const LONGEST_CONNECT_MS = 30_000;
 /** How long a connection may take to close, longer than the drivers of this package need at most. */
@@ -77,6 +78,10 @@ export class QueryQueue<Connection = unknown> {
   readonly #workers: Promise<void>[];
   readonly #stopped = Promise.withResolvers<void>();
   readonly #stats = { running: 0, connections: 0, answered: 0, rejected: 0, repeated: 0, lostConnections: 0 };
+  /** Why no connection can be made; undefined once one was made. */
+  #connectFault: unknown = undefined;
+  /** The fault that was last told of. */
+  #told = { message: "", atMs: -Infinity };
   #closed: Promise<void> | undefined = undefined;
   #onEmpty: (() => void) | undefined = undefined;
 
@@ -127,7 +132,8 @@ export class QueryQueue<Connection = unknown> {
       this.#lanes.remove(job);
       if (this.#onEmpty !== undefined) queueMicrotask(() => this.#look());
     });
-    const stopTimer = this.#startTimer(() => job.reject("timeout"), timeoutMs);
+    const onTimeout = () => job.reject("timeout", job.state === "waiting" ? this.#connectFault : undefined);
+    const stopTimer = this.#startTimer(onTimeout, timeoutMs);
     signal?.addEventListener("abort", onAbort, { once: true });
     if (this.#closed !== undefined) job.reject("closed");
     else if (this.#lanes.waiting >= this.#maxWaiting) job.reject("full");
@@ -204,11 +210,14 @@ export class QueryQueue<Connection = unknown> {
       let isLate = false;
       connecting.then((value) => isLate ? this.#close(value) : undefined, () => {});
       try {
-        return { value: await this.#inTime(connecting, LONGEST_CONNECT_MS) };
+        const value = await this.#inTime(connecting, LONGEST_CONNECT_MS);
+        this.#connectFault = undefined;
+        return { value };
       } finally {
         isLate = true;
       }
     } catch (error) {
+      this.#connectFault = error;
       this.#report(error);
       return undefined;
     }
@@ -223,9 +232,13 @@ export class QueryQueue<Connection = unknown> {
     }
   }
 
-  /** Tells of a fault of a connection. */
+  /** Tells of a fault of a connection; all of them have the same one while the database cannot be reached. */
   #report(error: unknown): void {
     try {
+      const message = error instanceof Error ? error.message : String(error);
+      const nowMs = this.#clock.now();
+      if (message === this.#told.message && nowMs - this.#told.atMs < FAULT_INTERVAL_MS) return;
+      this.#told = { message, atMs: nowMs };
       Promise.resolve(this.#options.onConnectionFault?.(error)).catch(() => {});
     } catch {
       // A listener that throws must not keep the queue from making the connection again.

@@ -36,7 +36,8 @@ export interface QueryQueueOptions<Connection> {
    */
   readonly keepAliveMs?: number | undefined;
   /**
-   * Hears of connections that could not be made, or were lost. What it throws, or rejects with, is ignored.
+   * Hears of connections that could not be made, or were lost; of the same fault at most once a second. What it throws, or rejects
+   * with, is ignored.
    *
    * @default {nobody}
    */

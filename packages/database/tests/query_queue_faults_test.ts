@@ -82,6 +82,24 @@ test("a query that was not sent, as its connection was gone already, runs on the
   await queries.close();
 });
 
+test("a database that cannot be reached is told of once a second, and is the cause of each timeout", async () => {
+  const clock = new FakeClock();
+  const faults: string[] = [];
+  let why = "nobody is there";
+  const driver = makeDriver({ connect: () => Promise.reject(new Error(why)) });
+  const onConnectionFault = (error: unknown) => faults.push((error as Error).message);
+  const queries = new QueryQueue({ driver, connections: 64, clock, onConnectionFault });
+  const answer = queries.query("insert", [], { timeoutMs: 3_050 }).catch((error) => error);
+  for (let step = 0; step < 61; step++) await clock.advance(50);
+  const error: QueryError = await answer;
+  assertEquals([error.code, error.mayBeDone, (error.cause as Error).message], ["timeout", false, why]);
+  assert(faults.length >= 3 && faults.length <= 4, `${faults.length} faults in three seconds`);
+  why = "the password is wrong";
+  for (let step = 0; step < 100 && faults.at(-1) !== why; step++) await clock.advance(50);
+  assertEquals(faults.at(-1), why);
+  await queries.close();
+});
+
 test("query() leaves the handling of its promise to the caller: one that is dropped is an unhandled rejection", async (context) => {
   const queries = new QueryQueue({ driver: makeDriver({ query: () => Promise.reject(new Error("no such table")) }) });
   const then = context.mock.method(Promise.prototype, "then");
