@@ -111,7 +111,8 @@ export class QueryQueue<Connection = unknown> {
    * Asks the database.
    *
    * @param text The query.
-   * @param parameters What stands for its placeholders.
+   * @param parameters What stands for its placeholders: copied at the call, and so are the byte arrays in it. Other objects must
+   * stay as they are until the answer.
    * @param options Its key, its deadline, and whether it may be repeated.
    * @returns The rows.
    * @throws {QueryError} if there is no answer: an unhandled rejection, if the caller drops the promise.
@@ -119,13 +120,15 @@ export class QueryQueue<Connection = unknown> {
    */
   query(text: string, parameters: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly Row[]> {
     const { key, isRepeatable = false, timeoutMs = this.#timeoutMs, signal } = options;
+    let copied: unknown[];
     try {
       checkTimeout("run query", timeoutMs);
+      copied = parameters.map((value) => value instanceof Uint8Array ? new Uint8Array(value) : value);
     } catch (error) {
       return Promise.reject(error);
     }
     const onAbort = () => job.reject("aborted", signal?.reason);
-    const job: Job = new Job(text, parameters, isRepeatable, (isAnswered) => {
+    const job: Job = new Job(text, copied, isRepeatable, (isAnswered) => {
       this.#stats[isAnswered ? "answered" : "rejected"]++;
       stopTimer();
       signal?.removeEventListener("abort", onAbort);

@@ -12,7 +12,10 @@ const LARGEST = 2 ** 31 - 1;
 
 /** Options of {@linkcode sqliteDriver}. */
 export interface SqliteDriverOptions {
-  /** The file, made if it does not exist; SQLite keeps two more beside it, `-wal` and `-shm`. `":memory:"` is for tests. */
+  /**
+   * The file, made if it does not exist; SQLite keeps two more beside it, `-wal` and `-shm`. `":memory:"` is for tests: it is empty
+   * again once no connection is open, as when the query of each is given up while it runs.
+   */
   readonly path: string;
   /**
    * How durable a write is once its query is answered. `"full"`: it is on the disk, and survives a power cut; each batch waits

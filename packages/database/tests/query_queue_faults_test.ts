@@ -100,6 +100,25 @@ test("a database that cannot be reached is told of once a second, and is the cau
   await queries.close();
 });
 
+test("query() takes its parameters as they are at the call", async () => {
+  const seen: unknown[] = [];
+  const driver = makeDriver({
+    query(_connection, _text, parameters) {
+      seen.push(...parameters);
+      return Promise.resolve([]);
+    },
+  });
+  const queries = new QueryQueue({ driver, connections: 1 });
+  const blob = new Uint8Array([1, 2, 3]);
+  const parameters: unknown[] = [blob, "ann"];
+  const answer = queries.query("insert", parameters);
+  blob.fill(9);
+  parameters[1] = "bob";
+  await answer;
+  assertEquals(seen, [new Uint8Array([1, 2, 3]), "ann"]);
+  await queries.close();
+});
+
 test("query() leaves the handling of its promise to the caller: one that is dropped is an unhandled rejection", async (context) => {
   const queries = new QueryQueue({ driver: makeDriver({ query: () => Promise.reject(new Error("no such table")) }) });
   const then = context.mock.method(Promise.prototype, "then");
