@@ -7,10 +7,13 @@ import { Lanes } from "./lanes.ts";
 import { QueryError } from "./query_error.ts";
 import {
   checkInteger,
+  checkNames,
   checkTimeout,
+  QUERY_NAMES,
   type QueryOptions,
   type QueryQueueOptions,
   type QueryQueueStats,
+  QUEUE_NAMES,
 } from "./query_queue_options.ts";
 
 /**
@@ -89,9 +92,10 @@ export class QueryQueue<Connection = unknown> {
    * Makes a queue, and begins to connect.
    *
    * @param options The database, and the bounds.
-   * @throws {RangeError} if a number is out of range.
+   * @throws {TypeError | RangeError} if there is no option of a name, or a number is out of range.
    */
   constructor(options: QueryQueueOptions<Connection>) {
+    checkNames("create query queue", options, QUEUE_NAMES);
     const read = (name: "connections" | "maxWaiting" | "keepAliveMs", otherwise: number, least: number) =>
       checkInteger("create query queue", name, options[name] ?? otherwise, least);
     this.#options = options;
@@ -116,12 +120,13 @@ export class QueryQueue<Connection = unknown> {
    * @param options Its key, its deadline, and whether it may be repeated.
    * @returns The rows.
    * @throws {QueryError} if there is no answer: an unhandled rejection, if the caller drops the promise.
-   * @throws {RangeError} if `timeoutMs` is out of range.
+   * @throws {TypeError | RangeError} if there is no option of a name, or `timeoutMs` is out of range.
    */
   query(text: string, parameters: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly Row[]> {
     const { key, isRepeatable = false, timeoutMs = this.#timeoutMs, signal } = options;
     let copied: unknown[];
     try {
+      checkNames("run query", options, QUERY_NAMES);
       checkTimeout("run query", timeoutMs);
       copied = parameters.map((value) => value instanceof Uint8Array ? new Uint8Array(value) : value);
     } catch (error) {

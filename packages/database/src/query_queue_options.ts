@@ -92,6 +92,36 @@ export interface QueryQueueStats {
   readonly lostConnections: number;
 }
 
+/** The names of the options of a queue. */
+export const QUEUE_NAMES: Record<keyof QueryQueueOptions<unknown>, true> = {
+  driver: true,
+  connections: true,
+  maxWaiting: true,
+  timeoutMs: true,
+  keepAliveMs: true,
+  onConnectionFault: true,
+  clock: true,
+};
+/** The names of the options of a query. */
+export const QUERY_NAMES: Record<keyof QueryOptions, true> = {
+  key: true,
+  isRepeatable: true,
+  timeoutMs: true,
+  signal: true,
+};
+
+/** Refuses unknown names: one that is misspelt would be left at its default without a word. */
+export function checkNames(action: string, options: object, known: Readonly<Record<string, true>>): void {
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue;
+    throw new TypeError(
+      `Cannot ${action} as it has no option of that name: current value is "${name}", known are ${
+        Object.keys(known).join(", ")
+      }`,
+    );
+  }
+}
+
 /** Refuses a number that is no integer from `least` to the longest time of a timer. */
 export function checkInteger(action: string, name: string, value: number, least: number): number {
   if (Number.isInteger(value) && value >= least && value <= LARGEST) return value;

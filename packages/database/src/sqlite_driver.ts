@@ -1,6 +1,7 @@
 // sqliteDriver(): a file of SQLite in a thread of its own, by the runtime's `node:sqlite`. Runs on Node, Bun and Deno.
 
 import type { DatabaseDriver, Row } from "./driver.ts";
+import { checkNames } from "./query_queue_options.ts";
 import type { SqliteFileOptions, SqliteValue } from "./sqlite_file.ts";
 import { type Asked, SqliteThread, ThreadLostError } from "./sqlite_thread.ts";
 
@@ -9,6 +10,12 @@ const CONNECTIONS = 64;
 /** How long a connection waits for the thread to open the file, or to finish what it does. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const LARGEST = 2 ** 31 - 1;
+const NAMES: Record<keyof SqliteDriverOptions, true> = {
+  path: true,
+  synchronous: true,
+  busyTimeoutMs: true,
+  maxStatements: true,
+};
 
 /** Options of {@linkcode sqliteDriver}. */
 export interface SqliteDriverOptions {
@@ -90,7 +97,9 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
   #thread: SqliteThread | undefined = undefined;
 
   /** Makes one; opens nothing yet. */
-  constructor({ path, synchronous = "full", busyTimeoutMs = 5_000, maxStatements = 256 }: SqliteDriverOptions) {
+  constructor(options: SqliteDriverOptions) {
+    checkNames("create SQLite driver", options, NAMES);
+    const { path, synchronous = "full", busyTimeoutMs = 5_000, maxStatements = 256 } = options;
     if (typeof path !== "string" || path === "") {
       throw new TypeError(`Cannot create SQLite driver as path must be the name of a file: current value is "${path}"`);
     }

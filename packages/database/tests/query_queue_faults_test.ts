@@ -3,7 +3,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { type DatabaseDriver, QueryError, QueryQueue } from "@laster/database";
+import { type DatabaseDriver, QueryError, QueryQueue, sqliteDriver } from "@laster/database";
 import { FakeClock } from "@laster/net/testing";
 import { until } from "../../../tests/support.ts";
 
@@ -97,6 +97,20 @@ test("a database that cannot be reached is told of once a second, and is the cau
   why = "the password is wrong";
   for (let step = 0; step < 100 && faults.at(-1) !== why; step++) await clock.advance(50);
   assertEquals(faults.at(-1), why);
+  await queries.close();
+});
+
+test("an option with a misspelt name is refused", async () => {
+  const driver = makeDriver({});
+  const message = (action: string, name: string) =>
+    `Cannot ${action} as it has no option of that name: current value is "${name}", known are `;
+  const wrong = { driver, maxWait: 5 };
+  assertThrows(() => new QueryQueue(wrong), TypeError, message("create query queue", "maxWait"));
+  const file = { path: ":memory:", sychronous: "normal" };
+  assertThrows(() => sqliteDriver(file), TypeError, message("create SQLite driver", "sychronous"));
+  const queries = new QueryQueue({ driver, connections: 1 });
+  const options = { timeoutMs: 5, isRepeatible: true };
+  await assertRejects(() => queries.query("set", [], options), TypeError, message("run query", "isRepeatible"));
   await queries.close();
 });
 

@@ -57,6 +57,12 @@ interface TracedSessionState {
 }
 
 const NAME = "@laster/net";
+const NAMES: Record<keyof TracingOptions, true> = {
+  sampled: true,
+  random: true,
+  maxMessagesPerSecond: true,
+  now: true,
+};
 const SECOND_MS = 1_000;
 /** A power of two. With 10 of 1,000 sessions traced, about one message in a hundred is looked up in vain. */
 const ID_SLOTS = 1_024;
@@ -106,18 +112,26 @@ export class Tracing implements ServiceObserver {
    * Makes it.
    *
    * @param options How much is traced.
-   * @throws {RangeError} if the share or the bound is out of range.
+   * @throws {TypeError | RangeError} if there is no option of a name, or the share or the bound is no number, or out of range.
    */
-  constructor(
-    { sampled = 1, random = Math.random, maxMessagesPerSecond = 1_000, now = () => performance.now() }: TracingOptions =
-      {},
-  ) {
-    if (!(sampled >= 0 && sampled <= 1)) {
-      throw new RangeError(`Cannot create tracing as sampled must be from 0 to 1: current value is ${sampled}`);
+  constructor(options: TracingOptions = {}) {
+    for (const name of Object.keys(options)) {
+      if (Object.hasOwn(NAMES, name)) continue;
+      throw new TypeError(
+        `Cannot create tracing as it has no option of that name: current value is "${name}", known are ${
+          Object.keys(NAMES).join(", ")
+        }`,
+      );
     }
-    if (!(maxMessagesPerSecond >= 0)) {
+    const { sampled = 1, random = Math.random, maxMessagesPerSecond = 1_000, now = () => performance.now() } = options;
+    if (typeof sampled !== "number" || !(sampled >= 0 && sampled <= 1)) {
+      throw new RangeError(`Cannot create tracing as sampled must be from 0 to 1: current value is ${show(sampled)}`);
+    }
+    if (typeof maxMessagesPerSecond !== "number" || !(maxMessagesPerSecond >= 0)) {
       throw new RangeError(
-        `Cannot create tracing as maxMessagesPerSecond must be at least 0: current value is ${maxMessagesPerSecond}`,
+        `Cannot create tracing as maxMessagesPerSecond must be at least 0: current value is ${
+          show(maxMessagesPerSecond)
+        }`,
       );
     }
     this.#sampled = sampled;
@@ -211,6 +225,10 @@ export class Tracing implements ServiceObserver {
   #getTracer(): Tracer {
     return this.#tracer ??= trace.getTracer(NAME);
   }
+}
+
+function show(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
 /** Runs something in a span, which ends with it, or with its promise. */

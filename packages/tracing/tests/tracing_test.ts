@@ -93,10 +93,19 @@ test("what is not sampled makes nothing", async () => {
     "laster.session",
   ]);
   await service.stop();
-  for (const sampled of [-1, 1.1, NaN]) assertThrows(() => new Tracing({ sampled }), RangeError, "from 0 to 1");
-  for (const maxMessagesPerSecond of [-1, NaN]) {
+});
+
+test("Tracing checks its options", () => {
+  for (const sampled of [-1, 1.1, NaN, "0.5" as never]) {
+    assertThrows(() => new Tracing({ sampled }), RangeError, "from 0 to 1");
+  }
+  for (const maxMessagesPerSecond of [-1, NaN, "5" as never]) {
     assertThrows(() => new Tracing({ maxMessagesPerSecond }), RangeError, "must be at least 0");
   }
+  const wrong = { random: Math.random, sample: 0.5 };
+  const message =
+    'Cannot create tracing as it has no option of that name: current value is "sample", known are sampled, ';
+  assertThrows(() => new Tracing(wrong), TypeError, message);
 });
 
 /** As much of a session as tracing looks at. */
