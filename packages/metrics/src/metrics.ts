@@ -2,7 +2,7 @@
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { HttpHandler } from "@laster/net/http";
-import { FIGURES } from "./figures.ts";
+import { DELAYS, FIGURES, HANDLER_TIMES } from "./figures.ts";
 import { ServiceMetrics, type ServiceMetricsOptions } from "./service_metrics.ts";
 import type { Reading } from "./watched.ts";
 
@@ -17,7 +17,9 @@ export interface MetricsRegistry {
 /** Options of {@linkcode Metrics}. */
 export interface MetricsOptions extends ServiceMetricsOptions {
   /**
-   * The `Registry` of prom-client to register the metrics in, if the application has one.
+   * The `Registry` of prom-client to register the metrics in, if the application has one. It may have the default metrics of
+   * prom-client, whose `process_` ones are then left as they are: call `collectDefaultMetrics()` before, as it refuses names that
+   * are there already.
    *
    * @default {a registry of its own}
    */
@@ -50,9 +52,15 @@ export class Metrics extends ServiceMetrics {
   /** Answers with all metrics, in the text format of Prometheus. */
   readonly handler: HttpHandler;
 
-  /** Makes them; begins to measure the event loop. */
+  /**
+   * Makes them; begins to measure the event loop.
+   *
+   * @param options Where they are registered, and whether handlers are measured.
+   * @throws {TypeError} if an option is wrong, or the registry has a metric of a name that begins with `laster_`.
+   */
   constructor({ registry: given, ...options }: MetricsOptions = {}) {
     const registry = (given ?? new Registry()) as Registry;
+    checkFree(registry); // Before anything is made, so that nothing is left behind.
     const registers = [registry];
     super(options, ({ name, help, buckets }) => {
       const histogram = new Histogram({ name, help, buckets: [...buckets], registers });
@@ -72,6 +80,7 @@ export class Metrics extends ServiceMetrics {
       return reading = this.read();
     };
     for (const { name, help, kind, labelNames, read } of FIGURES) {
+      if (has(this.registry as Registry, name)) continue; // A default metric of prom-client.
       const samples = () => read(reading ?? take());
       const options = { name, help, labelNames, registers };
       if (kind === "gauge") {
@@ -92,5 +101,19 @@ export class Metrics extends ServiceMetrics {
         });
       }
     }
+  }
+}
+
+function has(registry: Registry, name: string): boolean {
+  return registry.getSingleMetric(name) !== undefined;
+}
+
+/** Refuses a registry that has a metric of ours; those of the process may be there. */
+function checkFree(registry: Registry): void {
+  for (const { name } of [DELAYS, HANDLER_TIMES, ...FIGURES]) {
+    if (!name.startsWith("laster_") || !has(registry, name)) continue;
+    throw new TypeError(
+      `Cannot create metrics as registry must have no metric of that name: current value is "${name}"`,
+    );
   }
 }

@@ -7,6 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Gauge, Registry } from "prom-client";
 import { Metrics } from "@laster/metrics";
 import { serve, type Session, silentLogger } from "@laster/net";
 import { keepConnected } from "@laster/net/client";
@@ -45,6 +46,28 @@ async function start(options: ConstructorParameters<typeof Metrics>[0] = {}) {
   const page = async () => await (await metrics.handler(new Request("http://localhost/metrics"))).text();
   return { metrics, service, page };
 }
+
+test("a registry may have the default metrics of prom-client, which are left as they are", async () => {
+  const registry = new Registry();
+  for (const name of ["process_resident_memory_bytes", "process_cpu_seconds_total"]) {
+    new Gauge({ name, help: "prom-client's own", registers: [registry] }).set(5);
+  }
+  const { metrics, service, page } = await start({ registry });
+  const text = await page();
+  assertEquals(valueOf(text, "process_resident_memory_bytes"), 5);
+  assertEquals(valueOf(text, 'laster_sessions{service="default"}'), 0);
+  metrics.stop();
+  await service.stop();
+});
+
+test("a registry that has metrics of the same names is refused, and nothing is left behind", () => {
+  const registry = new Registry();
+  new Gauge({ name: "laster_groups", help: "another's", registers: [registry] });
+  const message =
+    'Cannot create metrics as registry must have no metric of that name: current value is "laster_groups"';
+  assertThrows(() => new Metrics({ registry }), TypeError, message);
+  assertEquals(registry.getMetricsAsArray().map(({ name }) => name), ["laster_groups"]);
+});
 
 test("a scrape says what stats() says", async () => {
   const { metrics, service, page } = await start();
