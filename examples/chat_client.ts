@@ -1,4 +1,4 @@
-// Chat in a terminal, with chat_server.ts or the original's. `deno task chat:client --name ann`, `bun
+// Chat in a terminal, with chat_server.ts or the chat server of laster40Net. `deno task chat:client --name ann`, `bun
 // examples/chat_client.ts --name ann`. Deno needs `--allow-net` for it and nothing else.
 
 import process from "node:process";

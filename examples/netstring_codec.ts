@@ -6,7 +6,7 @@ const COLON = 58;
 const COMMA = 44;
 const ZERO = 48;
 const MAX_PAYLOAD_BYTES = 1_000;
-/** As many as the largest length has, and the colon. */
+/** The digits of the largest length, and the colon. */
 const MAX_HEADER_BYTES = 5;
 
 /** Netstrings keep no state between frames, so one decoder and one encoder serve all sessions. */

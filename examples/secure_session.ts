@@ -6,10 +6,13 @@
 //
 // What this protects against: eavesdropping, and changing, replaying, reordering or cutting out frames. The secret says who
 // the peer is; without it, anybody in the middle could shake hands with both sides. As the X25519 keys are thrown away, what
-// was recorded stays secret even if the secret gets out later. What it does not protect against: a secret that can be guessed,
-// since an attacker who has had one handshake can try guesses offline (take 128 random bits, not a word); peers that know the
-// secret and pretend to be another; reading the number, the times and the sizes of frames, which compression makes tell more
-// than they would; and cutting the connection, at the end of a frame too: say "that was all" in a message of your own.
+// was recorded stays secret even if the secret gets out later.
+//
+// What it does not protect against:
+// - A secret that can be guessed: an attacker who has had one handshake can try guesses offline. Take 128 random bits, not a word.
+// - Peers that know the secret and pretend to be another.
+// - Reading the number, the times and the sizes of frames; with compression the sizes tell more.
+// - Cutting the connection, at the end of a frame too: say "that was all" in a message of your own.
 
 import { Buffer } from "node:buffer";
 import { createPublicKey, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject } from "node:crypto";

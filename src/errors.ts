@@ -28,8 +28,8 @@ export type FrameErrorCode =
 /**
  * A stream of bytes that the codec cannot cut into frames, or a payload that it cannot make a frame of.
  *
- * Ends the session with the reason `"decode-error"` or `"encode-error"`, and its code as the detail, except that `send` only
- * refuses a payload that is `"unencodable"`. The error is in the close event. The last five codes are those of stages.
+ * Ends the session with the reason `"decode-error"` or `"encode-error"`, and its code as the detail. One exception: for a
+ * payload that is `"unencodable"`, `send` answers so, and the session stays open. The error is in the close event. The codes from `"incomplete"` on are those of stages.
  *
  * @example Refuse a frame in a decoder
  * ```ts

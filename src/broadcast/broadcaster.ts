@@ -109,10 +109,10 @@ export class Broadcaster implements Flushable {
     }
     this.#batch.add(start);
     if (excepted !== undefined) { for (const core of excepted) core.queue.skipBroadcasts(); }
-    // All of them first: aborting one for its full queue makes all others take the batch.
+    // All skip it before the first is sent to: aborting a session for its full queue makes the others take the batch.
     for (const core of this.#others) core.queue.skipBroadcasts();
     tally.accepted += this.#batch.subscribers.count;
-    block.holders++; // One that is closed for its full queue may have its application broadcast meanwhile.
+    block.holders++; // Keeps the block: a session aborted for its full queue may lead the application to broadcast meanwhile.
     for (const core of this.#others) {
       if (excepted?.has(core)) continue;
       const isShared = core.queue.encoder === encoder;
@@ -160,7 +160,7 @@ export class Broadcaster implements Flushable {
   #hasSubscribers(roomBytes: number, receivers: Receivers): boolean {
     const batch = this.#batch;
     if (receivers !== this.#receivers || this.#isFullFor(roomBytes)) this.#handOver();
-    if (!batch.isCurrent || batch.subscribers.count === 0) { // Without any, each broadcast costs a walk in any case.
+    if (!batch.isCurrent || batch.subscribers.count === 0) { // Without subscribers each broadcast goes through all receivers anyway.
       this.#receivers = batch.audience = receivers;
       this.#count(receivers);
     }

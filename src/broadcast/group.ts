@@ -22,7 +22,7 @@ export interface GroupOwner<Member> {
 
 /**
  * A named group of sessions of one service: a room, a team, an area of the world. Get it by `service.group(name)`. A group
- * exists while it has members, and counts for `maxGroups` then; the object stays usable. A session may be in any number of
+ * exists, and counts towards `maxGroups`, while it has members; the object stays usable. A session may be in any number of
  * groups, and leaves them all when it begins to close, before its `onClose`.
  *
  * @example A room

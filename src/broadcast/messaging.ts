@@ -47,7 +47,7 @@ export interface Crowd<Member, Core extends Receiver> extends Receivers {
   values(): Iterable<Core>;
   /** The core of a session, if it is one of these. */
   coreOf(session: Member): Core | undefined;
-  /** Throws a `TypeError` if a session that is none of these is not closed: it belongs to another service. */
+  /** Throws a `TypeError` unless `session` is closed; call it for a session that is none of these: it is another service's. */
   refuseForeign(what: string, session: Member): void;
 }
 

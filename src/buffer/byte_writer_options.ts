@@ -1,4 +1,4 @@
-// The sizes of a growing ByteWriter. A file of its own, as byte_writer.ts is at the limit of lines.
+// The sizes of a growing ByteWriter: options, defaults, checks.
 // Runtime neutral.
 
 import { orDefault } from "../options.ts";

@@ -49,8 +49,8 @@ export interface RingBufferOptions {
  *
  * ```text
  * capacity 8, head 6, count 5        store   3 4 5 . . . 1 2
- *                                            ^         ^ head
- *                                            (head + count) & 7
+ *                                                  ^     ^ head
+ *                                                  (head + count) & 7
  * ```
  *
  * Invariant: `capacity` is a power of two, `0 <= head < capacity`, `0 <= count <= capacity <= maxBytes`; the bytes held

@@ -79,7 +79,7 @@ export interface KeepConnectedOptions<Data = undefined>
   readonly maxDelayMs?: number | undefined;
   /**
    * Milliseconds that a session must have been connected for the pauses to start anew, 0 to 2^31 - 1: a server that accepts and closes
-   * at once is dialled ever less often, as one that refuses.
+   * at once is dialled ever less often, like one that refuses.
    *
    * @default {5000}
    */
@@ -97,7 +97,8 @@ export interface KeepConnectedOptions<Data = undefined>
    */
   readonly breaker?: BreakerOptions | undefined;
   /**
-   * How much `Link.send` keeps while there is no session. It goes to the next one, in order, after what `onConnected` sends.
+   * How much `Link.send` keeps while there is no session. It goes to the next one, in order, after what
+   * `onConnected` sends before its first `await`.
    *
    * @default {undefined: nothing, and `send` answers `"closed"`}
    */
@@ -270,7 +271,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
     return new ConnectError("unknown", formatAddress(dialOf(this.#options).address), { cause: fault });
   }
 
-  /** Reports a fault of a handler. That its session has ended under it is none, and was reported with the session's end. */
+  /** Reports a fault of a handler. A `SessionClosedError` of its own session is none, and was reported with the session's end. */
   #report(name: string, fault: unknown, session?: Session<Data>): void {
     const error = toError(fault); // First: `instanceof` throws at a revoked proxy.
     const isOwnEnd = error instanceof SessionClosedError && error.sessionId === session?.id;

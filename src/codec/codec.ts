@@ -87,8 +87,8 @@ const EMPTY = new Uint8Array(0);
  * - A whole frame at `start`: point `frame` at its payload and return how many bytes the frame takes, 1 or more.
  * - A whole frame that is not for the application: call `frame.consume()`, with the reply if there is one, and return how many
  *   bytes it takes.
- * - Not a whole frame yet: return 0. If the frame's size is known already, put it in `frame.needBytes`: the session then makes
- *   room once, and calls again when that many bytes have come. The next call gets the same bytes, with more behind them.
+ * - Not a whole frame yet: return 0. If the frame's size is known already, put it in `frame.needBytes`: the session then calls
+ *   again only when that many bytes have come. The next call gets the same bytes, with more behind them.
  * - Ill-formed: throw a `FrameError`. The session closes with `"decode-error"`. Refuse a length beyond the limit as
  *   soon as the header is complete.
  * - `input` is on loan: it must not be changed, nor kept after the call.

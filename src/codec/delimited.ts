@@ -210,7 +210,7 @@ function findBytes(bytes: Uint8Array, from: number, end: number, sought: Uint8Ar
 function findByte(bytes: Uint8Array, from: number, last: number, byte: number): number {
   const count = last - from + 1;
   if (count <= 0) return -1;
-  // `indexOf` has no end. Where it could look at more bytes behind `last` than before, a view ends it: else a frame that comes
+  // `indexOf` takes no end. Where it could look at more bytes behind `last` than before, a view ends it: else a frame that comes
   // byte by byte would have the rest of the array searched for each.
   if (bytes[last] === byte || bytes.length - last <= count) return bytes.indexOf(byte, from);
   const at = bytes.subarray(from, last + 1).indexOf(byte);

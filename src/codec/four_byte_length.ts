@@ -1,4 +1,4 @@
-// The header that most games have: four bytes, little-endian, that say how long the payload is. Runtime neutral.
+// The header of the default codec: four bytes, little-endian, that say how long the payload is. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
 import { FrameError } from "../errors.ts";

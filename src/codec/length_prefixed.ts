@@ -54,7 +54,7 @@ export interface LengthPrefixedOptions {
   /**
    * The longest payload, in bytes, inclusive, 0 to 2^31 - 1; with `keepHeader` the longest frame, at least the header.
    *
-   * @default {65536, or the largest that the length field can say}
+   * @default {65536, or the largest that the length field can say if that is less}
    */
   readonly maxPayloadBytes?: number | undefined;
   /**

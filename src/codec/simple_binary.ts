@@ -18,7 +18,7 @@ export interface SimpleBinaryOptions {
 const NAMES: Record<keyof SimpleBinaryOptions, true> = { maxPayloadBytes: true };
 
 /**
- * Makes the codec of laster40Net: each frame is the payload's length as a signed 32-bit little-endian integer, then
+ * Makes the codec of laster40Net, a library in C#: each frame is the payload's length as a signed 32-bit little-endian integer, then
  * the payload, which may be empty.
  *
  * ```text

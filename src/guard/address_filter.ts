@@ -21,10 +21,10 @@ export interface AddressRules {
 }
 
 /**
- * Lets addresses in, or not. IPv4 addresses that come over a dual-stack socket are the same as plain ones. Unix sockets have no
- * address and are let in. Rules can be changed while the service runs; sessions that are there stay.
+ * Decides by address who may connect. IPv4 addresses that come over a dual-stack socket are the same as plain ones. Unix
+ * sockets have no address and are let in. Rules can be changed while the service runs; sessions that are there stay.
  *
- * @example Two ranges shut out, and one address a minute later
+ * @example Two ranges denied, and one address later
  * ```ts
  * import { TcpService } from "@laster/net";
  * import { AddressFilter } from "@laster/net/guard";
@@ -52,7 +52,7 @@ export class AddressFilter implements Admission {
   }
 
   /**
-   * Puts other rules in the place of all that there are.
+   * Replaces all rules.
    *
    * @param rules Who may come in, and who may not.
    * @throws {TypeError} if a rule is no address and no block, or an option is wrong; nothing has changed then.
@@ -61,12 +61,15 @@ export class AddressFilter implements Admission {
     ({ allowed: this.#allowed, denied: this.#denied } = readRules(rules));
   }
 
-  /** Shuts an address or a block out. */
+  /** Shuts an address or a block out; throws a `TypeError` if `rule` is neither. */
   deny(rule: string): void {
     this.#denied.add(rule);
   }
 
-  /** Takes a rule out of the denied ones; says whether it was there. A block has to be given as a whole, not in parts. */
+  /**
+   * Takes a rule out of the denied ones; says whether it was there. A block is taken out as it was given, not in parts. Throws a
+   * `TypeError` if `rule` is neither an address nor a block.
+   */
   undeny(rule: string): boolean {
     return this.#denied.delete(rule);
   }
@@ -91,14 +94,14 @@ function readRules(rules: AddressRules): { allowed: AddressBlocks | undefined; d
   return { allowed: allow && new AddressBlocks(allow), denied: new AddressBlocks(deny) };
 }
 
-/** The same rules in arrays, which can be gone through any number of times. */
+/** Copies the rules into arrays, which can be iterated more than once. */
 export function copyRules(rules: AddressRules): AddressRules {
   checkRules(rules);
   const { allow, deny } = rules;
   return { allow: allow && [...allow], deny: deny && [...deny] };
 }
 
-/** Refuses unknown names, and lists that are none: a text is no list, though its letters can be gone through. */
+/** Refuses unknown names, and values that are not lists: a string is none here, although it can be iterated. */
 function checkRules(rules: AddressRules): void {
   checkKeys("address filter", rules, NAMES);
   for (const name of ["allow", "deny"] as const) {

@@ -129,8 +129,7 @@ export class ConnectionLimits implements Admission {
   }
 
   /**
-   * Puts other limits in the place of those that there are, from the next connection on; what an option does not say is its
-   * default. Clock and `maxAddresses` stay.
+   * Replaces the limits, from the next connection on; an option that is left out has its default. Clock and `maxAddresses` stay.
    *
    * @param options How many, and how fast.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.

@@ -71,9 +71,9 @@ export class Guard {
   }
 
   /**
-   * Changes lists, bounds, deadlines and rates while the service runs; what an option does not say is its default, and a part
-   * that is not named stays as it is. A part that was left out stays out, and one that is there cannot be left out any more,
-   * as a service has it already; clocks, `maxAddresses` and `measureMemory` stay.
+   * Changes lists, bounds, deadlines and rates while the service runs. A part that is not named stays as it is; an option that
+   * is left out of a named part has its default. A part that the guard was made without stays out, and one that it has cannot
+   * be left out any more, as a service has it already. Clocks, `maxAddresses` and `measureMemory` stay.
    *
    * @param options Those of the parts.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.

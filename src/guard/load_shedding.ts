@@ -87,7 +87,7 @@ export interface LoadSheddingStats {
  * is down at four fifths of its bound. If the event loop or the memory stay so for two seconds, the session that has sent most
  * since the last look is closed, with the detail `"load-shed"`, one at each look. Give it to `admission` and to `observers`.
  *
- * @example Both
+ * @example Shed load above a gibibyte
  * ```ts
  * import { serve } from "@laster/net";
  * import { LoadShedding } from "@laster/net/guard";
@@ -131,9 +131,8 @@ export class LoadShedding implements Admission, ServiceObserver {
   }
 
   /**
-   * Puts other bounds in the place of those that there are, from the next connection and the next look on; what an option does
-   * not say is its default. Clock and `measureMemory` stay. The call itself closes no session: a load above a new bound is
-   * treated as any other.
+   * Replaces the bounds, from the next connection and the next look on; an option that is left out has its default. Clock and
+   * `measureMemory` stay. The call itself closes no session: a load above a new bound is treated as any other.
    *
    * @param options The bounds.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.

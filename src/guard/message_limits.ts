@@ -190,7 +190,7 @@ export class MessageLimits {
   /**
    * Gives a handler that keeps to the limits.
    *
-   * @param handler Handles the messages that are within them. Its payload is valid as long as the promise that it returns.
+   * @param handler Handles the messages that are within them. Its payload is valid until the promise that it returns settles.
    */
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
     requireFunction("wrap handler", "handler", handler);
@@ -281,7 +281,7 @@ export class MessageLimits {
       (owner === undefined || owner.messagesLeft > 0);
     const { messages, bytes: bytesRate, ofAddress = UNBOUNDED, bytesAtATime } = this.#rates;
     if (!isThere && this.#rates.whenExceeded !== "wait") {
-      // What was taken out for this message only: kept beside a bucket that fills again, it would be a second burst.
+      // Gives back what was taken out for this message only: kept while the bucket fills again, it would be a second burst.
       const unused = bytesRate === UNBOUNDED ? 0 : account.bytesLeft - bytesAtATime;
       if (unused > 0) {
         account.bytes.giveBack(bytesRate, unused);

@@ -1,5 +1,4 @@
-// MessageValidator: threat levels for messages, and a score for the addresses they come from, after the notes of laster40Net.
-// Runtime neutral.
+// MessageValidator: threat levels for messages, and a score for the addresses they come from. Runtime neutral.
 
 import { type Clock, clockOf } from "../clock.ts";
 import {
@@ -33,7 +32,7 @@ export interface Threat {
   readonly reason: string;
 }
 
-/** Looks at a message; answers nothing if it is sound. */
+/** Looks at a message; returns undefined if it is sound. */
 export type Validate<Data> = (session: Session<Data>, payload: Uint8Array) => Threat | undefined;
 
 /** Options of {@linkcode MessageValidator}. */
@@ -158,8 +157,8 @@ export class MessageValidator implements Admission, ServiceObserver {
   }
 
   /**
-   * Puts other scores and bans in the place of those that there are, from the next message on; what an option does not say is
-   * its default. The scores that addresses have stay, and bans end when they would have. Clock and `maxAddresses` stay.
+   * Replaces the rules of scores and bans, from the next message on; an option that is left out has its default. The scores that
+   * addresses have stay, and bans end when they would have. Clock and `maxAddresses` stay.
    *
    * @param options Scores and bans.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.

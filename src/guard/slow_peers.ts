@@ -154,9 +154,9 @@ export class SlowPeers implements Admission, ServiceObserver {
   }
 
   /**
-   * Puts other deadlines in the place of those that there are, for the sessions that are there too; what an option does not
-   * say is its default. Clock and `maxAddresses` stay. If a deadline changes, sessions and messages under way have their whole
-   * time from now on: none is closed for what was in time before.
+   * Replaces the deadlines, for the sessions that are there too; an option that is left out has its default. Clock and
+   * `maxAddresses` stay. If a deadline changes, sessions and messages under way have their whole time from now on: none is
+   * closed for what was in time before.
    *
    * @param options The deadlines.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.

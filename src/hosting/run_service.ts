@@ -28,8 +28,9 @@ export interface HostableService {
 /** Options of {@linkcode runService}. */
 export interface RunOptions {
   /**
-   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; then the rest is cut. Keep it below the
-   * time after which the platform kills the process: 30 s for Kubernetes, 90 s for systemd, 10 s for Docker.
+   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; then the rest is cut. `onStopping` may take as long
+   * again. Keep all of it, `drainMs` and `onStopped` included, below the time after which the platform kills the process: 30 s
+   * for Kubernetes, 90 s for systemd, 10 s for Docker.
    *
    * @default {8000}
    */
@@ -52,8 +53,8 @@ export interface RunOptions {
    */
   readonly onStopped?: ((result: StopResult) => unknown) | undefined;
   /**
-   * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal, where the start failed, or where a
-   * handler of the stop did.
+   * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal, or if the start, `onStopping` or
+   * `onStopped` failed.
    *
    * @default {true}
    */

@@ -17,7 +17,7 @@ export interface HealthSource {
  *
  * @param source The service.
  * @returns A handler.
- * @throws {TypeError} if the service is none.
+ * @throws {TypeError} if `source` is not an object.
  *
  * @example A service that has not started
  * ```ts

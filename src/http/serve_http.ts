@@ -121,7 +121,7 @@ function isBodyLeft({ headers, readableEnded }: IncomingMessage): boolean {
   return !readableEnded && (headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0);
 }
 
-/** Makes the request for the handler; or the answer, if it is none that a handler should see. */
+/** Makes the request for the handler; or the answer, if no handler should see the request. */
 async function toRequest(incoming: IncomingMessage, signal: AbortSignal): Promise<Request | Response> {
   const { method = "GET" } = incoming;
   if (FORBIDDEN.includes(method)) return refuse(405, "the method is not allowed");
@@ -137,7 +137,7 @@ async function toRequest(incoming: IncomingMessage, signal: AbortSignal): Promis
   return new Request(url, { method, headers, body, signal });
 }
 
-/** The URL that was asked for, undefined if it is none. A target that begins with two slashes is a path, not a host. */
+/** The URL that was asked for, undefined if it is not valid. A target that begins with two slashes is a path, not a host. */
 function toUrl({ url = "/", headers }: IncomingMessage): URL | undefined {
   const host = headers.host || "localhost";
   // A host with a part of a path in it would move the request to another path.

@@ -29,11 +29,11 @@ export interface FlushOptions {
 
 /** Most turns that are flushed together: more would delay the first one, and make a write hardly cheaper. */
 const MOST_TOGETHER = 12;
-/** A turn that sent more than this is flushed at once. */
+/** A turn that sent more than this is flushed immediately. */
 const MOST_TURN_BYTES = 8_192;
 /** With fewer turns together, waiting saves less than the `afterPoll` callback costs. */
 const FEWEST_TOGETHER = 3;
-/** While fewer than `FEWEST_TOGETHER` come together, up to this many turns are flushed at once before the next one waits. */
+/** While fewer than `FEWEST_TOGETHER` come together, up to this many turns are flushed immediately before one waits. */
 const MOST_ALONE = 31;
 
 /**
@@ -64,7 +64,7 @@ export class FlushScheduler {
   #waiting = 0;
   /** How many turns came in this poll phase, including those that were flushed at `MOST_TOGETHER`. */
   #together = 0;
-  /** How many turns are flushed at once before the next one waits; backs off up to `MOST_ALONE`. */
+  /** How many turns are flushed immediately before the next one waits; backs off up to `MOST_ALONE`. */
   #alone = 0;
   #aloneLeft = 0;
   readonly #runAfterPoll = () => {

@@ -17,11 +17,11 @@ const REFILL_BYTES = 65_536;
 export interface HoldbackOwner {
   /** The encoder of its frames. */
   readonly encoder: FrameEncoder;
-  /** The encoder has thrown, which ends the session. It is not called again. */
+  /** The encoder has thrown, which ends the session. The encoder is not called again. */
   handleEncodeError(error: unknown): void;
 }
 
-/** Queues behind the segments. The send cursor must be settled before each call that encodes. */
+/** Its messages go out after the segments. The send cursor must be settled before each call that encodes. */
 export class Holdback {
   /** The bytes that the peer is not known to have read; undefined without a ping. */
   readonly inFlight: InFlight | undefined;

@@ -101,7 +101,7 @@ export class OutboundBlocks {
     return this.#pool.canRent(bytes);
   }
 
-  /** Whether there is room for a block of any size, whatever is free: a free one of another size does not help. */
+  /** Whether the budget has room for a block of any size without counting free buffers, which may have the wrong size. */
   get canTakeAny(): boolean {
     return this.#pool.outstandingBytes + LARGEST_BLOCK_BYTES <= this.#pool.maxBytes;
   }

@@ -29,8 +29,8 @@ export function isUnencodable(error: unknown): boolean {
 }
 
 /**
- * One for all queues of a service: the last queue that was sent to has it. Shared, as with thousands of sessions cache misses
- * on their memory dominate.
+ * One for all queues of a service: the last queue that was sent to has it. With thousands of sessions, cache misses on a cursor
+ * of each would dominate.
  *
  * Invariant: while it is open, frames lie one behind the other up to `end` in the block of the owner's last segment, from that
  * segment's end on, and no other queue adds to the block.

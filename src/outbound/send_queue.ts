@@ -134,7 +134,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#accept();
   }
 
-  /** Subscribes to broadcasts; says whether it would check nothing: it drops what they may drop, and has room for a whole batch. */
+  /** Subscribes, and returns true, if broadcasts need no check: same encoder, same right to drop, room for a whole batch. */
   subscribe(encoder: FrameEncoder, whenFull: FullPolicy): boolean {
     this.settle();
     this.#broadcasts.leaveFanOut(this.#segments);
@@ -157,7 +157,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   joinFanOut(fanOut: FanOut, index: number): Connection | undefined {
     const { handlers, writeAheadBytes } = this.#context;
-    const isHeard = handlers.onSend !== undefined || writeAheadBytes >= 0; // From 0 on, writes do not complete at once.
+    const isHeard = handlers.onSend !== undefined || writeAheadBytes >= 0; // From 0 on, every write is pending for a moment.
     if (isHeard || this.#segments.head !== undefined || this.#broadcasts.hasBegun) return undefined;
     this.#broadcasts.joinFanOut(fanOut, index);
     return this.#connection;

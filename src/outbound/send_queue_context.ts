@@ -10,7 +10,7 @@ import type { QueueLimits } from "./queue_limits.ts";
 import { OutboundBlocks } from "./outbound_blocks.ts";
 import { SendCursor } from "./send_cursor.ts";
 
-/** On Deno, where every write is pending for a moment: some hundred positions of a game's tick. */
+/** The `writeAheadBytes` on Deno, where every write is pending for a moment: some hundred positions of a game's tick. */
 const WRITE_AHEAD_BYTES = 16_384;
 
 /** The session behind a queue. */

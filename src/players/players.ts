@@ -42,7 +42,7 @@ interface Claim<Member> {
 
 /**
  * Which session is whose: at most one for each key, such as an account's name. A second login displaces the first, or is
- * refused. If it displaces, it goes on only once the first session's `onClose` has run, so that what this saves can be loaded.
+ * refused. If it displaces, it goes on only once the first session's `onClose` has run, so that the new one can load what that saved.
  * Claims of one key are dealt with one after the other. A key is free again once its session has ended.
  *
  * It knows the sessions of this process only.
@@ -108,7 +108,7 @@ export class Players<Key = string, Data = undefined> {
    * @param key Whose session it is, such as an account's name.
    * @param session The session.
    * @returns What became of it, once a session that it displaces has ended and its `onClose` has run.
-   * @throws {TypeError} if the session has another key, or is none.
+   * @throws {TypeError} if the session has another key, or is not an object.
    */
   async claim(key: Key, session: Session<Data>): Promise<ClaimResult> {
     checkObject("claim key", "session", session);

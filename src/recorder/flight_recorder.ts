@@ -21,7 +21,7 @@ import { Recording, type RecordingEnd, type RecordingEntry } from "./recording.t
 const DEFAULT_BYTES = 1_048_576;
 const LEAST_BYTES = 4_096;
 const MOST_BYTES = 2 ** 30;
-/** What Deno reads at one go. */
+/** As much as comes in a few reads of a busy connection. */
 const DEFAULT_SESSION_BYTES = 65_536;
 const LEAST_SESSION_BYTES = 256;
 /** Enough to see what goes on, and few enough that many hostile peers cost next to nothing. */

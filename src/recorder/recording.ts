@@ -157,7 +157,7 @@ export class Recording implements RecordingParts {
    *
    * @param text The text.
    * @returns The recording.
-   * @throws {TypeError} if the text is none; the message names the line.
+   * @throws {TypeError} if the text is no recording; the message names the line.
    */
   static parse(text: string): Recording {
     return new Recording(readJsonLines(text));

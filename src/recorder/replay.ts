@@ -77,7 +77,8 @@ export interface ReplayResult {
  * @param options The options of the service.
  * @returns What happened, up to the recording's end. The service is stopped.
  * @throws {TypeError} if the text is no recording, or an option is wrong.
- * @throws {RangeError} if the beginning of what was received is lost, and `skipBytes` does not say where to begin.
+ * @throws {RangeError} if the beginning of what was received is lost and `skipBytes` is not given, or `skipBytes` is greater
+ * than what was received.
  *
  * @example A fault again
  * ```ts

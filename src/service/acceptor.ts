@@ -24,7 +24,7 @@ export interface AcceptorOptions extends RefusalsOptions {
   readonly clock: Clock;
   /** Where faults are reported. */
   readonly faults: FaultLog;
-  /** Sessions that there may be; it may change. */
+  /** The most sessions at the same time; may change. */
   readonly bounds: { readonly maxConnections: number };
   /** Files that the process may open; undefined if the runtime does not say. */
   readonly maxOpenFiles: number | undefined;
@@ -133,7 +133,7 @@ export class Acceptor {
     }
   }
 
-  /** Why what came before a session has failed; a stop ends it too. */
+  /** Why a PROXY header or a handshake failed; `"not-running"` once the service has stopped, as that ends them too. */
   #explain(fault: unknown, otherwise: string): string {
     return this.#options.isAccepting() ? reasonOf(fault, otherwise) : NOT_RUNNING;
   }
@@ -166,7 +166,7 @@ export class Acceptor {
     this.refusals.refuse(connection, NOT_RUNNING);
   }
 
-  /** Asks the admissions in order. Returns the reason of the first that refuses, else what calls their `release()`. */
+  /** Asks the admissions in order. Returns the reason of the first that refuses, else a function that calls their `release()`. */
   #admit(
     remoteAddress: Address,
     { place }: AcceptingListener,

@@ -3,13 +3,13 @@
 import { describeValue } from "../options.ts";
 import type { Address } from "../transport/address.ts";
 
-/** A connection that has come, and is nothing yet. */
+/** A connection that has come, and has no session yet. */
 export interface AdmissionRequest {
   /** The peer. */
   readonly remoteAddress: Address;
   /** Where it came in. */
   readonly listener: Address;
-  /** Sessions that there are, dialled ones too, and handshakes under way. */
+  /** How many sessions there are, dialled ones and handshakes under way included. */
   readonly sessions: number;
 }
 

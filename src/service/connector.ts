@@ -70,7 +70,7 @@ export const CONNECT_NAMES: Record<keyof ConnectOptions, true> = {
 export interface Dial {
   /** Where to. */
   readonly address: Address;
-  /** How long an attempt may take, 0 for ever. */
+  /** How long an attempt may take; 0 for no limit. */
   readonly timeoutMs: number;
   /** Attempts after the first. */
   readonly retries: number;
@@ -78,9 +78,9 @@ export interface Dial {
   readonly minRetryDelayMs: number;
   /** The longest pause. */
   readonly maxRetryDelayMs: number;
-  /** How; undefined for the way of the service. */
+  /** How to dial; undefined for the transport of the service. */
   readonly transport: Transport | undefined;
-  /** What the connection is told. */
+  /** The options of the socket. */
   readonly socket: DialOptions;
   /** What cancels it: the caller's signal, the service's stop. */
   readonly signals: readonly AbortSignal[];
@@ -207,7 +207,7 @@ export class Connector {
     return longestMs * (1 - randomPart(this.#random) / 2);
   }
 
-  /** Says false if the dial was cancelled meanwhile. */
+  /** Resolves to false if the dial was cancelled meanwhile. */
   #pause(dial: Dial, delayMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#onCancel(dial, delayMs, resolve);

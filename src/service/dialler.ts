@@ -46,7 +46,7 @@ export interface ConnectHandlers {
 export interface DiallerOptions {
   /** Makes the connections. */
   readonly connector: Connector;
-  /** The application. */
+  /** The application's handlers of dials. */
   readonly handlers: ConnectHandlers;
   /** Observers that hear of dials besides. */
   readonly observers: Pick<Observers, "tell"> | undefined;
@@ -56,13 +56,13 @@ export interface DiallerOptions {
   readonly hasRoom: (dials: number) => boolean;
 }
 
-/** Makes connections for a service, and counts. */
+/** Makes connections for a service, and counts its dials. */
 export class Dialler {
   /** Dials under way. */
   count = 0;
   /** Dials that failed for good. */
   failed = 0;
-  /** Attempts that failed, those of dials that went on too. */
+  /** Attempts that failed, also those of dials that went on. */
   failedAttempts = 0;
   readonly #options: DiallerOptions;
 
@@ -75,7 +75,7 @@ export class Dialler {
    * Dials.
    *
    * @returns The connection, not started.
-   * @throws {ConnectError} if it does not come about; the application was told.
+   * @throws {ConnectError} if the dial fails; the application was told.
    */
   async dial(dial: Dial, token: unknown): Promise<Connection> {
     const { connector, handlers, hasRoom, observers } = this.#options;

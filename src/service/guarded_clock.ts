@@ -8,7 +8,7 @@ import { toError } from "../errors.ts";
  *
  * @param clock The application's clock.
  * @param onFault Told of the first fault, the second, the fourth and so on, with their number; must not throw.
- * @returns A clock that stands still where the other one throws, and defers to a microtask where that cannot.
+ * @returns A clock that stands still where the other one throws, and uses a microtask where its `defer()` throws.
  */
 export function guardClock(clock: Clock, onFault: (error: Error, count: number) => void): Clock {
   let lastMs = 0;

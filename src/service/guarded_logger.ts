@@ -4,8 +4,8 @@ import { callGuarded } from "../session/handler_result.ts";
 import type { Logger } from "../logger.ts";
 
 /**
- * Stands before a logger whose faults must not reach the code that reports something: it could not end a session, or
- * would take a whole turn's work with it.
+ * Stands before a logger whose faults must not reach the code that reports something: they could keep a session from ending,
+ * or break off a whole turn's work.
  *
  * @param logger The application's logger.
  * @returns A logger that drops what the other one throws, or what its promise is rejected with.

@@ -49,7 +49,7 @@ export class Listeners<Data> implements Iterable<Listener> {
   /** Listeners that the options ask for, by their keys; others were opened by `listen()`. */
   #declared = new Map<string, Listener>();
 
-  /** Makes it, without any. */
+  /** Makes a service's ports, none of them open. */
   constructor(options: ListenersOptions<Data>) {
     this.#options = options;
   }
@@ -84,7 +84,7 @@ export class Listeners<Data> implements Iterable<Listener> {
 
   /** Closes all; the sessions live on. */
   closeAll(): Promise<void>[] {
-    return [...this.#open.keys()].map((listener) => listener.close().catch(() => {})); // A transport of others may fail.
+    return [...this.#open.keys()].map((listener) => listener.close().catch(() => {})); // An application's transport may fail.
   }
 
   /**
@@ -157,7 +157,7 @@ export class Listeners<Data> implements Iterable<Listener> {
   }
 }
 
-/** Whether a listener has the port or the path that another is to have. A port that the system chooses is nobody's. */
+/** Whether a listener has the port or the path that another is to have. Port 0, for which the system chooses one, never is the same. */
 function isSamePlace(address: Address, options: ListenerOptions): boolean {
   const wanted = resolveAddress(options, DEFAULT_HOSTNAME);
   if (address.kind === "unix" || wanted.kind === "unix") return formatAddress(address) === formatAddress(wanted);

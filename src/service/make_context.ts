@@ -32,7 +32,7 @@ export interface ServiceContext<Data> extends SessionContext<Data> {
   readonly observers: Observers | undefined;
 }
 
-/** What the service brings beside its options. */
+/** What the service adds to its options. */
 export interface ContextParts<Data> {
   /** The codec of sessions that have none of their own: one object, as those with the same encoder share broadcasts. */
   readonly codec: Codec;
@@ -120,7 +120,7 @@ export function deriveSessionContext<Data>(
   };
 }
 
-/** What is made for limits. */
+/** The parts of a context that depend on the limits. */
 function limitParts<Data>(clock: Clock, limits: ResolvedSessionLimits, sessions: () => Iterable<SessionCore<Data>>) {
   const { heartbeat } = limits;
   return {

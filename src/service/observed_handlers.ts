@@ -1,4 +1,4 @@
-// observeHandlers(): the application's handlers, with observers told around them. Runtime neutral.
+// observeHandlers(): wraps the application's handlers so that observers hear of messages. Runtime neutral.
 
 import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { SessionHandlers } from "../session/handlers.ts";

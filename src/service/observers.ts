@@ -12,7 +12,7 @@ import type { Address } from "../transport/address.ts";
 import type { ConnectFailedEvent } from "./dialler.ts";
 import type { RefusedEvent } from "./refusals.ts";
 
-/** A listener is open, or has taken a connection. */
+/** A listener is open. */
 export interface ListenerEvent {
   /** What the listener is called, if it has a name. */
   readonly name: string | undefined;
@@ -36,7 +36,7 @@ export interface ConnectingEvent {
   readonly token: unknown;
 }
 
-/** A fault. The logger is told once a second and kind, observers are told each time. */
+/** A fault. The logger is told of each kind once a second, observers each time. */
 export interface FaultEvent {
   /** How serious it is, by the name of the logger's method. */
   readonly level: string;
@@ -60,7 +60,7 @@ export interface ServiceObserver {
   onConnectionRefused?(event: RefusedEvent): unknown;
   /** A session begins; it cannot be sent to before the application's `onOpen`, which comes next. */
   onOpened?(session: Session<unknown>): unknown;
-  /** A session is over, behind the application's `onClose`. */
+  /** A session is over; called after the application's `onClose`. */
   onClosed?(session: Session<unknown>, event: CloseEvent): unknown;
   /** A dial begins. */
   onConnecting?(event: ConnectingEvent): unknown;
@@ -76,7 +76,7 @@ export interface ServiceObserver {
   onMessageStart?(session: Session<unknown>, bytes: number): unknown;
   /** The handler is done, its promise too; or it has failed. */
   onMessageEnd?(session: Session<unknown>): unknown;
-  /** The system took bytes; at most once a turn and session. */
+  /** The system took bytes; called at most once per turn and session. */
   onSent?(session: Session<unknown>, event: SentEvent): unknown;
 }
 
@@ -131,7 +131,7 @@ export class Observers {
     };
   }
 
-  /** Tells observers of queues that fill, later, as they fill inside of `send()`; undefined if none wants to hear of it. */
+  /** Tells observers of full queues, in a microtask as queues fill inside of `send()`; undefined if none wants to hear of it. */
   pressure<Data>(): PressureWatch<Data> | undefined {
     if (!this.wants("onBackpressure", "onDropped")) return undefined;
     return new PressureWatch({

@@ -3,7 +3,7 @@
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
 
-/** How often half of the unneeded buffers go: those of a burst are gone within two minutes, those of a game's rhythm stay. */
+/** How often half of the unneeded buffers go: those of a burst are gone within two minutes, those used again and again stay. */
 const PERIOD_MS = 10_000;
 
 /** Calls `adapt()` of a pool every 10 s while there are sessions. */

@@ -9,11 +9,11 @@ import type { Address } from "../transport/address.ts";
 import type { Connection, PendingConnection } from "../transport/transport.ts";
 import type { Observers } from "./observers.ts";
 
-/** How long a refused peer may take to hear the last word and to end its side. */
+/** How long a refused peer may take to receive the refusal message and to end its side. */
 const LAST_WORD_MS = 1_000;
 /** Peers that are sent the refusal message at a time; further ones are closed without it. */
 const MOST_TOLD = 256;
-/** Reasons with a counter each; further ones count as `"other"`. An application may wrongly build its words from addresses. */
+/** Reasons with a counter each; further ones count as `"other"`: an application may by mistake make a reason of each address. */
 const MOST_REASONS = 64;
 
 /** A connection that was refused. */
@@ -21,11 +21,12 @@ export interface RefusedEvent {
   /** The peer. */
   readonly remoteAddress: Address;
   /**
-   * Why it was refused: `"max-connections"`, there are as many sessions; `"open-files"`, the process has no file descriptors
+   * Why it was refused: `"max-connections"`, there are `maxConnections` sessions; `"open-files"`, the process has no file descriptors
    * for more; `"not-running"`, the service stops; `"handshake-failed"`, `"handshake-timeout"`,
    * `"too-many-handshakes"`, `"certificate-missing"`, `"certificate-untrusted"`, `"certificate-expired"` or
    * `"certificate-refused"`, of a listener that speaks TLS; `"untrusted-proxy"`,
-   * `"proxy-header-invalid"` or `"proxy-header-timeout"`, of one behind a proxy; or the word of an `Admission`.
+   * `"proxy-header-invalid"` or `"proxy-header-timeout"`, of one behind a proxy, or another code of a `ConnectionError` such as
+   * `"reset"` if the connection broke before its header came; or the word of an `Admission`.
    */
   readonly reason: string;
 }
@@ -103,7 +104,7 @@ export class Refusals {
 }
 
 /**
- * Makes a frame of a last word.
+ * Encodes a refusal message.
  *
  * @param encoder The service's encoder.
  * @param payload The message; undefined for none.

@@ -65,7 +65,7 @@ export async function serve<Data = undefined>(
  * @param options Where to, and whatever else a dial and a service take. The host is `"127.0.0.1"` if none is given. Without a
  * message handler the messages wait for a loop, or for `receive()`.
  * @returns The session, open.
- * @throws {ConnectError} if it does not come about.
+ * @throws {ConnectError} if the dial fails.
  * @throws {TypeError | RangeError} if an option is wrong.
  *
  * @example Ask and close

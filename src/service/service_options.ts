@@ -17,7 +17,7 @@ import { checkListenerOptions, type ListenerOptions } from "./listener.ts";
 import type { ServiceObserver } from "./observers.ts";
 import type { RefusedEvent } from "./refusals.ts";
 
-/** Well below the 20,000 descriptors that systems commonly give a server. */
+/** More players than most servers have; where the process may open fewer files, those bound it (open_files.ts). */
 const DEFAULT_MAX_CONNECTIONS = 10_000;
 const DEFAULT_MAX_DIALS = 1_024;
 const DEFAULT_MAX_GROUPS = 65_536;
@@ -80,9 +80,9 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    */
   readonly refusalMessage?: Uint8Array | undefined;
   /**
-   * Sessions at the same time, accepted and dialled, 1 to 2^31 - 1, or as many as the process has file descriptors for, less a
-   * sixteenth (64 at least), if those are fewer and the runtime lets it be known. A connection over it is closed at once and
-   * counted.
+   * Most sessions at the same time, accepted and dialled, 1 to 2^31 - 1. If the runtime tells how many files the process may
+   * open, listeners stop at that number too, less a sixteenth (64 at least). A connection over the bound is refused and counted;
+   * a dial fails with `"limit"`.
    *
    * @default {10000}
    */
@@ -100,8 +100,8 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
    */
   readonly maxGroups?: number | undefined;
   /**
-   * The buffer pool; `maxBytes` bounds what all sessions together have queued, half received, or held while they do not listen.
-   * From half of it on, the sessions that hold most, and more than their share, are cut with `"over-budget"`. Where
+   * The buffer pool; `maxBytes` bounds what all sessions together have queued, half received, or held while their input is
+   * paused. From half of it on, the sessions that hold most, and more than their share, are cut with `"over-budget"`. Where
    * there is no room all the same, `send` answers `"full"`, and a session whose unfinished frame finds none closes with
    * `"over-budget"`.
    *

@@ -24,7 +24,7 @@ export interface ReconfigureOptions extends Omit<SessionSettings, "codec" | "tra
   readonly pool?: Pick<BufferPoolOptions, "maxBytes"> | undefined;
   /**
    * All listeners that there are to be, but for those that `listen()` opened: new ones are opened, others are closed, and their
-   * sessions live on. One stays the same by its `name`, or by its address if it has none. Its limits and its certificates are
+   * sessions live on. A listener is identified by its `name`, or its address if it has none. Its limits and its certificates are
    * changed where it is; for any other change it is closed and opened again.
    */
   readonly listeners?: readonly ListenerOptions[] | undefined;
@@ -72,7 +72,7 @@ export class ServiceSettings<Data> {
     this.#parts = parts;
   }
 
-  /** The listeners that there are to be from the start. */
+  /** The listeners that `start()` opens. */
   get listeners(): readonly ListenerOptions[] {
     return this.#changed.listeners ?? this.#options.listeners ?? [];
   }

@@ -32,7 +32,7 @@ import { resolveStopTimeout, StartStop, type StopOptions, type StopResult } from
 /**
  * A TCP service: listeners, dials, and the sessions that come of them.
  *
- * It can be started and stopped any number of times. `stop()` closes all sessions in order, so what was sent is sent.
+ * It can be started and stopped any number of times. `stop()` closes all sessions in order: what is queued is sent first.
  *
  * @example An echo server and a client
  * ```ts
@@ -221,12 +221,12 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /**
    * Dials and opens a session. Calls `onOpen` first; a service without a message handler keeps the session's messages
-   * until a loop takes them.
+   * until a loop or `receive()` takes them.
    *
    * @param options Where to, and how often to try.
    * @returns The session.
    * @throws {ServiceStateError} if the service does not run.
-   * @throws {ConnectError} if it does not come about; `onConnectFailed` is called too.
+   * @throws {ConnectError} if the dial fails; `onConnectFailed` is called too.
    * @throws {TypeError | RangeError} if an option is wrong.
    */
   async connect(options: ConnectOptions): Promise<Session<Data>> {
@@ -293,6 +293,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @param options Who does not get it, and what becomes of it where the peer does not read.
    * @returns How many took it and how many refused; and who, if asked for.
    * @throws {TypeError} if the payload is not a `Uint8Array`, or an option is wrong.
+   * @throws {FrameError} if the codec breaks its contract (`"codec-fault"`); no session is closed.
    */
   broadcast(
     payload: Uint8Array,

@@ -17,7 +17,7 @@ export interface TickOptions {
   /**
    * Told of what a step throws, or rejects with. The next step comes all the same.
    *
-   * @default {undefined: the error is thrown out of the timer, which ends the process as any other error that nobody takes}
+   * @default {undefined: the error is thrown out of the timer and, like any uncaught error, ends the process}
    */
   readonly onError?: ((error: unknown) => void) | undefined;
 }

@@ -58,8 +58,8 @@ export class FaultLog {
   }
 
   /**
-   * Reports a fault at once, or only counts it if one of its kind was reported less than a second ago. At the end of that
-   * second the last counted fault is reported with the count.
+   * Reports a fault at once, or only counts it if one of its kind was reported less than a second ago. At most a second later
+   * the last counted fault is reported with the count.
    *
    * @param kind The key of the kind: the message or the reason, not the session.
    * @param level How serious it is.

@@ -77,7 +77,7 @@ export function resolveHeartbeat(options: HeartbeatOptions | undefined): Resolve
 export interface AskingLimits {
   /** The regular pings; undefined for none. */
   readonly heartbeat: ResolvedHeartbeat | undefined;
-  /** Bytes that the peer may have still to read; 0 for no bound. */
+  /** Bytes that the peer may still have to read; 0 for no bound. */
   readonly maxInFlightBytes: number;
   /** The same bound in milliseconds; 0 for none. */
   readonly maxInFlightMs: number;

@@ -23,10 +23,10 @@ export interface Watched {
 /**
  * Calls `handleSilence` of each session that showed no sign of life for `timeoutMs`, never early. With a clock that is slow to
  * read, `nowMs` changes only at the checks, so that a sign of life need not read the clock; the call is then late by up to
- * three sixty-fourths of the timeout, or 30 ms. The one timer runs only while a session is watched.
+ * three sixty-fourths of the timeout, or 30 ms if that is more. The one timer runs only while a session is watched.
  *
- * Invariant: `nowMs` advances by at most two steps from one check to the next. A longer gap means a blocked event loop, in
- * which signs of life waited as well, so the excess does not count as silence.
+ * Invariant: with such a clock `nowMs` advances by at most two steps from one check to the next. A longer gap means a blocked
+ * event loop, in which signs of life waited as well, so the excess does not count as silence.
  */
 export class IdleWatch {
   readonly #clock: Clock;

@@ -200,7 +200,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     });
   }
 
-  /** Says whether a loop over the messages runs; a handler that waits for it does not hold it up. */
+  /** Sets whether a loop over the messages runs; a handler that waits for the loop does not hold it up. */
   setStreaming(isStreaming: boolean): void {
     if (isStreaming && this.isBusy && this.#kept === undefined) {
       this.#owner.keepChunk();

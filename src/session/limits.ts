@@ -32,7 +32,7 @@ export interface SessionLimits {
   /**
    * Queued bytes above which `send` answers `"congested"`, 0 to 2^31 - 1.
    *
-   * @default {532480, or eight of the codec's longest frames}
+   * @default {532480, or eight of the codec's longest frames if that is more}
    */
   readonly highWaterMarkBytes?: number | undefined;
   /**
@@ -115,7 +115,7 @@ export interface SessionLimits {
   readonly heartbeat?: HeartbeatOptions | undefined;
   /**
    * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. Never early;
-   * with the system clock late by up to a twentieth of it, or 30 ms if that is more. While the input is paused, as a handler
+   * with the system clock, late by up to a twentieth of the timeout, or 30 ms if that is more. While the input is paused, as a handler
    * runs or the queue is full, bytes that the peer takes count as well.
    *
    * @default {120000}
@@ -284,9 +284,9 @@ export function checkQueueTakes(
 }
 
 /**
- * Refuses what a codec gives for an encoder and is none.
+ * Refuses a value that is not an encoder.
  *
- * @throws {TypeError} if it is none.
+ * @throws {TypeError} if it is not.
  */
 export function checkEncoder(encoder: FrameEncoder): FrameEncoder {
   if (typeof encoder?.encode === "function" && typeof encoder.frameBytes === "function") return encoder;

@@ -225,6 +225,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    *
    * @param codec The new codec. A codec with state per session, such as `encryption`, must be made for this session alone.
    * @throws {SessionClosedError} if the session is not open.
+   * @throws {TypeError} if `codec` is not a codec.
    * @throws {RangeError} if the queue's limits do not take the codec's longest frame.
    */
   switchCodec(codec: Codec): void {

@@ -167,7 +167,7 @@ export class SessionCore<Data>
   }
 
   handleFault(reason: CloseReason, fault: unknown): void {
-    const error = toError(fault); // Explained before it is reported, as an observer may close the session.
+    const error = toError(fault); // The reason is set before the report, as an observer may close the session.
     if (this.state === "open") (this.ending ??= new SessionEnding(this, this.#context)).explain(reason, error);
     this.#context.faults.reportEnd(this.session, reason, error);
     this.close(reason, error);

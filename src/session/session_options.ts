@@ -21,8 +21,8 @@ export interface SendOptions {
    */
   readonly whenFull?: FullPolicy | undefined;
   /**
-   * What the message is about, under `"latest-per-key"`: it takes the place of a message with the same key (as of a
-   * `Map`) that still waits for the peer. Ignored under other policies.
+   * What the message is about, under `"latest-per-key"`: it takes the place of a message with the same key (compared
+   * as in a `Map`) that still waits for the peer. Ignored under other policies.
    *
    * @default {undefined, which is no key}
    */

@@ -88,7 +88,7 @@ export class SessionRegistry<Data> {
     return core?.session === session ? core : undefined;
   }
 
-  /** Throws a `TypeError` if a session that is none of these is not closed: it belongs to another service. */
+  /** Throws a `TypeError` unless the session is closed; call it for one that is none of these: it is another service's. */
   refuseForeign(what: string, { id, state }: Session<Data>): void {
     if (state === "closed") return;
     throw new TypeError(`Cannot ${what} as a session must be of the same service: current value is session ${id}`);

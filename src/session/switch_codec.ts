@@ -17,7 +17,7 @@ export interface CodecUser {
 /**
  * Switches both sides, or neither if it throws.
  *
- * @throws {TypeError} if the codec, or its encoder or decoder, is none.
+ * @throws {TypeError} if the codec, its encoder or its decoder is not one.
  * @throws {RangeError} if the limits of the queue do not take the codec's longest frame.
  */
 export function switchCodec({ queue, inbox }: CodecUser, limits: ResolvedSessionLimits, codec: Codec): void {

@@ -60,7 +60,7 @@ const NAMES: Record<keyof CompressionOptions, true> = { maxInflatedBytes: true, 
  * @param options Limits and level.
  * @returns A stateless stage. Its decoder passes uncompressed payloads on as a view, without a copy.
  * @throws {RangeError} if an option is out of range.
- * @throws {TypeError} if there is an option of another name.
+ * @throws {TypeError} if an option is unknown.
  *
  * @example A thousand zeros
  * ```ts

@@ -47,7 +47,7 @@ const NAMES: Record<keyof SessionKeys, true> = { sendKey: true, receiveKey: true
  * @param keys The session's keys.
  * @returns A stage for one session: it makes one encoder and one decoder, and throws a `TypeError` for a second one.
  * @throws {RangeError} if a key does not have 16 or 32 bytes, or both are the same.
- * @throws {TypeError} if there is a key of another name.
+ * @throws {TypeError} if `keys` has an unknown property.
  *
  * @example Two ends of a session
  * ```ts

@@ -3,7 +3,8 @@
 import type { AcceptHandler } from "./transport.ts";
 
 /**
- * Makes a handler that never throws of one that may. A connection that the handler threw at is aborted.
+ * Wraps a handler that may throw, so that it never does. If `onConnection` throws, its connection is aborted; if `onPending`
+ * throws, its connection is closed.
  *
  * @param handler The handler that may throw.
  * @returns The handler for an adapter.

@@ -39,7 +39,7 @@ export interface AddressOptions {
  * @param options Where to listen or dial.
  * @param defaultHostname The host if none is named.
  * @returns The address.
- * @throws {TypeError} if neither or both of port and path are given.
+ * @throws {TypeError} if neither or both of port and path are given, or the path or hostname is not a text or is empty.
  * @throws {RangeError} if the port is out of range.
  *
  * @example Fill in the host
@@ -84,7 +84,8 @@ export function resolveAddress(options: AddressOptions, defaultHostname: string)
 }
 
 /**
- * Makes a TCP address of what a runtime reports, with an IPv4 address that came over a dual-stack socket in its own form.
+ * Makes a TCP address of what a runtime reports. An IPv4-mapped address (`::ffff:a.b.c.d`, from a dual-stack socket) becomes
+ * plain IPv4.
  *
  * @param hostname The IP address, perhaps as `::ffff:a.b.c.d`.
  * @param port The port.

@@ -1,32 +1,32 @@
-// AddressBlocks: a set of addresses and blocks of them (CIDR). Keeps a hash set for each length of a block: a lookup costs one
-// hash for each length in use, however many blocks there are. Runtime neutral.
+// AddressBlocks: a set of addresses and blocks of them (CIDR). Keeps a hash set for each prefix length: a lookup costs one hash
+// for each length in use, however many blocks there are. Runtime neutral.
 
 import { type IpWords, isIpv4, maskWord, maskWords, parseBlock, parseIp, parseIpv4 } from "./ip_address.ts";
 
-/** Blocks of one length. */
+/** Blocks of one prefix length. */
 interface BlocksOfLength<Key> {
   readonly bits: number;
   readonly keys: Set<Key>;
 }
 
-/** Blocks, by their length: those of IPv4 as numbers, which is quick, others as texts. */
+/** Blocks, by their prefix length: those of IPv4 as numbers, which is quick, others as texts. */
 export class AddressBlocks {
   readonly #v4: BlocksOfLength<number>[] = [];
   readonly #others: BlocksOfLength<string>[] = [];
 
-  /** Makes a set of some; throws a `TypeError` if one is no address and no block. */
+  /** Makes a set of some rules; throws a `TypeError` if one is neither an address nor a block. */
   constructor(rules: Iterable<string> = []) {
     for (const rule of rules) this.add(rule);
   }
 
-  /** Adds an address or a block; throws a `TypeError` if it is none. */
+  /** Adds an address or a block; throws a `TypeError` if `rule` is neither. */
   add(rule: string): void {
     const { words, bits } = parseBlock(rule);
     if (isOfIpv4(words, bits)) lengthOf(this.#v4, bits).keys.add(words[3]);
     else lengthOf(this.#others, bits).keys.add(words.join());
   }
 
-  /** Takes one out; says whether it was there. */
+  /** Takes an address or a block out; says whether it was there. Throws a `TypeError` if `rule` is neither. */
   delete(rule: string): boolean {
     const { words, bits } = parseBlock(rule);
     return isOfIpv4(words, bits) ? remove(this.#v4, bits, words[3]) : remove(this.#others, bits, words.join());

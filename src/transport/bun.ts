@@ -28,7 +28,7 @@ const LARGEST_SHARED_BYTES = 8_192;
 /** Chunks that are handed over without that copy after a handler has kept one, as it may keep them too. */
 const CHUNKS_AS_THEY_CAME = 64;
 
-/** Bun reads up to 512 KiB at a time; from here on it may read once more before it sees that it was paused. */
+/** Bun reads up to 512 KiB at a time; after a chunk of this size it may read once more before it sees that it was paused. */
 const FULL_CHUNK_BYTES = 262_144;
 
 /** The array that chunks are copied into. */
@@ -150,7 +150,7 @@ async function listenBun(
       allowHalfOpen: true,
       socket: {
         open(socket) {
-          // Reset while it waited in the queue: the system has forgotten whose it was.
+          // Reset while it waited in the accept queue: the system does not know its peer any more.
           if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.terminate();
           if (!noDelay) socket.setNoDelay(false);
           const connection = new BunConnection(socket, locals.find(socket), shared);
@@ -162,7 +162,7 @@ async function listenBun(
         drain: (socket) => socket.data?.handleDrain(),
         end: (socket) => socket.data?.handleEnd(),
         close: (socket, error) => socket.data?.handleClose(error),
-        // Bun calls this for what a handler threw, which handlers do not; a broken connection is in `close`.
+        // Bun calls this if a callback above throws, which only a bug can cause; a broken connection is reported to `close`.
         error: (_socket, error) => {
           throw error;
         },
@@ -197,7 +197,7 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   /** How many of the next chunks are handed over without a copy. */
   #ownChunks = 0;
   #lastChunkBytes = 0;
-  /** Whether the socket reads though paused, until a chunk comes. */
+  /** Whether `probe()` has the socket read although paused, until a chunk comes. */
   #isReadingAhead = false;
 
   constructor(socket: BunSocket, localAddress: Address, shared: Shared) {
@@ -223,8 +223,8 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 
   /**
-   * A chunk came, in an array of its own. One of many small frames is copied into the shared array first: `copyBytes` then
-   * copies each frame in half the time, as its source stays the same.
+   * A chunk came, in an array of its own. If it may hold many small frames, it is copied into the shared array first: `copyBytes`
+   * copies frames faster if their source stays the same.
    */
   handleChunk(chunk: Uint8Array): void {
     const { length } = chunk;
@@ -245,9 +245,9 @@ class BunConnection extends Delivery implements Connection, TurnTaker, KeepsAliv
   }
 
   /**
-   * A chunk came while paused. Bun reads on then in two cases: after a reset, all that the system holds, megabytes in a row,
-   * before it reports the reset; and behind a full chunk, once, as it does not see that this has paused it. A second chunk
-   * tells the cases apart, and so does a pending write that fails now.
+   * A chunk came while paused, for one of two reasons. After a reset Bun reads all that the system holds, megabytes in a row,
+   * before it reports the reset. After a full chunk it reads once more, as it does not see the pause yet. It is a reset if a
+   * second chunk comes, or if a pending write fails now.
    */
   #isReset(): boolean {
     const isSure = this.heldBytes > 0 || this.#lastChunkBytes < FULL_CHUNK_BYTES;

@@ -27,7 +27,7 @@ export interface TransportCapabilities {
   readonly reusePort: Support;
   /** `localAddress` of a dial. */
   readonly localAddress: Support;
-  /** `tls`; through `node:tls` and `node:net`, with what those can do of all the others. */
+  /** `tls`. It goes through `node:tls` and `node:net`: with it, what `node:net` can do counts for all other options. */
   readonly tls: Support;
 }
 

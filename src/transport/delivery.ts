@@ -55,7 +55,7 @@ export class Delivery {
     return this.#isDirect || (this.#isDiscarding && !this.#isPaused && this.#handler !== undefined);
   }
 
-  /** Whether a chunk may be on loan to the handler. */
+  /** Whether input is paused; the last chunk may then be on loan to the handler. */
   get isPaused(): boolean {
     return this.#isPaused;
   }
@@ -130,7 +130,7 @@ export class Delivery {
     else this.#hold(buffer);
   }
 
-  /** The peer's end came. Must not be called from inside a call of the handler's. */
+  /** The peer's end came. Must not be called from inside a call that the handler makes. */
   handleEnd(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
@@ -143,7 +143,7 @@ export class Delivery {
     if (!this.isOver) this.#handler?.onDrain();
   }
 
-  /** The connection is gone; the handler hears it in a microtask, since runtimes say so inside calls of the handler's. */
+  /** The connection is gone. The handler hears it in a microtask, as a runtime may report it inside a call of the handler. */
   handleGone(end: ConnectionEnd): void {
     if (this.#close !== undefined) return;
     this.#close = this.#isFinished ? {} : end;

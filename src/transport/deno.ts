@@ -157,7 +157,7 @@ function toAddress(address: DenoAddress): Address {
   return tcpAddress(address.hostname, address.port);
 }
 
-/** What the connection waits for. */
+/** What the connection waits for. `"flow-…"`: until it is not paused, before or after its chunk was handed over. */
 type ReadStage = "nothing" | "read" | "read-ahead" | "flow-before" | "flow-after" | "turn";
 
 /** The buffer that one connection reads into, and its share of the reads: one object, as there are thousands. */
@@ -183,7 +183,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   /** What is being written, and on loan. */
   #writing: Uint8Array | undefined = undefined;
   // Callbacks and not an async loop, which would take another 300 bytes of each idle connection. One callback takes the result
-  // and the error of an operation, as each callback takes another 56 bytes: an error is what is not a number.
+  // and the error of an operation, as each callback takes another 56 bytes: an error is neither a number nor null.
   readonly #onRead = (result: unknown) => this.#handleRead(result);
   readonly #onWritten = (result: unknown) => this.#handleWritten(result);
 
@@ -227,8 +227,8 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
   }
 
   /**
-   * Over TCP, a write of nothing fails after a reset, unless this side has ended. Over a Unix socket it would fail after an end
-   * in order, too: there a reset is found by reading ahead, as the peer's end is everywhere.
+   * Over TCP, a write of nothing fails after a reset, unless this side has ended. Over a Unix socket it would fail after an
+   * orderly end, too: there a reset is found by reading ahead. So is the peer's end, on both.
    */
   probe(mayRead: boolean): boolean {
     if (!this.isPaused || this.isOver) return this.isAtEnd;

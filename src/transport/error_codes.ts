@@ -122,7 +122,7 @@ export function toConnectError(cause: unknown, address: string): ConnectError {
 }
 
 /**
- * Translates what ended the handshake of a connection that came.
+ * Translates what ended the TLS handshake of an accepted connection.
  *
  * @param cause The runtime's error; undefined if the connection was just gone.
  * @returns Our error, with the runtime's as cause.

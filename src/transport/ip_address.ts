@@ -25,7 +25,7 @@ const MAPPED_BITS = 96;
  * Reads an address.
  *
  * @param text IPv4 or IPv6, in any of the usual forms; a zone behind `%` is left out.
- * @returns Its words; undefined if it is none.
+ * @returns Its words; undefined if the text is no address.
  */
 export function parseIp(text: string): IpWords | undefined {
   if (!text.includes(":")) {
@@ -41,7 +41,7 @@ export function parseIp(text: string): IpWords | undefined {
  *
  * @param text As people write it.
  * @returns The block, with the bits behind its length cleared.
- * @throws {TypeError} if it is none.
+ * @throws {TypeError} if the text is neither an address nor a block.
  */
 export function parseBlock(text: string): IpBlock {
   const [address, length, ...rest] = typeof text === "string" ? text.split("/") : [];
@@ -87,7 +87,7 @@ export function isLoopback(words: IpWords): boolean {
   return words[0] === 0 && words[1] === 0 && words[2] === 0 && words[3] === 1;
 }
 
-/** Reads an IPv4 address as a number of 32 bits; undefined if it is none. Written out, as each accept comes through here. */
+/** Reads an IPv4 address as a number of 32 bits; undefined if the text is no IPv4 address. Written out: each accept calls it. */
 export function parseIpv4(text: string): number | undefined {
   let word = 0;
   let part = -1;

@@ -14,8 +14,8 @@ export interface KeepsAlive {
 }
 
 /**
- * Switches keep-alive on later than at the accept, where its calls to the system would take a third of the time: in a storm of
- * connections that close at once they are wasted.
+ * Switches keep-alive on later than at the accept, as its calls to the system would be wasted in a storm of connections that
+ * close at once.
  */
 export class LateKeepAlive {
   /** Connections that came since the timer last ran, and those before: these have lived for `DELAY_MS` when it next runs. */

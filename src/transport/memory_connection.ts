@@ -52,11 +52,11 @@ export function checkScript(script: MemoryScript): void {
   }
 }
 
-/** One end of an in-memory connection, with the levers of a test. */
+/** One end of an in-memory connection, with methods for tests to stall or reset it. */
 export class MemoryConnection implements Connection {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
-  /** Nothing: unread bytes wait where the peer's system would hold them. */
+  /** Always 0: unread bytes wait in the inbox, which stands for the system's buffers. */
   readonly heldBytes = 0;
   readonly #script: MemoryScript;
   /** What the peer has sent and the handler has not had. */

@@ -95,7 +95,7 @@ async function listenNode(
   if (!mayUseNetwork()) throw new ListenError("permission-denied", text);
   const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false } = options;
   const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true }, (socket: NodeSocket) => {
-    // Reset while it waited in the queue: the system has forgotten whose it was.
+    // Reset while it waited in the accept queue: the system does not know its peer any more.
     if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.destroy();
     if (!noDelay) switchDelayOn(socket);
     handler.onConnection(acceptSocket(socket, address, shared));
@@ -218,7 +218,7 @@ function viewOf(bytes: Uint8Array, offset: number, length: number): Buffer {
   return lastView;
 }
 
-/** Wraps an accepted socket. To read into the pool's buffers a new socket is made of its handle: `onread` is an option only. */
+/** Wraps an accepted socket. To read into the pool's buffers, a new socket takes its handle: `onread` can only be set there. */
 function acceptSocket(accepted: NodeSocket, address: Address, shared: Shared): NodeConnection {
   const { buffers, keepAlive, keepAliveDelayMs } = shared;
   const handle = accepted._handle;
@@ -293,10 +293,10 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
     if (this.#hasShutDown || this.isOver) return false;
     const socket = this.#socket;
     const isEasy = socket.write(viewOf(bytes, offset, length)); // Never on a socket that is destroyed.
-    // It is 0 if the system took all at once.
+    // `writableLength` is 0 if the system took all at once.
     if (socket.writableLength === 0 && (isEasy || !socket.destroyed)) return true;
     if (socket.destroyed) return false;
-    // Writes nothing behind the rest: its callback comes once all before is taken. A callback for every write costs a tenth.
+    // An empty write behind the rest: its callback comes once all before it is taken. A callback for every write would cost more.
     socket.write(NOTHING, (error) => this.#handleWritten(error));
     return false;
   }

@@ -38,8 +38,8 @@ interface Handshake {
  *
  * @param clock Whose timers bound handshakes.
  * @param address Where; TCP only.
- * @param acceptHandler Takes the connections: those whose handshake is to be made, if it has `onPending`.
- * @param options How, `tls` with it.
+ * @param acceptHandler Takes the connections: before their handshake if it has `onPending`, else after it.
+ * @param options How; `tls` must be among them.
  * @returns The listener.
  * @throws {ListenError} if the address cannot be listened on.
  * @throws {TypeError | RangeError} if an option of TLS is wrong.
@@ -162,7 +162,7 @@ class TlsAcceptor {
     );
     this.#handshakes.set(key, { raw, resolve, reject, timer });
     raw.once("close", () => this.#fail(key, undefined, raw));
-    // In a handshake an end of the peer's side is the end: `#handleSecure` lets a session have one side only.
+    // If the peer ends its side during the handshake, the connection closes; `#handleSecure` allows half-open connections.
     raw.allowHalfOpen = false;
     this.#server.emit("connection", raw);
     const socket = await promise;
@@ -236,7 +236,7 @@ class TlsAcceptor {
  * Dials, and makes the handshake.
  *
  * @param address Where to; TCP only.
- * @param options How, `tls` with it.
+ * @param options How; `tls` must be among them.
  * @returns The connection, not started.
  * @throws {ConnectError} if it does not come about; the codes of certificates say what is wrong with the server's.
  * @throws {TypeError} if an option of TLS is wrong.
@@ -294,7 +294,7 @@ function contextOptions({ cert, key }: { cert: string; key: string }, { ca, minV
   return { cert, key, minVersion, ...(ca === undefined ? {} : { ca: [...splitPem(ca)] }) };
 }
 
-/** The contexts by name, in lower case; the listener's own has none. */
+/** The contexts by name, in lower case; the listener's own has the empty name. */
 function contextsOf(options: ResolvedTlsListen): ReadonlyMap<string, SecureContext> {
   const contexts = new Map([["", createSecureContext(contextOptions(options, options))]]);
   for (const [name, identity] of Object.entries(options.serverNames ?? {})) {

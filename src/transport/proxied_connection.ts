@@ -78,7 +78,7 @@ class ProxiedConnection extends Delivery implements Connection, ConnectionHandle
   }
 
   onEnd(): void {
-    this.fail(new ConnectionError("proxy-header-invalid")); // Of no effect once it has come.
+    this.fail(new ConnectionError("proxy-header-invalid")); // No effect once the header has come.
     this.handleEnd();
   }
 

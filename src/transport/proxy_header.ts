@@ -41,7 +41,7 @@ export class ProxyHeaderReader {
    *
    * @param chunk What has come.
    * @returns The client's address, if the header tells it, and what came behind the header; undefined if more has to come.
-   * @throws {ConnectionError} `"proxy-header-invalid"` if it is none.
+   * @throws {ConnectionError} `"proxy-header-invalid"` if the bytes are no PROXY header.
    */
   read(chunk: Uint8Array): { readonly source: TcpAddress | undefined; readonly rest: Uint8Array } | undefined {
     const bytes = new Uint8Array(this.#begun.length + chunk.length);
@@ -58,7 +58,7 @@ export class ProxyHeaderReader {
  *
  * @param bytes What has come so far.
  * @returns The header; undefined if more has to come.
- * @throws {ConnectionError} `"proxy-header-invalid"` if it is none.
+ * @throws {ConnectionError} `"proxy-header-invalid"` if the bytes are no PROXY header.
  */
 export function parseProxyHeader(bytes: Uint8Array): ProxyHeader | undefined {
   if (bytes.length === 0) return undefined;
@@ -84,7 +84,7 @@ function parseV1(bytes: Uint8Array): ProxyHeader | undefined {
   return { bytes: end + 1, source: tcpAddress(hostname, Number(port)) };
 }
 
-/** Reads an address, and writes it as runtimes do, so that it has one form only; undefined if it is none of the family. */
+/** Reads an address, and writes it as runtimes do, so that it has one form only; undefined if it is not of the family. */
 function readIp(text: string, isIpv6: boolean): string | undefined {
   if (text.includes(":") !== isIpv6 || text.includes("%")) return undefined;
   if (text.includes(".") && ZERO_IN_FRONT.test(text)) return undefined;

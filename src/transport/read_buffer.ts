@@ -15,7 +15,7 @@ const BUSY = 32;
 const BURST_WEIGHT = 8;
 /**
  * Bytes of all buffers above the smallest, lent or free. Past it a connection gets the second smallest at most, which is always
- * made. Bounds what busy connections hold that fell silent.
+ * made. Bounds what connections hold that were busy and fell silent.
  */
 const BUDGET_BYTES = 16_777_216;
 /** The smallest buffers are parts of arrays of this size, as an array for each would take another 300 bytes. */
@@ -39,8 +39,8 @@ export class ReadBufferPool {
   }
 
   /**
-   * The largest level that may be lent: the one at which a buffer for each connection above the smallest fits in the budget.
-   * Otherwise a few connections would take all of it, and the others read 4 KiB at a time.
+   * The largest level that may be lent: at it, the budget has room for a buffer for each connection that has more than the
+   * smallest. Otherwise a few connections would take all of the budget, and the others read 4 KiB at a time.
    */
   get mostLevel(): number {
     let level = SIZES.length - 1;

@@ -36,9 +36,9 @@ export interface ResolvedTlsListen extends TlsListenOptions {
   readonly clientCertificates: "none" | "asked" | "required";
   /** The oldest version. */
   readonly minVersion: TlsVersion;
-  /** Milliseconds. */
+  /** How long a handshake may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
-  /** At the same time. */
+  /** Handshakes at the same time. */
   readonly maxHandshakes: number;
 }
 

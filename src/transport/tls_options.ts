@@ -18,7 +18,7 @@ export interface TlsListenOptions extends TlsIdentity {
   /** Authorities that client certificates must come from, PEM text; needed if those are asked for. */
   readonly ca?: string | readonly string[] | undefined;
   /**
-   * Whether clients show a certificate. `"asked"`: a client may have none, but one that is not trusted is refused.
+   * Whether clients are asked for a certificate. `"asked"`: a client may have none, but one that is not trusted is refused.
    * `"required"`: a client without a trusted certificate is refused.
    *
    * @default {"none"}

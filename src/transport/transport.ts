@@ -15,12 +15,12 @@ export interface ConnectionEnd {
 }
 
 /**
- * Takes what happens on a connection. Calls come one after the other, never from inside a call to the connection. After
+ * Receives the events of a connection. Calls come one after the other, never from inside a call to the connection. After
  * `close()` or `abort()` comes nothing but `onClose`, and after `onClose` nothing. Calls must not throw.
  */
 export interface ConnectionHandler {
   /**
-   * Bytes came: the first `length` bytes of `buffer`, whose others mean nothing. They are valid during the call; if the
+   * Bytes came: the first `length` bytes of `buffer`; the rest of it means nothing. They are valid during the call; if the
    * call pauses the connection, until `resume()`; if it ends the connection, or its input, for good. Is not called while
    * paused, nor after `onEnd`.
    */
@@ -83,8 +83,8 @@ export interface Connection {
   /** Bytes of memory of the chunks that came while paused, and wait for `resume()`. */
   readonly heldBytes: number;
   /**
-   * The last chunk stays valid for good: a handler still looks at it, and takes other messages meanwhile. Not needed of a
-   * connection that never uses the memory of a chunk again.
+   * Has the last chunk stay valid for good: a handler still looks at it, and takes other messages meanwhile. A connection that
+   * never uses the memory of a chunk again need not have this method.
    */
   keepChunk?(): void;
   /**
@@ -98,7 +98,7 @@ export interface Connection {
    */
   shutdown(): void;
   /**
-   * Closes both ways in order. Bytes that `write` took are still delivered if `onEnd` was; else the system may drop them.
+   * Closes both ways in order. Bytes that `write` took are still delivered if `onEnd` was called; else the system may drop them.
    * What a `write` still has on loan is dropped. `onClose` follows. May be called twice.
    */
   close(): void;
@@ -132,7 +132,7 @@ export interface PendingConnection {
   close(): void;
 }
 
-/** Takes what happens on a listener. */
+/** Receives the events of a listener. */
 export interface AcceptHandler {
   /** A connection came. Call its `start()`, or `abort()` it, before returning or later: it waits. Must not throw. */
   onConnection(connection: Connection): void;

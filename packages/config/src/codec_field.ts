@@ -1,4 +1,4 @@
-// readCodec(): the codec that stands for the original's message factory. Runtime neutral.
+// readCodec(): the codec that stands for the message factory of laster40Net, "the original". Runtime neutral.
 
 import { type Codec, raw, simpleBinary } from "@laster/net";
 import type { FieldReader } from "./field_reader.ts";

@@ -74,7 +74,7 @@ export class FieldReader {
    * The whole number in a field.
    *
    * @returns The number, undefined if the field is absent.
-   * @throws {ConfigError} if it is none, out of range, or absent and required.
+   * @throws {ConfigError} if the field is no whole number, out of range, or absent and required.
    */
   integer(name: string, { least, most, isRequired = false }: IntegerRange): number | undefined {
     const text = this.#values.get(name);

@@ -1,4 +1,4 @@
-// readLogger(): the logger that stands for the original's `Log` and `LogLevel`. Writes no files. Runtime neutral.
+// readLogger(): the logger for `Log` and `LogLevel` of laster40Net, "the original". Writes no files. Runtime neutral.
 
 import { consoleLogger, type Logger, silentLogger } from "@laster/net";
 import type { FieldReader } from "./field_reader.ts";

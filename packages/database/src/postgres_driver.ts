@@ -41,7 +41,7 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * the server's `client_connection_check_interval` to have such statements end soon.
  *
  * @param url Where: `postgres://user:password@host:port/database`.
- * @param options More options of the package `postgres`, by their names there.
+ * @param options More options of the package `postgres`, by their names there; `max` and `idle_timeout` cannot be changed.
  * @returns The driver.
  * @throws {TypeError} if the package cannot read them; the error does not show the URL, which may have a password.
  *

@@ -53,8 +53,8 @@ export interface QueryQueueOptions<Connection> {
 /** Options of a query. */
 export interface QueryOptions {
   /**
-   * Queries of the same key run one behind the other, in the order of their calls: those of one player, say. Behind one that is
-   * given up while it runs, the next begins once its connection is closed and the driver has ended it, or seven seconds later.
+   * Queries of the same key run one behind the other, in the order of their calls: those of one player, say. If a query is given
+   * up while it runs, the next begins once the connection is closed and the driver has ended the query, or seven seconds later.
    */
   readonly key?: string | number | undefined;
   /**
@@ -130,7 +130,7 @@ export function checkInteger(action: string, name: string, value: number, least:
   );
 }
 
-/** Refuses a `timeoutMs` that is neither that nor `Infinity`. */
+/** Refuses a `timeoutMs` that is neither an integer from 1 to the longest time of a timer nor `Infinity`. */
 export function checkTimeout(action: string, value: number): number {
   return value === Infinity ? value : checkInteger(action, "timeoutMs", value, 1);
 }

@@ -29,7 +29,7 @@ const GROUPS: Readonly<Record<string, (suite: CodecSuite) => void>> = {
  * @param options The codec, and its properties.
  * @returns The cases, which do not depend on each other.
  * @throws {RangeError} if a number is out of range.
- * @throws {TypeError} if there is an option of another name.
+ * @throws {TypeError} if an option is unknown.
  *
  * @example With `node:test`, or any other test runner
  * ```ts ignore

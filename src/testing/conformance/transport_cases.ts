@@ -40,7 +40,7 @@ const GROUPS: Readonly<Record<string, (suite: TransportSuite) => void>> = {
  * @param options The transport, and its properties.
  * @returns The cases, which do not depend on each other.
  * @throws {RangeError} if `timeoutMs` is out of range.
- * @throws {TypeError} if there is an option of another name, or `networks` lacks `"tcp"`.
+ * @throws {TypeError} if an option is unknown, or `networks` lacks `"tcp"`.
  *
  * @example With `node:test`, or any other test runner
  * ```ts ignore

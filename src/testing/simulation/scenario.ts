@@ -48,7 +48,7 @@ export interface SimulateOptions<State> {
   /**
    * Faults that may be injected; `[]` for a network that only delays.
    *
-   * @default {all of it}
+   * @default {all kinds}
    */
   readonly faults?: readonly FaultKind[];
   /**

@@ -38,9 +38,9 @@ export interface SimulationReport {
 
 /**
  * Runs a scenario in simulated time, on a network that is as bad as the seed decides. The same seed is the same run on every
- * runtime. Checks of every service that each session that opens closes once, for a reason and with figures that fit what the
- * network did; that `isConfirmed` tells the truth, all buffers are returned and no timer is left; that connections are used as
- * their contract says; and that all arrives once there are no more faults. The scenario adds checks of its own.
+ * runtime. It checks every service: each session that opens closes once, for a reason and with figures that fit what the network
+ * did. `isConfirmed` tells the truth, all buffers are returned, and no timer is left. Connections are used as their contract
+ * says, and all arrives once there are no more faults. The scenario adds checks of its own.
  *
  * Services that are made by `world.service()` have no other time than the simulation's: code of yours that asks for
  * `Date.now()`, `Math.random()` or a timer of the runtime is not repeated.

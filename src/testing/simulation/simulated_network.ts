@@ -63,7 +63,7 @@ export class SimulatedNetwork {
   failingAccepts = 0;
   /** Whether dials get no answer. */
   isSilent = false;
-  /** The connections that both ends have not left yet. */
+  /** The connections that at least one end had not left at the last `sweep()`. */
   readonly links: Set<SimulatedLink> = new Set();
   readonly transport: Transport;
   readonly #parts: NetworkParts;

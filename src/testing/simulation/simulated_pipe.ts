@@ -7,7 +7,7 @@ import type { LinkConditions } from "./link_conditions.ts";
 import type { SeededRandom } from "./seeded_random.ts";
 import type { SimulatedClock } from "./simulated_clock.ts";
 
-/** Places that what comes from the network may fall behind in the order of what is due at the same time. */
+/** How many places something from the network may move back in the order of what is due at the same time. */
 const SHUFFLE = 24;
 
 /** Is told what a pipe does. */

@@ -6,7 +6,7 @@ import type { SettingsFault } from "./settings_error.ts";
 
 const PREFIX = "LASTER_";
 const BETWEEN = "__";
-/** The place of an entry in a list: far more listeners or addresses come from a file. */
+/** The index of an entry in a list, 0 to 999. */
 const PLACE = /^(?:0|[1-9]\d{0,2})$/;
 
 /** Most edits by which a name may differ from a setting to resemble it; of a short setting fewer than half its letters. */
@@ -100,7 +100,7 @@ function toName(words: string): string {
   return words.toLowerCase().replaceAll(/_([a-z0-9])/g, (_whole, letter: string) => letter.toUpperCase());
 }
 
-/** Reads a value as JSON; as a text if it is none. */
+/** Reads a value as JSON; as a text if it is no JSON. */
 function readValue(text: string): Json {
   try {
     return JSON.parse(text) as Json;
@@ -120,7 +120,7 @@ export function putText(tree: { [name: string]: Json }, path: readonly (string |
   put(tree, path.map(String), text);
 }
 
-/** Puts a value into a tree; gives the name that should be the place of an entry of a list and is none, if there is one. */
+/** Puts a value into a tree; if a part of the path should be the index of a list and is not, gives that part. */
 function put(tree: { [name: string]: Json }, path: readonly string[], value: Json): string | undefined {
   let at: { [name: string]: Json } | Json[] = tree;
   for (const [index, name] of path.entries()) {

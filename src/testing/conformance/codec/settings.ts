@@ -41,7 +41,7 @@ export interface CodecCasesOptions {
    */
   readonly minPayloadBytes?: number | undefined;
   /**
-   * Makes a payload, for codecs that do not take any bytes.
+   * Makes a payload, for codecs that do not accept arbitrary bytes.
    *
    * @param length How long, in bytes.
    * @param random Where its bytes come from.

@@ -106,8 +106,8 @@ export class Bench {
   }
 
   /**
-   * Waits until what was sent before must have arrived, to see that something does not happen, without sleeping: messages go
-   * to and fro on another connection, which the system and the runtime serve later.
+   * Waits until what was sent before must have arrived, to check that something does not happen. Does not sleep: messages go to
+   * and fro on another connection, which the system and the runtime serve later.
    */
   async settle(): Promise<void> {
     this.#control ??= await this.#openControl();

@@ -1,4 +1,4 @@
-// Conformance: the ends in order, half of a connection at a time. Runtime neutral.
+// Conformance: orderly ends, one direction of a connection at a time. Runtime neutral.
 
 import { equals } from "../check.ts";
 import { patternBytes, sharedPattern } from "./pattern.ts";

@@ -121,7 +121,7 @@ export function listenCases(suite: TransportSuite): void {
     const address = await bench.address("unix") as { path: string };
     const listening = bench.listen({ kind: "unix", path: `${address.path}.missing/socket` });
     const { code } = await rejects(() => listening, ListenError);
-    // libuv makes EACCES of ENOENT here, as Windows would say.
+    // libuv turns ENOENT into EACCES here, as on Windows.
     holds(code === "folder-not-found" || code === "permission-denied", `the error's code is ${code}`);
   }, "unix");
 

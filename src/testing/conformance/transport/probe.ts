@@ -6,7 +6,7 @@ import { DEFAULT_TIMEOUT_MS, Waiting } from "../waiting.ts";
 import { findWrong } from "./pattern.ts";
 import type { Connection, ConnectionEnd, ConnectionHandler } from "../../../transport/transport.ts";
 
-/** Looks after which a case fails; and the time that they must have taken by then. */
+/** A case fails after this many looks, if they have also taken this long. */
 const MOST_LOOKS = 20;
 const LEAST_LOOKING_MS = 5_000;
 
@@ -219,7 +219,7 @@ export class Probe implements ConnectionHandler {
     if (this.closes > 0) this.#blame(`${call} came after onClose`);
   }
 
-  /** Compares what came with the pattern, of which the peer sends. */
+  /** Compares what came with the pattern that the peer sends. */
   #compare(chunk: Uint8Array): void {
     const place = findWrong(chunk, this.receivedBytes);
     if (place !== undefined) this.#blame(`a byte is wrong from ${place} on`);
