@@ -129,7 +129,9 @@ test("kill -9 in a loop loses nothing before a clean close, and doubles nothing"
     await server?.[Symbol.asyncDispose]();
   }
   console.log(JSON.stringify(tally));
-  assert(tally.lossless > 0 && tally.confirmed > 0 && tally.killed > 0, "it came to all that is judged");
+  // A part of a run may end before it has come to each of them.
+  const isWhole = ROUNDS >= DEEDS.length;
+  assert(!isWhole || (tally.lossless > 0 && tally.confirmed > 0 && tally.killed > 0), "it came to all that is judged");
   await until(() => proxy.openSockets === 0, "the proxy has no socket left");
 });
 
