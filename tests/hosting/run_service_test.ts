@@ -175,12 +175,13 @@ test("a drain and its end on a clock that the test moves", async () => {
 
 test("runService() refuses options of another type", async () => {
   const service = new TcpService({ logger: silentLogger() });
+  const before = process.listenerCount("SIGTERM");
   const wrong = { onStopping: "x", onStopped: 5, print: null, exit: "no", clock: {}, stopTimeoutMs: "8" };
   for (const [name, value] of Object.entries(wrong)) {
     const error = await assertRejects(() => runService(service, { [name]: value }));
     assert(String(error).includes(`${name} must be`), String(error));
   }
-  assertEquals([service.state, process.listenerCount("SIGTERM")], ["stopped", 0]);
+  assertEquals([service.state, process.listenerCount("SIGTERM")], ["stopped", before]);
 });
 
 test("a print that throws keeps neither the start nor the stop from going on", async () => {
