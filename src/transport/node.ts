@@ -229,7 +229,7 @@ function acceptSocket(accepted: NodeSocket, address: Address, shared: Shared): N
   const { onread } = reads;
   const socket = new (Socket as unknown as SocketMaker)({ handle, allowHalfOpen: true, onread });
   socket.on("close", () => reads.close());
-  return new NodeConnection(socket, address, "accepted", { keepAlive, keepAliveDelayMs, reads });
+  return new NodeConnection(socket, address, "accepted", { keepAlive, keepAliveDelayMs, reads, ends: accepted });
 }
 
 /** The parts of a connection, as far as its runtime has them. */
@@ -240,6 +240,8 @@ interface Parts {
   readonly keepAliveDelayMs: number;
   /** Reads into the pool's buffers; undefined if chunks come as events. */
   readonly reads?: NodeReads | undefined;
+  /** What knows the addresses, if not the socket: asked again, the system has forgotten the peer of one that was reset. */
+  readonly ends?: NodeSocket;
 }
 
 class NodeConnection extends Delivery implements Connection, KeepsAlive {
@@ -251,8 +253,9 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
   #error: ConnectionError | undefined = undefined;
   readonly #keepAliveDelayMs: number;
 
-  constructor(socket: NodeSocket, address: Address, role: Role, { keepAlive, keepAliveDelayMs, reads }: Parts) {
+  constructor(socket: NodeSocket, address: Address, role: Role, parts: Parts) {
     super();
+    const { keepAlive, keepAliveDelayMs, reads, ends = socket } = parts;
     this.#socket = socket;
     this.#reads = reads;
     this.#keepAliveDelayMs = keepAliveDelayMs;
@@ -261,8 +264,8 @@ class NodeConnection extends Delivery implements Connection, KeepsAlive {
       this.localAddress = role === "accepted" ? address : nowhere;
       this.remoteAddress = role === "accepted" ? nowhere : address;
     } else {
-      this.localAddress = tcpAddress(socket.localAddress ?? "", socket.localPort ?? 0);
-      this.remoteAddress = tcpAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+      this.localAddress = tcpAddress(ends.localAddress ?? "", ends.localPort ?? 0);
+      this.remoteAddress = tcpAddress(ends.remoteAddress ?? "", ends.remotePort ?? 0);
     }
     keepAlive?.add(this);
     // Before the listeners are added: one for "data" makes a stream flow unless it was paused.
