@@ -13,7 +13,7 @@ const LONGEST_FRAMES_BELOW = 8;
 /** The default of `maxQueuedBytes`, in high-water marks. */
 const QUEUE_MARKS = 2;
 const DEFAULT_MAX_QUEUED_FRAMES = 65_536;
-/** Two minutes: longer than common heartbeats, shorter than the idle timeouts of load balancers. */
+/** Two minutes: longer than common heartbeats. */
 const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5_000;
 /** Bounds a turn to about 100 us of decoding; at 64 bytes a frame this is a chunk of 64 KiB. */
