@@ -284,7 +284,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
       else this.#runTurn();
     }
     // For a loop the socket is read until there is a chunk to hold.
-    const mayRead = this.#isStreaming && !this.#isDrainHeld ? !this.hasInput || !this.#isHeld : !this.#isHeld;
+    const mayRead = !this.#isHeld || (this.#isStreaming && !this.#isDrainHeld && !this.hasInput);
     if (mayRead && !this.#isYielding && !this.#isClosed) this.#owner.resumeInput();
   }
 
