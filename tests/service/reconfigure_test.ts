@@ -114,15 +114,16 @@ for (const { name, make } of transportsHere()) {
     const [full, other] = [...service.sessions()];
     peers[0].connection.pause();
     let sent = 0;
-    while (outBytes() < 1_500_000) {
+    // The system may still take some of it afterwards: more than twice the budget is held.
+    while (outBytes() < 2_500_000) {
       assert(full.send(pattern(60_000)) !== "full", "there is room");
       sent++;
       await turn();
     }
-    const held = outBytes();
     await service.reconfigure({ pool: { maxBytes: 1_000_000 } });
     const { freeBytes, maxBytes } = service.stats().pool;
-    assertEquals([outBytes(), freeBytes, maxBytes], [held, 0, 1_000_000], "what is out stays out");
+    assertEquals([freeBytes, maxBytes], [0, 1_000_000]);
+    assert(outBytes() > 1_000_000, "what is out stays out");
     assertEquals(other.send(pattern(60_000)), "full", "nothing more is to be had");
     await turn();
     assertEquals([full.state, other.state], ["open", "open"]);
@@ -140,10 +141,10 @@ for (const { name, make } of transportsHere()) {
       await turn();
     }
     await service.reconfigure({ pool: { maxBytes: 2_500_000 } });
-    for (let count = 0; count < 10 && full.state === "open"; count++) {
-      full.send(pattern(60_000)); // Until it needs another block.
-      await turn();
-    }
+    await until(() => {
+      full.send(pattern(60_000)); // Until it needs another block, however much the system takes meanwhile.
+      return full.state !== "open";
+    }, "the cut");
     assertEquals((await within(full.closed, "the end")).reason, "over-budget");
     assertEquals(other.state, "open");
     for (const { connection } of peers) connection.abort();
