@@ -1,4 +1,4 @@
-// The table of issue 3: what has to be shown, and whether it is. Runtime neutral.
+// The targets, and whether results meet them. Runtime neutral.
 
 import { cpuPerMessage, type Figure, messagesPerSecond, type Results } from "./results.ts";
 import type { ServerKind } from "./server_kinds.ts";
@@ -115,7 +115,7 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** Holds the results against the targets of issue 3. */
+/** Holds the results against the targets. */
 export function judge(results: Results, runtimes: readonly string[]): Verdict[] {
   const verdicts: Verdict[] = [];
   for (const { title, targets, isLimit = false, isAim = false, isOptional = isAim, unit, measure, also } of TARGETS) {

@@ -43,7 +43,7 @@ function echo(id: string, title: string, load: string, kinds: readonly ServerKin
   return { id, title, service: "echo", load: ["echo", ...load.split(" ")], kinds, quickKinds: PAIR };
 }
 
-/** The workloads of issue 3. */
+/** The workloads over plain TCP. */
 export const WORKLOADS: readonly Workload[] = [
   {
     ...echo("A", "1,000 connections × 32 B, one outstanding", "--conns 1000 --size 32 --depth 1"),

@@ -37,6 +37,8 @@ export interface PausedSession {
   };
   /** The outgoing side. */
   readonly queue: { readonly isWriting: boolean };
+  /** How far its end has come; undefined before it begins. */
+  readonly ending: { readonly hasPeerEnded: boolean } | undefined;
   /** Bytes that the system has taken for the peer. */
   readonly takenBytes: number;
   /** Ends it in order. */
@@ -97,11 +99,11 @@ export class InputPause {
 
   /**
    * Checks whether the peer has reset the connection or ended its side. If it has ended and no input is left, the session
-   * closes after one close timeout, which a running handler may use to answer; not under `allowHalfOpen`.
+   * closes after one close timeout, which a running handler or loop may use to answer; not under `allowHalfOpen`.
    */
   look(): void {
-    const { connection, inbox, queue } = this.#session;
-    const hasEnded = connection.probe(!queue.isWriting);
+    const { connection, ending, inbox, queue } = this.#session;
+    const hasEnded = connection.probe(!queue.isWriting) || ending?.hasPeerEnded === true;
     if (!this.isPaused) return;
     this.#charge((inbox.chunk?.byteLength ?? 0) + connection.heldBytes);
     const { allowHalfOpen, closeTimeoutMs } = this.#context.limits;

@@ -7,10 +7,8 @@ const PERIOD_MS = 2_000;
 
 /** A session that may be paused. */
 export interface InputWatched {
-  /** Whether its input is paused, and it is open. */
-  readonly isInputPaused: boolean;
-  /** Checks the peer; called about every 2 s while the session is paused. */
-  handleInputLook(): void;
+  /** Its pauses, to look after the peer about every 2 s; undefined before the first. */
+  readonly pause: { readonly isPaused: boolean; look(): void } | undefined;
 }
 
 /** Checks all paused sessions. Needed as runtimes report neither end nor reset of a connection that is paused. */
@@ -39,9 +37,9 @@ export class InputWatch {
   #look(): void {
     this.#timer = undefined;
     let isAnyPaused = false;
-    for (const watched of this.#candidates()) {
-      if (!watched.isInputPaused) continue;
-      watched.handleInputLook();
+    for (const { pause } of this.#candidates()) {
+      if (pause?.isPaused !== true) continue;
+      pause.look();
       isAnyPaused = true;
     }
     if (isAnyPaused) this.wake();

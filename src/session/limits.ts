@@ -124,8 +124,8 @@ export interface SessionLimits {
   /**
    * Milliseconds that an orderly end waits for the queue to empty, the peer to end and a running handler to finish,
    * before the connection is cut; 0 to 2^31 - 1. It starts anew whenever the peer takes bytes of the queue, up to 12 times this
-   * in all. After a fault of the peer the connection is cut after 1 s at most. When a peer ends its side while a handler runs,
-   * the handler has this long to answer.
+   * in all. After a fault of the peer the connection is cut after 1 s at most. When a peer ends its side while a handler runs
+   * or a loop handles a message, it has this long to answer.
    *
    * @default {5000}
    */
@@ -133,7 +133,7 @@ export interface SessionLimits {
   /**
    * Whether a session stays open when the peer has ended its side between frames: `onEnd` is called, loops over the messages
    * end, and sending works until the session is closed. The idle timeout then counts bytes that the peer takes. If false, the
-   * session closes with `"remote-closing"`, after the answer of a running handler.
+   * session closes with `"remote-closing"`, after the answer of a running handler or loop.
    *
    * @default {false}
    */

@@ -44,6 +44,7 @@ export class MessageStream {
   /** Resolved when the reader asks for the next message: until then, handling the last one may switch the codec. */
   #asked: PromiseWithResolvers<void> | undefined = undefined;
   #isReading = false;
+  #isLooping = false;
   #isEnded = false;
   #error: Error | undefined = undefined;
 
@@ -57,6 +58,11 @@ export class MessageStream {
   /** Whether there is a loop, or a `receive()` that waits. */
   get isReading(): boolean {
     return this.#isReading;
+  }
+
+  /** Whether a loop has a message, and has not asked for the next one. */
+  get isHandling(): boolean {
+    return this.#isLooping && this.#asked !== undefined;
   }
 
   /** Whether a message waits for a reader. */
@@ -100,7 +106,7 @@ export class MessageStream {
     requireInteger("receive message", "timeoutMs", timeoutMs, 0, LARGEST_TIMER_MS);
     checkSignal("receive message", signal);
     signal?.throwIfAborted();
-    this.enter("receive message");
+    this.enter("receive message", false);
     const taker = this.take();
     // A wait whose promise has its message already is not cancelled, so that no message is lost.
     const callOff = (error: unknown) => {
@@ -125,18 +131,19 @@ export class MessageStream {
     return new MessageLoop(this);
   }
 
-  /** Begins to read. */
-  enter(action: string): void {
+  /** Begins to read: a loop, or one `receive()`. */
+  enter(action: string, isLoop: boolean): void {
     if (this.#isReading) {
       throw new TypeError(`Cannot ${action} as a session has one reader at a time: current value is 2`);
     }
     this.#isReading = true;
+    this.#isLooping = isLoop;
     this.#owner.handleReading(true);
   }
 
   /** Ends reading. Promises that still wait resolve to undefined, so that the next message goes to the next reader. */
   leave(): void {
-    this.#isReading = false;
+    this.#isReading = this.#isLooping = false;
     for (const taker of this.#takers.splice(0)) taker.resolve(undefined);
     this.#owner.handleReading(false);
   }
@@ -184,7 +191,7 @@ class MessageLoop implements AsyncGenerator<Uint8Array<ArrayBuffer>, void, undef
 
   async next(): Promise<IteratorResult<Uint8Array<ArrayBuffer>, void>> {
     if (this.#state === "new") {
-      this.#stream.enter("iterate session");
+      this.#stream.enter("iterate session", true);
       this.#state = "reading";
     }
     if (this.#state === "over") return { done: true, value: undefined };

@@ -78,7 +78,7 @@ export class SessionCore<Data>
   readonly hasHandler: boolean;
   ending: SessionEnding | undefined = undefined;
   #endSignals: EndSignals | undefined = undefined;
-  #pause: InputPause | undefined = undefined;
+  pause: InputPause | undefined = undefined;
   #isReportDue = false;
 
   /** Makes a session over a connection that is not started. */
@@ -107,8 +107,7 @@ export class SessionCore<Data>
     this.idleWatch.enter(this);
     this.heartbeat?.enter(this);
     this.connection.start(this);
-    const { onOpen } = this.#context.handlers;
-    if (onOpen !== undefined) this.#call(() => onOpen(this.session), { isHolding: true });
+    this.#call(() => this.#context.handlers.onOpen?.(this.session), { isHolding: true });
   }
 
   /** Begins an orderly end; does nothing unless the session is open. */
@@ -215,9 +214,11 @@ export class SessionCore<Data>
   onEnd(): void {
     const ending = this.ending ??= new SessionEnding(this, this.#context);
     ending.handlePeerEnd();
+    const { allowHalfOpen } = this.#context.limits;
     if (this.state !== "open") ending.advance();
+    else if (!allowHalfOpen && this.#stream?.isHandling === true) this.pauseInput(); // The loop may still answer.
     else if (this.inbox.isInsideFrame) this.close("truncated");
-    else if (this.#context.limits.allowHalfOpen) this.#stayHalfOpen();
+    else if (allowHalfOpen) this.#stayHalfOpen();
     else this.close("remote-closing", undefined, this.heartbeat?.silenceOf(this));
   }
 
@@ -265,7 +266,7 @@ export class SessionCore<Data>
   }
 
   get isInputPaused(): boolean {
-    return this.#pause?.isPaused === true;
+    return this.pause?.isPaused === true;
   }
 
   keepChunk(): void {
@@ -274,17 +275,14 @@ export class SessionCore<Data>
 
   pauseInput(): void {
     if (this.isInputPaused || this.state !== "open") return;
-    (this.#pause ??= new InputPause(this, this.#context)).begin();
+    (this.pause ??= new InputPause(this, this.#context)).begin();
   }
 
   resumeInput(): void {
-    if (!this.isInputPaused || this.state !== "open" || this.#isHalfOpen) return;
+    if (!this.isInputPaused || this.state !== "open") return;
+    if (this.#isHalfOpen) return this.#context.limits.allowHalfOpen ? undefined : this.onEnd();
     this.lastSignMs = this.idleWatch.nowMs;
-    this.#pause?.end();
-  }
-
-  handleInputLook(): void {
-    this.#pause?.look();
+    this.pause?.end();
   }
 
   handleIdle(): void {
@@ -311,12 +309,12 @@ export class SessionCore<Data>
 
   /** The peer sent nothing for the idle timeout. While the input is paused, bytes that it took or sent count instead. */
   handleSilence(): void {
-    if (this.#pause?.isPaused === true && this.#pause.hasMoved()) this.lastSignMs = this.idleWatch.nowMs;
+    if (this.pause?.isPaused === true && this.pause.hasMoved()) this.lastSignMs = this.idleWatch.nowMs;
     else this.close("idle-timeout");
   }
 
   get heldBytes(): number {
-    return this.queue.heldBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.#pause?.heldBytes ?? 0);
+    return this.queue.heldBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.pause?.heldBytes ?? 0);
   }
 
   /** Bytes that the system has taken for the peer. */
@@ -374,7 +372,7 @@ export class SessionCore<Data>
     this.queue.seal();
     if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();
-    this.#pause?.release();
+    this.pause?.release();
     this.#context.pressure?.tellDrops(this);
     this.#endSignals?.handleLeave(ending);
   }

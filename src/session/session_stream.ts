@@ -39,6 +39,11 @@ export class SessionStream implements MessageStreamOwner {
     this.#messages = new MessageStream(this, sessionId, clock);
   }
 
+  /** Whether a loop has a message, and has not asked for the next one. */
+  get isHandling(): boolean {
+    return this.#messages.isHandling;
+  }
+
   /** The messages as a loop. */
   loop(): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     return this.#messages.loop();

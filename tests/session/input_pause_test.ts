@@ -44,21 +44,16 @@ function setUp({ allowHalfOpen } = { allowHalfOpen: false }) {
     connection,
     inbox: { chunk: undefined as Uint8Array | undefined, hasInput: false, isInsideFrame: false as boolean },
     queue: { isWriting: false as boolean },
+    ending: undefined as { hasPeerEnded: boolean } | undefined,
     sentBytes: 0,
     get takenBytes(): number {
       return this.sentBytes - connection.pendingBytes;
     },
     close: (reason: CloseReason) => closes.push([reason, clock.now()]),
   };
-  const watched = {
-    get isInputPaused(): boolean {
-      return pause.isPaused;
-    },
-    handleInputLook: () => pause.look(),
-  };
-  const inputWatch = new InputWatch(clock, () => [watched]);
+  const inputWatch = new InputWatch(clock, () => [{ pause }]);
   const limits = { closeTimeoutMs: CLOSE_TIMEOUT_MS, allowHalfOpen };
-  const pause = new InputPause(session, { clock, pool, limits, inputWatch });
+  const pause: InputPause = new InputPause(session, { clock, pool, limits, inputWatch });
   return { clock, pool, connection, closes, session, pause, inputWatch };
 }
 
@@ -122,6 +117,14 @@ test("InputPause lets a handler answer a peer that has ended for closeTimeoutMs,
   assertEquals(closes, [], "the end was seen 4 s after the start");
   await clock.advance(PERIOD_MS);
   assertEquals(closes, [["remote-closing", 10_000]]);
+});
+
+test("InputPause knows of an end that came before the pause", async () => {
+  const { clock, closes, session, pause } = setUp();
+  session.ending = { hasPeerEnded: true };
+  pause.begin();
+  await clock.advance(2 * PERIOD_MS + CLOSE_TIMEOUT_MS);
+  assertEquals(closes, [["remote-closing", 8_000]]);
 });
 
 test("InputPause says that the last message was cut, if the peer ended inside of it", async () => {

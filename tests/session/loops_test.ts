@@ -4,7 +4,8 @@ import test from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { raw, type Session, SessionClosedError, simpleBinary } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { bytes, startPair, text, transportsHere, turn, until, within } from "../support.ts";
+import { RawPeer } from "../raw_peer.ts";
+import { bytes, CloseLog, startPair, text, transportsHere, turn, until, within } from "../support.ts";
 
 /** Enough turns for all that is on its way in memory. */
 const SETTLE_TURNS = 10;
@@ -116,6 +117,32 @@ for (const { name, make } of transportsHere()) {
     assertEquals((await within(near.closed, "the close")).reason, "remote-closing");
   });
 
+  test(`Session loop answers the last message of a peer that ends its side meanwhile, on ${name}`, async () => {
+    const log: string[] = [];
+    const events = new CloseLog();
+    const transport = make();
+    await using pair = await startPair(transport, {
+      async onOpen(session) {
+        for await (const payload of session) {
+          // By then the end has come. Without a wait for the loop, the session would close.
+          for (let count = 0; count < 50 && session.state === "open"; count++) await turn();
+          log.push(session.send(payload));
+        }
+        log.push("over");
+      },
+      onClose: events.onClose,
+    });
+    const peer = await RawPeer.dial(transport, pair.port);
+    await peer.write(new Uint8Array([2, 0, 0, 0, 104, 105, 2, 0, 0, 0, 104, 111]));
+    peer.connection.shutdown();
+    await until(() => peer.hasEnded, "the end of the other side");
+    assertEquals(peer.received, [2, 0, 0, 0, 104, 105, 2, 0, 0, 0, 104, 111]);
+    peer.connection.close();
+    await until(() => events.events.length === 1, "the close");
+    assertEquals(log, ["queued", "queued", "over"]);
+    assertEquals(events.events[0].reason, "remote-closing");
+  });
+
   test(`Session loop throws what ended the session, with the error behind it, on ${name}`, async () => {
     await using pair = await startPair(make(), {}, { codec: raw() });
     const { near, far } = await pair.connect();
@@ -206,6 +233,50 @@ test("Session pauses the peer while a loop is slow, and keeps one message", asyn
   assert(near.queuedBytes > 90_000, `${near.queuedBytes} bytes wait at the peer`);
   for (let count = 1; count < 100; count++) assertEquals((await loop.next()).value?.length, 1_000);
   await loop.return();
+});
+
+test("Session lets a loop answer a peer that has ended until it asks for more, breaks off, or closeTimeoutMs have passed", async () => {
+  for (const what of ["asks", "breaks", "stays"]) {
+    const clock = new FakeClock();
+    const transport = memoryTransport();
+    await using pair = await startPair(transport, { clock, idleTimeoutMs: 0, closeTimeoutMs: 5_000 }, { clock });
+    const peer = await RawPeer.dial(transport, pair.port);
+    await until(() => pair.server.sessionCount === 1, "the session");
+    const [far] = pair.server.sessions();
+    const gate = Promise.withResolvers<void>();
+    const loop = (async () => {
+      for await (const _payload of far) {
+        await gate.promise;
+        if (what === "breaks") break;
+      }
+    })();
+    await peer.write(new Uint8Array([1, 0, 0, 0, 1]));
+    peer.connection.shutdown();
+    await settle();
+    await clock.advance(4_000);
+    assertEquals([far.state, far.send(bytes("yes"))], ["open", "queued"], what);
+    if (what === "stays") await clock.advance(7_000);
+    else gate.resolve();
+    await until(() => far.state !== "open", what);
+    peer.connection.close();
+    assertEquals((await within(far.closed, "the close")).reason, "remote-closing");
+    gate.resolve();
+    await within(loop, "the loop's end");
+  }
+});
+
+test("Session closes at once behind a peer that ends, if only receive() has taken its message", async () => {
+  const transport = memoryTransport();
+  await using pair = await startPair(transport);
+  const peer = await RawPeer.dial(transport, pair.port);
+  await until(() => pair.server.sessionCount === 1, "the session");
+  const [far] = pair.server.sessions();
+  await peer.write(new Uint8Array([1, 0, 0, 0, 1]));
+  assertEquals((await within(far.receive(), "the message"))?.length, 1);
+  peer.connection.shutdown();
+  await until(() => far.state !== "open", "the close");
+  peer.connection.close();
+  assertEquals((await within(far.closed, "the close")).reason, "remote-closing");
 });
 
 test("Session loop ends the session's wait when its service stops", async () => {
