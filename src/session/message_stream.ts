@@ -44,7 +44,8 @@ export class MessageStream {
   /** Resolved when the reader asks for the next message: until then, handling the last one may switch the codec. */
   #asked: PromiseWithResolvers<void> | undefined = undefined;
   #isReading = false;
-  #isLooping = false;
+  /** Whether the reader is a loop. */
+  isLooping = false;
   #isEnded = false;
   #error: Error | undefined = undefined;
 
@@ -60,9 +61,9 @@ export class MessageStream {
     return this.#isReading;
   }
 
-  /** Whether a loop has a message, and has not asked for the next one. */
+  /** Whether the last message waits, or its reader has not asked for the next one. */
   get isHandling(): boolean {
-    return this.#isLooping && this.#asked !== undefined;
+    return this.#asked !== undefined;
   }
 
   /** Whether a message waits for a reader. */
@@ -137,13 +138,13 @@ export class MessageStream {
       throw new TypeError(`Cannot ${action} as a session has one reader at a time: current value is 2`);
     }
     this.#isReading = true;
-    this.#isLooping = isLoop;
+    this.isLooping = isLoop;
     this.#owner.handleReading(true);
   }
 
   /** Ends reading. Promises that still wait resolve to undefined, so that the next message goes to the next reader. */
   leave(): void {
-    this.#isReading = this.#isLooping = false;
+    this.#isReading = this.isLooping = false;
     for (const taker of this.#takers.splice(0)) taker.resolve(undefined);
     this.#owner.handleReading(false);
   }

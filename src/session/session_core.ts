@@ -216,7 +216,7 @@ export class SessionCore<Data>
     ending.handlePeerEnd();
     const { allowHalfOpen } = this.#context.limits;
     if (this.state !== "open") ending.advance();
-    else if (!allowHalfOpen && this.#stream?.isHandling === true) this.pauseInput(); // The loop may still answer.
+    else if (!allowHalfOpen && this.#stream?.isHandling === true) this.pauseInput(); // Until it asks for more.
     else if (this.inbox.isInsideFrame) this.close("truncated");
     else if (allowHalfOpen) this.#stayHalfOpen();
     else this.close("remote-closing", undefined, this.heartbeat?.silenceOf(this));

@@ -39,9 +39,9 @@ export class SessionStream implements MessageStreamOwner {
     this.#messages = new MessageStream(this, sessionId, clock);
   }
 
-  /** Whether a loop has a message, and has not asked for the next one. */
+  /** Whether a loop, or a handler that uses `receive()`, may still answer the last message: it has not asked for the next one. */
   get isHandling(): boolean {
-    return this.#messages.isHandling;
+    return this.#messages.isHandling && (this.#messages.isLooping || this.#host.inbox.isBusy);
   }
 
   /** The messages as a loop. */

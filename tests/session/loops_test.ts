@@ -265,6 +265,32 @@ test("Session lets a loop answer a peer that has ended until it asks for more, b
   }
 });
 
+for (const what of ["onOpen", "onMessage"] as const) {
+  test(`Session lets ${what} answer what it has received of a peer that has ended, until it asks for more`, async () => {
+    const transport = memoryTransport();
+    const answers: unknown[] = [];
+    const answer = async (session: Session) => {
+      for (let count = 0; count < 2; count++) {
+        const payload = await session.receive();
+        for (let turns = 0; turns < 50 && session.state === "open"; turns++) await turn();
+        answers.push(session.send(payload ?? bytes("none")));
+      }
+      answers.push(session.state);
+      answers.push(await session.receive());
+    };
+    await using pair = await startPair(transport, what === "onOpen" ? { onOpen: answer } : { onMessage: answer });
+    const peer = await RawPeer.dial(transport, pair.port);
+    const messages = what === "onOpen" ? [1, 2] : [0, 1, 2];
+    await peer.write(new Uint8Array(messages.flatMap((message) => [1, 0, 0, 0, message])));
+    peer.connection.shutdown();
+    await until(() => peer.hasEnded, "the end of the other side");
+    peer.connection.close();
+    await until(() => answers.length === 4, "the handler's end");
+    assertEquals(answers, ["queued", "queued", "open", undefined]);
+    assertEquals(peer.received, [1, 0, 0, 0, 1, 1, 0, 0, 0, 2]);
+  });
+}
+
 test("Session closes at once behind a peer that ends, if only receive() has taken its message", async () => {
   const transport = memoryTransport();
   await using pair = await startPair(transport);
