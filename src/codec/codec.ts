@@ -48,7 +48,8 @@ export class Frame {
    * application.
    *
    * @param reply A whole encoded frame to answer with; copied, and sent behind what was sent before. While the queue is
-   * congested or full, the session does not read from the peer.
+   * congested or full, the session does not read from the peer. A reply for which there is no room is sent once there is some;
+   * one alone waits for that, the last.
    */
   consume(reply?: Uint8Array): void {
     this.length = -1;

@@ -6,6 +6,7 @@ import { PoolError } from "../errors.ts";
 import type { Connection } from "../transport/transport.ts";
 import { Backlog, type DropCounts, type WaitingMessage } from "./backlog.ts";
 import { InFlight, type Ping } from "./in_flight.ts";
+import type { QueueLimits } from "./queue_limits.ts";
 import type { SegmentList } from "./segment_list.ts";
 import type { SendQueueContext } from "./send_queue_context.ts";
 import type { SendResult } from "./send_result.ts";
@@ -29,6 +30,9 @@ export class Holdback {
   readonly #segments: SegmentList;
   readonly #owner: HoldbackOwner;
   readonly #backlog: Backlog;
+  readonly #limits: QueueLimits;
+  /** A control frame for which there was no room. */
+  #owed: Uint8Array | undefined = undefined;
   /** Bytes of control frames so far. */
   #controlBytes = 0;
   /** Whether the encoder has thrown. */
@@ -38,6 +42,7 @@ export class Holdback {
   constructor(context: SendQueueContext, segments: SegmentList, owner: HoldbackOwner) {
     this.#owner = owner;
     this.#segments = segments;
+    this.#limits = context.limits;
     this.#backlog = new Backlog(context.pool, context.limits);
     this.#ping = context.ping;
     if (context.ping !== undefined) this.inFlight = new InFlight(context.clock, context.limits);
@@ -78,6 +83,11 @@ export class Holdback {
     }
   }
 
+  /** Queues a copy of a control frame as soon as there is room, in place of another that waits for that. */
+  owe(frame: Uint8Array): void {
+    this.#owed = frame.slice();
+  }
+
   /** Writes the queue and the waiting messages, as far as the connection takes them and the in-flight bound allows. */
   writeTo(connection: Connection): void {
     do {
@@ -90,6 +100,9 @@ export class Holdback {
   /** Encodes a portion of the waiting messages, within the in-flight bound, or pings; says whether there is more to write. */
   refill(): boolean {
     const before = this.#segments.queuedBytes;
+    if (this.#owed !== undefined && this.#segments.hasRoomFor(this.#owed.length, this.#limits)) {
+      this.#sendOwed(this.#owed);
+    }
     while (
       this.#backlog.frames > 0 && !this.#isFaulty && this.#segments.queuedBytes < REFILL_BYTES &&
       this.#mayFly(this.#backlog.nextFrameBytes)
@@ -97,8 +110,9 @@ export class Holdback {
     return this.#segments.queuedBytes > before;
   }
 
-  /** Encodes all waiting messages. */
+  /** Encodes all waiting messages, and sends a control frame that waits: it is of the same codec. */
   refillAll(): void {
+    if (this.#owed !== undefined) this.#sendOwed(this.#owed);
     while (this.#backlog.frames > 0 && !this.#isFaulty) this.#encodeNext();
   }
 
@@ -139,6 +153,7 @@ export class Holdback {
   /** Drops everything and gives the memory back. */
   clear(): void {
     this.#backlog.clear();
+    this.#owed = undefined;
   }
 
   /** Counts a control frame apart: if pings counted as in flight, the two sides would ping each other for ever. */
@@ -156,6 +171,17 @@ export class Holdback {
     if (this.inFlight === undefined || this.inFlight.admits(this.#place, frameBytes)) return true;
     this.ping();
     return false;
+  }
+
+  #sendOwed(frame: Uint8Array): void {
+    try {
+      this.#segments.addFrame(frame);
+    } catch (error) {
+      if (error instanceof PoolError) return; // A later call tries again.
+      throw error;
+    }
+    this.#owed = undefined;
+    this.passControl(frame.length);
   }
 
   #encodeNext(): void {

@@ -14,6 +14,7 @@ import {
   type OutboundBlocks,
   type OutboundSegment,
 } from "./outbound_blocks.ts";
+import type { QueueLimits } from "./queue_limits.ts";
 import type { SentEvent } from "./send_result.ts";
 
 /** The first block of a session that has not sent before. */
@@ -83,6 +84,11 @@ export class SegmentList {
       }
     }
     return this.#openOwn(roomBytes).block;
+  }
+
+  /** Whether a frame fits within the limits of a queue. */
+  hasRoomFor(bytes: number, limits: Pick<QueueLimits, "maxQueuedBytes" | "maxQueuedFrames">): boolean {
+    return this.queuedBytes + bytes <= limits.maxQueuedBytes && this.queuedFrames < limits.maxQueuedFrames;
   }
 
   /** Adds a copy of a frame behind all that is queued. */

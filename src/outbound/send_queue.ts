@@ -33,7 +33,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   isSubscribed = false;
   nextDue: Flushable | undefined = undefined;
   readonly #broadcasts: BroadcastReader;
-  /** The messages that are not encoded yet; undefined until one has to wait, unless there is a ping. */
+  /** What is not encoded yet; undefined until something has to wait, unless there is a ping. */
   holdback: Holdback | undefined = undefined;
 
   /** Makes an empty queue. */
@@ -45,7 +45,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#connection = connection;
     this.encoder = encoder;
     this.#owner = owner;
-    if (context.ping !== undefined) this.holdback = new Holdback(context, this.#segments, this);
+    if (context.ping !== undefined) this.holdBack();
   }
 
   /** Bytes that the connection has not taken yet. */
@@ -134,6 +134,11 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#accept();
   }
 
+  /** What waits; made on first use. */
+  holdBack(): Holdback {
+    return this.holdback ??= new Holdback(this.#context, this.#segments, this);
+  }
+
   /** Subscribes, and returns true, if broadcasts need no check: same encoder, same right to drop, room for a whole batch. */
   subscribe(encoder: FrameEncoder, whenFull: FullPolicy): boolean {
     this.settle();
@@ -214,8 +219,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
 
   settle(): void {
     if (!this.hasCursor) return;
-    const { cursor } = this.#context;
-    const { end, frames } = cursor;
+    const { cursor, cursor: { end, frames } } = this.#context;
     cursor.close();
     this.#segments.extendTail(end, frames);
   }
@@ -252,9 +256,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     const whenFull = own ?? this.#context.limits.whenFull;
     let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
     if (payload !== undefined && this.#mustWait(whenFull, frameBytes)) {
-      this.holdback ??= new Holdback(this.#context, this.#segments, this);
       this.#context.broadcasts.invalidate(); // The next broadcasts must wait behind it.
-      result = this.holdback.add({ payload, offset, length, frameBytes, key, whenFull });
+      result = this.holdBack().add({ payload, offset, length, frameBytes, key, whenFull });
       this.#schedule(); // The flush may have to ping the peer.
     }
     if (result === "full" && whenFull === "close") this.#owner.handleOverflow();
@@ -275,11 +278,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   #isFullFor(bytes: number): boolean {
-    const { maxQueuedBytes, maxQueuedFrames } = this.#context.limits;
-    const segments = this.#segments;
-    if (segments.queuedBytes + bytes <= maxQueuedBytes && segments.queuedFrames < maxQueuedFrames) return false;
+    if (this.#segments.hasRoomFor(bytes, this.#context.limits)) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
-    return segments.queuedBytes + bytes > maxQueuedBytes || segments.queuedFrames >= maxQueuedFrames;
+    return !this.#segments.hasRoomFor(bytes, this.#context.limits);
   }
 
   /** Schedules a flush for the end of the turn, or flushes now if the queue is above a high-water mark. */

@@ -56,8 +56,8 @@ export interface InboxOwner<Face> {
   consume(buffer: Uint8Array, offset: number, length: number): unknown;
   /** The handler to call directly instead of `consume`; undefined if there is none at the moment. */
   directHandler(): DirectHandler<Face> | undefined;
-  /** Sends an encoded frame, the codec's answer to a frame of the peer. */
-  sendEncoded(frame: Uint8Array): SendResult;
+  /** Sends an encoded frame; a reply of the codec to a frame of the peer is sent later if there is no room for it. */
+  sendEncoded(frame: Uint8Array, isReply: boolean): SendResult;
   /** The peer has answered a ping. */
   handleAnswer(): void;
   /** The queue has no room for answers to the peer: stops reading from it until the queue has shrunk. */
@@ -338,7 +338,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     const { reply, isAnswer } = this.frame;
     if (isAnswer) this.#owner.handleAnswer();
     if (reply === undefined) return;
-    const result = this.#owner.sendEncoded(reply);
+    const result = this.#owner.sendEncoded(reply, true);
     if (result === "congested" || result === "full") this.#owner.waitForReader();
   }
 

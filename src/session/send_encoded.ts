@@ -5,8 +5,22 @@ import type { SendQueue } from "../outbound/send_queue.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 
-/** Queues a copy of a frame, in front of messages that wait under a policy that may drop them. */
+/**
+ * Queues a copy of a frame, in front of messages that wait under a policy that may drop them. A reply that finds no room is
+ * sent once there is some, as the peer may wait for it with all that it sends.
+ */
 export function sendEncoded(
+  { blocks, broadcasts }: Pick<SendQueueContext, "blocks" | "broadcasts">,
+  queue: SendQueue,
+  frame: Uint8Array,
+  isReply: boolean,
+): SendResult {
+  const result = queueEncoded({ blocks, broadcasts }, queue, frame);
+  if (isReply && result === "full") queue.holdBack().owe(frame);
+  return result;
+}
+
+function queueEncoded(
   { blocks, broadcasts }: Pick<SendQueueContext, "blocks" | "broadcasts">,
   queue: SendQueue,
   frame: Uint8Array,

@@ -156,8 +156,8 @@ export class SessionCore<Data>
     return this.tally(this.state === "open" ? this.queue.pushShared(...frame) : "closed");
   }
 
-  sendEncoded(frame: Uint8Array): SendResult {
-    return this.tally(this.state === "open" ? sendEncoded(this.#context, this.queue, frame) : "closed");
+  sendEncoded(frame: Uint8Array, isReply: boolean = false): SendResult {
+    return this.tally(this.state === "open" ? sendEncoded(this.#context, this.queue, frame, isReply) : "closed");
   }
 
   tally(result: SendResult): SendResult {
