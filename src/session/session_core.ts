@@ -107,7 +107,8 @@ export class SessionCore<Data>
     this.idleWatch.enter(this);
     this.heartbeat?.enter(this);
     this.connection.start(this);
-    this.#call(() => this.#context.handlers.onOpen?.(this.session), { isHolding: true });
+    const { onOpen } = this.#context.handlers;
+    if (onOpen !== undefined) this.#call(() => onOpen(this.session), { isHolding: true });
   }
 
   /** Begins an orderly end; does nothing unless the session is open. */

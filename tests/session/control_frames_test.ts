@@ -2,12 +2,16 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { TcpServiceOptions } from "@laster/net";
 import { lengthPrefixed, raw } from "@laster/net/codec";
 import { checksum, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { heartbeat, PING_FRAME } from "../../examples/heartbeat_codec.ts";
 import { RawPeer } from "../raw_peer.ts";
 import { bytes, startPair, text, transportsHere, turn, until } from "../support.ts";
+
+const PING = new Uint8Array([255, 255, 255, 255, 1]);
+const PONG = [255, 255, 255, 255, 2];
 
 for (const { name, make } of transportsHere()) {
   test(`a session answers pings between its messages, over ${name}`, async () => {
@@ -85,46 +89,46 @@ test("what a codec answers goes through no stage, and messages do", async () => 
   assertEquals(heard, ["one", "pong"]);
 });
 
-for (const pauseWhenFull of [true, false]) {
-  test(`a session answers a ping that came while its queue was full, with pauseWhenFull ${pauseWhenFull}`, async () => {
-    const transport = memoryTransport({ acceptScript: { capacityBytes: 1_024 } });
-    const codec = lengthPrefixed({ controlFrames: true });
-    await using pair = await startPair(transport, { codec, pauseWhenFull, maxQueuedFrames: 4, onMessage: () => {} });
-    const peer = await RawPeer.dial(transport, pair.port);
-    await until(() => pair.server.sessionCount === 1, "the session");
-    const [far] = pair.server.sessions();
-    peer.connection.pause();
-    let sent = 0;
-    for (; far.send(new Uint8Array(500)) !== "full"; sent++) await turn();
-    await peer.write(new Uint8Array([255, 255, 255, 255, 1]));
-    await until(() => far.stats.refused.full === 2, "the ping, and no room for the answer");
-    peer.connection.resume();
-    await until(() => peer.receivedBytes === sent * 504 + 5, "all messages, and the answer behind them");
-    assertEquals(peer.received.slice(-5), [255, 255, 255, 255, 2]);
-    assertEquals(far.queuedBytes, 0);
-    assertEquals(far.send(new Uint8Array(1)), "queued");
-    await until(() => peer.receivedBytes === sent * 504 + 10, "what comes behind it");
-  });
-}
-
-test("a session sends the answer to a ping that had no room before it switches to another codec", async () => {
+/** A session whose queue was full when its peer, which does not read yet, pinged. */
+async function pingWhileFull(options: TcpServiceOptions) {
   const transport = memoryTransport({ acceptScript: { capacityBytes: 1_024 } });
   const codec = lengthPrefixed({ controlFrames: true });
-  await using pair = await startPair(transport, { codec, maxQueuedFrames: 4, onMessage: () => {} });
+  const pair = await startPair(transport, { codec, maxQueuedFrames: 4, onMessage: () => {}, ...options });
   const peer = await RawPeer.dial(transport, pair.port);
   await until(() => pair.server.sessionCount === 1, "the session");
   const [far] = pair.server.sessions();
   peer.connection.pause();
-  let sent = 0;
-  for (; far.send(new Uint8Array(500)) !== "full"; sent++) await turn();
-  await peer.write(new Uint8Array([255, 255, 255, 255, 1]));
+  let sentBytes = 0;
+  for (; far.send(new Uint8Array(500)) !== "full"; sentBytes += 504) await turn();
+  await peer.write(PING);
   await until(() => far.stats.refused.full === 2, "the ping, and no room for the answer");
+  return { pair, peer, far, sentBytes };
+}
+
+for (const pauseWhenFull of [true, false]) {
+  test(`a session answers a ping that came while its queue was full, with pauseWhenFull ${pauseWhenFull}`, async () => {
+    const { pair, peer, far, sentBytes } = await pingWhileFull({ pauseWhenFull });
+    await using _pair = pair;
+    peer.connection.resume();
+    await until(() => peer.receivedBytes === sentBytes + 5, "all messages, and the answer behind them");
+    assertEquals(peer.received.slice(-5), PONG);
+    assertEquals(far.queuedBytes, 0);
+    assertEquals(far.send(new Uint8Array(1)), "queued");
+    await until(() => peer.receivedBytes === sentBytes + 10, "what comes behind it");
+    peer.connection.abort();
+  });
+}
+
+test("a session sends the answer to a ping that had no room before it switches to another codec", async () => {
+  const { pair, peer, far, sentBytes } = await pingWhileFull({});
+  await using _pair = pair;
   far.switchCodec(raw());
   peer.connection.resume();
   await until(() => far.queuedBytes === 0, "room");
   far.send(bytes("raw"));
-  await until(() => peer.receivedBytes === sent * 504 + 8, "all of it");
-  assertEquals(peer.received.slice(-8), [255, 255, 255, 255, 2, ...bytes("raw")]);
+  await until(() => peer.receivedBytes === sentBytes + 8, "all of it");
+  assertEquals(peer.received.slice(-8), [...PONG, ...bytes("raw")]);
+  peer.connection.abort();
 });
 
 test("Session.sendEncoded() answers full where the service's budget has no room, and the session goes on", async () => {
