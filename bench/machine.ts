@@ -14,8 +14,8 @@ export const BUILD: string = join(ROOT, "bench/build");
 
 /** What was built. */
 export interface Programs {
-  /** Another checkout, which ours is measured against. */
-  readonly before?: string | undefined;
+  /** Other checkouts, which ours is measured against. */
+  readonly before?: readonly string[];
   /** The load generator in C; undefined where there is no C compiler. */
   readonly loadgen: string | undefined;
   /** The C server; undefined where there is no C compiler, or no epoll. */

@@ -22,6 +22,9 @@ const RUNTIME_TITLES: Record<string, string> = { bun: "Bun", deno: "Deno", node:
 const KIND_TITLES: Record<ServerKind, string> = {
   ours: "**ours**",
   before: "before",
+  before2: "before (2)",
+  before3: "before (3)",
+  before4: "before (4)",
   hand: "by hand",
   tokio: "tokio-util",
   netty: "Netty",

@@ -1,12 +1,12 @@
 // `deno task bench`: our examples against the baselines, interleaved pair by pair; writes bench/RESULTS.md. Deno only.
 //
 //   deno task bench [--quick] [--only A,B] [--runtimes deno,bun,node] [--rounds 5] [--secs 2] [--pairs] [--charts] [--alloc] [--micro]
-//   deno task bench --against FOLDER [--only A,B] ...
+//   deno task bench --against FOLDER[,FOLDER] [--pairs] [--only A,B] ...
 //
 // A run of everything writes bench/RESULTS.md and bench/results.jsonl; a quick or a partial one writes both to
 // bench/build/, so that it never takes the place of a whole one. With --only, --charts, --alloc and --micro add those;
-// --pairs measures nothing but ours and by hand in turns; --against nothing but ours and what stands in another checkout, in
-// turns, with its own packages installed.
+// --pairs measures nothing but ours and by hand in turns; --against nothing but ours and what stands in up to four other
+// checkouts, in turns, with their own packages installed; with both, all of them are up in turns.
 
 import { parseArgs } from "node:util";
 import { join, resolve } from "node:path";
@@ -19,7 +19,7 @@ import { microSection } from "./micro_report.ts";
 import { writeReport } from "./report.ts";
 import { Results } from "./results.ts";
 import { type Sample, takeSample, takeTurns, type Timing } from "./sampling.ts";
-import { KINDS_IN_TURNS, LIBRARY_KINDS } from "./server_kinds.ts";
+import { BEFORE_KINDS, KINDS_IN_TURNS, LIBRARY_KINDS } from "./server_kinds.ts";
 import { findServer, type Server } from "./servers.ts";
 import { format } from "./statistics.ts";
 import { judge } from "./targets.ts";
@@ -79,9 +79,12 @@ async function main(): Promise<void> {
   });
   const startMs = performance.now();
   const runtimes = await prepareRuntimes(parseRuntimeNames(values.runtimes));
-  const before = values.against === undefined ? undefined : resolve(values.against);
+  const before = values.against?.split(",").map((folder) => resolve(folder)) ?? [];
+  if (before.length > BEFORE_KINDS.length) {
+    throw new TypeError(`--against takes ${BEFORE_KINDS.length} folders at most`);
+  }
   const programs = { ...await prepareMachine(), before };
-  const isPartial = values.quick || values.pairs || before !== undefined || values.only !== undefined ||
+  const isPartial = values.quick || values.pairs || before.length > 0 || values.only !== undefined ||
     values.runtimes !== undefined;
   const has = (isAsked: boolean) => isAsked || !isPartial;
   const secs = readNumber("--secs", values.secs) ?? DEFAULT_SECS;
@@ -90,7 +93,11 @@ async function main(): Promise<void> {
     workloads: [
       ...findWorkloads(
         values.only,
-        before !== undefined ? beforeWorkloads() : values.pairs ? pairWorkloads() : [...WORKLOADS, ...TLS_WORKLOADS],
+        before.length > 0
+          ? beforeWorkloads(values.pairs)
+          : values.pairs
+          ? pairWorkloads()
+          : [...WORKLOADS, ...TLS_WORKLOADS],
       ),
       ...(has(values.charts) ? CHART_WORKLOADS : []),
     ],

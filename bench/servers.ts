@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { collect, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import { type Programs, V8_FLAG } from "./machine.ts";
-import { LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
+import { BEFORE_KINDS, LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
 import type { Workload } from "./workloads.ts";
 
 /** What a server does with a message. */
@@ -65,16 +65,17 @@ function fileOf(
   kind: ServerKind,
   { service, maxPayloadBytes, isTls = false }: Workload,
   runtime: Runtime["name"],
-  { before, hasPackages, loadgen }: Programs,
+  { before = [], hasPackages, loadgen }: Programs,
 ): string[] | undefined {
   if (isTls) {
     return kind === "ours" ? ["bench/tls_echo_server.ts"] : [`bench/baselines/${runtime}_hand_echo.ts`, "--tls"];
   }
-  if (kind === "ours" || kind === "before") {
-    if (kind === "before" && before === undefined) return undefined;
+  const other = BEFORE_KINDS.findIndex((name) => name === kind);
+  if (kind === "ours" || other >= 0) {
+    const folder = kind === "ours" ? "" : before[other];
+    if (folder === undefined) return undefined;
     const options = maxPayloadBytes === undefined ? [] : ["--max-payload", String(maxPayloadBytes)];
-    const example = service === "echo" ? "examples/echo_server.ts" : "examples/broadcast_server.ts";
-    return [kind === "ours" ? example : join(before ?? "", example), ...options];
+    return [join(folder, service === "echo" ? "examples/echo_server.ts" : "examples/broadcast_server.ts"), ...options];
   }
   if (kind === "hand") return [`bench/baselines/${runtime}_hand_${service}.ts`];
   if (service === "fanout") return undefined;

@@ -1,6 +1,6 @@
 // The workloads of the benchmark: what the load generator does, and which servers are compared. Runtime neutral.
 
-import { LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
+import { BEFORE_KINDS, LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
 import type { Service } from "./servers.ts";
 
 /** One workload. */
@@ -123,13 +123,18 @@ export const TLS_WORKLOADS: readonly Workload[] = WORKLOADS.filter(({ id }) => [
 
 /** Those with a target for ours against the server by hand, and only these two. */
 export function pairWorkloads(): Workload[] {
-  return WORKLOADS.filter(({ hasPairTarget }) => hasPairTarget).map((workload) => ({ ...workload, kinds: PAIR }));
+  return WORKLOADS.filter(({ hasPairTarget }) => hasPairTarget).map((workload) => ({
+    ...workload,
+    kinds: PAIR,
+    quickKinds: PAIR,
+  }));
 }
 
-/** The same, and H, for ours against ours in another checkout. */
-export function beforeWorkloads(): Workload[] {
+/** The same, and H, for ours against ours in other checkouts, and against by hand too where that is asked for. */
+export function beforeWorkloads(hasHand: boolean): Workload[] {
   const workloads = WORKLOADS.filter(({ id, hasPairTarget }) => hasPairTarget || id === "H");
-  return workloads.map((workload) => ({ ...workload, kinds: ["ours", "before"], hasPairTarget: true }));
+  const kinds: readonly ServerKind[] = ["ours", ...BEFORE_KINDS, ...(hasHand ? ["hand"] as const : [])];
+  return workloads.map((workload) => ({ ...workload, kinds, quickKinds: kinds, hasPairTarget: true }));
 }
 
 /** What the charts show: cost by connections, and by size. */
