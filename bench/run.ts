@@ -27,6 +27,7 @@ import {
   beforeWorkloads,
   CHART_WORKLOADS,
   pairWorkloads,
+  PART_WORKLOADS,
   TLS_WORKLOADS,
   type Workload,
   WORKLOADS,
@@ -43,6 +44,9 @@ const PAIR_WARM_UP_SECS = 3;
 /** After 3 s B costs four times as much on Netty as it does from 6 s on. */
 const JVM_WARM_UP_SECS = 8;
 const QUICK: Timing = { secs: 0.4, warmup: 0.2, pairWarmup: 0.2, jvmWarmup: 0.2, windows: 1 };
+
+/** T and P only where they are asked for. */
+const ALL_WORKLOADS: readonly Workload[] = [...WORKLOADS, ...TLS_WORKLOADS, ...PART_WORKLOADS];
 
 /** What is measured, and how often. */
 interface Plan {
@@ -93,11 +97,7 @@ async function main(): Promise<void> {
     workloads: [
       ...findWorkloads(
         values.only,
-        before.length > 0
-          ? beforeWorkloads(values.pairs)
-          : values.pairs
-          ? pairWorkloads()
-          : [...WORKLOADS, ...TLS_WORKLOADS],
+        before.length > 0 ? beforeWorkloads(values.pairs) : values.pairs ? pairWorkloads() : ALL_WORKLOADS,
       ),
       ...(has(values.charts) ? CHART_WORKLOADS : []),
     ],
@@ -202,11 +202,10 @@ async function write(results: Results, report: string, folder: string): Promise<
 
 function findWorkloads(only: string | undefined, all: readonly Workload[]): Workload[] {
   const names = only?.toUpperCase().split(",");
-  if (names === undefined) return all.filter(({ isTls }) => isTls !== true);
-  const isKnown = (name: string) =>
-    name === "" || [...WORKLOADS, ...TLS_WORKLOADS].some(({ id }) => id === name || id[0] === name);
+  if (names === undefined) return all === ALL_WORKLOADS ? WORKLOADS.slice() : all.slice();
+  const isKnown = (name: string) => name === "" || ALL_WORKLOADS.some(({ id }) => id === name || id[0] === name);
   const unknown = names.find((name) => !isKnown(name));
-  if (unknown !== undefined) throw new TypeError(`--only takes A to H, R and T with commas: got ${unknown}`);
+  if (unknown !== undefined) throw new TypeError(`--only takes A to H, R, T and P with commas: got ${unknown}`);
   return all.filter(({ id }) => names.includes(id) || names.includes(id[0]));
 }
 

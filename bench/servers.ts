@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { collect, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import { type Programs, V8_FLAG } from "./machine.ts";
-import { BEFORE_KINDS, LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
+import { BEFORE_KINDS, LIBRARY_KINDS, PART_KINDS, type ServerKind } from "./server_kinds.ts";
 import type { Workload } from "./workloads.ts";
 
 /** What a server does with a message. */
@@ -25,7 +25,7 @@ export interface Server {
 
 /** Of all servers of a runtime, ours and others. */
 const RUN_FLAGS: Record<Runtime["name"], readonly string[]> = {
-  deno: ["run", "--quiet", "--allow-net", "--allow-env", `--v8-flags=${V8_FLAG}`],
+  deno: ["run", "--quiet", "--allow-net", "--allow-env", "--allow-read", "--allow-sys", `--v8-flags=${V8_FLAG}`],
   bun: ["run"],
   node: [V8_FLAG],
 };
@@ -63,13 +63,15 @@ export function findServer(
 
 function fileOf(
   kind: ServerKind,
-  { service, maxPayloadBytes, isTls = false }: Workload,
+  { service, maxPayloadBytes, hasParts = false, isTls = false }: Workload,
   runtime: Runtime["name"],
   { before = [], hasPackages, loadgen }: Programs,
 ): string[] | undefined {
   if (isTls) {
     return kind === "ours" ? ["bench/tls_echo_server.ts"] : [`bench/baselines/${runtime}_hand_echo.ts`, "--tls"];
   }
+  if (hasParts) return ["bench/part_echo_server.ts", "--part", kind === "ours" ? "none" : kind];
+  if (PART_KINDS.some((name) => name === kind)) return undefined;
   const other = BEFORE_KINDS.findIndex((name) => name === kind);
   if (kind === "ours" || other >= 0) {
     const folder = kind === "ours" ? "" : before[other];

@@ -1,7 +1,7 @@
 // The targets, and whether results meet them. Runtime neutral.
 
 import { cpuPerMessage, type Figure, messagesPerSecond, type Results } from "./results.ts";
-import { BEFORE_KINDS, type ServerKind } from "./server_kinds.ts";
+import { BEFORE_KINDS, PART_KINDS, type ServerKind } from "./server_kinds.ts";
 import { format, formatSpread, type Spread } from "./statistics.ts";
 
 type Names = "bun" | "deno" | "node";
@@ -59,6 +59,27 @@ function ahead(workload: string, other: ServerKind, name: string): Target {
   return { ...against(workload, other, `${workload} against ${name}`, { bun: 1 }), isAim: true };
 }
 
+/** The least that a server with a part may be of one without: CPU a message without it by CPU with it. */
+const LEAST_WITH_PART: Record<(typeof PART_KINDS)[number], number> = {
+  off: 0.99,
+  metrics: 0.97,
+  logs: 0.99,
+  traces: 0.97,
+  guard: 0.98,
+  recorder: 0.95,
+};
+
+function withPart(workload: string, kind: (typeof PART_KINDS)[number]): Target {
+  const least = LEAST_WITH_PART[kind];
+  return {
+    title: `${workload}, ${kind}`,
+    targets: { bun: least, deno: least, node: least },
+    unit: "×",
+    isOptional: true,
+    measure: (results, runtime) => results.ratio(workload, runtime, kind, runtime, cpuPerMessage, false),
+  };
+}
+
 const fairness: Figure = ({ load }) => load?.conn_p50 ? (load.conn_min ?? 0) / load.conn_p50 : undefined;
 const idleKiloBytes: Figure = ({ load }) => load?.end_bytes_per_conn && load.end_bytes_per_conn / 1_000;
 const largeKiloBytes: Figure = ({ load }) => load?.large_bytes_per_conn && load.large_bytes_per_conn / 1_000;
@@ -84,6 +105,7 @@ const TARGETS: readonly Target[] = [
   against("D1", "hand", "D, one outstanding, against by hand", HAND),
   against("D16", "hand", "D, sixteen outstanding, against by hand", HAND),
   ...["TA", "TB", "TC"].map((id) => ({ ...against(id, "hand", `${id} against by hand`, TLS_HAND), isOptional: true })),
+  ...PART_KINDS.flatMap((kind) => ["PA", "PB"].map((id) => withPart(id, kind))),
   ...["A", "B", "C", "F"].map((id) => ahead(id, "tokio", "tokio-util")),
   ...["A", "B", "C", "F"].map((id) => ahead(id, "netty", "Netty")),
   against("B", "naive", "B against naive", { bun: 30, deno: 30, node: 20 }),

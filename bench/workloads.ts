@@ -1,6 +1,6 @@
 // The workloads of the benchmark: what the load generator does, and which servers are compared. Runtime neutral.
 
-import { BEFORE_KINDS, LIBRARY_KINDS, type ServerKind } from "./server_kinds.ts";
+import { BEFORE_KINDS, LIBRARY_KINDS, PART_KINDS, type ServerKind } from "./server_kinds.ts";
 import type { Service } from "./servers.ts";
 
 /** One workload. */
@@ -21,6 +21,8 @@ export interface Workload {
   readonly quickKinds: readonly ServerKind[];
   /** Whether it is over TLS; the load generator's bytes go through haproxy then. */
   readonly isTls?: boolean;
+  /** Whether it is about what parts cost. */
+  readonly hasParts?: boolean;
   /** Whether there is a target for ours against the server by hand. */
   readonly hasPairTarget?: boolean;
   /** Most rounds, where one is long or tells little that the next would not. */
@@ -36,6 +38,7 @@ export interface Workload {
 }
 
 const PAIR: readonly ServerKind[] = ["ours", "hand"];
+const PARTS: readonly ServerKind[] = ["ours", ...PART_KINDS];
 const WITH_RAW: readonly ServerKind[] = ["ours", "hand", ...LIBRARY_KINDS, "raw", "c"];
 const WITH_C: readonly ServerKind[] = ["ours", "hand", "c"];
 
@@ -120,6 +123,11 @@ export const WORKLOADS: readonly Workload[] = [
 export const TLS_WORKLOADS: readonly Workload[] = WORKLOADS.filter(({ id }) => ["A", "B", "C"].includes(id)).map((
   workload,
 ) => ({ ...workload, id: `T${workload.id}`, title: `${workload.title}, over TLS`, isTls: true, kinds: PAIR }));
+
+/** A and B with each part, which only `--only P` asks for. */
+export const PART_WORKLOADS: readonly Workload[] = WORKLOADS.filter(({ id }) => ["A", "B"].includes(id)).map((
+  workload,
+) => ({ ...workload, id: `P${workload.id}`, hasParts: true, kinds: PARTS, quickKinds: PARTS }));
 
 /** Those with a target for ours against the server by hand, and only these two. */
 export function pairWorkloads(): Workload[] {

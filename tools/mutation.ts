@@ -4,13 +4,14 @@
 //   deno task mutation [--sample N] [--seed S] [PLACE]...
 //
 // A place is a folder, a file, or `FILE:LINE` or `FILE:LINE:COLUMN`, so that a survivor can be hunted again. A mutant that does
-// not compile does not count, and is replaced by another. The last line is `N passed, N failed`, the failed ones being the
-// survivors; the run is good if 85 % or more are killed. docs/mutation.md explains survivors that live on.
+// not compile does not count, nor does one that is known to change nothing (mutation/equivalents.ts), and another takes its
+// place. The last line is `N passed, N failed`, the failed ones being the survivors; the run is good if 85 % or more are killed.
 
 import { parseArgs } from "node:util";
 import { join } from "node:path";
 import { SeededRandom } from "@laster/net/testing";
 import { endAll, runStage } from "./mutation/hunter.ts";
+import { EQUIVALENTS, findEquivalent } from "./mutation/equivalents.ts";
 import { applyMutant, makeMutants, type Mutant } from "./mutation/mutants.ts";
 import { FOLDERS, makeStages, type Stage } from "./mutation/stages.ts";
 import { TypeChecker } from "./mutation/type_checker.ts";
@@ -21,8 +22,8 @@ import { prepareRuntimes } from "./runtimes.ts";
 const DEFAULT_SAMPLE = "120";
 const LEAST_SCORE = 0.85;
 const LANES = 2;
-/** Seeds of the simulation for each mutant. */
-const SEEDS = 150;
+/** Seeds of the simulation for each mutant: some five seconds. */
+const SEEDS = 1_000;
 /** A stage hangs after this and so many times what it takes without a mutant. */
 const LIMIT_MS = 15_000;
 const LIMIT_FACTOR = 5;
@@ -149,19 +150,30 @@ function draw(
     texts.set(path, source.text);
     return makeMutants(path, source, program.getTypeChecker());
   }).map((mutant): Target => ({ ...mutant, place: `${mutant.path}:${mutant.line}:${mutant.column}` }));
+  const stale = EQUIVALENTS.filter(({ path, says }) =>
+    says.some((one) => !all.some((mutant) => mutant.path === path && mutant.says === one))
+  );
+  if (stale.length > 0) {
+    throw new Error(`mutation/equivalents.ts knows what cannot be made: ${stale.map(({ says }) => says).join(", ")}`);
+  }
   const candidates = all.filter(({ place }) => places.some((part) => isAt(place, part)));
   const random = new SeededRandom(seed);
   const drawn: Target[] = [];
   let refused = 0;
+  let equivalent = 0;
   for (let count = candidates.length; count > 0 && drawn.length < sample; count--) {
     const index = random.integer(0, count - 1);
     const mutant = candidates[index];
     candidates[index] = candidates[count - 1];
-    if (checker.findFault(mutant.path, applyMutant(texts.get(mutant.path) ?? "", mutant)) === undefined) {
+    if (findEquivalent(mutant) !== undefined) equivalent++;
+    else if (checker.findFault(mutant.path, applyMutant(texts.get(mutant.path) ?? "", mutant)) === undefined) {
       drawn.push(mutant);
     } else refused++;
   }
-  progress.say(`${all.length} mutants can be made; of those drawn ${refused} do not compile, and do not count`);
+  progress.say(
+    `${all.length} mutants can be made; of those drawn ${refused} do not compile and ${equivalent} are known to change ` +
+      "nothing: they do not count",
+  );
   return drawn;
 }
 

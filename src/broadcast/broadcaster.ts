@@ -114,7 +114,7 @@ export class Broadcaster implements Flushable {
     tally.accepted += this.#batch.subscribers.count;
     block.holders++; // Keeps the block: a session aborted for its full queue may lead the application to broadcast meanwhile.
     for (const core of this.#others) {
-      if (excepted?.has(core)) continue;
+      if (excepted?.has(core) || !receivers.has(core)) continue; // It may be gone since they were counted.
       const isShared = core.queue.encoder === encoder;
       const result = isShared
         ? core.sendShared(block, start, end, payload, key, whenFull)

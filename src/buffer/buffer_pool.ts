@@ -172,6 +172,7 @@ export class BufferPool {
     this.#maxBytes = maxBytes;
     this.#pressureBytes = this.#pressurePart * maxBytes;
     this.#shrinkFree(Math.max(0, maxBytes - this.#outstandingBytes));
+    if (this.#outstandingBytes > this.#pressureBytes) this.#handlePressure();
   }
 
   /**
@@ -185,7 +186,7 @@ export class BufferPool {
   }
 
   /**
-   * Sets a function that is called by each `rent` and `charge` while more than a part of `maxBytes` is rented.
+   * Sets a function that is called by each `rent`, `charge` and `setMaxBytes` while more than a part of `maxBytes` is rented.
    *
    * @param part The part, above 0 and up to 1.
    * @param callback Must not rent, nor throw.

@@ -6,6 +6,7 @@ import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger 
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import type { AnySession, Session } from "../session/session.ts";
+import type { SessionStats } from "../session/session_stats.ts";
 import type { Address } from "../transport/address.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 
@@ -224,7 +225,7 @@ export class SlowPeers implements Admission, ServiceObserver {
   #listen({ silent }: Owner): void {
     for (const session of silent) {
       const known = this.#sessions.get(session);
-      if (known !== undefined && session.stats.receivedFrames > 0) this.#handleSpoken(session, known);
+      if (known !== undefined && hasSpoken(session.stats)) this.#handleSpoken(session, known);
     }
   }
 
@@ -252,8 +253,9 @@ export class SlowPeers implements Admission, ServiceObserver {
       known.frames = -1;
       return undefined;
     }
-    const { receivedFrames, receivedBytes } = session.stats;
-    if (receivedFrames > 0 && !known.hasSpoken) this.#handleSpoken(session, known);
+    const { stats } = session;
+    const { receivedFrames, receivedBytes } = stats;
+    if (!known.hasSpoken && hasSpoken(stats)) this.#handleSpoken(session, known);
     const silentMs = nowMs - Math.max(known.openedMs, this.#changedMs);
     if (!known.hasSpoken && firstMessageMs > 0 && silentMs >= firstMessageMs) return "first-message-timeout";
     if (unfinishedBytes === 0 || known.frames !== receivedFrames || known.sinceMs < this.#changedMs) {
@@ -267,6 +269,11 @@ export class SlowPeers implements Admission, ServiceObserver {
     const isSlow = receivedBytes - known.sinceBytes < (tookMs / 1_000) * minBytesPerSecond;
     return isSlow ? "slow-message" : undefined;
   }
+}
+
+/** Whether a whole message of the peer's came in: its codec answers pings by itself, even if it says nothing. */
+function hasSpoken({ receivedFrames, receivedControlFrames }: SessionStats): boolean {
+  return receivedFrames > receivedControlFrames;
 }
 
 function resolveRules(options: SlowPeersOptions): Rules {

@@ -99,7 +99,7 @@ export class Holdback {
 
   /** Encodes a portion of the waiting messages, within the in-flight bound, or pings; says whether there is more to write. */
   refill(): boolean {
-    const before = this.#segments.queuedBytes;
+    const { queuedBytes, queuedFrames } = this.#segments;
     if (this.#owed !== undefined && this.#segments.hasRoomFor(this.#owed.length, this.#limits)) {
       this.#sendOwed(this.#owed);
     }
@@ -107,12 +107,13 @@ export class Holdback {
       this.#backlog.frames > 0 && !this.#isFaulty && this.#segments.queuedBytes < REFILL_BYTES &&
       this.#mayFly(this.#backlog.nextFrameBytes)
     ) this.#encodeNext();
-    return this.#segments.queuedBytes > before;
+    return this.#segments.queuedBytes > queuedBytes || this.#segments.queuedFrames > queuedFrames; // A frame may have no bytes.
   }
 
-  /** Encodes all waiting messages, and sends a control frame that waits: it is of the same codec. */
+  /** Encodes all waiting messages, and sends a control frame that waits, or drops it without memory: it is of the same codec. */
   refillAll(): void {
     if (this.#owed !== undefined) this.#sendOwed(this.#owed);
+    this.#owed = undefined;
     while (this.#backlog.frames > 0 && !this.#isFaulty) this.#encodeNext();
   }
 

@@ -101,9 +101,10 @@ export class OutboundBlocks {
     return this.#pool.canRent(bytes);
   }
 
-  /** Whether the budget has room for a block of any size without counting free buffers, which may have the wrong size. */
+  /** Whether the budget has room for a block of any size; free buffers count for the largest only: others may be of another. */
   get canTakeAny(): boolean {
-    return this.#pool.outstandingBytes + LARGEST_BLOCK_BYTES <= this.#pool.maxBytes;
+    return this.#pool.outstandingBytes + LARGEST_BLOCK_BYTES <= this.#pool.maxBytes &&
+      this.canTake(LARGEST_BLOCK_BYTES);
   }
 
   /** Takes a block of at least `bytes`, with no holder yet. */

@@ -14,9 +14,9 @@ export class PendingWork {
     return promise;
   }
 
-  /** Waits for all of them, but no longer than `mostMs`. */
-  async settle(clock: Clock, mostMs: number): Promise<void> {
-    if (this.#promises.size > 0) await settlesBy(clock, Promise.allSettled(this.#promises), clock.now() + mostMs);
+  /** Waits for all of them, but no longer than to a time of the clock. */
+  async settle(clock: Clock, deadlineMs: number): Promise<void> {
+    if (this.#promises.size > 0) await settlesBy(clock, Promise.allSettled(this.#promises), deadlineMs);
   }
 }
 

@@ -164,9 +164,9 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Stops listening and dialling, closes all sessions in order with the reason `"shutdown"`, and waits until each
-   * `onClose` has run; `closeTimeoutMs` bounds that for each, and `timeoutMs` for all: what is left then is cut. Does nothing
-   * if the service is stopped. A handler may call it, but should not wait for it.
+   * Stops listening and dialling, closes all sessions in order with the reason `"shutdown"`, and waits until each has ended
+   * and its `onClose` has run, but no longer than `timeoutMs`: sessions that are left then are cut. Does nothing if the service
+   * is stopped. A handler may call it, but should not wait for it.
    *
    * @param options How long it may take. A call during a stop shares that stop, and its options have no effect.
    * @returns How many sessions were cut.
@@ -372,7 +372,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   async #shutDown(timeoutMs: number): Promise<StopResult> {
     this.#state = "stopping";
     this.#stopController.abort();
-    const { clock, faults, limits, scheduler } = this.#context;
+    const { clock, faults, scheduler } = this.#context;
     const deadlineMs = clock.now() + timeoutMs;
     const listeners = this.#listeners.closeAll();
     this.#acceptor.stop();
@@ -381,7 +381,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       const properties = { count: abortedSessions, timeoutMs };
       faults.report("stop", "warn", "{count} sessions were cut as they did not end in time", properties);
     }
-    await this.#pending.settle(clock, Math.min(limits.closeTimeoutMs, Math.max(0, deadlineMs - clock.now())));
+    await this.#pending.settle(clock, deadlineMs);
     scheduler.flush();
     faults.flush();
     this.#keeper.rest();

@@ -1,6 +1,6 @@
 // Why a session ended, and the event that reports it. Runtime neutral.
 
-import { type ConnectionError, FrameError, PoolError } from "../errors.ts";
+import { type ConnectionError, FrameError, messageOf, PoolError } from "../errors.ts";
 
 /**
  * Why a session ended; the first cause counts.
@@ -47,6 +47,12 @@ export type CloseReason =
  */
 export function reasonOfFrame(error: Error): CloseReason {
   return error instanceof PoolError && codeOf(error) === "over-budget" ? "over-budget" : "decode-error";
+}
+
+/** Gives an error that a decoder threw as one with a code: an error of any other kind is a fault of the codec. */
+export function toFrameError(cause: Error): Error {
+  if (cause instanceof FrameError || cause instanceof PoolError) return cause;
+  return new FrameError("codec-fault", `Cannot decode frame as the decoder failed: ${messageOf(cause)}`, { cause });
 }
 
 /** The code of a `FrameError`, undefined for any other error. Never throws. */

@@ -90,7 +90,7 @@ export class FaultLog {
     const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
     const address = formatAddress(remoteAddress);
     const properties = { id, reason, address, error: isHandlers ? error : messageOf(error) };
-    this.report(reason, level, "Session {id} ends by {reason}: {error}", properties);
+    this.report(isOwnEnd ? `${reason}, own` : reason, level, "Session {id} ends by {reason}: {error}", properties);
   }
 
   /**

@@ -105,10 +105,15 @@ export function findPing(
         "Use lengthPrefixed({ controlFrames: true }), or give heartbeat.message and call session.acknowledge()",
     );
   }
-  const mostBytes = codec.createEncoder().maxPayloadBytes;
-  if (ping.isEncoded || ping.bytes.length <= mostBytes) return ping;
+  checkPing("create service", ping, codec.createEncoder().maxPayloadBytes);
+  return ping;
+}
+
+/** Refuses a message of the application's that is too long for the codec. */
+export function checkPing(what: string, { bytes, isEncoded }: Ping, mostBytes: number): void {
+  if (isEncoded || bytes.length <= mostBytes) return;
   throw new RangeError(
-    `Cannot create service as heartbeat.message has at most ${mostBytes} bytes: current value has ${ping.bytes.length}`,
+    `Cannot ${what} as heartbeat.message has at most ${mostBytes} bytes: current value has ${bytes.length}`,
   );
 }
 
@@ -160,6 +165,7 @@ export class Heartbeat {
   readonly #sessions: () => Iterable<Pulsing>;
   readonly #stepMs: number;
   readonly #pulses = new WeakMap<Pulsing, Pulse>();
+  #count = 0;
   #timer: unknown = undefined;
 
   /** Makes a heartbeat, which begins with the first session that enters. */
@@ -174,8 +180,16 @@ export class Heartbeat {
   enter(session: Pulsing): void {
     if (this.#options.intervalMs === 0) return;
     const nowMs = this.#clock.now();
+    this.#count++;
     this.#pulses.set(session, { receivedBytes: 0, looks: 0, heardMs: nowMs, openedMs: nowMs });
     this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#stepMs);
+  }
+
+  /** A session closes; does nothing if it has left. */
+  leave(session: Pulsing): void {
+    if (!this.#pulses.delete(session) || --this.#count > 0) return;
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
   }
 
   /** The close detail if the peer ends now, after a silence so long that it may have taken this side for dead. */
@@ -189,14 +203,11 @@ export class Heartbeat {
   #look(): void {
     this.#timer = undefined;
     const nowMs = this.#clock.now();
-    let isAnyOpen = false;
     for (const session of this.#sessions()) {
-      const pulse = session.heartbeat === this && session.state === "open" ? this.#pulses.get(session) : undefined;
-      if (pulse === undefined) continue;
-      isAnyOpen = true;
-      this.#lookAt(session, pulse, nowMs);
+      const pulse = session.heartbeat === this ? this.#pulses.get(session) : undefined;
+      if (pulse !== undefined) this.#lookAt(session, pulse, nowMs);
     }
-    if (isAnyOpen) this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#stepMs);
+    if (this.#count > 0) this.#timer ??= this.#clock.setTimer(() => this.#look(), this.#stepMs);
   }
 
   #lookAt(session: Pulsing, pulse: Pulse, nowMs: number): void {

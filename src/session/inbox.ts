@@ -5,8 +5,8 @@ import type { Frame, FrameDecoder } from "../codec/codec.ts";
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { RentedBuffer } from "../buffer/rented_buffer.ts";
 import { FrameCutter } from "../codec/frame_cutter.ts";
-import { FrameError, messageOf, PoolError, toError } from "../errors.ts";
-import { type CloseReason, reasonOfFrame } from "./close_reason.ts";
+import { toError } from "../errors.ts";
+import { type CloseReason, reasonOfFrame, toFrameError } from "./close_reason.ts";
 import type { FlushScheduler } from "../outbound/flush_scheduler.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 import { isThenable, whenSettled } from "./handler_result.ts";
@@ -104,8 +104,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   #isInterrupted = false;
   /** Whether a loop reads the messages: it sets the pace then, even if it runs inside a handler. */
   #isStreaming = false;
-  /** Whether the promise of a handler is open. */
-  #isHandlerHeld = false;
+  /** How many promises of handlers are open: `onEnd` may run beside a handler with a loop. */
+  #openHandlers = 0;
+  /** Control frames among the frames received. */
+  controlFrames = 0;
   /** Whether the peer is not read from until the queue has shrunk. */
   #isDrainHeld = false;
   #isClosed = false;
@@ -131,7 +133,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** Whether a handler runs, or has a promise open. */
   get isBusy(): boolean {
-    return this.#isInHandler || this.#isHandlerHeld;
+    return this.#isInHandler || this.#openHandlers > 0;
   }
 
   /** Takes a chunk, the first `length` bytes of `buffer`: valid during the call, and as long as the input is paused by it. */
@@ -160,7 +162,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** Holds all messages back until the promise of a handler settles. */
   holdForHandler(promise: PromiseLike<unknown>): void {
-    this.#isHandlerHeld = true;
+    this.#openHandlers++;
     this.#isInterrupted = true;
     if (this.#isHeld) this.#owner.pauseInput();
     this.#armTimeout();
@@ -210,7 +212,8 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#isInterrupted = true;
     // With no input to hold back, a loop leaves the socket reading, to see the peer's end at once.
     if (this.#isHeld && (!isStreaming || this.hasInput)) this.#owner.pauseInput();
-    else if (!this.#isHeld && !this.#isInHandler) this.#continue();
+    else if (!this.#isHeld && this.#isInHandler) queueMicrotask(() => this.#continue()); // A handler beside it may be waiting.
+    else if (!this.#isHeld) this.#continue();
   }
 
   /** Cuts the frames that follow with another decoder. The rest of the chunk is handled in a microtask at the latest. */
@@ -246,7 +249,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   }
 
   get #isHeld(): boolean {
-    return this.#isDrainHeld || (this.#isStreaming ? this.#streamHold !== undefined : this.#isHandlerHeld);
+    return this.#isDrainHeld || (this.#isStreaming ? this.#streamHold !== undefined : this.#openHandlers > 0);
   }
 
   #armTimeout(): void {
@@ -266,7 +269,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   }
 
   #releaseHandler(): void {
-    this.#isHandlerHeld = false;
+    if (--this.#openHandlers > 0) return;
     this.#releasePayload();
     this.#disarmTimeout();
     this.#context.scheduler.inTurn(() => { // What the handler has sent leaves at its end.
@@ -316,7 +319,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
         const hasBudget = this.frames < this.#lookFrame && this.position < this.#lastPosition;
         if (hasBudget && result === undefined && !this.#isInterrupted) continue;
         if (result !== undefined) this.#takeResult(result);
-        if (this.#kept !== undefined && !this.#isHandlerHeld) this.#releasePayload();
+        if (this.#kept !== undefined && this.#openHandlers === 0) this.#releasePayload();
         if (this.#isHeld) return;
         this.#isInterrupted = false;
         if (!owner.isReceiving()) return;
@@ -335,6 +338,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
 
   /** The frame was a control frame: sends the codec's reply, if there is one. */
   #takeReply(): undefined {
+    this.controlFrames++;
     const { reply, isAnswer } = this.frame;
     if (isAnswer) this.#owner.handleAnswer();
     if (reply === undefined) return;
@@ -391,9 +395,4 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#owner.pauseInput();
     this.#context.turns.add(this);
   }
-}
-
-function toFrameError(cause: Error): Error {
-  if (cause instanceof FrameError || cause instanceof PoolError) return cause;
-  return new FrameError("codec-fault", `Cannot decode frame as the decoder failed: ${messageOf(cause)}`, { cause });
 }

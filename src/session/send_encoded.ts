@@ -1,6 +1,7 @@
-// sendEncoded(): sends a frame that is encoded already, such as a control frame of a codec. Runtime neutral.
+// sendEncoded() and sendLast(): what is sent in other ways than the messages of a session. Runtime neutral.
 
 import { copyBytes } from "../buffer/copy_bytes.ts";
+import type { FullPolicy, QueueLimits } from "../outbound/queue_limits.ts";
 import type { SendQueue } from "../outbound/send_queue.ts";
 import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import type { SendResult } from "../outbound/send_result.ts";
@@ -18,6 +19,15 @@ export function sendEncoded(
   const result = queueEncoded({ blocks, broadcasts }, queue, frame);
   if (isReply && result === "full") queue.holdBack().owe(frame);
   return result;
+}
+
+/** Sends the last message of a session. Without room for it the session closes without it, but is not cut. */
+export function sendLast(
+  core: { send(buffer: Uint8Array, offset: number, length: number, key?: unknown, whenFull?: FullPolicy): SendResult },
+  { whenFull }: Pick<QueueLimits, "whenFull">,
+  message: Uint8Array,
+): void {
+  core.send(message, 0, message.length, undefined, whenFull === "close" ? "refuse" : undefined);
 }
 
 function queueEncoded(

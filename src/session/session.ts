@@ -226,7 +226,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * @param codec The new codec. A codec with state per session, such as `encryption`, must be made for this session alone.
    * @throws {SessionClosedError} if the session is not open.
    * @throws {TypeError} if `codec` is not a codec.
-   * @throws {RangeError} if the queue's limits do not take the codec's longest frame.
+   * @throws {RangeError} if the queue's limits do not take the codec's longest frame, or the codec no `heartbeat.message`.
    */
   switchCodec(codec: Codec): void {
     this.#core.switchCodec(codec);
@@ -345,8 +345,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   close(options: CloseOptions = {}): Promise<CloseEvent> {
     const { detail, message, timeoutMs } = checkCloseOptions(options);
-    if (message !== undefined) this.send(message);
-    this.#core.close("local-closing", undefined, detail);
+    this.#core.close("local-closing", undefined, detail, message);
     if (timeoutMs !== undefined) this.#core.ending?.endWithin(timeoutMs);
     return this.#core.endSignals.closed;
   }

@@ -27,7 +27,7 @@ import { makeSession, type Session, type SessionOrigin } from "./session.ts";
 import type { SessionContext } from "./session_context.ts";
 import { type EndingOwner, SessionEnding } from "./session_ending.ts";
 import { countResult, type RefusalCounters } from "./session_stats.ts";
-import { sendEncoded } from "./send_encoded.ts";
+import { sendEncoded, sendLast } from "./send_encoded.ts";
 import { nextState, type SessionState } from "./session_state.ts";
 import { SessionStream, type StreamHost } from "./session_stream.ts";
 import { switchCodec } from "./switch_codec.ts";
@@ -111,8 +111,9 @@ export class SessionCore<Data>
     if (onOpen !== undefined) this.#call(() => onOpen(this.session), { isHolding: true });
   }
 
-  /** Begins an orderly end; does nothing unless the session is open. */
-  close(reason: CloseReason, error?: Error, detail?: string): void {
+  /** Begins an orderly end, behind a last message if there is one; does nothing unless the session is open. */
+  close(reason: CloseReason, error?: Error, detail?: string, message?: Uint8Array): void {
+    if (this.state === "open" && message !== undefined) sendLast(this, this.#context.limits, message);
     if (this.state !== "open") return;
     const ending = this.#startClosing(reason, error, detail);
     ending.armTimeout();
@@ -182,6 +183,7 @@ export class SessionCore<Data>
   async drained(signal?: AbortSignal): Promise<void> {
     checkSignal("wait for session", signal);
     if (this.state === "closed") throw this.ending?.closedError;
+    this.queue.takeBroadcasts(); // It hears of what its queue writes only.
     if (!this.queue.isDrained) await (this.#drainWaiters ??= new DrainWaiters()).wait(signal);
   }
 
@@ -299,9 +301,7 @@ export class SessionCore<Data>
       this.#isReportDue = true;
       queueMicrotask(() => this.#reportSent());
     }
-    if (this.state !== "closing") return;
-    this.ending?.armTimeout();
-    this.ending?.advance();
+    if (this.state === "closing") this.ending?.handleProgress();
   }
 
   handleOverflow(): void {
@@ -351,9 +351,8 @@ export class SessionCore<Data>
     return this.state === "open" && this.ending?.hasPeerEnded === true;
   }
 
-  /** Pauses the input, so that the idle timeout counts the bytes that the peer takes. */
   #stayHalfOpen(): void {
-    this.pauseInput();
+    this.pauseInput(); // The idle timeout counts the bytes that the peer takes then.
     this.queue.holdback?.release(); // No answers to pings can come.
     this.queue.flush();
     this.#stream?.handleEnd(this.ending);
@@ -370,6 +369,7 @@ export class SessionCore<Data>
 
   #leaveOpen(ending: SessionEnding): void {
     this.idleWatch.leave(this);
+    this.heartbeat?.leave(this);
     this.queue.seal();
     if (this.groups !== undefined) this.#context.leaveGroups(this);
     this.inbox.stop();

@@ -118,6 +118,12 @@ export class SessionEnding implements TimeoutOwner {
     this.#isConfirmed = this.#hasShutDown;
   }
 
+  /** The peer took bytes of the queue. */
+  handleProgress(): void {
+    this.armTimeout();
+    this.advance();
+  }
+
   /** Takes the next step of an orderly end, if it is due. */
   advance(): void {
     const { connection, queue, state } = this.#owner;

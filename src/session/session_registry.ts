@@ -18,8 +18,10 @@ export interface SessionTotals {
   readonly sentBytes: number;
   /** Messages that were accepted and then dropped, by the policy of `whenFull`. */
   readonly droppedSends: number;
-  /** Sends that were refused. */
+  /** Sends that were refused, for any reason. */
   readonly refusedSends: number;
+  /** Sends among those that were refused as the queue was full. */
+  readonly fullSends: number;
 }
 
 /** What waits in the queues of all sessions: accepted by `send`, and not taken by the system yet. */
@@ -57,6 +59,7 @@ export class SessionRegistry<Data> {
     sentBytes: 0,
     droppedSends: 0,
     refusedSends: 0,
+    fullSends: 0,
   };
 
   /** How many sessions there are. */
@@ -143,5 +146,6 @@ function addUp(totals: SessionTotals, stats: SessionStats): SessionTotals {
     sentBytes: totals.sentBytes + stats.sentBytes,
     droppedSends: totals.droppedSends + dropped.oldest + dropped.superseded,
     refusedSends: totals.refusedSends + sumOf(refused),
+    fullSends: totals.fullSends + refused.full,
   };
 }

@@ -7,6 +7,8 @@ import type { SendResult } from "../outbound/send_result.ts";
 export interface SessionStats {
   /** Frames received, including control frames. */
   readonly receivedFrames: number;
+  /** Control frames among those: pings, and answers to pings. */
+  readonly receivedControlFrames: number;
   /** Bytes received, framing included. */
   readonly receivedBytes: number;
   /** Frames that the system took whole, including control frames. */
@@ -81,7 +83,7 @@ export interface Counted {
   /** Sends that were refused. */
   readonly refusals: RefusalCounters | undefined;
   /** Counts the frames that came. */
-  readonly inbox: { readonly frames: number };
+  readonly inbox: { readonly frames: number; readonly controlFrames: number };
   /** Counts what went out and waits; what was dropped, and how long the peer takes to answer. */
   readonly queue: Pick<SessionStats, "sentFrames" | "sentBytes" | "queuedFrames" | "queuedBytes"> & {
     readonly holdback:
@@ -95,6 +97,7 @@ export function takeStats({ receivedBytes, refusals, inbox, queue }: Counted): S
   const { holdback } = queue;
   return {
     receivedFrames: inbox.frames,
+    receivedControlFrames: inbox.controlFrames,
     receivedBytes,
     sentFrames: queue.sentFrames,
     sentBytes: queue.sentBytes,

@@ -3,7 +3,7 @@
 import type { Codec, FrameDecoder } from "../codec/codec.ts";
 import { describeValue } from "../options.ts";
 import type { SendQueue } from "../outbound/send_queue.ts";
-import { pingOf } from "./heartbeat.ts";
+import { checkPing, pingOf } from "./heartbeat.ts";
 import { checkQueueTakes, type ResolvedSessionLimits } from "./limits.ts";
 
 /** The two sides of a session. */
@@ -18,7 +18,7 @@ export interface CodecUser {
  * Switches both sides, or neither if it throws.
  *
  * @throws {TypeError} if the codec, its encoder or its decoder is not one.
- * @throws {RangeError} if the limits of the queue do not take the codec's longest frame.
+ * @throws {RangeError} if the limits of the queue do not take the codec's longest frame, or the codec no `heartbeat.message`.
  */
 export function switchCodec({ queue, inbox }: CodecUser, limits: ResolvedSessionLimits, codec: Codec): void {
   for (const method of ["createEncoder", "createDecoder"] as const) {
@@ -38,7 +38,9 @@ export function switchCodec({ queue, inbox }: CodecUser, limits: ResolvedSession
       }`,
     );
   }
+  const ping = pingOf(codec, limits.heartbeat);
+  if (ping !== undefined) checkPing("switch codec", ping, encoder.maxPayloadBytes);
   queue.switchEncoder(encoder);
-  queue.holdback?.switchPing(pingOf(codec, limits.heartbeat));
+  queue.holdback?.switchPing(ping);
   inbox.switchDecoder(decoder);
 }

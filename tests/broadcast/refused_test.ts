@@ -84,3 +84,21 @@ for (const { name, make } of transportsHere()) {
     }
   });
 }
+
+test("a broadcast names no session that is over", async () => {
+  const reports: Promise<number>[] = [];
+  const pair = await startPair(memoryTransport(), {
+    flush: "interval",
+    flushIntervalMs: 50,
+    onClose() {
+      pair.server.broadcast(bytes("one has left"));
+      reports.push(turn().then(() => pair.server.broadcast(bytes("behind it"), { listRefused: true }).refused));
+    },
+  }, { onMessage: () => {} });
+  await using _pair = pair;
+  await pair.connect();
+  const { near } = await pair.connect();
+  void near.close();
+  await until(() => reports.length === 1, "the close");
+  assertEquals(await reports[0], 0);
+});

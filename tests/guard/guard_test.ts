@@ -4,7 +4,7 @@ import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Address, lengthPrefixed, raw, type Session, type TcpServiceOptions } from "@laster/net";
 import { ConnectionLimits, guard, MessageLimits, MessageValidator, SlowPeers, tooShort } from "@laster/net/guard";
-import { FakeClock } from "@laster/net/testing";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { bytes, CloseLog, startPair, text, transportsHere, turn, until } from "../support.ts";
 
 const from = (hostname: string) => ({ remoteAddress: { kind: "tcp", hostname, port: 5 } as Address });
@@ -325,4 +325,26 @@ test("MessageLimits takes no more than a burst and what comes back, whatever the
   await check({ messagesPerSecond: 0, bytesPerSecond: 0 }, 1, Infinity, Infinity);
   await check({ messagesPerSecond: 1_000, bytesPerSecond: 5_000 }, 7, 1_000, 5_000);
   await check({ messagesPerSecond: 100, addressMessagesPerSecond: 20 }, 1, 20, 1_048_576);
+});
+
+test("SlowPeers closes who says nothing, though its codec answers pings", async () => {
+  const clock = new FakeClock();
+  const ends = new CloseLog();
+  const codec = lengthPrefixed({ controlFrames: true });
+  await using pair = await startPair(memoryTransport(), {
+    codec,
+    clock,
+    heartbeat: { intervalMs: 500, timeoutMs: 1_000 },
+    observers: [new SlowPeers({ firstMessageMs: 2_000, clock })],
+    onMessage: () => {},
+    onClose: ends.onClose,
+  }, { codec, onMessage: () => {} });
+  const { far } = await pair.connect();
+  for (let step = 0; step < 12 && ends.events.length === 0; step++) {
+    await clock.advance(250);
+    await turn();
+    await turn();
+  }
+  assert(far.stats.receivedControlFrames > 0, "it has answered");
+  assertEquals(ends.events.map(({ reason, detail }) => [reason, detail]), [["local-closing", "first-message-timeout"]]);
 });

@@ -44,3 +44,17 @@ test("SegmentList.heldBytes counts whole blocks of its own, and its part of shar
   list.dropAll();
   assertEquals(list.heldBytes, 0);
 });
+
+test("SegmentList.addShared() needs no memory where the next larger buffers of the pool exceed the budget", () => {
+  const pool = new BufferPool({ classes: [256, 1_048_576], maxBytes: 4_000_000 });
+  const blocks = new OutboundBlocks(pool);
+  const list = new SegmentList(blocks);
+  const shared = blocks.takeBlock(1_000);
+  shared.holders = 1;
+  shared.end = 1_000;
+  list.addFrame(new Uint8Array(10));
+  pool.charge(4_000_000 - pool.outstandingBytes - LARGEST_BLOCK_BYTES);
+  list.addShared(shared, 0, 1_000, 1);
+  assertEquals([list.queuedBytes, list.queuedFrames], [1_010, 2]);
+  list.checkInvariants();
+});

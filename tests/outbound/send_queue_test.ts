@@ -512,3 +512,26 @@ test("SendQueue.push() has the broadcaster ask again who takes broadcasts, since
   push(pattern(10));
   assertEquals(context.broadcasts.isCurrent, false);
 });
+
+test("SendQueue sends a message of no bytes that waited, with the last byte before it", () => {
+  const { queue, connection, push, drain } = makeQueue({ whenFull: "drop-oldest" });
+  connection.isTaking = false;
+  push(pattern(10));
+  queue.flush();
+  push(NOTHING);
+  assertEquals([queue.queuedFrames, queue.holdback?.frames], [2, 1]);
+  connection.isTaking = true;
+  drain();
+  assertEquals([queue.queuedFrames, queue.sentFrames, queue.sentBytes], [0, 2, 10]);
+});
+
+test("SendQueue.switchEncoder() drops a control frame of the old codec for which there is no memory", () => {
+  const { queue, connection, context, pool, push } = makeQueue();
+  pool.setMaxBytes(1);
+  queue.holdBack().owe(new Uint8Array([9]));
+  queue.switchEncoder(lengthPrefixed().createEncoder());
+  pool.setMaxBytes(Infinity);
+  push(new Uint8Array([7]));
+  context.scheduler.flush();
+  assertEquals(connection.received, [1, 0, 0, 0, 7]);
+});

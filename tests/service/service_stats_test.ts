@@ -23,6 +23,7 @@ const EMPTY: ServiceStats = {
   sentBytes: 0,
   droppedSends: 0,
   refusedSends: 0,
+  fullSends: 0,
   queuedFrames: 0,
   queuedBytes: 0,
   longestQueueFrames: 0,

@@ -208,6 +208,7 @@ test("TcpService.stats() and dump() tell what happened", async () => {
     sentBytes: 12,
     droppedSends: 0,
     refusedSends: 0,
+    fullSends: 0,
     queuedFrames: 0,
     queuedBytes: 0,
     longestQueueFrames: 0,

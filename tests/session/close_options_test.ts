@@ -2,9 +2,10 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type CloseEvent, type CloseOptions, simpleBinary } from "@laster/net";
+import { type CloseEvent, type CloseOptions, type Codec, silentLogger, simpleBinary, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import { bytes, CloseLog, startPair, text, transportsHere, until, within } from "../support.ts";
+import { bytes, CloseLog, pattern, startPair, text, transportsHere, until, within } from "../support.ts";
+import { RawPeer } from "../raw_peer.ts";
 
 async function setUp() {
   const events: CloseEvent[] = [];
@@ -129,4 +130,50 @@ test("Session.close({ timeoutMs }) shortens a close that is under way, and leave
   assertEquals(log.events.length, 0);
   await clock.advance(2);
   assertEquals([log.events.length, clock.timerCount], [1, 0]);
+});
+
+test("Session.close() leaves a last message out that finds no room, and cuts nobody, under whenFull close", async () => {
+  const transport = memoryTransport();
+  const log = new CloseLog();
+  await using service = new TcpService({
+    transport,
+    codec: simpleBinary({ maxPayloadBytes: 4_000 }),
+    listeners: [{ port: 1 }],
+    whenFull: "close",
+    highWaterMarkBytes: 50_000,
+    maxQueuedBytes: 100_000,
+    onClose: log.onClose,
+  });
+  await service.start();
+  const peer = await RawPeer.dial(transport, 1);
+  await until(() => service.sessionCount === 1, "the session");
+  const [session] = service.sessions();
+  peer.connection.pause();
+  let sentBytes = 0;
+  while (session.stats.queuedBytes < 98_000) {
+    session.send(pattern(1_000), { flush: "now" });
+    sentBytes += 1_004;
+  }
+  void session.close({ detail: "cheats", message: pattern(4_000) });
+  peer.connection.resume();
+  const { reason, detail, unsentFrames } = await within(log.first, "the close");
+  assertEquals([reason, detail, unsentFrames, peer.receivedBytes], ["local-closing", "cheats", 0, sentBytes]);
+});
+
+test("Session.close() gives the end that its last message caused", async () => {
+  const codec: Codec = {
+    ...simpleBinary(),
+    createEncoder: () => ({
+      ...simpleBinary().createEncoder(),
+      maxPayloadBytes: 100,
+      frameBytes: (length) => length,
+      encode() {
+        throw new Error("on purpose");
+      },
+    }),
+  };
+  await using pair = await startPair(memoryTransport(), { codec, logger: silentLogger() }, { onMessage: () => {} });
+  const { far } = await pair.connect();
+  const event = await within(far.close({ detail: "kicked", message: bytes("x"), timeoutMs: 50 }), "the close");
+  assertEquals(event.reason, "encode-error");
 });

@@ -105,3 +105,13 @@ test("FaultLog.reportEnd() is loud for a handler's fault, and quiet for one that
   assertEquals(levelOf("handler-error", new SessionClosedError(7, "reset")), "debug");
   assertEquals(levelOf("decode-error", new FrameError("malformed", "a fault of the peer")), "info");
 });
+
+test("FaultLog.reportEnd() counts a handler's fault apart from those that met the end of their own session", async () => {
+  const { clock, faults, take } = setUp();
+  const peer = { id: 7, remoteAddress: { kind: "tcp", hostname: "1.2.3.4", port: 5 } } as const;
+  const ownEnd = new SessionClosedError(7, "reset");
+  for (const error of [ownEnd, new Error("a bug"), ownEnd]) faults.reportEnd(peer, "handler-error", error);
+  await clock.advance(1_000);
+  const errors = take().filter((line) => line.startsWith("error"));
+  assertEquals(errors.map((line) => line.includes("a bug")), [true]);
+});

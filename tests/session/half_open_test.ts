@@ -182,3 +182,31 @@ test("session.finished that is asked for first while onClose is under way resolv
   gate.resolve();
   assertEquals(await within(finished, "finished"), "reset");
 });
+
+test("Session waits for both of two handlers that run at a time, under allowHalfOpen", async () => {
+  const log: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  await using pair = await startPair(memoryTransport(), {
+    allowHalfOpen: true,
+    async onOpen(session) {
+      for await (const _payload of session) continue;
+      await gate.promise;
+      log.push("saved");
+    },
+    async onEnd() {
+      await turn();
+      log.push("end");
+    },
+    onClose: () => log.push("closed"),
+  });
+  const { near, far } = await pair.connect();
+  void near.close();
+  await until(() => log.length > 0, "the end of the peer");
+  void far.close();
+  await until(() => near.state === "closed", "the end of the connection");
+  for (let count = 0; count < 3; count++) await turn();
+  assertEquals(log, ["end"]);
+  gate.resolve();
+  await until(() => log.length === 3, "the close");
+  assertEquals(log, ["end", "saved", "closed"]);
+});

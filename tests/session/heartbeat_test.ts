@@ -209,3 +209,15 @@ test("a peer has the whole timeout to answer a ping, whoever sent it, and whenev
     assertEquals((await ends.first).reason, "heartbeat-timeout");
   }
 });
+
+test("a heartbeat has no timer once its sessions have closed", async () => {
+  const clock = new FakeClock();
+  await using pair = await startPair(memoryTransport(), {
+    codec: CODEC,
+    clock,
+    heartbeat: { intervalMs: 3_600_000, timeoutMs: 3_600_000 },
+  }, { codec: CODEC, onMessage: () => {} });
+  await pair.connect();
+  await pair.server.stop();
+  assertEquals(clock.timerCount, 0);
+});

@@ -309,3 +309,26 @@ test("a message that was cut while a handler waited for something else is no ord
   assertEquals((await log.first).reason, "truncated");
   peer.connection.abort();
 });
+
+test("Session.receive() in onSend is served while a handler's promise is open", async () => {
+  const received: string[] = [];
+  const gate = Promise.withResolvers<void>();
+  let isAsked = false;
+  await using pair = await startPair(memoryTransport(), {
+    onMessage(session) {
+      session.send(bytes("answer"));
+      return gate.promise;
+    },
+    onSend(session) {
+      if (isAsked) return;
+      isAsked = true;
+      void session.receive().then((payload) => received.push(text(payload ?? bytes("end"))));
+    },
+  }, { onMessage: () => {} });
+  const { near } = await pair.connect();
+  near.send(bytes("first"));
+  near.send(bytes("second"));
+  await until(() => received.length === 1, "the second message");
+  assertEquals(received, ["second"]);
+  gate.resolve();
+});

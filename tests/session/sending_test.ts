@@ -310,3 +310,13 @@ test("TcpService reports a broadcast by onSend, one that went out at once too", 
   pair.server.broadcast(bytes("to all"));
   assertEquals(await within(sent.promise, "the report"), [1, 10]);
 });
+
+test("Session.drained() resolves once a broadcast of the same turn is written", async () => {
+  await using pair = await startPair(memoryTransport(), { lowWaterMarkBytes: 0 }, { onMessage: () => {} });
+  const { far } = await pair.connect();
+  for (let count = 0; count < 2; count++) {
+    pair.server.broadcast(bytes("news"));
+    await within(far.drained(), "the queue to drain");
+    assertEquals(far.queuedBytes, 0);
+  }
+});

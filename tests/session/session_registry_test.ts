@@ -105,6 +105,7 @@ test("TcpService.stats() counts each kind of refusal", async () => {
   assertEquals(far.send(bytes("two\nlines")), "unencodable");
   await far.close();
   assertEquals([far.send(bytes("late")), pair.server.stats().refusedSends], ["closed", 2]);
+  assertEquals(pair.server.stats().fullSends, 0);
 });
 
 test("TcpService.sessions() may be gone through while sessions close", async () => {

@@ -462,3 +462,15 @@ for (const whenFull of ["drop-oldest", "latest-per-key"] as const) {
     assertEquals(heard, expected);
   });
 }
+
+test("Session.switchCodec() refuses a codec that does not take the message of the heartbeat", async () => {
+  const heartbeat = { message: bytes("are you there?") };
+  await using pair = await startPair(memoryTransport(), { codec: simpleBinary(), heartbeat, onMessage: () => {} }, {
+    codec: simpleBinary(),
+    onMessage: () => {},
+  });
+  const { near, far } = await pair.connect();
+  assertThrows(() => far.switchCodec(lengthPrefixed({ maxPayloadBytes: 8 })), RangeError, "at most 8 bytes");
+  far.send(bytes("as before"));
+  await until(() => near.stats.receivedFrames === 1, "a message of the old codec");
+});

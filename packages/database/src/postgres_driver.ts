@@ -34,7 +34,8 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * Makes the driver of a PostgreSQL server. Each connection is a client of the package `postgres` with `max: 1`.
  *
  * Each query is a transaction of its own. `begin` and the like are refused, as the queries of others would be in that transaction;
- * a text without parameters may be several statements, which have to end the transaction that they begin.
+ * a text without parameters may be several statements, which have to end the transaction that they begin; if one fails, it is
+ * rolled back.
  *
  * A query that is given up while it runs is cancelled on the server, and the next one of its key begins once it has ended there.
  * If the server cannot be reached for that, or the connection is lost, a long statement may go on there beside the next one; set
@@ -91,6 +92,9 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
       const running = connection.running = connection.sql.unsafe(text, [...parameters] as never[]);
       try {
         return await running as readonly Row[];
+      } catch (error) {
+        if (parameters.length === 0 && !isLost(error)) await rollBack(connection);
+        throw error;
       } finally {
         connection.running = undefined;
       }
@@ -102,6 +106,15 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
     isLost,
   };
   return driver as DatabaseDriver; // The type of a connection is private to the driver.
+}
+
+/** Ends the transaction that a text of several statements began, if it failed within: others' queries would fail in it. */
+async function rollBack(connection: PostgresConnection): Promise<void> {
+  try {
+    await connection.sql.unsafe("rollback");
+  } catch {
+    connection.isClosed = true;
+  }
 }
 
 /**

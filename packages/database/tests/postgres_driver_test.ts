@@ -102,6 +102,21 @@ test("PostgreSQL: parameters that are wrong fail the query alone, and keep the c
   await queries.close();
 });
 
+test("PostgreSQL: a text of several statements that fails leaves no transaction behind", {
+  skip: skipWithoutPostgres,
+  timeout,
+}, async () => {
+  const { queries } = await start(1);
+  const codeOf = (text: string) => queries.query(text).then(() => "answered", (error: QueryError) => error.code);
+  for (let count = 0; count < 2; count++) {
+    assertEquals(await codeOf("begin; create table half (id int); select 1 / 0; commit"), "failed");
+    assertEquals(await codeOf("select 1"), "answered");
+  }
+  assertEquals(await codeOf("begin; create table half (id int); commit"), "answered");
+  assertEquals([queries.stats.lostConnections, queries.stats.repeated], [0, 0]);
+  await queries.close();
+});
+
 test("PostgreSQL: a query that is given up ends on the server before the next of its key begins", {
   skip: skipWithoutPostgres,
   timeout,

@@ -141,7 +141,7 @@ export const FIGURES: readonly Figure[] = [
     "counter",
     "laster_sends_refused_total",
     "Messages that were refused: the queue was full.",
-    ({ refusedSends }) => refusedSends,
+    ({ fullSends }) => fullSends,
   ),
   ofServices(
     "counter",
