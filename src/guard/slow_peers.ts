@@ -5,7 +5,7 @@ import { type Clock, clockOf } from "../clock.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireBoolean, requireInteger } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
-import type { AnySession, Session } from "../session/session.ts";
+import { type AnySession, coreOf, type Session } from "../session/session.ts";
 import type { SessionStats } from "../session/session_stats.ts";
 import type { Address } from "../transport/address.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
@@ -86,7 +86,8 @@ interface Rules {
 
 /** What is known of a session. */
 interface Known {
-  readonly openedMs: number;
+  /** Since when its first message is awaited. */
+  awaitedSinceMs: number;
   hasSpoken: boolean;
   isClosing: boolean;
   /** The message that has begun: how many came before it, when it was first seen unfinished, and what had come by then. */
@@ -110,7 +111,7 @@ interface Owner {
 /**
  * Closes accepted sessions that sent no whole message in time, with the detail `"first-message-timeout"`, and those whose
  * message does not end, with `"slow-message"`. Give it to `observers`. A session that is not read from while its handler runs
- * is left alone.
+ * is left alone, unless it has sent no message yet and does not read either.
  *
  * Given to `admission` too, it refuses an address that has many silent connections, with `"too-many-silent"`: so no address
  * takes all places for handshakes and sessions.
@@ -197,16 +198,16 @@ export class SlowPeers implements Admission, ServiceObserver {
 
   onOpened(session: Session<unknown>): void {
     if (session.origin.kind !== "accepted") return;
-    const openedMs = this.#clock.now();
+    const nowMs = this.#clock.now();
     const isCounted = this.#listeners.has(session.origin.listener.address);
     const owner = isCounted ? this.#owners.peek(peerOf(session.remoteAddress).owner) : undefined;
     owner?.silent.add(session);
     this.#sessions.set(session, {
-      openedMs,
+      awaitedSinceMs: nowMs,
       hasSpoken: false,
       isClosing: false,
       frames: -1,
-      sinceMs: openedMs,
+      sinceMs: nowMs,
       sinceBytes: 0,
       owner,
     });
@@ -256,7 +257,8 @@ export class SlowPeers implements Admission, ServiceObserver {
     const { stats } = session;
     const { receivedFrames, receivedBytes } = stats;
     if (!known.hasSpoken && hasSpoken(stats)) this.#handleSpoken(session, known);
-    const silentMs = nowMs - Math.max(known.openedMs, this.#changedMs);
+    if (!known.hasSpoken && isHeldByHandler(session)) known.awaitedSinceMs = nowMs;
+    const silentMs = nowMs - Math.max(known.awaitedSinceMs, this.#changedMs);
     if (!known.hasSpoken && firstMessageMs > 0 && silentMs >= firstMessageMs) return "first-message-timeout";
     if (unfinishedBytes === 0 || known.frames !== receivedFrames || known.sinceMs < this.#changedMs) {
       known.frames = unfinishedBytes === 0 ? -1 : receivedFrames;
@@ -274,6 +276,12 @@ export class SlowPeers implements Admission, ServiceObserver {
 /** Whether a whole message of the peer's came in: its codec answers pings by itself, even if it says nothing. */
 function hasSpoken({ receivedFrames, receivedControlFrames }: SessionStats): boolean {
   return receivedFrames > receivedControlFrames;
+}
+
+/** Whether a session is not read from because its handler runs, and the handler cannot be waiting for the peer to read. */
+function isHeldByHandler(session: Session<unknown>): boolean {
+  const { inbox, isInputPaused, queue } = coreOf(session);
+  return inbox.isBusy && isInputPaused && queue.isDrained;
 }
 
 function resolveRules(options: SlowPeersOptions): Rules {

@@ -390,7 +390,7 @@ export function makeSession<Data>(core: SessionCore<Data>, data: Data): Session<
   return construct(core, data);
 }
 
-/** For simulations: gives what a session is made of, to check its state. */
+/** For simulations and the guard: gives what a session is made of, to look at its state. */
 export function coreOf<Data>(session: Session<Data>): SessionCore<Data> {
   return findCore(session);
 }
