@@ -190,8 +190,9 @@ export class LoadShedding implements Admission, ServiceObserver {
       void heaviest.close({ detail: "load-shed", timeoutMs: CLOSE_MS });
     }
     // Without sessions no timer runs, so that none outlives its service: the next connection has `admit()` look.
-    if (this.#sessions.size > 0) this.#watch();
-    else this.#lookedMs = this.#clock.now();
+    if (this.#sessions.size > 0) return this.#watch();
+    this.#lookedMs = this.#clock.now();
+    this.#overloadedLooks = 0;
   }
 
   /** Looks without a timer: whether the event loop is late is not known then. */

@@ -159,3 +159,26 @@ test("LoadShedding ends an overload of the event loop that it has seen last, if 
   await clock.advance(60_000);
   assertEquals([shedding.admit({ sessions: 0 }), shedding.stats.delayMs], [undefined, 0]);
 });
+
+test("LoadShedding closes nobody at the first overloaded look after a time without sessions", async () => {
+  const clock = new LateClock();
+  const shedding = new LoadShedding({ maxDelayMs: 100, clock });
+  await using pair = await startPair(memoryTransport(), { observers: [shedding], onMessage: () => {} });
+  const lookLate = async () => {
+    clock.lateMs += 150;
+    await clock.advance(250);
+    assertEquals(shedding.stats.overload, "event-loop");
+  };
+  const silent = await pair.connect();
+  for (let look = 0; look < 9; look++) await lookLate();
+  await silent.near.close();
+  await until(() => pair.server.sessionCount === 0, "all have gone");
+  await lookLate();
+  assertEquals(clock.timerCount, 0);
+  await clock.advance(60_000);
+  const { near, far } = await pair.connect();
+  near.send(new Uint8Array(50));
+  await until(() => far.stats.receivedFrames === 1, "it talks");
+  await lookLate();
+  assertEquals([shedding.stats.shed, far.state], [0, "open"]);
+});
