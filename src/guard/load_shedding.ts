@@ -148,11 +148,8 @@ export class LoadShedding implements Admission, ServiceObserver {
 
   admit({ sessions }: Pick<AdmissionRequest, "sessions">): string | undefined {
     const { maxSessions } = this.#bounds;
-    if (this.#overload === undefined && maxSessions > 0 && sessions >= maxSessions) {
-      this.#overload = "sessions";
-      this.#watch();
-    }
-    if (this.#overload !== undefined && this.#timer === undefined) this.#lookAgain();
+    if (this.#timer === undefined) this.#lookAgain();
+    if (maxSessions > 0 && sessions >= maxSessions) this.#overload ??= "sessions";
     if (this.#overload === undefined) return undefined;
     this.#stats.refused++;
     return "overloaded";
@@ -195,7 +192,7 @@ export class LoadShedding implements Admission, ServiceObserver {
     this.#overloadedLooks = 0;
   }
 
-  /** Looks without a timer: whether the event loop is late is not known then. */
+  /** Looks without a timer, unless it has just looked: whether the event loop is late is not known then. */
   #lookAgain(): void {
     const nowMs = this.#clock.now();
     if (nowMs - this.#lookedMs < LOOK_MS) return;

@@ -182,3 +182,14 @@ test("LoadShedding closes nobody at the first overloaded look after a time witho
   await lookLate();
   assertEquals([shedding.stats.shed, far.state], [0, "open"]);
 });
+
+test("LoadShedding without sessions looks at the load when a connection comes, and needs no timer for it", async () => {
+  const clock = new FakeClock();
+  const shedding = new LoadShedding({ maxMemoryBytes: 1_000, maxSessions: 5, clock, measureMemory: () => 2_000 });
+  await clock.advance(1_000);
+  assertEquals([shedding.admit({ sessions: 0 }), shedding.stats.overload], ["overloaded", "memory"]);
+  shedding.change({ maxSessions: 5 });
+  await clock.advance(250);
+  assertEquals([shedding.admit({ sessions: 4 }), shedding.admit({ sessions: 5 })], [undefined, "overloaded"]);
+  assertEquals([shedding.stats.overload, clock.timerCount], ["sessions", 0]);
+});
