@@ -32,7 +32,8 @@ export interface LoadSheddingOptions {
    */
   readonly maxMemoryBytes?: number | undefined;
   /**
-   * Sessions at which new connections are refused, until no more than four fifths of them are left; 0 to 2^31 - 1.
+   * Sessions, dialled ones too, at which new connections are refused, until no more than four fifths of them are left; 0 to
+   * 2^31 - 1.
    *
    * @default {0}
    */
@@ -103,6 +104,8 @@ export class LoadShedding implements Admission, ServiceObserver {
   /** The accepted sessions, with what each had sent at the last look. */
   readonly #sessions = new Map<Session<unknown>, number>();
   #overload: Load | undefined = undefined;
+  /** Whether the last connection came to `maxSessions`, or to what has not recovered since. A look sees accepted sessions only. */
+  #isFull = false;
   #overloadedLooks = 0;
   #lookedMs = 0;
   #timer: unknown = undefined;
@@ -149,7 +152,9 @@ export class LoadShedding implements Admission, ServiceObserver {
   admit({ sessions }: Pick<AdmissionRequest, "sessions">): string | undefined {
     const { maxSessions } = this.#bounds;
     if (this.#timer === undefined) this.#lookAgain();
-    if (maxSessions > 0 && sessions >= maxSessions) this.#overload ??= "sessions";
+    const isFull = this.#isFull ? sessions > maxSessions * RECOVERED : sessions >= maxSessions;
+    this.#isFull = maxSessions > 0 && isFull;
+    if (this.#isFull) this.#overload ??= "sessions";
     if (this.#overload === undefined) return undefined;
     this.#stats.refused++;
     return "overloaded";

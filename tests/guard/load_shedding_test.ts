@@ -193,3 +193,17 @@ test("LoadShedding without sessions looks at the load when a connection comes, a
   assertEquals([shedding.admit({ sessions: 4 }), shedding.admit({ sessions: 5 })], [undefined, "overloaded"]);
   assertEquals([shedding.stats.overload, clock.timerCount], ["sessions", 0]);
 });
+
+test("LoadShedding counts dialled sessions until no more than four fifths of its bound are left", async () => {
+  const clock = new FakeClock();
+  const shedding = new LoadShedding({ maxSessions: 100, clock });
+  await using pair = await startPair(memoryTransport(), { observers: [shedding], onMessage: () => {} });
+  await pair.connect();
+  assertEquals([shedding.admit({ sessions: 99 }), shedding.admit({ sessions: 100 })], [undefined, "overloaded"]);
+  for (const sessions of [99, 81]) {
+    await clock.advance(250);
+    assertEquals(shedding.admit({ sessions }), "overloaded", `${sessions}`);
+  }
+  await clock.advance(250);
+  assertEquals([shedding.admit({ sessions: 80 }), shedding.admit({ sessions: 99 })], [undefined, undefined]);
+});
