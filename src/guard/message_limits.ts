@@ -37,7 +37,8 @@ export interface MessageLimitsOptions {
   readonly addressMessagesPerSecond?: number | undefined;
   /**
    * What becomes of a message above a limit: `"wait"` handles it later, and does not read from its peer until then; `"drop"`
-   * drops and counts it; `"close"` closes the session with the detail `"too-many-messages"`.
+   * drops and counts it; `"close"` closes the session with the detail `"too-many-messages"`. A wait counts as time of the
+   * handler: with a `handlerTimeoutMs` below the longest wait the session closes with `"handler-timeout"`.
    *
    * @default {"wait"}
    */
