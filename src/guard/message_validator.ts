@@ -12,6 +12,7 @@ import {
 } from "../options.ts";
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
+import { ReasonCounts } from "../service/reason_counts.ts";
 import type { AnySession, Session } from "../session/session.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, type Peer, peerOf } from "./address_table.ts";
 import type { MessageHandler } from "./message_limits.ts";
@@ -133,7 +134,7 @@ export class MessageValidator implements Admission, ServiceObserver {
   readonly #clock: Clock;
   #rules: Rules;
   readonly #suspects: AddressTable<Suspect>;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new ReasonCounts();
   /** The accepted sessions that are there, by the address that they count for. */
   readonly #sessions = new Map<Peer["owner"], Set<AnySession>>();
 
@@ -167,9 +168,9 @@ export class MessageValidator implements Admission, ServiceObserver {
     this.#rules = resolveRules(options);
   }
 
-  /** Messages that were found bad, by reason. */
+  /** Messages that were found bad, by reason. Past 64 reasons the others are counted as `"other"`. */
   get counts(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counts);
+    return this.#counts.snapshot();
   }
 
   /** The score of an address. */
@@ -223,7 +224,7 @@ export class MessageValidator implements Admission, ServiceObserver {
         `Cannot judge message as a threat must have a level and a reason: current value is ${describeValue(level)}`,
       );
     }
-    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + 1);
+    this.#counts.count(reason);
     const isBanned = this.#score(session.remoteAddress, added) || this.admit(session) !== undefined;
     const isSevere = level === "high" || level === "critical";
     if (isSevere || isBanned) close(session, isSevere ? reason : BANNED);

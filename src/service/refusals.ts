@@ -8,13 +8,12 @@ import { callGuarded } from "../session/handler_result.ts";
 import type { Address } from "../transport/address.ts";
 import type { Connection, PendingConnection } from "../transport/transport.ts";
 import type { Observers } from "./observers.ts";
+import { ReasonCounts } from "./reason_counts.ts";
 
 /** How long a refused peer may take to receive the refusal message and to end its side. */
 const LAST_WORD_MS = 1_000;
 /** Peers that are sent the refusal message at a time; further ones are closed without it. */
 const MOST_TOLD = 256;
-/** Reasons with a counter each; further ones count as `"other"`: an application may by mistake make a reason of each address. */
-const MOST_REASONS = 64;
 
 /** A connection that was refused. */
 export interface RefusedEvent {
@@ -47,7 +46,7 @@ export interface RefusalsOptions {
 export class Refusals {
   /** Connections refused so far. */
   count = 0;
-  readonly #counts = new Map<string, number>();
+  readonly #counts = new ReasonCounts();
   readonly #options: RefusalsOptions;
   readonly #told = new Set<Connection>();
 
@@ -58,14 +57,13 @@ export class Refusals {
 
   /** How many were refused, by reason. */
   get byReason(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#counts);
+    return this.#counts.snapshot();
   }
 
   /** Refuses a connection that is not started. Sends it `lastWord`, an encoded frame, before it closes, if that is given. */
   refuse(connection: Connection | PendingConnection, reason: string, lastWord?: Uint8Array): void {
     this.count++;
-    const counted = this.#counts.has(reason) || this.#counts.size < MOST_REASONS ? reason : "other";
-    this.#counts.set(counted, (this.#counts.get(counted) ?? 0) + 1);
+    this.#counts.count(reason);
     const { observers, onConnectionRefused } = this.#options;
     const { remoteAddress } = connection;
     const isTold = lastWord !== undefined && this.#told.size < MOST_TOLD && "start" in connection;

@@ -156,3 +156,17 @@ test("MessageValidator closes whoever sends a bad message from a banned address,
   handle(other, new Uint8Array(1));
   assertEquals(closed, ["one banned", "other banned"]);
 });
+
+test("MessageValidator counts 64 reasons by themselves, and any further ones as other", () => {
+  const validator = new MessageValidator({ clock: new FakeClock() });
+  const session = from("192.0.2.1") as unknown as Session<unknown>;
+  let reason = 0;
+  const handle = validator.wrap<unknown>(() => ({ level: "low", reason: `bad ${reason}` }), () => {});
+  validator.change({ scores: { low: 0 } });
+  for (reason = 0; reason < 1_000; reason++) handle(session, new Uint8Array(1));
+  reason = 63;
+  handle(session, new Uint8Array(1));
+  const { counts } = validator;
+  assertEquals(Object.keys(counts).length, 65);
+  assertEquals([counts["bad 0"], counts["bad 63"], counts["bad 64"], counts.other], [1, 2, undefined, 936]);
+});
