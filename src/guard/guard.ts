@@ -1,7 +1,7 @@
 // guard(): all parts of the guard in one call, with the defaults that suit a server on the open internet. Runtime neutral.
 
 import type { Clock } from "../clock.ts";
-import { checkKeys, describeValue, requireFunction } from "../options.ts";
+import { checkKeys, describeValue, orDefault, requireFunction } from "../options.ts";
 import type { Admission } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import { AddressFilter, type AddressRules, copyRules } from "./address_filter.ts";
@@ -62,12 +62,16 @@ export class Guard {
   constructor(options: GuardOptions) {
     checkParts(options);
     const { addresses, connections = {}, load = {}, slowPeers = {}, messages = {}, validator = {}, clock } = options;
+    const timed = <Part extends { readonly clock?: Clock | undefined }>(part: Part): Part => ({
+      ...part,
+      clock: orDefault(part.clock, clock),
+    });
     this.addresses = new AddressFilter(addresses);
-    this.connections = connections === false ? undefined : new ConnectionLimits({ clock, ...connections });
-    this.load = load === false ? undefined : new LoadShedding({ clock, ...load });
-    this.slowPeers = slowPeers === false ? undefined : new SlowPeers({ clock, ...slowPeers });
-    this.messages = messages === false ? undefined : new MessageLimits({ clock, ...messages });
-    this.validator = new MessageValidator({ clock, ...validator });
+    this.connections = connections === false ? undefined : new ConnectionLimits(timed(connections));
+    this.load = load === false ? undefined : new LoadShedding(timed(load));
+    this.slowPeers = slowPeers === false ? undefined : new SlowPeers(timed(slowPeers));
+    this.messages = messages === false ? undefined : new MessageLimits(timed(messages));
+    this.validator = new MessageValidator(timed(validator));
   }
 
   /**

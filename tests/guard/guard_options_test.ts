@@ -13,6 +13,7 @@ import {
   tooLong,
   tooShort,
 } from "@laster/net/guard";
+import { FakeClock } from "@laster/net/testing";
 
 /** What an option is not; typed as anything, as JavaScript passes anything. */
 // deno-lint-ignore no-explicit-any
@@ -92,4 +93,23 @@ test("handlers and lengths that are none are refused when they are given, not at
     assertThrows(() => onePattern(length), RangeError, "leastBytes");
   }
   assertThrows(() => guard([] as never), TypeError, "its options must be an object: current value is an array");
+});
+
+test("guard()'s clock is that of a part whose clock is undefined; null is refused", () => {
+  for (const name of ["connections", "load", "slowPeers", "messages", "validator"] as const) {
+    assertThrows(() => guard({ clock: new FakeClock(), [name]: { clock: null } }), TypeError, "clock");
+  }
+  const session = {
+    origin: { kind: "accepted", listener: { address: {} } },
+    remoteAddress: { kind: "unix", path: "" },
+  };
+  for (const name of ["load", "slowPeers"] as const) {
+    for (const part of [{}, { clock: undefined }]) {
+      const clock = new FakeClock();
+      const guarded = guard({ clock, [name]: part });
+      guarded[name]?.onOpened(session as never);
+      guarded[name]?.onClosed(session as never);
+      assertEquals(clock.timerCount, 1, `${name} with ${Object.keys(part)}`);
+    }
+  }
 });
