@@ -13,6 +13,7 @@ import {
 import type { Admission, AdmissionRequest } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
 import { ReasonCounts } from "../service/reason_counts.ts";
+import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { AnySession, Session } from "../session/session.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, type Peer, peerOf } from "./address_table.ts";
 import type { MessageHandler } from "./message_limits.ts";
@@ -33,7 +34,7 @@ export interface Threat {
   readonly reason: string;
 }
 
-/** Looks at a message; returns undefined if it is sound. */
+/** Looks at a message, at once: it may not be async. Returns undefined if it is sound. */
 export type Validate<Data> = (session: Session<Data>, payload: Uint8Array) => Threat | undefined;
 
 /** Options of {@linkcode MessageValidator}. */
@@ -217,9 +218,11 @@ export class MessageValidator implements Admission, ServiceObserver {
     };
   }
 
-  #punish<Data>(session: Session<Data>, { level, reason }: Threat): void {
+  #punish<Data>(session: Session<Data>, threat: Threat): void {
+    const { level, reason } = threat;
     const added = this.#rules.scores[level];
     if (added === undefined || typeof reason !== "string") {
+      if (isThenable(threat)) whenSettled(threat, () => {}, () => {}); // Reported below, whatever it settles with.
       throw new TypeError(
         `Cannot judge message as a threat must have a level and a reason: current value is ${describeValue(level)}`,
       );

@@ -19,7 +19,7 @@ import {
   TcpService,
   type TcpServiceOptions,
 } from "@laster/net";
-import { LoadShedding } from "@laster/net/guard";
+import { LoadShedding, MessageValidator } from "@laster/net/guard";
 import { type Stage, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { assertNothingLeft, bytes, text, turn, until, within } from "../support.ts";
@@ -229,6 +229,11 @@ const PLACES: Readonly<Record<string, Place>> = {
     says: "The onOpened method of an observer failed: {error}",
     returns: "promise",
     options: oddMeasure,
+  },
+  "guard validate": {
+    says: "handler-error",
+    returns: "promise",
+    options: (odd) => ({ onMessage: new MessageValidator().wrap(() => odd(() => undefined), echo) }),
   },
   createData: {
     says: OPENING,
