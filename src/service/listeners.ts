@@ -16,8 +16,9 @@ import {
 import { isSame } from "./is_same.ts";
 import type { Observers } from "./observers.ts";
 import { encodeLastWord } from "./refusals.ts";
+import type { ContextMaker, Followers } from "./service_settings.ts";
 import type { SessionKeeper } from "./session_keeper.ts";
-import { type SessionSettings, SETTING_NAMES } from "./session_settings.ts";
+import { SETTING_NAMES } from "./session_settings.ts";
 
 /** What the listeners of a service need of it. */
 export interface ListenersOptions<Data> {
@@ -32,7 +33,7 @@ export interface ListenersOptions<Data> {
   /** Observers that hear of listeners. */
   readonly observers: Observers | undefined;
   /** Makes what the sessions of a listener share. */
-  readonly contextFor: (settings: SessionSettings) => SessionContext<Data>;
+  readonly contextFor: ContextMaker<Data>;
 }
 
 /** An open port. */
@@ -42,8 +43,17 @@ interface OpenPort<Data> {
   context: SessionContext<Data>;
 }
 
+/** A port that had to make way for another listener. */
+interface ClosedPort<Data> {
+  /** The key of its listener. */
+  readonly key: string;
+  readonly port: OpenPort<Data>;
+  /** Where it was, with the real port. */
+  readonly address: Address;
+}
+
 /** The open ports of a service. */
-export class Listeners<Data> implements Iterable<Listener> {
+export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   readonly #options: ListenersOptions<Data>;
   readonly #open = new Map<Listener, OpenPort<Data>>();
   /** Listeners that the options ask for, by their keys; others were opened by `listen()`. */
@@ -59,11 +69,13 @@ export class Listeners<Data> implements Iterable<Listener> {
   }
 
   /** Opens one; throws as `openListener()` does. */
-  async open(options: ListenerOptions): Promise<Listener> {
-    const { transport, refusalMessage, acceptor, keeper, observers, contextFor } = this.#options;
-    const context = contextFor(options);
-    const lastWord = encodeLastWord(context.codec.createEncoder(), refusalMessage);
-    const port: OpenPort<Data> = { options, context };
+  open(options: ListenerOptions, contextFor: ContextMaker<Data> = this.#options.contextFor): Promise<Listener> {
+    return this.#openPort({ options, context: contextFor(options) }, options);
+  }
+
+  async #openPort(port: OpenPort<Data>, options: ListenerOptions): Promise<Listener> {
+    const { transport, refusalMessage, acceptor, keeper, observers } = this.#options;
+    const lastWord = encodeLastWord(port.context.codec.createEncoder(), refusalMessage);
     const listener = await openListener(transport, options, (place) => {
       const origin = { kind: "accepted", listener: place } as const;
       const open = (connection: Connection, onOver?: () => void) =>
@@ -88,22 +100,30 @@ export class Listeners<Data> implements Iterable<Listener> {
   }
 
   /**
-   * Follows a change of the service's options: gives new sessions the current limits, and makes the declared listeners those
-   * that the options ask for.
+   * Makes the declared listeners those that the options ask for.
    *
    * @param wanted The listeners that the options ask for; undefined to leave them as they are.
    * @param isRunning Whether the service takes connections.
+   * @param contextFor Makes contexts as the options are to be.
    * @throws {TypeError | RangeError} if an option is wrong; nothing has changed then.
-   * @throws {ListenError} if one cannot be opened.
+   * @throws {ListenError} if one cannot be opened; all are as before then, but for one that cannot be opened again.
    */
-  async follow(wanted: readonly ListenerOptions[] | undefined, isRunning: boolean): Promise<void> {
+  async follow(
+    wanted: readonly ListenerOptions[] | undefined,
+    isRunning: boolean,
+    contextFor: ContextMaker<Data>,
+  ): Promise<void> {
     for (const options of wanted ?? []) {
       checkListenerOptions(options);
-      this.#options.contextFor(options);
+      contextFor(options);
       if (options.tls !== undefined) resolveTlsListen(options.tls);
     }
-    for (const port of this.#open.values()) this.#options.contextFor(port.options);
-    if (wanted !== undefined && isRunning) await this.#replace(wanted);
+    for (const port of this.#open.values()) contextFor(port.options);
+    if (wanted !== undefined && isRunning) await this.#replace(wanted, contextFor);
+  }
+
+  /** Gives new sessions the current limits. */
+  refresh(): void {
     for (const port of this.#open.values()) port.context = this.#options.contextFor(port.options);
   }
 
@@ -111,7 +131,7 @@ export class Listeners<Data> implements Iterable<Listener> {
    * Opens, changes and closes listeners until they are those of `wanted`. A listener is identified by its name, or by its
    * address if it has none. One that is in the way of another is closed first, and opened again if that cannot be opened.
    */
-  async #replace(wanted: readonly ListenerOptions[]): Promise<void> {
+  async #replace(wanted: readonly ListenerOptions[], contextFor: ContextMaker<Data>): Promise<void> {
     const after = new Map<string, Listener>();
     const stays = new Map<Listener, ListenerOptions>();
     const missing: [key: string, options: ListenerOptions][] = [];
@@ -125,26 +145,43 @@ export class Listeners<Data> implements Iterable<Listener> {
     const gone = [...this.#declared].filter(([, listener]) => !stays.has(listener));
     const isFree = ([, options]: typeof missing[0]) => !gone.some(([, { address }]) => isSamePlace(address, options));
     const opened: Listener[] = [];
-    const closed: typeof missing = [];
+    const closed: ClosedPort<Data>[] = [];
+    const open = async (key: string, options: ListenerOptions) =>
+      void opened.push(setIn(after, key, await this.open(options, contextFor)));
     try {
-      for (const [key, options] of missing.filter(isFree)) opened.push(setIn(after, key, await this.open(options)));
+      for (const [key, options] of missing.filter(isFree)) await open(key, options);
       for (const [key, options] of missing.filter((one) => !isFree(one))) {
         for (const [goneKey, listener] of gone) {
           const port = this.#open.get(listener);
           if (port === undefined || !isSamePlace(listener.address, options)) continue;
-          closed.push([goneKey, port.options]);
+          closed.push({ key: goneKey, port, address: listener.address });
           await listener.close();
         }
-        opened.push(setIn(after, key, await this.open(options)));
+        await open(key, options);
       }
     } catch (error) {
-      for (const listener of opened) await listener.close();
-      for (const [key, options] of closed) this.#declared.set(key, await this.open(options));
-      throw error;
+      // An application's transport may fail to close: then the opening fails.
+      for (const listener of opened) await listener.close().catch(() => {});
+      throw await this.#reopen(closed) ?? error;
     }
     for (const [listener, options] of stays) this.#change(listener, options);
     for (const [, listener] of gone) await listener.close();
     this.#declared = after;
+  }
+
+  /** Opens listeners again, at their ports and with their limits of before. Tries all; returns the first error. */
+  async #reopen(closed: readonly ClosedPort<Data>[]): Promise<unknown> {
+    let fault: unknown = undefined;
+    for (const { key, port, address } of closed) {
+      const { options } = port; // Its port may be 0, for which the system chose another.
+      const place = address.kind === "tcp" ? { ...options, port: address.port } : options;
+      try {
+        this.#declared.set(key, await this.#openPort(port, place));
+      } catch (error) {
+        fault ??= error;
+      }
+    }
+    return fault;
   }
 
   /** Changes the limits and the certificates of an open listener; the options were checked. */

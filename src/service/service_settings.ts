@@ -30,6 +30,27 @@ export interface ReconfigureOptions extends Omit<SessionSettings, "codec" | "tra
   readonly listeners?: readonly ListenerOptions[] | undefined;
 }
 
+/** Makes what the sessions of a listener or a dial share; throws if its settings make no sense. */
+export type ContextMaker<Data> = (own: SessionSettings) => SessionContext<Data>;
+
+/** What follows a change: the listeners of a service. */
+export interface Followers<Data> {
+  /**
+   * Opens and closes listeners until they are those of `wanted`, if that is given; if it throws, all is as before.
+   *
+   * @param wanted The listeners that the options ask for.
+   * @param isRunning Whether the service takes connections.
+   * @param contextFor Makes contexts as the change has them.
+   */
+  follow(
+    wanted: readonly ListenerOptions[] | undefined,
+    isRunning: boolean,
+    contextFor: ContextMaker<Data>,
+  ): Promise<void>;
+  /** The options have changed. */
+  refresh(): void;
+}
+
 const { codec: _codec, transport: _transport, ...LIMIT_NAMES } = SETTING_NAMES;
 
 /** Every name there is; a missing or wrong one does not compile. */
@@ -78,8 +99,8 @@ export class ServiceSettings<Data> {
   }
 
   /** Gives the context of sessions that have settings of their own, the same for the same settings. */
-  contextFor(own: SessionSettings): SessionContext<Data> {
-    const settings = { ...findSettings(this.#changed), ...findSettings(own) };
+  contextFor(own: SessionSettings, changed: ReconfigureOptions = this.#changed): SessionContext<Data> {
+    const settings = { ...findSettings(changed), ...findSettings(own) };
     const known = this.#derived.find(([other]) => isSame(other, settings));
     if (known !== undefined) return known[1];
     const context = deriveSessionContext(this.#context, this.#options, settings, this.#parts);
@@ -92,21 +113,19 @@ export class ServiceSettings<Data> {
    * Changes options.
    *
    * @param options What changes.
-   * @param apply Has the listeners follow; if it throws, nothing has changed here.
+   * @param followers The listeners; if they cannot follow, nothing has changed here.
+   * @param isRunning Whether the service takes connections.
    * @throws {TypeError | RangeError} if an option is wrong, or cannot be changed.
    */
-  async change(options: ReconfigureOptions, apply: () => Promise<void>): Promise<void> {
+  async change(options: ReconfigureOptions, followers: Followers<Data>, isRunning: boolean): Promise<void> {
     checkReconfigure(options);
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
-    const before = this.#changed;
-    this.#changed = { ...before, ...Object.fromEntries(given) };
-    try {
-      this.contextFor({}); // Checks the limits.
-      await apply();
-    } catch (error) {
-      this.#changed = before;
-      throw error;
-    }
+    const changed: ReconfigureOptions = { ...this.#changed, ...Object.fromEntries(given) };
+    this.contextFor({}, changed); // Checks the limits.
+    // Until the listeners have followed, others still get the limits of before: the change may be refused.
+    await followers.follow(options.listeners, isRunning, (own) => this.contextFor(own, changed));
+    this.#changed = changed;
+    followers.refresh();
     const { maxConnections, maxDials, pool } = options;
     if (maxConnections !== undefined) this.bounds.maxConnections = maxConnections;
     if (maxDials !== undefined) this.bounds.maxDials = maxDials;

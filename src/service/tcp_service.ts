@@ -211,12 +211,11 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    *
    * @param options What changes.
    * @throws {TypeError | RangeError} if an option is wrong, or cannot be changed.
-   * @throws {ListenError} if a new listener cannot be opened; no listener has changed then.
+   * @throws {ListenError} if a new listener cannot be opened; no listener has changed then, unless one that had made way for
+   * it cannot be opened again: the error is of that one.
    */
   async reconfigure(options: ReconfigureOptions): Promise<void> {
-    await this.#startStop.between(() =>
-      this.#settings.change(options, () => this.#listeners.follow(options.listeners, this.#isAccepting()))
-    );
+    await this.#startStop.between(() => this.#settings.change(options, this.#listeners, this.#isAccepting()));
   }
 
   /**

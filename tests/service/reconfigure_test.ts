@@ -14,6 +14,7 @@ import {
   simpleBinary,
   TcpService,
 } from "@laster/net";
+import { FakeClock } from "@laster/net/testing";
 import { memoryTransport, type Transport } from "@laster/net/transport";
 import { RawPeer } from "../raw_peer.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
@@ -214,7 +215,76 @@ for (const { name, make } of transportsHere()) {
     await service.reconfigure({ listeners: [] });
     assertEquals(service.stats().listeners, []);
   });
+
+  test(`a listener on a port of the system's choice that had to make way gets that port again, on ${name}`, async () => {
+    await using service = new TcpService({ ...options, listeners: [named(0, "a")] });
+    await service.start();
+    const port = service.port ?? 0;
+    await assertRejects(() => service.reconfigure({ listeners: [named(port, "b"), named(port, "c")] }), ListenError);
+    assertEquals([...namesOf(service).keys()], [port]);
+    assertEquals(await ownerOf(port), "hello");
+    await service.reconfigure({ listeners: [named(0, "a")] });
+    assertEquals([...namesOf(service).keys()], [port], "it is the one that the options ask for");
+  });
 }
+
+test("a change that is refused leaves its limits nowhere: at no listener that is opened again, and no dial", async () => {
+  const inner = memoryTransport();
+  const clock = new FakeClock();
+  const gate = Promise.withResolvers<void>();
+  let isGated = false;
+  const transport: Transport = {
+    ...inner,
+    connect: inner.connect.bind(inner),
+    async listen(...details) {
+      if (isGated) await gate.promise;
+      return await inner.listen(...details);
+    },
+  };
+  await using server = new TcpService({ logger, transport: inner, listeners: [{ port: 3 }] });
+  await server.start();
+  await using service = new TcpService({ logger, transport, clock, listeners: [{ port: 1, name: "a" }] });
+  await service.start();
+  isGated = true;
+  const change = service.reconfigure({
+    idleTimeoutMs: 50,
+    listeners: [{ port: 1, name: "b" }, { port: 1, name: "c" }],
+  });
+  const refused = assertRejects(() => change, ListenError);
+  await turn();
+  const dialled = await service.connect({ port: 3 });
+  gate.resolve();
+  await refused;
+  await using _peer = await connect({ port: 1, transport: inner, logger });
+  await until(() => service.sessionCount === 2, "both sessions");
+  await clock.advance(1_000);
+  assertEquals([...service.sessions()].map(({ state }) => state), ["open", "open"]);
+  dialled.abort();
+});
+
+test("all listeners that had to make way are opened again, even if one of them cannot be", async () => {
+  const inner = memoryTransport();
+  let opened = 0;
+  const transport: Transport = {
+    ...inner,
+    connect: inner.connect.bind(inner),
+    async listen(address, ...details) {
+      if (address.kind === "tcp" && address.port === 1 && ++opened === 3) {
+        throw new ListenError("permission-denied", "1");
+      }
+      return await inner.listen(address, ...details);
+    },
+  };
+  const at = (port: number, name: string) => ({ port, name });
+  await using service = new TcpService({ logger, transport, listeners: [at(1, "a"), at(2, "b")] });
+  await service.start();
+  const change = { listeners: [at(1, "c"), at(2, "d"), at(2, "e")] };
+  const error = await assertRejects(() => service.reconfigure(change), ListenError);
+  assertEquals([error.code, opened], ["permission-denied", 3]);
+  assertEquals(service.stats().listeners, [{ kind: "tcp", hostname: "0.0.0.0", port: 2 }]);
+  await service.reconfigure({ listeners: [at(1, "a"), at(2, "b")] });
+  assertEquals(service.stats().listeners.length, 2, "the next change opens it");
+});
 
 /** A transport whose listeners take a while to open. */
 function slowTransport(): Transport {
