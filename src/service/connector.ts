@@ -86,9 +86,16 @@ export interface Dial {
   readonly signals: readonly AbortSignal[];
 }
 
+/** A dial that connected, and with which attempt. */
+export interface Dialled {
+  readonly state: "connected";
+  readonly connection: Connection;
+  readonly attempts: number;
+}
+
 /** What dialling came to. */
 export type DialResult =
-  | { readonly state: "connected"; readonly connection: Connection; readonly attempts: number }
+  | Dialled
   | { readonly state: "failed"; readonly error: ConnectError; readonly attempts: number };
 
 /**

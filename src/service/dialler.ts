@@ -4,8 +4,7 @@ import { ConnectError, toError } from "../errors.ts";
 import type { FaultLog } from "../session/fault_log.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
-import type { Connection } from "../transport/transport.ts";
-import type { Connector, Dial } from "./connector.ts";
+import type { Connector, Dial, Dialled } from "./connector.ts";
 import type { Observers } from "./observers.ts";
 
 /** A dial that did not become a session. */
@@ -74,10 +73,10 @@ export class Dialler {
   /**
    * Dials.
    *
-   * @returns The connection, not started.
+   * @returns The connection, not started, and how many attempts it took.
    * @throws {ConnectError} if the dial fails; the application was told.
    */
-  async dial(dial: Dial, token: unknown): Promise<Connection> {
+  async dial(dial: Dial, token: unknown): Promise<Dialled> {
     const { connector, handlers, hasRoom, observers } = this.#options;
     const { address } = dial;
     observers?.tell("onConnecting", { address, token });
@@ -95,7 +94,7 @@ export class Dialler {
         token,
       });
     }).finally(() => this.count--);
-    if (result.state === "connected") return result.connection;
+    if (result.state === "connected") return result;
     // If the dial was cancelled in a pause, its last attempt has been counted already.
     this.failedAttempts += result.attempts - failed;
     return this.fail(dial, result.error, result.attempts, token);

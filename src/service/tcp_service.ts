@@ -11,9 +11,9 @@ import type { Session } from "../session/session.ts";
 import type { CloseOptions, SendOptions } from "../session/session_options.ts";
 import type { SessionCore } from "../session/session_core.ts";
 import { defaultTransport } from "../transport/default.ts";
-import type { Connection, Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/transport.ts";
 import { Acceptor } from "./acceptor.ts";
-import { type ConnectOptions, Connector, resolveDial } from "./connector.ts";
+import { type ConnectOptions, Connector, type Dialled, resolveDial } from "./connector.ts";
 import { Dialler } from "./dialler.ts";
 import { Group } from "../broadcast/group.ts";
 import { checkListenerOptions, type Listener, type ListenerOptions } from "./listener.ts";
@@ -233,18 +233,19 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     if (this.#state !== "running") throw new ServiceStateError("connect", this.#state);
     const { token } = options;
     const context = this.#settings.contextFor(options);
-    let connection: Connection;
+    let dialled: Dialled;
     try {
-      connection = await this.#pending.track(this.#dialler.dial(dial, token));
+      dialled = await this.#pending.track(this.#dialler.dial(dial, token));
     } catch (error) {
       throw atCaller(error);
     }
+    const { connection, attempts } = dialled;
     const isRunning = this.#state === "running";
     if (isRunning && this.#hasRoom(1)) {
       return this.#keeper.open(connection, { context, origin: { kind: "connected", address: dial.address, token } });
     }
     connection.abort();
-    return this.#dialler.fail(dial, isRunning ? "limit" : "aborted", 1, token);
+    return this.#dialler.fail(dial, isRunning ? "limit" : "aborted", attempts, token);
   }
 
   /**

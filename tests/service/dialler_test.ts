@@ -84,6 +84,25 @@ test("TcpService.connect() goes on whatever onConnectAttemptFailed does, and rep
   assertEquals(faults, Array(2).fill("The onConnectAttemptFailed handler failed: {error}"));
 });
 
+test("TcpService.connect() that connects and finds no room any more tells how many attempts it made", async () => {
+  const { clock, transport, client, log, counts } = await setUp({ maxConnections: 1 });
+  const dial = client.connect({ port: 1, retries: 5, minRetryDelayMs: MIN_RETRY_DELAY_MS, token: "t" });
+  dial.catch(() => {});
+  await clock.advance(MIN_RETRY_DELAY_MS);
+  assertEquals(log.length, 2, "two attempts have failed");
+  await client.listen({ hostname: "127.0.0.1", port: 2 });
+  await using other = new TcpService({ transport, logger: silentLogger(), listeners: [{ port: 1 }] });
+  await other.start();
+  await other.connect({ port: 2 });
+  await until(() => client.sessionCount === 1, "the service is full");
+  await clock.advance(2 * MIN_RETRY_DELAY_MS);
+  await assertRejects(() => dial, ConnectError, "limit");
+  assertEquals([log.slice(2), counts()], [["failed 3 limit t"], [0, 1, 2]]);
+  const stopping = client.stop();
+  await clock.advance(10_000);
+  await stopping;
+});
+
 test("TcpService.stop() ends a dial that retries for ever", async () => {
   const { clock, client, log, counts } = await setUp();
   const dial = client.connect({ port: 1, retries: Infinity });
