@@ -193,16 +193,15 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   async listen(options: ListenerOptions): Promise<Listener> {
     checkListenerOptions(options);
     if (this.#state !== "running") throw new ServiceStateError("listen", this.#state);
-    let listener: Listener;
+    const { signal } = this.#stopController;
     try {
-      listener = await this.#listeners.open(options);
+      const listener = await this.#listeners.open(options);
+      if (!signal.aborted) return listener;
+      await listener.close(); // The service was stopped meanwhile, and may have been started again.
     } catch (error) {
       throw atCaller(error);
     }
-    // The service may have been stopped meanwhile.
-    if (this.#isAccepting()) return listener;
-    await listener.close();
-    throw new ServiceStateError("listen", this.#state);
+    throw new ServiceStateError("listen", this.#isAccepting() ? "stopped" : this.#state);
   }
 
   /**

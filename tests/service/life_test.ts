@@ -96,22 +96,26 @@ test("TcpService refuses listen() and connect() in every state but running", asy
   assertNothingLeft(service);
 });
 
-test("TcpService.listen() rejects and closes its listener when the service stops meanwhile", async () => {
-  const gate = Promise.withResolvers<void>();
-  const memory = memoryTransport();
-  const transport: Transport = {
-    ...memory,
-    listen: (address, handler) => gate.promise.then(() => memory.listen(address, handler)),
-  };
-  const service = new TcpService({ transport });
-  await service.start();
-  const listening = assertRejects(() => service.listen({ port: 5 }), ServiceStateError);
-  await service.stop();
-  gate.resolve();
-  await listening;
-  assertNothingLeft(service);
-  await memory.listen({ kind: "tcp", hostname: "0.0.0.0", port: 5 }, { onConnection() {}, onAcceptError() {} });
-});
+for (const next of ["stops", "stops and starts"]) {
+  test(`TcpService.listen() rejects and closes its listener when the service ${next} meanwhile`, async () => {
+    const gate = Promise.withResolvers<void>();
+    const memory = memoryTransport();
+    const transport: Transport = {
+      ...memory,
+      listen: (address, handler) => gate.promise.then(() => memory.listen(address, handler)),
+    };
+    const service = new TcpService({ transport });
+    await service.start();
+    const listening = assertRejects(() => service.listen({ port: 5 }), ServiceStateError, "is stopped");
+    await service.stop();
+    if (next === "stops and starts") await service.start();
+    gate.resolve();
+    await listening;
+    assertNothingLeft(service);
+    await memory.listen({ kind: "tcp", hostname: "0.0.0.0", port: 5 }, { onConnection() {}, onAcceptError() {} });
+    await service.stop();
+  });
+}
 
 test("TcpService refuses a connection that arrives while it stops, and counts it", async () => {
   const memory = memoryTransport();
