@@ -16,7 +16,7 @@ import {
 import { isSame } from "./is_same.ts";
 import type { Observers } from "./observers.ts";
 import { encodeLastWord } from "./refusals.ts";
-import type { ContextMaker, Followers } from "./service_settings.ts";
+import type { ContextMaker, Followers, ServiceSettings } from "./service_settings.ts";
 import type { SessionKeeper } from "./session_keeper.ts";
 import { SETTING_NAMES } from "./session_settings.ts";
 
@@ -33,7 +33,7 @@ export interface ListenersOptions<Data> {
   /** Observers that hear of listeners. */
   readonly observers: Observers | undefined;
   /** Makes what the sessions of a listener share. */
-  readonly contextFor: ContextMaker<Data>;
+  readonly settings: Pick<ServiceSettings<Data>, "contextFor" | "refresh">;
 }
 
 /** An open port. */
@@ -68,9 +68,13 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     return this.#open.keys();
   }
 
-  /** Opens one; throws as `openListener()` does. */
-  open(options: ListenerOptions, contextFor: ContextMaker<Data> = this.#options.contextFor): Promise<Listener> {
-    return this.#openPort({ options, context: contextFor(options) }, options);
+  /** Opens one, with the limits of the moment at which it is open; throws as `openListener()` does. */
+  async open(options: ListenerOptions): Promise<Listener> {
+    const { settings } = this.#options;
+    const port: OpenPort<Data> = { options, context: settings.contextFor(options) };
+    const listener = await this.#openPort(port, options);
+    port.context = settings.refresh(options, port.context);
+    return listener;
   }
 
   async #openPort(port: OpenPort<Data>, options: ListenerOptions): Promise<Listener> {
@@ -124,7 +128,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
 
   /** Gives new sessions the current limits. */
   refresh(): void {
-    for (const port of this.#open.values()) port.context = this.#options.contextFor(port.options);
+    for (const port of this.#open.values()) port.context = this.#options.settings.refresh(port.options, port.context);
   }
 
   /**
@@ -147,7 +151,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     const opened: Listener[] = [];
     const closed: ClosedPort<Data>[] = [];
     const open = async (key: string, options: ListenerOptions) =>
-      void opened.push(setIn(after, key, await this.open(options, contextFor)));
+      void opened.push(setIn(after, key, await this.#openPort({ options, context: contextFor(options) }, options)));
     try {
       for (const [key, options] of missing.filter(isFree)) await open(key, options);
       for (const [key, options] of missing.filter((one) => !isFree(one))) {

@@ -110,6 +110,20 @@ export class ServiceSettings<Data> {
   }
 
   /**
+   * Gives the current context after something took a while.
+   *
+   * @param own The settings of the listener or the dial.
+   * @param before The context that it had at first: stays if a change that came meanwhile contradicts the settings.
+   */
+  refresh(own: SessionSettings, before: SessionContext<Data>): SessionContext<Data> {
+    try {
+      return this.contextFor(own);
+    } catch {
+      return before; // They were checked when they were given.
+    }
+  }
+
+  /**
    * Changes options.
    *
    * @param options What changes.

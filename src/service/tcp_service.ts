@@ -123,7 +123,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
       acceptor: this.#acceptor,
       keeper: this.#keeper,
       observers,
-      contextFor: (own) => this.#settings.contextFor(own),
+      settings: this.#settings,
     });
     for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#settings.contextFor(part); // Checks its limits.
   }
@@ -231,7 +231,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const dial = resolveDial(options, this.#stopController.signal);
     if (this.#state !== "running") throw new ServiceStateError("connect", this.#state);
     const { token } = options;
-    const context = this.#settings.contextFor(options);
+    const early = this.#settings.contextFor(options);
     let dialled: Dialled;
     try {
       dialled = await this.#pending.track(this.#dialler.dial(dial, token));
@@ -241,6 +241,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const { connection, attempts } = dialled;
     const isRunning = this.#state === "running";
     if (isRunning && this.#hasRoom(1)) {
+      const context = this.#settings.refresh(options, early);
       return this.#keeper.open(connection, { context, origin: { kind: "connected", address: dial.address, token } });
     }
     connection.abort();

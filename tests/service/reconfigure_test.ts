@@ -370,6 +370,47 @@ test("fewer dials at the same time cut none that is under way", async () => {
   }
 });
 
+test("a dial and a listener that are under way during a change have the new limits", async () => {
+  const inner = memoryTransport();
+  const clock = new FakeClock();
+  const gate = Promise.withResolvers<void>();
+  const transport: Transport = {
+    ...inner,
+    connect: (...details) => gate.promise.then(() => inner.connect(...details)),
+    listen: (...details) => gate.promise.then(() => inner.listen(...details)),
+  };
+  const reasons: string[] = [];
+  await using server = new TcpService({ logger, transport: inner, listeners: [{ port: 1 }] });
+  await server.start();
+  await using service = new TcpService({
+    logger,
+    transport,
+    clock,
+    maxQueuedBytes: 10_000_000,
+    onClose: (_session, { reason }) => void reasons.push(reason),
+  });
+  await service.start();
+  const dial = service.connect({ port: 1 });
+  const own = { highWaterMarkBytes: 5_000_000, idleTimeoutMs: 60_000 };
+  const ownDial = service.connect({ port: 1, ...own });
+  const listener = service.listen({ port: 2 });
+  await service.reconfigure({ idleTimeoutMs: 50, maxQueuedBytes: 1_000_000 });
+  gate.resolve();
+  const sessions = await Promise.all([dial, ownDial]);
+  await listener;
+  await using _peer = await connect({ port: 2, transport: inner, logger });
+  await until(() => service.sessionCount === 3, "all sessions");
+  await clock.advance(1_000);
+  await until(() => reasons.length === 2, "the end of two");
+  assertEquals(reasons, ["idle-timeout", "idle-timeout"]);
+  assertEquals(
+    sessions.map(({ state }) => state),
+    ["closed", "open"],
+    "a dial that the change contradicts has the old",
+  );
+  sessions[1].abort();
+});
+
 test("a listener that cannot move listens where it did, and the others are as they were", async () => {
   const transport = socketTransportsHere()[0].make();
   await using taken = new TcpService({ logger, transport, listeners: [{ hostname, port: 0 }] });
