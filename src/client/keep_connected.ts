@@ -191,7 +191,10 @@ export class Link<Data = undefined> implements AsyncDisposable {
     return this.#run;
   }
 
-  /** Closes the session in order, and dials no more. May be called twice. */
+  /**
+   * Closes the session in order, and dials no more. Resolves once its `onClose` has run; `closeTimeoutMs` bounds that. May be
+   * called twice. A handler may call it, but should not wait for it.
+   */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#session?.close();
@@ -222,7 +225,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       await sleep(this.#service.clock, delayMs, this.#stopped.signal);
     }
     signal?.removeEventListener("abort", this.#onAbort);
-    await this.#service.stop();
+    await this.#service.stop({ timeoutMs: LARGEST_TIMER_MS }); // `closeTimeoutMs` bounds it.
     this.#stopped.abort();
     this.#enter("stopped", last);
   }
@@ -248,11 +251,22 @@ export class Link<Data = undefined> implements AsyncDisposable {
     const onRefused = (result: SendResult) =>
       this.#logger.warn("A message that was kept is refused: {result}", { result });
     this.#kept.sendTo(session, this.#service.clock, onRefused).catch(() => {}); // The session has ended: the next one goes on.
-    await session.closed;
+    const closed = await session.closed;
     const livedMs = clock.now() - startMs;
-    const closed = await session.finished;
+    await this.#finished(session);
     this.#session = undefined;
     return { closed, livedMs };
+  }
+
+  /** Waits for `onClose` and its promise. Once the link is stopped its service's stop does that, and not for ever. */
+  async #finished(session: Session<Data>): Promise<void> {
+    const { signal } = this.#stopped;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onEnd = () => resolve();
+    signal.addEventListener("abort", onEnd);
+    void session.finished.then(onEnd);
+    if (!signal.aborted) await promise;
+    signal.removeEventListener("abort", onEnd);
   }
 
   #enter(

@@ -6,7 +6,7 @@ import { serve, type Session, silentLogger, type Transport } from "@laster/net";
 import { keepConnected, type KeepConnectedOptions, type LinkEvent } from "@laster/net/client";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { sleep } from "../../src/sleep.ts";
-import { bytes, text, transportsHere, until, within } from "../support.ts";
+import { bytes, text, transportsHere, turn, until, within } from "../support.ts";
 
 const QUIET = { logger: silentLogger() };
 
@@ -195,6 +195,30 @@ test("keepConnected() stops in a pause, by its signal too, and leaves no timer",
   await within(link.stopped, "the end");
   assertEquals([link.state, clock.timerCount], ["stopped", 0]);
   await link.stop();
+});
+
+test("keepConnected() stops although an onClose never settles, or waits for the stop", async () => {
+  for (const waitsForStop of [false, true]) {
+    const far: Session[] = [];
+    const { clock, link, service } = await setUp({
+      closeTimeoutMs: 5_000,
+      async onClose() {
+        await (waitsForStop ? link.stop() : new Promise(() => {}));
+      },
+    }, (session) => void far.push(session));
+    await until(() => link.state === "connected" && far.length === 1, "the session");
+    const session = link.session;
+    far[0].abort();
+    await until(() => session?.state === "closed", "its end");
+    await turn();
+    if (!waitsForStop) void link.stop();
+    await clock.advance(4_999);
+    assertEquals(link.state, "connected", "it still waits");
+    await clock.advance(1);
+    await within(link.stopped, "the stop");
+    assertEquals([link.state, link.session, clock.timerCount], ["stopped", undefined, 0]);
+    await service?.stop();
+  }
 });
 
 for (const { name, make } of transportsHere()) {
