@@ -244,10 +244,13 @@ export class Link<Data = undefined> implements AsyncDisposable {
     const startMs = clock.now();
     this.#session = session;
     this.#enter("connected", {});
-    callGuarded(() => this.#options.onConnected?.(session), (fault) => {
-      this.#report("onConnected", fault, session);
-      session.abort();
-    });
+    // `onState` may have stopped the link.
+    if (!this.#isStopped) {
+      callGuarded(() => this.#options.onConnected?.(session), (fault) => {
+        this.#report("onConnected", fault, session);
+        session.abort();
+      });
+    }
     const onRefused = (result: SendResult) =>
       this.#logger.warn("A message that was kept is refused: {result}", { result });
     this.#kept.sendTo(session, this.#service.clock, onRefused).catch(() => {}); // The session has ended: the next one goes on.

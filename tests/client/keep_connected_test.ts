@@ -276,6 +276,19 @@ test("keepConnected() survives handlers that throw, and dials again for an onCon
   await service?.stop();
 });
 
+test("keepConnected() that onState has stopped hands over no session that is closing", async () => {
+  const handedOver: string[] = [];
+  const { clock, link, service } = await setUp({
+    onState({ state }) {
+      if (state === "connected") void link.stop();
+    },
+    onConnected: (session) => void handedOver.push(session.state),
+  }, () => {});
+  for (let round = 0; round < 100 && link.state !== "stopped"; round++) await clock.advance(100);
+  assertEquals([link.state, handedOver], ["stopped", []]);
+  await service?.stop();
+});
+
 test("keepConnected() takes a createData that throws for a failed attempt, reports it, and waits before the next one", async () => {
   const { clock, service, events, link, delays } = await setUp({
     minDelayMs: 100,
