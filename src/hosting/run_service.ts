@@ -191,7 +191,7 @@ class Hosted implements HostedService {
     const result = await this.#service.stop({ timeoutMs: this.#stopTimeoutMs });
     await this.#call(() => this.#options.onStopped?.(result));
     this.#end(this.#code);
-    return this.#code;
+    return await this.ended; // 1, if a second signal came meanwhile.
   }
 
   #handleSignal(): void {
