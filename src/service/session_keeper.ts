@@ -3,6 +3,7 @@
 
 import type { BufferPool } from "../buffer/buffer_pool.ts";
 import type { Clock } from "../clock.ts";
+import { toError } from "../errors.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
 import type { InputWatch } from "../session/input_watch.ts";
 import type { Session } from "../session/session.ts";
@@ -63,12 +64,20 @@ export class SessionKeeper<Data> {
     this.registry.add(core);
     if (onOver !== undefined) this.#onOver.set(core, onOver);
     this.#poolKeeper?.start();
-    core.open();
+    try {
+      core.open();
+    } catch (error) {
+      this.#onOver.delete(core); // Who asked for the session gets the error instead.
+      core.abort();
+      this.handleOver(core, notStarted(error), undefined);
+      throw error;
+    }
     return core.session;
   }
 
-  /** A session is over; `done` is what its `onClose` returned. */
+  /** A session is over; `done` is what its `onClose` returned. Does nothing for one that did not start. */
   handleOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
+    if (!this.registry.has(core)) return;
     this.registry.remove(core, event);
     if (this.#cut !== undefined && core.ending?.isOverdue) this.#cut++;
     this.#onOver.get(core)?.();
@@ -105,4 +114,10 @@ export class SessionKeeper<Data> {
     this.#poolKeeper?.stop();
     this.#context?.inputWatch.stop();
   }
+}
+
+/** The end of a session whose connection could not be started: the `start()` of an application's transport threw. */
+function notStarted(fault: unknown): CloseEvent {
+  const error = toError(fault);
+  return { reason: "socket-error", detail: undefined, error, unsentFrames: 0, unsentBytes: 0, isConfirmed: false };
 }

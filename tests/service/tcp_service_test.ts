@@ -1,10 +1,11 @@
 // The service's own life: starting, stopping, what it knows of its sessions.
 
 import test from "node:test";
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import process from "node:process";
-import { silentLogger, TcpService } from "@laster/net";
+import { type ServiceObserver, silentLogger, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
+import type { Transport } from "@laster/net/transport";
 import {
   assertNothingLeft,
   bytes,
@@ -181,6 +182,38 @@ test("TcpService survives a createData that throws, and goes on", async () => {
   const { near } = await pair.connect();
   near.send(bytes("hi"));
   for await (const _payload of near) break;
+});
+
+test("TcpService keeps no session of a connection whose start() throws, and releases its admission once", async () => {
+  const memory = memoryTransport();
+  const fail = () => {
+    throw new Error("on purpose");
+  };
+  const transport: Transport = {
+    ...memory,
+    connect: async (...details) => Object.assign(await memory.connect(...details), { start: fail }),
+    listen: (address, handler, options) =>
+      memory.listen(address, {
+        ...handler,
+        onConnection: (connection) => handler.onConnection(Object.assign(connection, { start: fail })),
+      }, options),
+  };
+  const log: string[] = [];
+  const observer: ServiceObserver = { onOpened: () => log.push("opened"), onClosed: () => log.push("closed") };
+  await using pair = await startPair(transport, {
+    observers: [observer],
+    admission: [{ admit: () => void log.push("admitted"), release: () => log.push("released") }],
+    onClose: () => log.push("onClose"),
+  });
+  await using client = new TcpService({ transport: memory, logger: silentLogger() });
+  await client.start();
+  const session = await client.connect({ port: pair.port });
+  await within(session.closed, "the refused one");
+  assertEquals(log, ["admitted", "opened", "closed", "released"]);
+  const { sessions, closedSessions } = pair.server.stats();
+  assertEquals([sessions, closedSessions], [0, { "socket-error": 1 }]);
+  await assertRejects(() => pair.client.connect({ port: pair.port }), Error, "on purpose");
+  assertEquals([pair.client.sessionCount, pair.client.stats().openedSessions], [0, 1]);
 });
 
 test("TcpService.stats() and dump() tell what happened", async () => {
