@@ -1,7 +1,7 @@
 // Buffers of a few size classes, lent out and taken back. Does not zero them.
 // Runtime neutral.
 
-import { orDefault } from "../options.ts";
+import { orDefault, requireBoolean } from "../options.ts";
 import { MAX_BUFFER_BYTES, requireBudget, requireInteger } from "./check.ts";
 import { PoolError } from "../errors.ts";
 import { formatPoolStats } from "./pool_stats.ts";
@@ -127,6 +127,7 @@ export class BufferPool {
    *
    * @param options Size classes and limits, each with a default.
    * @throws {RangeError} if the classes are not strictly ascending or a number is outside its range.
+   * @throws {TypeError} if `recycleHandles` is neither true nor false.
    */
   constructor(options: BufferPoolOptions = {}) {
     const classes = orDefault(options.classes, DEFAULT_CLASSES);
@@ -143,6 +144,7 @@ export class BufferPool {
     this.#maxFreePerClass = maxFreePerClass;
     this.#maxFreeBytes = maxFreeBytes;
     this.#recycleHandles = orDefault(options.recycleHandles, false);
+    requireBoolean("create BufferPool", "recycleHandles", this.#recycleHandles);
   }
 
   /** Buffers rented and not yet released, including oversize ones: 0 when nothing leaks. */

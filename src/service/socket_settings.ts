@@ -28,8 +28,8 @@ export function checkSocketOptions(what: string, options: Given): void {
     if (value !== undefined && typeof value !== "boolean") refuse(what, name, "a boolean", value);
   }
   if (keepAlive !== undefined && typeof keepAlive !== "boolean") {
-    const delayMs: unknown = keepAlive?.delayMs;
-    if (typeof delayMs !== "number") refuse(what, "keepAlive", "a boolean or { delayMs }", keepAlive);
+    const delayMs: number | undefined = keepAlive?.delayMs;
+    if (delayMs === undefined) refuse(what, "keepAlive", "a boolean or { delayMs }", keepAlive);
     requireInteger(`create ${what}`, "keepAlive.delayMs", delayMs, SMALLEST_KEEP_ALIVE_MS, LARGEST_KEEP_ALIVE_MS);
   }
   if (localAddress !== undefined && typeof localAddress !== "string") {

@@ -44,7 +44,7 @@ const SERVICE: Readonly<Record<keyof TcpServiceOptions, readonly unknown[]>> = {
   logger: [{}, null, { error: () => {} }, "console"],
   listeners: [{}, null, { port: 1 }, "127.0.0.1:80"],
   dials: [{}, null, { port: 1 }, "127.0.0.1:80"],
-  pool: [5, null, { classez: [1] }, "large"],
+  pool: [5, null, { classez: [1] }, { recycleHandles: "no" }, "large"],
   maxConnections: ["x", {}, "5"],
   maxDials: ["x", {}, "5"],
   highWaterMarkBytes: ["x", {}, "5"],
@@ -224,6 +224,8 @@ test("TcpService.connect() and listen() refuse options of the wrong type, and no
     assert(error instanceof TypeError || error instanceof RangeError, `${error}`);
     assert(error.message.startsWith("Cannot ") && error.message.includes(message), error.message);
   }
+  const keepAlive = { delayMs: "60000" as never };
+  await assertRejects(() => service.connect({ port: 1, keepAlive }), RangeError, "delayMs must be an integer");
   const listeners: readonly unknown[] = [
     undefined,
     null,

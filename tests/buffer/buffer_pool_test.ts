@@ -42,6 +42,13 @@ test("BufferPool() refuses negative limits", () => {
   assertThrows(() => new BufferPool({ maxFreeBytes: -1 }), RangeError, "maxFreeBytes");
 });
 
+test("BufferPool() refuses a recycleHandles that is neither true nor false", () => {
+  for (const recycleHandles of ["no", 0, null]) {
+    const make = () => new BufferPool({ recycleHandles: recycleHandles as never });
+    assertThrows(make, TypeError, "Cannot create BufferPool as recycleHandles must be true or false");
+  }
+});
+
 test("BufferPool.rent() picks the smallest class that holds the request", () => {
   const pool = new BufferPool();
   const requests = [0, 1, 15, 16, 17, 127, 128, 129, 256, 257, 1024, 1025, 4095, 4096];
