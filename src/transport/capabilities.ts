@@ -5,7 +5,7 @@ import { isRuntime } from "../runtime_name.ts";
 /** Whether the runtime's API does it, this package does it on top, or it cannot be had. */
 export type Support = "native" | "emulated" | "missing";
 
-/** What a transport can do. An option that it lacks is refused with the code `"unsupported"`. */
+/** What a transport can do. An option that it lacks, but for `backlog`, is refused with the code `"unsupported"`. */
 export interface TransportCapabilities {
   /** `abort()` sends a reset over TCP. */
   readonly reset: Support;

@@ -31,7 +31,8 @@ export interface SocketOptions {
 /** Options of {@linkcode Transport.listen}. */
 export interface ListenOptions extends SocketOptions {
   /**
-   * Connections that the system keeps until they are accepted, 1 to 65,535; it may allow fewer. Bun always uses 512.
+   * Connections that the system keeps until they are accepted, 1 to 65,535; it may allow fewer. Where the runtime's API takes
+   * none it is ignored: Bun always uses 512, and Deno's transport a number of its own for Unix sockets.
    *
    * @default {4096}
    */

@@ -190,7 +190,7 @@ export interface Transport {
    *
    * @param address Where; port 0 lets the system choose.
    * @param handler Takes the connections.
-   * @param options How. What the transport lacks is refused, not ignored.
+   * @param options How. What the transport lacks is refused, not ignored, but for `backlog`.
    * @throws {ListenError} if the address cannot be listened on; `"unsupported"` if an option cannot be had.
    */
   listen(address: Address, handler: AcceptHandler, options?: ListenOptions): Promise<TransportListener>;
