@@ -231,8 +231,8 @@ function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
-/** Runs something in a span, which ends with it, or with its promise. */
-function run<Result>(span: Span, around: Context, action: () => Result): Result {
+/** Runs something in a span, which ends with it, or with its promise. Calls `then` once: that of a query builder runs the query. */
+function run<Result>(span: Span, around: Context, action: () => Result): Result | Promise<Awaited<Result>> {
   let result: Result;
   try {
     result = context.with(trace.setSpan(around, span), action);
@@ -245,11 +245,12 @@ function run<Result>(span: Span, around: Context, action: () => Result): Result 
     span.end();
     return result;
   }
-  result.then(() => span.end(), (error: unknown) => {
+  const promise = Promise.resolve(result);
+  promise.then(() => span.end(), (error: unknown) => {
     fail(span, error);
     span.end();
   });
-  return result;
+  return promise;
 }
 
 function fail(span: Span, error: unknown): void {
@@ -258,7 +259,7 @@ function fail(span: Span, error: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+function isThenable(value: unknown): boolean {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 

@@ -132,6 +132,23 @@ test("sessions whose ids end in the same bits are told apart, also once one of t
   assertEquals([handle(third, bytes("x")), messages()], [2_053, 3], "it is over");
 });
 
+test("a handler's answer that runs when it is waited for, such as a query builder, runs once", async () => {
+  exporter.reset();
+  let calls = 0;
+  const query = {
+    then(settle: () => void) {
+      calls++;
+      settle();
+    },
+  };
+  const tracing = new Tracing();
+  const session = sessionOf(5);
+  tracing.onOpened(session);
+  await tracing.wrap((_session: Session) => query)(session, bytes("x"));
+  assertEquals([calls, spans().map(({ name }) => name)], [1, ["laster.message"]]);
+  tracing.onClosed(session, end);
+});
+
 test("no more messages have spans in a second than there may be, of all sessions together; the session counts the others", () => {
   exporter.reset();
   let nowMs = 10;
