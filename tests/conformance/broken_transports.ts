@@ -9,6 +9,8 @@ export interface BrokenTransport {
   readonly foundBy: string;
   /** What the error of that case says. */
   readonly fault: string;
+  /** How long the case waits, in milliseconds; 1,000 if undefined. */
+  readonly timeoutMs?: number;
   readonly makeTransport: () => Transport;
 }
 
@@ -123,6 +125,25 @@ export const BROKEN_TRANSPORTS: Readonly<Record<string, BrokenTransport>> = {
         transport.connect(address, options).catch(() => {
           throw new TypeError("nobody there");
         }),
+    })),
+  },
+  "never answers a refused dial": {
+    foundBy: "dial: refuses where nobody listens (tcp)",
+    fault: "this must come within 50 ms: the dial",
+    timeoutMs: 50,
+    makeTransport: around((transport) => ({
+      connect: (address, options) => transport.connect(address, options).catch(() => new Promise<never>(() => {})),
+    })),
+  },
+  "never ends close() of a listener": {
+    foundBy: "data: sends bytes both ways (accepted, tcp)",
+    fault: "this must come within 50 ms: close() of the listener",
+    timeoutMs: 50,
+    makeTransport: around((transport) => ({
+      async listen(address, handler, options) {
+        const listener = await transport.listen(address, handler, options);
+        return { address: listener.address, close: () => listener.close().then(() => new Promise<never>(() => {})) };
+      },
     })),
   },
   "ignores the options that it lacks": {

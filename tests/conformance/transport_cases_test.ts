@@ -18,10 +18,10 @@ function findCase(wanted: string, options: TransportCasesOptions): ConformanceCa
   return found[0];
 }
 
-for (const [flaw, { makeTransport, foundBy, fault }] of Object.entries(BROKEN_TRANSPORTS)) {
+for (const [flaw, { makeTransport, foundBy, fault, timeoutMs = TIMEOUT_MS }] of Object.entries(BROKEN_TRANSPORTS)) {
   test(`transportCases() finds a transport that ${flaw}`, async () => {
     await findCase(foundBy, { makeTransport: () => memoryTransport() }).run();
-    await assertRejects(findCase(foundBy, { makeTransport, timeoutMs: TIMEOUT_MS }).run, Error, fault);
+    await assertRejects(findCase(foundBy, { makeTransport, timeoutMs }).run, Error, fault);
   });
 }
 

@@ -2,7 +2,7 @@
 // that no probe saw the contract broken. Runtime neutral.
 
 import { equals, holds } from "../check.ts";
-import { turn, Waiting } from "../waiting.ts";
+import { turn, Waiting, withTimeout } from "../waiting.ts";
 import { patternBytes } from "./pattern.ts";
 import { Probe } from "./probe.ts";
 import type { ListenError } from "../../../errors.ts";
@@ -83,18 +83,20 @@ export class Bench {
     options: ListenOptions = {},
     transport: Transport = this.transport,
   ): Promise<BenchListener> {
-    const listening = new BenchListener(this.settings.timeoutMs);
-    listening.listener = await transport.listen(address, {
+    const { timeoutMs } = this.settings;
+    const listening = new BenchListener(timeoutMs);
+    const opening = transport.listen(address, {
       onConnection: (connection) => listening.add(this.#add(connection)),
       onAcceptError: (error) => listening.acceptErrors.push(error),
     }, options);
+    listening.listener = await openListener(opening, timeoutMs);
     this.#listeners.push(listening);
     return listening;
   }
 
   /** Dials. */
   async dial(address: Address, options: DialOptions = {}, transport: Transport = this.transport): Promise<Probe> {
-    return this.#add(await transport.connect(address, options));
+    return this.#add(await withTimeout(transport.connect(address, options), "the dial", this.settings.timeoutMs));
   }
 
   /** Makes two connected ends, not started. */
@@ -143,7 +145,7 @@ export class Bench {
     try {
       await Promise.all(this.#probes.map((probe) => probe.closed()));
     } finally {
-      for (const { listener } of this.#listeners) await listener.close();
+      await Promise.all(this.#listeners.map(({ listener }) => listener.close()));
     }
     await turn();
     equals(this.#probes.flatMap((probe) => probe.violations), [], "violations of the contract");
@@ -160,4 +162,11 @@ export class Bench {
     this.#probes.push(probe);
     return probe;
   }
+}
+
+/** Opens a listener; fails if that, or its `close()`, takes too long. */
+export async function openListener(opening: Promise<TransportListener>, timeoutMs: number): Promise<TransportListener> {
+  const listener = await withTimeout(opening, "the listener", timeoutMs);
+  const close = () => withTimeout(listener.close(), "close() of the listener", timeoutMs);
+  return { address: listener.address, close };
 }

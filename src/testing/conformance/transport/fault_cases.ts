@@ -5,6 +5,7 @@ import { ConnectError, ListenError } from "../../../errors.ts";
 import { type Address, formatAddress } from "../../../transport/address.ts";
 import { equals, holds, rejects } from "../check.ts";
 import { withTimeout } from "../waiting.ts";
+import { ANY_PORT, openListener } from "./bench.ts";
 import { patternBytes } from "./pattern.ts";
 import { Probe } from "./probe.ts";
 import { benchCase, type TransportSuite } from "./suite.ts";
@@ -22,13 +23,14 @@ const ODD_PATHS = [
 export function faultCases(suite: TransportSuite): void {
   benchCase(suite, "goes on listening if onConnection throws, and drops the connection", async (bench) => {
     const accepted: Probe[] = [];
-    const listener = await bench.transport.listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, {
+    const opening = bench.transport.listen(ANY_PORT, {
       onConnection: (connection) => {
         accepted.push(new Probe(connection, suite.settings.timeoutMs).start());
         if (accepted.length === 1) throw new Error("The application has failed");
       },
       onAcceptError: () => {},
     });
+    const listener = await openListener(opening, suite.settings.timeoutMs);
     try {
       const first = await bench.dial(listener.address).catch(() => undefined);
       first?.start();
