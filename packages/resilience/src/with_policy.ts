@@ -1,6 +1,6 @@
 // dialWith(), queryWith(): a dial, or a query, under a policy of cockatiel's. Runtime neutral.
 
-import type { Session } from "@laster/net";
+import { ConnectError, type Session } from "@laster/net";
 import { TaskCancelledError } from "cockatiel";
 import { isTransient } from "./transient.ts";
 
@@ -110,6 +110,7 @@ async function execute<Result, Alternative>(
   /** Why there may be no further attempt; may be set while one is under way. */
   let refusal: { readonly error: unknown } | undefined;
   const attempt = async (context: { readonly signal: AbortSignal }): Promise<Result> => {
+    if (signal.aborted) throw new ConnectError("aborted", "the other side"); // Only the policy sees it, as its own failure.
     if (refusal !== undefined) throw refusal.error;
     refusal = { error: new Error("Cannot make attempt as the one before must have ended: it is under way") };
     try {

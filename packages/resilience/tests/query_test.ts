@@ -7,7 +7,7 @@ import { type DatabaseDriver, QueryError, QueryQueue } from "@laster/database";
 import { Metrics } from "@laster/metrics";
 import { ConnectError, type ConnectErrorCode } from "@laster/net";
 import { isDown, isTransient, queryWith, ResiliencePolicy } from "@laster/resilience";
-import { until, within } from "../../../tests/support.ts";
+import { turn, until, within } from "../../../tests/support.ts";
 
 /** A database that answers "select …", refuses "wrong", loses the connection at "lose", and is silent for all else. */
 class Fake implements DatabaseDriver<null> {
@@ -75,6 +75,27 @@ test("a query that may have been done runs once, whatever the policy handles; a 
     assertEquals([await ask("lose", false), times("lose")], ["lost true false", 1]);
     assertEquals([await ask("wrong", true), times("wrong")], ["failed false true", 1]);
     assertEquals([await ask("set gold", true), times("set gold")], ["timeout true true", 3]);
+  }
+});
+
+test("a caller that aborts in a pause: the query is not asked again, and no breaker closes by it", async () => {
+  const breaker = { failures: 1, openMs: 0 };
+  for (const options of [{ retries: 1, minDelayMs: 50 }, { retries: 1, minDelayMs: 50, breaker }]) {
+    const policy = new ResiliencePolicy(options);
+    const caller = new AbortController();
+    const failed = Promise.withResolvers<void>();
+    let calls = 0;
+    const answer = queryWith(policy, () => {
+      calls++;
+      failed.resolve();
+      return Promise.reject(new QueryError("lost", false));
+    }, caller.signal);
+    await failed.promise;
+    await turn();
+    caller.abort(new Error("no more"));
+    await assertRejects(() => answer, Error, "no more");
+    await until(() => policy.running === 0, "the pause is over");
+    assertEquals([calls, policy.state], [1, "breaker" in options ? "open" : "closed"]);
   }
 });
 
