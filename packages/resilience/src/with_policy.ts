@@ -5,6 +5,7 @@ import { TaskCancelledError } from "cockatiel";
 import { isTransient } from "./transient.ts";
 
 const NEVER = new AbortController().signal;
+const TOO_LATE = "Cannot make attempt as the one before must have failed: it was answered after it was given up";
 
 /** What is used of a policy: any of cockatiel's, several in a `wrap()`, or a `ResiliencePolicy`. */
 export interface PolicyLike<Alternative = never> {
@@ -64,7 +65,8 @@ export async function dialWith<Data = undefined, Alternative = never>(
 
 /**
  * Asks a database under a policy. After a failure that is not transient it is not asked again, whatever the policy handles: a
- * query that may have been done runs once, unless it is `isRepeatable`.
+ * query that may have been done runs once, unless it is `isRepeatable`. A policy that handles an answer, such as no rows, has
+ * the query asked again, whatever it is.
  *
  * @param policy The policy.
  * @param query Asks once, with the signal of the attempt: a query of a `QueryQueue`.
@@ -114,7 +116,9 @@ async function execute<Result, Alternative>(
     if (refusal !== undefined) throw refusal.error;
     refusal = { error: new Error("Cannot make attempt as the one before must have ended: it is under way") };
     try {
-      return await call(context.signal);
+      const answer = await call(context.signal);
+      refusal = context.signal.aborted ? { error: new Error(TOO_LATE) } : undefined;
+      return answer;
     } catch (fault) {
       const error = context.signal.aborted && !signal.aborted ? timedOut(fault) : fault;
       refusal = isTransient(error) ? undefined : { error };

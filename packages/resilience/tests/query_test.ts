@@ -2,7 +2,16 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { ConstantBackoff, handleAll, retry, TaskCancelledError, timeout, TimeoutStrategy, wrap } from "cockatiel";
+import {
+  ConstantBackoff,
+  handleAll,
+  handleWhenResult,
+  retry,
+  TaskCancelledError,
+  timeout,
+  TimeoutStrategy,
+  wrap,
+} from "cockatiel";
 import { type DatabaseDriver, QueryError, QueryQueue } from "@laster/database";
 import { Metrics } from "@laster/metrics";
 import { ConnectError, type ConnectErrorCode } from "@laster/net";
@@ -97,6 +106,23 @@ test("a caller that aborts in a pause: the query is not asked again, and no brea
     await until(() => policy.running === 0, "the pause is over");
     assertEquals([calls, policy.state], [1, "breaker" in options ? "open" : "closed"]);
   }
+});
+
+test("a policy that handles an answer asks again; an answer that came too late is not asked for again", async () => {
+  const answers: unknown[][] = [[], [{ gold: 5 }]];
+  const someRows = retry(handleWhenResult((rows) => (rows as unknown[]).length === 0), { maxAttempts: 2 });
+  assertEquals(await queryWith(someRows, () => Promise.resolve(answers.shift())), [{ gold: 5 }]);
+  let calls = 0;
+  const policy = wrap(
+    retry(handleAll, { maxAttempts: 2, backoff: new ConstantBackoff(50) }),
+    timeout(10, TimeoutStrategy.Aggressive),
+  );
+  const late = queryWith(policy, (signal) => {
+    calls++;
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve([])));
+  });
+  await assertRejects(() => late, Error, "it was answered after it was given up");
+  assertEquals(calls, 1);
 });
 
 test("the policy's time: given up by the signal; what may have been done is not asked again", async () => {
