@@ -76,6 +76,12 @@ export function isOwn(error: unknown): boolean {
   return OWN_QUERIES.includes(asQuery(error)?.code ?? "");
 }
 
+/** Whether a failure says what came of a dial or a query, and not only that it was given up. */
+export function isOutcome(error: unknown): boolean {
+  const code = error instanceof ConnectError ? error.code : asQuery(error)?.code;
+  return code !== undefined && code !== "aborted";
+}
+
 /** Finds the error by its name, as `@laster/database` may not be installed. */
 function asQuery(error: unknown): FailedQuery | undefined {
   return error instanceof Error && error.name === "QueryError" ? error as Error & FailedQuery : undefined;

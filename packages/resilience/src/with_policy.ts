@@ -2,7 +2,7 @@
 
 import { ConnectError, type Session } from "@laster/net";
 import { TaskCancelledError } from "cockatiel";
-import { isTransient } from "./transient.ts";
+import { isOutcome, isTransient } from "./transient.ts";
 
 const NEVER = new AbortController().signal;
 const TOO_LATE = "Cannot make attempt as the one before must have failed: it was answered after it was given up";
@@ -120,7 +120,8 @@ async function execute<Result, Alternative>(
       refusal = context.signal.aborted ? { error: new Error(TOO_LATE) } : undefined;
       return answer;
     } catch (fault) {
-      const error = context.signal.aborted && !signal.aborted ? timedOut(fault) : fault;
+      const isGivenUp = context.signal.aborted && !signal.aborted && !isOutcome(fault);
+      const error = isGivenUp ? timedOut(fault) : fault;
       refusal = isTransient(error) ? undefined : { error };
       throw error;
     }

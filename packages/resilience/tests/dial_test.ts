@@ -122,6 +122,20 @@ test("the policy's time: an attempt that hangs is ended by its signal, tried aga
   await until(() => silent.accepted === 5 && silent.open.size === 0, "the same by a policy of others");
 });
 
+test("a failure that cannot pass is not dialled again though it comes after the policy's time", async () => {
+  for (const strategy of [TimeoutStrategy.Cooperative, TimeoutStrategy.Aggressive]) {
+    const policy = wrap(retry(handleAll, { maxAttempts: 2, backoff: new ConstantBackoff(20) }), timeout(10, strategy));
+    let attempts = 0;
+    const dialled = dialWith(policy, (signal) => {
+      attempts++;
+      const late = new ConnectError("certificate-name", "login:1");
+      return new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(late)));
+    });
+    const error = await assertRejects(() => dialled, ConnectError);
+    assertEquals([error.code, attempts], ["certificate-name", 1], strategy);
+  }
+});
+
 test("a caller that aborts: at once, with its reason, and no breaker counts it", async () => {
   await using silent = await SilentServer.start();
   const policy = new ResiliencePolicy({ breaker: { failures: 1, openMs: 60_000 } });
