@@ -180,6 +180,23 @@ test("simulate() fails by a handler that never settles, and not by one that wait
   await simulate({ ...options, scenario: scenario((session) => session.closed) });
 });
 
+test("simulate() has no accept fail once nothing goes wrong any more", async () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const scenario = {
+      async start(world: SimulatedWorld) {
+        await world.service({ listeners: [{ port: 1 }], onMessage: () => {} }).start();
+      },
+      actions: { nothing: () => {} },
+      async end(world: SimulatedWorld) {
+        const session = await world.connect({ port: 1 });
+        await world.sleep(1_000);
+        assertEquals(session.state, "open");
+      },
+    };
+    await simulate({ seed, steps: 20, faults: ["accept-error"], scenario });
+  }
+});
+
 test("simulate() says that it cannot follow sessions behind a proxy", async () => {
   const proxyProtocol = { trusted: ["127.0.0.1"] };
   const scenario = {

@@ -117,6 +117,7 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
       await runner.run(() => schedule.push(take(options, { world, state, random, step, pending })));
     }
     world.trace.add("nothing goes wrong any more");
+    world.network.heal();
     await runner.runFor(SETTLE_MS);
     world.watch.mark();
     await runner.runFor(STILL_MS);

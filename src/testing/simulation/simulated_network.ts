@@ -101,6 +101,12 @@ export class SimulatedNetwork {
     return undefined;
   }
 
+  /** Ends the faults that were to hit dials and accepts to come. */
+  heal(): void {
+    this.failingAccepts = 0;
+    this.isSilent = false;
+  }
+
   /** Forgets the connections that are gone on both sides. */
   sweep(): void {
     for (const link of this.links) {
