@@ -324,7 +324,7 @@ export class FlightRecorder implements ServiceObserver {
 }
 
 function isWorthIt({ reason, connectionError }: RecordingEnd): boolean {
-  return reason === undefined ? connectionError !== undefined : !isOrderly(reason);
+  return connectionError !== undefined || (reason !== undefined && !isOrderly(reason));
 }
 
 function limit(name: string, value: number | undefined, fallback: number, least: number, most: number): number {

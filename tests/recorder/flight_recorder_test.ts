@@ -279,6 +279,18 @@ test("FlightRecorder makes one recording of a session whose connection broke, an
   assertEquals(recorder.recordings, 1);
 });
 
+test("FlightRecorder records a connection that breaks while its session closes in order", async () => {
+  const { log, recorder, inner, service } = await setUp();
+  const peer = await RawPeer.dial(inner, 1);
+  await peer.write(message(255));
+  await until(() => peer.hasEnded, "the server's end");
+  peer.connection.abort();
+  const recording = await log.first();
+  await service.stop();
+  assertEquals([recording.end?.reason, recording.end?.connectionError], ["local-closing", "reset"]);
+  assertEquals(recorder.recordings, 1);
+});
+
 test("FlightRecorder records a Unix socket, and above TLS what is plain", { skip: skipWithoutOpenssl }, async () => {
   using folder = new TemporaryFolder();
   const authority = new Authority(folder);
