@@ -63,7 +63,7 @@ export class SimulatedNetwork {
   failingAccepts = 0;
   /** Whether dials get no answer. */
   isSilent = false;
-  /** The connections that at least one end had not left at the last `sweep()`. */
+  /** The connections that at least one end had not left at the last `sweep()`, in the order of their dials. */
   readonly links: Set<SimulatedLink> = new Set();
   readonly transport: Transport;
   readonly #parts: NetworkParts;
@@ -90,10 +90,10 @@ export class SimulatedNetwork {
     this.transport = transport;
   }
 
-  /** Finds an end by its addresses. */
+  /** Finds an end by its addresses; of several the newest, as ports are given again. */
   find(localAddress: Address, remoteAddress: Address): SimulatedConnection | undefined {
     const [local, remote] = [formatAddress(localAddress), formatAddress(remoteAddress)];
-    for (const { dialled, accepted } of this.links) {
+    for (const { dialled, accepted } of [...this.links].reverse()) {
       for (const end of [dialled, accepted]) {
         if (formatAddress(end.localAddress) === local && formatAddress(end.remoteAddress) === remote) return end;
       }
@@ -208,6 +208,7 @@ export class SimulatedNetwork {
     accepted.join(dialled);
     dialled.join(accepted);
     const link = { name, dialled, accepted };
+    this.sweep();
     this.links.add(link);
     return link;
   }
@@ -218,7 +219,7 @@ export class SimulatedNetwork {
     return this.#listeners.get(`0.0.0.0:${address.port}`) ?? this.#listeners.get(`[::]:${address.port}`);
   }
 
-  /** Gives the next port; begins again after 65,535, as the connections of the first ones are gone by then. */
+  /** Gives the next port; begins again after 65,535, also if a connection of the first ones is still there. */
   #takePort(): number {
     const port = this.#nextPort;
     this.#nextPort = port === LAST_PORT ? FIRST_FREE_PORT : port + 1;
