@@ -1,7 +1,8 @@
 // SimulatedNetwork: connections are told apart, and faults last as long as they are injected for.
 
 import test from "node:test";
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { ConnectError } from "../../src/errors.ts";
 import type { SimulatedLink } from "../../src/testing/simulation/simulated_network.ts";
 import { World } from "../../src/testing/simulation/world.ts";
 import type { ConnectionHandler } from "../../src/transport/transport.ts";
@@ -43,5 +44,33 @@ test("SimulatedNetwork tells connections apart once all ports were used, and for
   assertEquals(again.dialled.localAddress, first.dialled.localAddress);
   for (const end of [again.dialled, again.accepted]) {
     assertStrictEquals(network.find(end.localAddress, end.remoteAddress), end);
+  }
+});
+
+test("SimulatedConnection.stall() lasts until the last of several stalls ends, whichever came first", async () => {
+  for (const [first, second] of [[1_000, 5_000], [5_000, 1_000]]) {
+    const { run, dial } = await makeNetwork();
+    const { dialled, accepted } = await dial();
+    accepted.stall(first);
+    accepted.stall(second);
+    dialled.write(new Uint8Array(1), 0, 1);
+    run(4_999);
+    assertEquals(dialled.out.readBytes, 0);
+    run(1);
+    assertEquals(dialled.out.readBytes, 1);
+  }
+});
+
+test("SimulatedNetwork.silence() lasts until the last of several silences ends, whichever came first", async () => {
+  for (const [first, second] of [[1_000, 5_000], [5_000, 1_000]]) {
+    const { network, run, dial } = await makeNetwork();
+    network.silence(first);
+    network.silence(second);
+    run(4_999);
+    const unanswered = assertRejects(() => network.transport.connect(ADDRESS), ConnectError, "no answer came in time");
+    run(1);
+    await dial();
+    run(130_000);
+    await unanswered;
   }
 });

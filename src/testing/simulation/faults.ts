@@ -45,8 +45,7 @@ export function inject(kind: FaultKind, world: World, random: SeededRandom): voi
       network.failingAccepts += random.integer(1, 3);
       return;
     case "no-answer":
-      network.isSilent = true;
-      clock.schedule(() => (network.isSilent = false), durationMs);
+      network.silence(durationMs);
       return;
     case "clock-jump":
       trace.add(`stands still`);
@@ -60,8 +59,7 @@ function reset({ dialled, accepted }: SimulatedLink): void {
   accepted.out.reset();
 }
 
-function stall({ clock, trace }: World, end: SimulatedConnection, durationMs: number): void {
+function stall({ trace }: World, end: SimulatedConnection, durationMs: number): void {
   trace.add(`${end.name} hangs for ${durationMs} ms`);
-  end.setStalled(true);
-  clock.schedule(() => end.setStalled(false), durationMs);
+  end.stall(durationMs);
 }

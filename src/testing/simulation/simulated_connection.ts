@@ -62,7 +62,8 @@ export class SimulatedConnection implements Connection, PipeEnds {
   #handler: ConnectionHandler | undefined = undefined;
   #loan: Loan | undefined = undefined;
   #isPaused = false;
-  #isStalled = false;
+  /** Until when the program at this end hangs. */
+  #stalledUntilMs = 0;
   #isDiscarding = false;
   #isReadDue = false;
   #isDrainDue = false;
@@ -97,14 +98,16 @@ export class SimulatedConnection implements Connection, PipeEnds {
 
   /** Whether there is something to read, and nothing keeps it from reading. */
   get isReadable(): boolean {
-    const isStopped = this.#isPaused || this.#isStalled || this.#handler === undefined || this.ended !== undefined;
+    const isStalled = this.#host.clock.now() < this.#stalledUntilMs;
+    const isStopped = this.#isPaused || isStalled || this.#handler === undefined || this.ended !== undefined;
     return !isStopped && (this.#peer.out.unreadBytes > 0 || this.#isAtEnd());
   }
 
-  /** The program at this end hangs, or goes on. */
-  setStalled(isStalled: boolean): void {
-    this.#isStalled = isStalled;
-    if (!isStalled) this.#scheduleRead();
+  /** The program at this end hangs for so long; of several stalls the one that ends last counts. */
+  stall(durationMs: number): void {
+    const { clock } = this.#host;
+    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, clock.now() + durationMs);
+    clock.schedule(() => this.#scheduleRead(), durationMs);
   }
 
   /** Loses all bytes of both directions from now on, as if a cable was cut; the systems give up after `giveUpMs`. */

@@ -61,13 +61,13 @@ interface SimulatedListener {
 export class SimulatedNetwork {
   /** How many of the next accepts fail. */
   failingAccepts = 0;
-  /** Whether dials get no answer. */
-  isSilent = false;
   /** The connections that at least one end had not left at the last `sweep()`, in the order of their dials. */
   readonly links: Set<SimulatedLink> = new Set();
   readonly transport: Transport;
   readonly #parts: NetworkParts;
   readonly #listeners = new Map<string, SimulatedListener>();
+  /** Until when dials get no answer. */
+  #silentUntilMs = 0;
   #dials = 0;
   #nextPort = FIRST_FREE_PORT;
 
@@ -104,7 +104,12 @@ export class SimulatedNetwork {
   /** Ends the faults that were to hit dials and accepts to come. */
   heal(): void {
     this.failingAccepts = 0;
-    this.isSilent = false;
+    this.#silentUntilMs = 0;
+  }
+
+  /** Leaves dials without an answer for so long; of several silences the one that ends last counts. */
+  silence(durationMs: number): void {
+    this.#silentUntilMs = Math.max(this.#silentUntilMs, this.#parts.clock.now() + durationMs);
   }
 
   /** Forgets the connections that are gone on both sides. */
@@ -139,7 +144,7 @@ export class SimulatedNetwork {
     const conditions = drawConditions(random, this.#parts.conditions);
     const host = { clock, trace, traits, random, fail: onFail };
     const { promise, resolve, reject } = Promise.withResolvers<Connection>();
-    const isSilent = this.isSilent;
+    const isSilent = clock.now() < this.#silentUntilMs;
     let isOver = false;
     const fail = (code: "aborted" | "refused" | "reset" | "timeout") => {
       isOver = true;
