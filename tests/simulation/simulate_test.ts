@@ -131,8 +131,8 @@ test("simulate() fails by what never settles, and says which; `stopped` has the 
   assertEquals([sleptMs, simulatedMs > 3_000], [3_000, true]);
 });
 
-test("simulate() fails by a mayFail that throws", async () => {
-  const scenario = {
+test("simulate() fails by a mayFail that throws, or is async", async () => {
+  const failing = (mayFail: () => unknown): Scenario<void> => ({
     async start(world: SimulatedWorld) {
       await world.service({ listeners: [{ port: 1 }], onMessage: () => assert(false, "no such item") }).start();
     },
@@ -142,10 +142,20 @@ test("simulate() fails by a mayFail that throws", async () => {
         session.send(new Uint8Array(1));
       },
     },
-    mayFail: () => assert(false, "mayFail is wrong") as never,
+    mayFail: mayFail as () => boolean,
+  });
+  const fails = async (mayFail: () => unknown) => {
+    const options = { seed: 1, steps: 3, faults: [], scenario: failing(mayFail) };
+    return (await assertRejects(() => simulate(options), SimulationError)).message;
   };
-  const failed = await assertRejects(() => simulate({ seed: 1, steps: 3, faults: [], scenario }), SimulationError);
-  assertStringIncludes(failed.message, "scenario.mayFail failed: mayFail is wrong");
+  assertStringIncludes(
+    await fails(() => assert(false, "mayFail is wrong")),
+    "scenario.mayFail failed: mayFail is wrong",
+  );
+  assertStringIncludes(
+    await fails(() => Promise.reject(new Error("nobody hears of it"))),
+    "scenario.mayFail failed: it must return true or false: current value is [object Promise]",
+  );
 });
 
 test("simulate() says of a failure that does not come again that something is from outside, with its trace", async () => {

@@ -30,7 +30,8 @@ export interface Scenario<State> {
   /** What must hold once all services have stopped. */
   stopped?(world: SimulatedWorld, state: State): unknown;
   /**
-   * Whether a fault with the level `"error"`, as an observer's `onFault` is told, is no failure of the simulation.
+   * Whether a fault with the level `"error"`, as an observer's `onFault` is told, is no failure of the simulation. Must not be
+   * async.
    *
    * @default {never}
    */

@@ -2,6 +2,7 @@
 
 import { messageOf, toError } from "../../errors.ts";
 import { fillIn } from "../../logger.ts";
+import { describeValue } from "../../options.ts";
 import type { FaultEvent, ServiceObserver } from "../../service/observers.ts";
 import type { TcpService } from "../../service/tcp_service.ts";
 import type { CloseEvent } from "../../session/close_reason.ts";
@@ -134,7 +135,9 @@ export class Watch {
 
   #handleFault(name: string, event: FaultEvent, mayFail: (event: FaultEvent) => boolean): void {
     try {
-      if (event.level !== "error" || mayFail(event)) return;
+      const answer: unknown = event.level !== "error" || mayFail(event);
+      if (answer === true) return;
+      if (answer !== false) refuseAnswer(answer);
     } catch (fault) {
       return this.#parts.onFail(new Error(`scenario.mayFail failed: ${messageOf(toError(fault))}`, { cause: fault }));
     }
@@ -185,6 +188,12 @@ export class Watch {
   #fail(message: string): void {
     this.#parts.onFail(new Error(message));
   }
+}
+
+/** Refuses what is no answer, such as the promise of an async `mayFail`, which would excuse every fault. */
+function refuseAnswer(answer: unknown): never {
+  Promise.resolve(answer).catch(() => {}); // The refusal says more.
+  throw new TypeError(`it must return true or false: current value is ${describeValue(answer)}`);
 }
 
 function movedBytes({ connection: { out, peer } }: Watched): number {
