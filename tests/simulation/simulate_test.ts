@@ -91,6 +91,25 @@ test("simulate() fails by what the scenario checks, and by an action that fails"
   assertEquals(failed.only.length, 1);
 });
 
+test("simulate() does nothing more once it has failed: `end` is not called, and the failure is the trace's last line", async () => {
+  let ends = 0;
+  const late = async (world: SimulatedWorld) => {
+    await world.sleep(100_000); // Until all steps were taken.
+    throw new Error("an action failed");
+  };
+  const early = () => Promise.reject(new Error("an action failed"));
+  for (const fails of [early, late]) {
+    const scenario = { start: () => ({}), actions: { fails }, end: () => void ends++ };
+    const failed = await assertRejects(
+      () => simulate({ seed: 1, steps: 1, faults: [], shrink: false, scenario }),
+      SimulationError,
+      "an action failed",
+    );
+    assertEquals(failed.trace.at(-1)?.replace(/^[0-9.]+ /, ""), "FAILED an action failed");
+  }
+  assertEquals(ends, 0);
+});
+
 test("simulate() fails by what never settles, and says which; `stopped` has the simulation's time", async () => {
   const start = () => ({});
   const nothing = { nothing: () => {} };

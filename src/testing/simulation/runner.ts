@@ -17,7 +17,7 @@ export const STRANGE_TIME =
 /** Events for each check of all figures, which walks over all sessions; a wrong figure stays wrong until then. */
 const CHECKS_PER_LOOK = 4;
 
-/** Runs what is due, and checks what must hold after each event. */
+/** Runs what is due, and checks what must hold after each event. All that it does throws once something has failed. */
 export class Runner {
   /** What the scenario wants to hold. */
   check: () => void = () => {};
@@ -42,39 +42,46 @@ export class Runner {
     await this.#goOn(untilMs, () => false);
   }
 
-  /** Runs until `answer` settles, for `mostMs` at the most; `name` is for the message of a failure. */
-  async until<Value>(name: string, answer: Value | Promise<Value>, mostMs: number): Promise<Value> {
+  /** Calls `ask`, and runs until its answer settles, for `mostMs` at the most; `name` is for the message of a failure. */
+  async until<Value>(name: string, ask: () => Value | Promise<Value>, mostMs: number): Promise<Value> {
+    this.#throwFailure();
     let isSettled = false;
     const settled = () => (isSettled = true);
-    const promise = Promise.resolve(answer);
+    const promise = Promise.resolve(ask());
     promise.then(settled, settled);
     const untilMs = this.#world.clock.now() + mostMs;
     await settle();
     await this.#goOn(untilMs, () => isSettled);
     if (isSettled) return await promise;
-    throw this.#world.failure ?? new Error(`${name} has not settled within ${mostMs} simulated ms: ${STRANGE_TIME}`);
+    throw new Error(`${name} has not settled within ${mostMs} simulated ms: ${STRANGE_TIME}`);
   }
 
-  /** Runs one event, unless something has failed. */
+  /** Runs one event. */
   async run(event: () => void): Promise<void> {
-    if (this.#world.failure !== undefined) return;
     event();
     this.#countEvent();
     await settle();
     this.#checkAll();
+    this.#throwFailure();
   }
 
-  /** Runs all events that are due by `untilMs`; ends early at a failure, or once `isOver()`. */
+  /** Runs all events that are due by `untilMs`; ends early once `isOver()`. */
   async #goOn(untilMs: number, isOver: () => boolean): Promise<void> {
     const { clock } = this.#world;
     while (this.#world.failure === undefined && !isOver()) {
       const kind = clock.runNext(untilMs);
-      if (kind === undefined) return;
+      if (kind === undefined) break;
       this.#countEvent();
       if (kind === "wire") continue; // Neither a service nor the scenario has run, so nothing to check has changed.
       await settle();
       this.#checkAll();
     }
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    const { failure } = this.#world;
+    if (failure !== undefined) throw failure;
   }
 
   #countEvent(): void {

@@ -106,10 +106,10 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
   const pending = new Set<string>();
   const runner = new Runner(world);
   try {
-    const state = await runner.until("scenario.start", scenario.start(world, new SeededRandom(seed)), STOP_MS);
+    const state = await runner.until("scenario.start", () => scenario.start(world, new SeededRandom(seed)), STOP_MS);
     runner.check = () => refusePromise(scenario.check?.(world, state));
     let atMs = world.clock.now();
-    for (let step = 0; step < options.steps && world.failure === undefined; step++) {
+    for (let step = 0; step < options.steps; step++) {
       const random = new SeededRandom(seed, FOR_STEPS, step);
       atMs += random.spread(SHORTEST_GAP_MS, LONGEST_GAP_MS);
       if (!kept.has(step)) continue;
@@ -122,12 +122,12 @@ async function runSteps<State>(options: SimulateOptions<State>, kept: ReadonlySe
     world.watch.mark();
     await runner.runFor(STILL_MS);
     world.watch.checkArrived();
-    await runner.until("scenario.end", scenario.end?.(world, state), STOP_MS);
+    await runner.until("scenario.end", () => scenario.end?.(world, state), STOP_MS);
     world.trace.add("all services stop");
-    await runner.until("stop() of the services", world.stop(), STOP_MS);
+    await runner.until("stop() of the services", () => world.stop(), STOP_MS);
     await runner.runFor(SETTLE_MS);
     world.watch.checkRest();
-    await runner.until("scenario.stopped", scenario.stopped?.(world, state), STOP_MS);
+    await runner.until("scenario.stopped", () => scenario.stopped?.(world, state), STOP_MS);
     for (const action of pending) throw new Error(`${action} has not settled: ${STRANGE_TIME}`);
   } catch (error) {
     world.fail(error);
