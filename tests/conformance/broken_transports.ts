@@ -1,7 +1,7 @@
 // Transports that break their contract, each in one way: around the one in memory, which keeps it. Runtime neutral.
 
 import { type MemoryConnection, memoryTransport } from "@laster/net/testing";
-import type { Connection, ConnectionHandler, Transport } from "@laster/net/transport";
+import type { Connection, ConnectionEnd, ConnectionHandler, Transport } from "@laster/net/transport";
 
 /** A transport that breaks its contract. */
 export interface BrokenTransport {
@@ -92,6 +92,37 @@ export const BROKEN_TRANSPORTS: Readonly<Record<string, BrokenTransport>> = {
       },
     })),
   },
+  "calls onClose from inside of abort()": {
+    foundBy: "reentrancy: takes abort() inside onData (accepted, tcp)",
+    fault: "onClose came from inside abort()",
+    makeTransport: withWrapped((inner) => {
+      let handler: ConnectionHandler | undefined;
+      const tell = (end: ConnectionEnd) => {
+        handler?.onClose(end);
+        handler = undefined;
+      };
+      return {
+        start(given) {
+          handler = given;
+          inner.start({ ...passTo(given), onClose: tell });
+        },
+        abort() {
+          inner.abort();
+          tell({});
+        },
+      };
+    }),
+  },
+  "calls onDrain after close()": {
+    foundBy: "close: closes though a write is under way (accepted, tcp)",
+    fault: "onDrain came after close() or abort()",
+    makeTransport: withConnections((inner, handlerOf) => ({
+      close() {
+        queueMicrotask(() => handlerOf()?.onDrain());
+        inner.close();
+      },
+    })),
+  },
   "tells of no end": {
     foundBy: "close: closes in order without an error (dialled, tcp)",
     fault: "this must come within 1000 ms: the peer's end",
@@ -178,17 +209,19 @@ function withConnections(
 /** Puts methods in the place of those of the handler of each connection. */
 export function withHandlers(change: (handler: ConnectionHandler) => Partial<ConnectionHandler>): () => Transport {
   return withWrapped((inner) => ({
-    start(handler) {
-      const passed: ConnectionHandler = {
-        onData: (buffer, length) => handler.onData(buffer, length),
-        onDiscard: (length) => handler.onDiscard?.(length),
-        onEnd: () => handler.onEnd(),
-        onDrain: () => handler.onDrain(),
-        onClose: (end) => handler.onClose(end),
-      };
-      inner.start({ ...passed, ...change(handler) });
-    },
+    start: (handler) => inner.start({ ...passTo(handler), ...change(handler) }),
   }));
+}
+
+/** Makes a handler that passes on every call. */
+function passTo(handler: ConnectionHandler): ConnectionHandler {
+  return {
+    onData: (buffer, length) => handler.onData(buffer, length),
+    onDiscard: (length) => handler.onDiscard?.(length),
+    onEnd: () => handler.onEnd(),
+    onDrain: () => handler.onDrain(),
+    onClose: (end) => handler.onClose(end),
+  };
 }
 
 function withWrapped(change: (inner: Connection) => Partial<Connection>): () => Transport {

@@ -115,10 +115,9 @@ export class Probe implements ConnectionHandler {
     this.#run("close", () => this.connection.close());
   }
 
-  /** Aborts. Not wrapped in `#run`: this call may call the handler back. */
   abort(): void {
     this.#isOver = true;
-    this.connection.abort();
+    this.#run("abort", () => this.connection.abort());
   }
 
   onData(buffer: Uint8Array, length: number): void {
@@ -159,6 +158,7 @@ export class Probe implements ConnectionHandler {
 
   onDrain(): void {
     this.#check("onDrain");
+    if (this.#isOver) this.#blame("onDrain came after close() or abort()");
     if (!this.#isWriting) this.#blame("onDrain came without a write that answered false");
     this.#isWriting = false;
     this.drains++;
