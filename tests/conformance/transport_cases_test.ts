@@ -46,6 +46,19 @@ test("transportCases() skips Unix sockets without a folder, and if there are non
   assertEquals(reasons({ makeTransport }), [undefined, "it has no Unix sockets"]);
 });
 
+test("transportCases() skips what Unix sockets of the system cannot do", () => {
+  const makeFolder = () => ({ path: "/any", [Symbol.dispose]: () => {} });
+  const skippedOf = (isSystem: boolean) =>
+    transportCases({ makeTransport: () => memoryTransport(), makeFolder, isSystem }).filter(({ skip }) => skip !== undefined);
+  assertEquals(skippedOf(true).map(({ name }) => name), [
+    "finds a reset behind unread bytes while paused (accepted, unix)",
+    "finds a reset behind unread bytes while paused (dialled, unix)",
+    "finds a reset behind the peer's end while paused (accepted, unix)",
+    "finds a reset behind the peer's end while paused (dialled, unix)",
+  ]);
+  assertEquals(skippedOf(false), []);
+});
+
 test("transportCases() skips resets without a peer that can send them", () => {
   const makeTransport = withCapabilities({ reset: "missing" });
   const skipsOf = (options: TransportCasesOptions) =>

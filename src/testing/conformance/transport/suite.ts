@@ -49,8 +49,16 @@ export function endCase(suite: TransportSuite, behaviour: string, body: (ends: E
   }
 }
 
-/** As `endCase`, with a peer that can send a reset: `Deno.listen` and `Deno.connect` cannot, `node:net` always can. */
-export function breakCase(suite: TransportSuite, behaviour: string, body: (ends: Ends) => Promise<void>): void {
+/**
+ * As `endCase`, with a peer that can send a reset: `Deno.listen` and `Deno.connect` cannot, `node:net` always can. `notOnUnix`
+ * says why a Unix socket of the system cannot behave so.
+ */
+export function breakCase(
+  suite: TransportSuite,
+  behaviour: string,
+  body: (ends: Ends) => Promise<void>,
+  notOnUnix?: string,
+): void {
   const { settings } = suite;
   const { makePeer } = settings;
   for (const network of settings.networks) {
@@ -58,6 +66,10 @@ export function breakCase(suite: TransportSuite, behaviour: string, body: (ends:
       const name = `${behaviour} (${role}, ${network})`;
       if (makePeer === undefined) {
         suite.add(name, () => {}, "its abort() sends no reset: the option makePeer is needed");
+        continue;
+      }
+      if (notOnUnix !== undefined && network === "unix" && settings.isSystem) {
+        suite.add(name, () => {}, notOnUnix);
         continue;
       }
       benchCase(suite, name, async (bench) => {

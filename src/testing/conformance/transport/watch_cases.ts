@@ -32,8 +32,7 @@ export function watchCases(suite: TransportSuite): void {
     holds(isIntact(), "the chunk on loan has changed");
   });
 
-  breakCase(suite, "finds a reset behind unread bytes while paused", async ({ bench, network, subject, peer }) => {
-    if (network === "unix") return; // A reset is behind the bytes, and found when they are read.
+  breakCase(suite, "finds a reset behind unread bytes while paused", async ({ bench, subject, peer }) => {
     await pauseWithLoan(subject, peer);
     peer.write(patternBytes(UNREAD_BYTES, 10));
     await bench.settle();
@@ -41,17 +40,16 @@ export function watchCases(suite: TransportSuite): void {
     await subject.probeUntil(() => subject.closes > 0, false, () => bench.settle());
     equals([subject.end?.error?.code, subject.ends], ["reset", 0], "the code of the error in onClose, and the ends");
     equals(subject.connection.heldBytes, 0, "heldBytes");
-  });
+  }, "a reset of a Unix socket is found behind the bytes, once they are read");
 
-  breakCase(suite, "finds a reset behind the peer's end while paused", async ({ bench, network, subject, peer }) => {
-    if (network === "unix") return; // There it is an end, as the one before.
+  breakCase(suite, "finds a reset behind the peer's end while paused", async ({ bench, subject, peer }) => {
     await pauseWithLoan(subject, peer);
     peer.shutdown();
     await subject.probeUntil((isAtEnd) => isAtEnd, true, () => bench.settle());
     await bench.reset(peer, subject);
     await subject.probeUntil(() => subject.closes > 0, false, () => bench.settle());
     equals(subject.end?.error?.code, "reset", "the code of the error in onClose");
-  });
+  }, "a reset of a Unix socket behind its end is an end, too");
 
   breakCase(suite, "closes if a write finds the reset while paused", async ({ bench, subject, peer }) => {
     await pauseWithLoan(subject, peer);
