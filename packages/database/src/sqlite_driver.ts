@@ -55,9 +55,10 @@ export interface SqliteDriverOptions {
  *
  * Each query is one statement, with `?`, `?1` or `$1` for its parameters: null, booleans (as 0 and 1), numbers, bigints,
  * strings without U+0000, `Uint8Array`s. Numbers that are not safe integers come back as bigints, blobs as `Uint8Array`s.
- * `begin` and the like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are enforced; those
- * that are `deferrable initially deferred` at the end of the batch: a query that breaks one is refused, unless another query of
- * its batch mends it.
+ * `begin` and the like are refused. SQLite's journal is a write-ahead log, which needs a disk of this machine. Foreign keys are
+ * enforced; those that are `deferrable initially deferred` at the end of the batch: a query that breaks one is refused, unless
+ * another query of its batch mends it and the whole batch commits. If it does not, as a third query has broken one, or another
+ * process has written meanwhile, each query runs again by itself, and the one that is mended by another is refused, too.
  *
  * A statement cannot be interrupted: one that takes long holds up all others of the file, and on Node the end of the process,
  * too.
