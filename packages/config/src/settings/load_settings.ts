@@ -67,7 +67,8 @@ export interface SettingsWatch extends AsyncDisposable {
  * @param path The file, at most 1 MiB; XML at most 262,144 characters.
  * @param options Variables that override it.
  * @returns The settings.
- * @throws {SettingsError} with all that is wrong; its `cause` is the error behind it, if there is one.
+ * @throws {SettingsError} with all that is wrong, as `parseSettings()` finds it; its `cause` is the error behind it, if there is
+ * one.
  * @throws {TypeError} if an option has another name.
  *
  * @example A server from a file

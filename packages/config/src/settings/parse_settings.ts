@@ -61,7 +61,7 @@ const PARSE_NAMES: Record<keyof ParseSettingsOptions, true> = { file: true, envi
  * @param text The text.
  * @param options Its name, variables that override it, and how to read certificates.
  * @returns The settings.
- * @throws {SettingsError} with all that is wrong.
+ * @throws {SettingsError} with all that is wrong. Files of certificates, and bounds of the guard, are looked at once nothing else is.
  * @throws {TypeError} if an option has another name.
  *
  * @example A text
