@@ -192,8 +192,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
   }
 
   /**
-   * Closes the session in order, and dials no more. Resolves once its `onClose` has run; `closeTimeoutMs` bounds that. May be
-   * called twice. A handler may call it, but should not wait for it.
+   * Closes the session in order, and dials no more. Resolves once its `onClose` has run; waits for that ten seconds at the most.
+   * May be called twice. A handler may call it, but should not wait for it.
    */
   async stop(): Promise<void> {
     this.#stopped.abort();
@@ -225,7 +225,7 @@ export class Link<Data = undefined> implements AsyncDisposable {
       await sleep(this.#service.clock, delayMs, this.#stopped.signal);
     }
     signal?.removeEventListener("abort", this.#onAbort);
-    await this.#service.stop({ timeoutMs: LARGEST_TIMER_MS }); // `closeTimeoutMs` bounds it.
+    await this.#service.stop();
     this.#stopped.abort();
     this.#enter("stopped", last);
   }

@@ -49,7 +49,9 @@ test("transportCases() skips Unix sockets without a folder, and if there are non
 test("transportCases() skips what Unix sockets of the system cannot do", () => {
   const makeFolder = () => ({ path: "/any", [Symbol.dispose]: () => {} });
   const skippedOf = (isSystem: boolean) =>
-    transportCases({ makeTransport: () => memoryTransport(), makeFolder, isSystem }).filter(({ skip }) => skip !== undefined);
+    transportCases({ makeTransport: () => memoryTransport(), makeFolder, isSystem }).filter(({ skip }) =>
+      skip !== undefined
+    );
   assertEquals(skippedOf(true).map(({ name }) => name), [
     "finds a reset behind unread bytes while paused (accepted, unix)",
     "finds a reset behind unread bytes while paused (dialled, unix)",
