@@ -126,8 +126,7 @@ export class BufferPool {
    * Makes a pool that holds nothing yet.
    *
    * @param options Size classes and limits, each with a default.
-   * @throws {RangeError} if the classes are not strictly ascending or a number is outside its range.
-   * @throws {TypeError} if `recycleHandles` is neither true nor false.
+   * @throws {RangeError | TypeError} if an option is wrong: the classes must be strictly ascending.
    */
   constructor(options: BufferPoolOptions = {}) {
     const classes = orDefault(options.classes, DEFAULT_CLASSES);
@@ -174,7 +173,7 @@ export class BufferPool {
     this.#maxBytes = maxBytes;
     this.#pressureBytes = this.#pressurePart * maxBytes;
     this.#shrinkFree(Math.max(0, maxBytes - this.#outstandingBytes));
-    if (this.#outstandingBytes > this.#pressureBytes) this.#handlePressure();
+    this.charge(0);
   }
 
   /**
