@@ -33,6 +33,9 @@ interface Handshake {
   readonly timer: unknown;
 }
 
+/** What tells whether a client may come in. */
+type ClientSocket = Pick<TLSSocket, "authorized" | "authorizationError" | "getPeerCertificate">;
+
 /**
  * Listens for TLS.
  *
@@ -201,18 +204,11 @@ class TlsAcceptor {
     if (handshake === undefined) return void socket.destroy();
     socket.allowHalfOpen = handshake.raw.allowHalfOpen = true;
     socket.on("error", () => {}); // `TlsConnection` listens for errors next.
-    const { clientCertificates } = this.#options;
-    const isMissing = clientCertificates !== "none" && !hasCertificate(socket);
-    const mustBeTrusted = clientCertificates === "required" || (clientCertificates === "asked" && !isMissing);
-    if (mustBeTrusted && !socket.authorized) {
-      const { authorizationError } = socket;
-      socket.destroy();
-      handshake.raw.destroy();
-      return handshake.reject(
-        isMissing ? new ConnectionError("certificate-missing") : toCertificateError(authorizationError),
-      );
-    }
-    handshake.resolve(socket);
+    const refusal = findRefusal(socket, this.#options.clientCertificates);
+    if (refusal === undefined) return handshake.resolve(socket);
+    socket.destroy();
+    handshake.raw.destroy();
+    handshake.reject(refusal);
   }
 
   #fail(key: string, cause: Error | undefined, raw?: Socket): void {
@@ -230,6 +226,25 @@ class TlsAcceptor {
     this.clock.clearTimer(handshake.timer);
     return handshake;
   }
+}
+
+/**
+ * Looks at the certificate of a client whose handshake is done.
+ *
+ * @param socket Its socket.
+ * @param clientCertificates Whether it must have one.
+ * @returns Why it may not come in; undefined if it may.
+ */
+export function findRefusal(
+  socket: ClientSocket,
+  clientCertificates: "none" | "asked" | "required",
+): ConnectionError | undefined {
+  if (clientCertificates === "none") return undefined;
+  if (!hasCertificate(socket)) {
+    // Whatever `authorized` says: it is true for a session of TLS 1.3 that was resumed without a certificate.
+    return clientCertificates === "required" ? new ConnectionError("certificate-missing") : undefined;
+  }
+  return socket.authorized ? undefined : toCertificateError(socket.authorizationError);
 }
 
 /**
@@ -308,7 +323,7 @@ function keyOf(socket: Partial<Pick<Socket, "localAddress" | "localPort" | "remo
   return `${socket.localAddress} ${socket.localPort} ${socket.remoteAddress} ${socket.remotePort}`;
 }
 
-function hasCertificate(socket: TLSSocket): boolean {
+function hasCertificate(socket: ClientSocket): boolean {
   return Object.keys(socket.getPeerCertificate() ?? {}).length > 0;
 }
 
