@@ -123,7 +123,7 @@ export function bunTransport({ clock = systemClock() }: TransportOptions = {}): 
     },
     async connect(address, options = {}) {
       checkDial(transport, address, options);
-      if (options.tls !== undefined) return await dialTls(address, options);
+      if (options.tls !== undefined) return await dialTls(clock, address, options);
       return await connectNode(address, options);
     },
   };

@@ -75,7 +75,7 @@ export function denoTransport({ clock = systemClock() }: TransportOptions = {}):
     },
     async connect(address, options = {}) {
       checkDial(transport, address, options);
-      if (options.tls !== undefined) return await dialTls(address, options);
+      if (options.tls !== undefined) return await dialTls(clock, address, options);
       return await connectDeno(deno, reads, address, options);
     },
   };

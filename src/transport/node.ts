@@ -67,7 +67,7 @@ export function nodeTransport({ clock = systemClock() }: TransportOptions = {}):
     },
     async connect(address, options = {}) {
       checkDial(transport, address, options);
-      if (options.tls !== undefined) return await dialTls(address, options);
+      if (options.tls !== undefined) return await dialTls(clock, address, options);
       return await connectNode(address, options, buffers);
     },
   };

@@ -169,7 +169,12 @@ class TlsAcceptor {
     raw.allowHalfOpen = false;
     this.#server.emit("connection", raw);
     const socket = await promise;
-    const connection = new TlsConnection(socket, raw, ends, infoOf(socket, "accepted"), this.#keepAliveDelayMs);
+    const connection = new TlsConnection(socket, raw, {
+      clock: this.clock,
+      ends,
+      tls: infoOf(socket, "accepted"),
+      keepAliveDelayMs: this.#keepAliveDelayMs,
+    });
     if (this.#keepAliveDelayMs > 0) {
       this.#keepAlive.add(connection);
       socket.on("close", () => this.#keepAlive.remove(connection));
@@ -250,6 +255,7 @@ export function findRefusal(
 /**
  * Dials, and makes the handshake.
  *
+ * @param clock Whose timer bounds a close.
  * @param address Where to; TCP only.
  * @param options How; `tls` must be among them.
  * @returns The connection, not started.
@@ -257,6 +263,7 @@ export function findRefusal(
  * @throws {TypeError} if an option of TLS is wrong.
  */
 export async function dialTls(
+  clock: Clock,
   address: Address,
   options: DialOptions,
 ): Promise<Connection> {
@@ -294,7 +301,8 @@ export async function dialTls(
   try {
     const socket = await promise;
     const keepAliveDelayMs = keepAliveDelayOf(options);
-    const connection = new TlsConnection(socket, raw, endsOf(raw), infoOf(socket, "dialled"), keepAliveDelayMs);
+    const tlsInfo = infoOf(socket, "dialled");
+    const connection = new TlsConnection(socket, raw, { clock, ends: endsOf(raw), tls: tlsInfo, keepAliveDelayMs });
     connection.keepAlive();
     return connection;
   } catch (cause) {

@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import type { Clock } from "../clock.ts";
 import { ConnectionError } from "../errors.ts";
 import { isRuntime } from "../runtime_name.ts";
 import { type Address, tcpAddress } from "./address.ts";
@@ -15,6 +16,8 @@ import type { Connection, ConnectionHandler } from "./transport.ts";
 
 /** Bytes of a write: a larger one fails on one of the runtimes. */
 const LARGEST_WRITE_BYTES = 262_144;
+/** How long a close may wait until the end that `shutdown()` sends has gone out. */
+const CLOSE_MS = 1_000;
 /** Keep-alive as of plain sockets: milliseconds between two probes, and how many. */
 const KEEP_ALIVE_PROBES = [10_000, 6] as const;
 
@@ -37,6 +40,18 @@ export function endsOf(raw: Socket): TlsEnds {
   };
 }
 
+/** The parts of a connection beside its sockets. */
+interface Parts {
+  /** Whose timer bounds a close. */
+  readonly clock: Clock;
+  /** Both addresses. */
+  readonly ends: TlsEnds;
+  /** What the handshake has told. */
+  readonly tls: TlsInfo;
+  /** The silence before keep-alive's first probe; 0 for none. */
+  readonly keepAliveDelayMs: number;
+}
+
 /** Every write is on loan until the system has taken all of it: so what is encrypted and not sent yet counts as pending. */
 export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   readonly localAddress: Address;
@@ -45,13 +60,17 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   readonly #socket: TLSSocket;
   readonly #raw: RawSocket;
   readonly #keepAliveDelayMs: number;
+  readonly #clock: Clock;
+  /** Ends a close that waits for its end to be sent. */
+  #closeTimer: unknown = undefined;
   #hasShutDown = false;
   #pendingBytes = 0;
   #error: ConnectionError | undefined = undefined;
 
   /** Makes a connection that is not started; `raw` is the socket that the encrypted bytes go through. */
-  constructor(socket: TLSSocket, raw: Socket, ends: TlsEnds, tls: TlsInfo, keepAliveDelayMs: number) {
+  constructor(socket: TLSSocket, raw: Socket, { clock, ends, tls, keepAliveDelayMs }: Parts) {
     super();
+    this.#clock = clock;
     this.localAddress = ends.localAddress;
     this.remoteAddress = ends.remoteAddress;
     this.tls = tls;
@@ -71,7 +90,10 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     raw.on("error", (cause) => {
       this.#error ??= toConnectionError(cause);
     });
-    socket.on("close", () => this.handleGone(this.#error === undefined ? {} : { error: this.#error }));
+    socket.on("close", () => {
+      if (this.#closeTimer !== undefined) this.#clock.clearTimer(this.#closeTimer);
+      this.handleGone(this.#error === undefined ? {} : { error: this.#error });
+    });
     raw.on("close", (hadError) => hadError && socket.destroy());
     // Reset since the handshake, before anybody listened.
     if (socket.destroyed || raw.destroyed) {
@@ -150,6 +172,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     // The end that `shutdown()` sends has not been sent yet.
     if (this.#hasShutDown && !socket.writableFinished && !socket.destroyed) {
       socket.once("finish", () => socket.destroy());
+      this.#closeTimer = this.#clock.setTimer(() => socket.destroy(), CLOSE_MS);
       socket.resume();
     } else socket.destroy();
   }
