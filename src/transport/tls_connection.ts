@@ -64,6 +64,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   /** Ends a close that waits for its end to be sent. */
   #closeTimer: unknown = undefined;
   #hasShutDown = false;
+  #isAborted = false;
   #pendingBytes = 0;
   #error: ConnectionError | undefined = undefined;
 
@@ -178,9 +179,13 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   }
 
   abort(): void {
+    if (this.#isAborted) return;
+    this.#isAborted = true;
     this.finish();
-    // On Node only the socket below can send a reset; the TLS socket is destroyed after it. Both in one turn crash Node.
-    if (this.#raw.destroyed) this.#socket.destroy();
+    // On Node only the socket below can send a reset; the TLS socket is destroyed after it. Both in one turn crash Node. While a
+    // shutdown is under way Node fails to send the reset (EINVAL) and never closes the socket.
+    const isShuttingDown = this.#hasShutDown && !this.#socket.writableFinished;
+    if (this.#raw.destroyed || isShuttingDown) this.#socket.destroy();
     else {
       this.#raw.once("close", () => this.#socket.destroy());
       this.#raw.resetAndDestroy();

@@ -5,11 +5,15 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import test from "node:test";
 import { assertEquals } from "@std/assert";
+import { connect, serve, silentLogger } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
-import type { Address } from "@laster/net/transport";
+import { type Address, nodeTransport } from "@laster/net/transport";
 import { TlsConnection } from "../../src/transport/tls_connection.ts";
-import { within } from "../support.ts";
+import { until, within } from "../support.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
+import { Authority, skipWithoutOpenssl } from "./certificates.ts";
 
+const skip = skipWithoutOpenssl;
 const nowhere: Address = { kind: "tcp", hostname: "127.0.0.1", port: 1 };
 
 /** A socket that says what it is told, and is never done with its end by itself. */
@@ -75,4 +79,32 @@ test("TlsConnection.close() leaves no timer once its end was sent", async () => 
   socket.emit("finish");
   await within(closed, "the close");
   assertEquals([socket.calls, clock.timerCount], [["end", "destroy"], 0]);
+});
+
+test("TlsConnection.abort() leaves the TLS socket alone until the one below is closed, though it is called twice", async () => {
+  const { socket, raw, connection, closed } = start();
+  connection.abort();
+  connection.abort();
+  assertEquals([raw.calls, socket.calls], [["reset"], []]);
+  await within(closed, "the close");
+  assertEquals(socket.calls, ["destroy"]);
+});
+
+test("a session over TLS that is aborted in the turn of its close ends", { skip }, async () => {
+  using folder = new TemporaryFolder();
+  const authority = new Authority(folder);
+  const transport = nodeTransport();
+  const logger = silentLogger();
+  await using service = await serve({ hostname: "127.0.0.1", port: 0, transport, logger, tls: authority.sign() });
+  for (const end of ["dialled", "accepted"]) {
+    const dialled = await connect({ port: service.port, transport, logger, tls: { ca: authority.cert } });
+    await until(() => service.sessionCount === 1, "the session");
+    const [accepted] = service.sessions();
+    const session = end === "dialled" ? dialled : accepted;
+    const closed = session.close();
+    session.abort();
+    session.abort();
+    assertEquals((await within(closed, `the close of the ${end} one`)).reason, "local-closing");
+    await until(() => service.sessionCount === 0, "both are gone");
+  }
 });
