@@ -22,7 +22,7 @@ import { readRawProxyHeader } from "./raw_proxy_header.ts";
 import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
 import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
 import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
-import type { TlsInfo, TlsListenOptions } from "./tls_options.ts";
+import type { TlsDialOptions, TlsInfo, TlsListenOptions } from "./tls_options.ts";
 import type { AcceptHandler, Connection, PendingConnection, TransportListener } from "./transport.ts";
 
 /** A handshake under way. */
@@ -273,7 +273,12 @@ export async function dialTls(
   checkTlsDial(tls);
   if (signal?.aborted) throw new ConnectError("aborted", text, { cause: signal.reason });
   const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
-  const raw = connectRaw({ host: address.hostname, port: address.port, localAddress, noDelay, allowHalfOpen: true });
+  let raw: Socket;
+  try {
+    raw = connectRaw({ host: address.hostname, port: address.port, localAddress, noDelay, allowHalfOpen: true });
+  } catch (cause) {
+    throw toConnectError(cause, text);
+  }
   const fail = (cause: unknown) => {
     reject(cause);
     raw.destroy();
@@ -284,19 +289,13 @@ export async function dialTls(
   raw.once("close", () => reject(new Error("the connection was closed in the handshake")));
   raw.once("connect", () => {
     if (!noDelay) switchDelayOn(raw);
-    const name = tls.serverName ?? address.hostname;
-    const socket = connectTls({
-      socket: raw,
-      host: name,
-      ...(isIP(name) === 0 ? { servername: name } : {}),
-      ...(tls.ca === undefined ? {} : { ca: [...splitPem(tls.ca)] }),
-      ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
-      ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
-      minVersion: tls.minVersion ?? "TLSv1.2",
-      rejectUnauthorized: true,
-    });
-    socket.on("error", fail);
-    socket.once("secureConnect", () => resolve(socket));
+    try {
+      const socket = secureDial(raw, tls.serverName ?? address.hostname, tls);
+      socket.on("error", fail);
+      socket.once("secureConnect", () => resolve(socket));
+    } catch (cause) {
+      fail(cause); // A certificate that this runtime takes from nobody.
+    }
   });
   try {
     const socket = await promise;
@@ -310,6 +309,20 @@ export async function dialTls(
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/** Begins the handshake of a dial. */
+function secureDial(raw: Socket, name: string, tls: TlsDialOptions): TLSSocket {
+  return connectTls({
+    socket: raw,
+    host: name,
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...(tls.ca === undefined ? {} : { ca: [...splitPem(tls.ca)] }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
+    minVersion: tls.minVersion ?? "TLSv1.2",
+    rejectUnauthorized: true,
+  });
 }
 
 /** The options of a secure context: one certificate, and what the listener has for all its certificates. */

@@ -133,9 +133,10 @@ function checkAuthorities(ca: TlsDialOptions["ca"]): void {
 
 function checkAlpn(alpn: unknown): void {
   if (alpn === undefined) return;
+  const encoder = new TextEncoder();
   const isSound = Array.isArray(alpn) && alpn.length > 0 &&
-    alpn.every((name) => typeof name === "string" && name.length > 0 && name.length < 256);
-  if (!isSound) refuse("alpn", "an array of names", alpn);
+    alpn.every((name) => typeof name === "string" && name !== "" && encoder.encode(name).length < 256);
+  if (!isSound) refuse("alpn", "an array of names of 1 to 255 bytes", alpn);
 }
 
 function checkOneOf(name: string, value: unknown, known: readonly string[]): void {

@@ -24,7 +24,7 @@ export interface TlsListenOptions extends TlsIdentity {
    * @default {"none"}
    */
   readonly clientCertificates?: "none" | "asked" | "required" | undefined;
-  /** Protocols that are spoken inside, best first (ALPN). A client that asks for others only is refused. */
+  /** Protocols that are spoken inside, best first, each of 1 to 255 bytes (ALPN). A client that asks for others only is refused. */
   readonly alpn?: readonly string[] | undefined;
   /**
    * The oldest version.
@@ -60,7 +60,7 @@ export interface TlsDialOptions extends Partial<TlsIdentity> {
    * @default {the hostname of the dial}
    */
   readonly serverName?: string | undefined;
-  /** Protocols that are spoken inside, best first (ALPN). */
+  /** Protocols that are spoken inside, best first, each of 1 to 255 bytes (ALPN). */
   readonly alpn?: readonly string[] | undefined;
   /**
    * The oldest version.

@@ -16,6 +16,8 @@ export interface CertificateWishes {
   readonly altNames?: string;
   /** Whether it has expired. */
   readonly isExpired?: boolean;
+  /** The kind of its key, as OpenSSL calls it. */
+  readonly key?: string;
 }
 
 /** An authority. */
@@ -53,16 +55,16 @@ export class Authority {
 
   /** Signs a certificate. */
   sign(
-    { name = "localhost", altNames = "DNS:localhost,IP:127.0.0.1", isExpired = false }: CertificateWishes = {},
+    { name = "localhost", altNames = "DNS:localhost,IP:127.0.0.1", isExpired = false, key = "ec" }: CertificateWishes =
+      {},
   ): TlsIdentity {
     const file = `${this.#file}-${this.#count++}`;
     openssl(
       "req",
       "-new",
       "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
+      key,
+      ...(key === "ec" ? ["-pkeyopt", "ec_paramgen_curve:prime256v1"] : []),
       "-nodes",
       "-subj",
       `/CN=${name}`,

@@ -411,4 +411,17 @@ test("a wrong option of TLS is refused at the dial, and is no failed attempt", {
   assertEquals(service.stats().failedDials, 0);
 });
 
+test("a dial with a certificate that the runtime refuses fails, and is not left waiting", { skip }, async () => {
+  const weak = authority.sign({ name: "weak", key: "rsa:1024" });
+  await using service = await serve({ hostname, port: 0, logger, tls: good });
+  const dial = connect({ port: service.port, logger, tls: { ca, ...weak } });
+  const outcome = await within(dial.catch((error: unknown) => error), "the dial", 2_000);
+  if (outcome instanceof Error) assert(outcome instanceof ConnectError, String(outcome));
+  else await (outcome as Session).close(); // It is strong enough for Bun and Deno.
+  const listening = serve({ hostname, port: 0, logger, tls: weak });
+  const refused = await within(listening.catch((error: unknown) => error), "the listener");
+  if (refused instanceof Error) assert(refused instanceof TypeError, String(refused));
+  else await (refused as TcpService).stop();
+});
+
 test("the folder of the certificates is removed", () => folder[Symbol.dispose]());
