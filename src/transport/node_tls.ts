@@ -332,11 +332,15 @@ function contextOptions({ cert, key }: { cert: string; key: string }, { ca, minV
 
 /** The contexts by name, in lower case; the listener's own has the empty name. */
 function contextsOf(options: ResolvedTlsListen): ReadonlyMap<string, SecureContext> {
-  const contexts = new Map([["", createSecureContext(contextOptions(options, options))]]);
-  for (const [name, identity] of Object.entries(options.serverNames ?? {})) {
-    contexts.set(name.toLowerCase(), createSecureContext(contextOptions(identity, options)));
+  try {
+    const contexts = new Map([["", createSecureContext(contextOptions(options, options))]]);
+    for (const [name, identity] of Object.entries(options.serverNames ?? {})) {
+      contexts.set(name.toLowerCase(), createSecureContext(contextOptions(identity, options)));
+    }
+    return contexts;
+  } catch (cause) {
+    throw new TypeError("Cannot use TLS as the runtime refuses a certificate", { cause });
   }
-  return contexts;
 }
 
 /** What tells a connection from all others at one time; a peer may have the same port towards two addresses of this machine. */

@@ -8,6 +8,7 @@ import type { TlsDialOptions, TlsIdentity, TlsListenOptions, TlsVersion } from "
 const VERSIONS: readonly TlsVersion[] = ["TLSv1.2", "TLSv1.3"];
 const CLIENT_CERTIFICATES = ["none", "asked", "required"];
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const PEM_BEGIN = "-----BEGIN CERTIFICATE-----";
 const MOST = 2 ** 31 - 1;
 
 const LISTEN_NAMES: Record<keyof TlsListenOptions, true> = {
@@ -95,23 +96,32 @@ export function splitPem(text: string | readonly string[]): readonly string[] {
 }
 
 function checkIdentity(name: string, { cert, key }: TlsIdentity): void {
-  if (typeof cert !== "string" || splitPem(cert).length === 0) refuse(name, "a certificate as PEM text", hide(cert));
+  checkCertificates(name, "a certificate as PEM text", cert);
   if (typeof key !== "string" || !key.includes("PRIVATE KEY-----")) {
     refuse(keyName(name), "a private key as PEM text", hide(key));
   }
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(cert);
-  } catch (cause) {
-    throw new TypeError(`Cannot use TLS as ${name} cannot be read`, { cause });
-  }
   let isOwn: boolean;
   try {
-    isOwn = certificate.checkPrivateKey(createPrivateKey(key));
+    isOwn = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch (cause) {
     throw new TypeError(`Cannot use TLS as ${keyName(name)} cannot be read`, { cause });
   }
   if (!isOwn) throw new TypeError(`Cannot use TLS as ${keyName(name)} is not the key of ${name}`);
+}
+
+/** Checks all certificates of a text: one of them that was half written would have the runtime refuse, or drop, the others. */
+function checkCertificates(name: string, what: string, text: unknown): void {
+  if (typeof text !== "string") return refuse(name, what, hide(text));
+  const certificates = splitPem(text);
+  if (certificates.length === 0) refuse(name, what, hide(text));
+  try {
+    for (const one of certificates) new X509Certificate(one);
+  } catch (cause) {
+    throw new TypeError(`Cannot use TLS as ${name} cannot be read`, { cause });
+  }
+  if (text.split(PEM_BEGIN).length - 1 !== certificates.length) {
+    throw new TypeError(`Cannot use TLS as ${name} has a certificate without an end`);
+  }
 }
 
 function keyName(name: string): string {
@@ -121,14 +131,7 @@ function keyName(name: string): string {
 function checkAuthorities(ca: TlsDialOptions["ca"]): void {
   if (ca === undefined) return;
   const texts: readonly unknown[] = Array.isArray(ca) ? ca : [ca];
-  for (const text of texts) {
-    if (typeof text !== "string" || splitPem(text).length === 0) refuse("ca", "certificates as PEM text", hide(text));
-    try {
-      for (const one of splitPem(text)) new X509Certificate(one);
-    } catch (cause) {
-      throw new TypeError("Cannot use TLS as ca cannot be read", { cause });
-    }
-  }
+  for (const text of texts) checkCertificates("ca", "certificates as PEM text", text);
 }
 
 function checkAlpn(alpn: unknown): void {

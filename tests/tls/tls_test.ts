@@ -31,6 +31,7 @@ const good = skip === false ? authority.sign() : undefined as never;
 const ca = skip === false ? authority.cert : "";
 const hostname = "127.0.0.1";
 const logger = silentLogger();
+const HALF_WRITTEN = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
 const receive = async (session: Session) => text(await within(session.receive(), "an answer") ?? new Uint8Array());
 
 for (const { name, make } of socketTransportsHere()) {
@@ -268,6 +269,8 @@ for (const { name, make } of socketTransportsHere()) {
         { cert: "nothing", key: good.key },
         { cert: good.cert, key: rogue.sign().key },
         { cert: good.cert, key: "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----" },
+        { cert: `${good.cert}-----BEGIN CERTIFICATE-----\nMIIB\n`, key: good.key },
+        { cert: `${good.cert}${HALF_WRITTEN}`, key: good.key },
       ];
       for (const identity of broken) {
         assertThrows(() => listener.setCertificates(identity), TypeError, "Cannot use TLS");
@@ -275,6 +278,9 @@ for (const { name, make } of socketTransportsHere()) {
       assertThrows(() => listener.setCertificates(undefined as never), TypeError, "identities must be an object");
       await using after = await dial();
       assertEquals([after.tls?.peerCertificate?.subject, first.state], ["CN=turn-5", "open"]);
+      listener.setCertificates(good);
+      await using last = await dial();
+      assertEquals(last.tls?.peerCertificate?.subject, "CN=localhost");
     },
   );
 
@@ -378,6 +384,8 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
     [{ ...good, minVersion: "TLSv1" }, "minVersion must be one of"],
     [{ ...good, handshakeTimeoutMs: 0 }, "handshakeTimeoutMs"],
     [{ ...good, alpn: "game" }, "alpn must be an array of names"],
+    [{ ...good, alpn: ["é".repeat(128)] }, "alpn must be an array of names of 1 to 255 bytes"],
+    [{ ...good, ca: `${ca}-----BEGIN CERTIFICATE-----\nMIIB\n` }, "ca has a certificate without an end"],
     [{ ...good, certs: [] }, "did you mean cert?"],
     [{ ...good, serverNames: { x: { ...good, key: "" } } }, 'serverNames["x"].key'],
   ];
@@ -398,6 +406,8 @@ test("a wrong option of TLS is refused at the dial, and is no failed attempt", {
     [{ ca: "nothing" }, "ca must be certificates as PEM text"],
     [{ ca, minVersion: "TLSv1.1" }, "minVersion must be one of"],
     [{ ca, cert: good.cert, key: rogue.sign().key }, "is not the key of"],
+    [{ ca, cert: `${good.cert}${HALF_WRITTEN}`, key: good.key }, "cert cannot be read"],
+    [{ ca, alpn: ["é".repeat(128)] }, "alpn must be an array of names of 1 to 255 bytes"],
   ];
   await using service = new TcpService({ logger });
   await service.start();
