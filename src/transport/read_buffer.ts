@@ -140,8 +140,12 @@ export class ReadBuffer {
     this.#use(next);
   }
 
-  /** As `adapt`, but the bytes of the last read stay as they are, until `endLoan()` or for good. */
+  /**
+   * As `adapt`, but the bytes of the last read stay as they are, until `endLoan()` or for good. A buffer that was lent before
+   * stays with its handler.
+   */
   adaptLent(count: number): void {
+    this.endLoan(true);
     this.#lent = this.bytes;
     this.#use(this.#pool.take(Math.min(this.#chooseLevel(count), this.#pool.mostLevel)));
   }

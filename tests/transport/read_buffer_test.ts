@@ -118,6 +118,18 @@ test("ReadBuffer grows past what is lent, and counts it to the budget until it i
   assertEquals(others.filter(({ bytes }) => bytes.length === 65_536).length, 256, "16 MiB again");
 });
 
+test("ReadBuffer counts no buffer to the budget that was lent twice before its connection went", () => {
+  const pool = new ReadBufferPool();
+  for (let count = 0; count < 300; count++) {
+    const buffer = new ReadBuffer(pool);
+    buffer.adapt(256);
+    assertEquals(buffer.bytes.length, 65_536, `connection ${count}`);
+    buffer.adaptLent(4_096);
+    buffer.adaptLent(4_096);
+    buffer.close(false);
+  }
+});
+
 test("ReadBufferPool gives no memory to two buffers", () => {
   const pool = new ReadBufferPool();
   const buffers = Array.from({ length: 600 }, () => new ReadBuffer(pool));
