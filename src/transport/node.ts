@@ -92,7 +92,6 @@ async function listenNode(
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
-  if (!mayUseNetwork()) throw new ListenError("permission-denied", text);
   const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false } = options;
   const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the accept queue: the system does not know its peer any more.
@@ -105,6 +104,8 @@ async function listenNode(
   const where = address.kind === "tcp"
     ? { host: await resolveHost(address.hostname, text), port: address.port, ipv6Only, reusePort }
     : { path: address.path };
+  const bindTo = address.kind === "tcp" ? formatAddress({ ...address, hostname: where.host ?? "" }) : undefined;
+  if (!mayUseNetwork(bindTo)) throw new ListenError("permission-denied", text);
   const onListening = () => {
     server.removeAllListeners("error");
     // Nothing is reported for want of descriptors: libuv closes the connection, and "drop" is for `maxConnections` only.

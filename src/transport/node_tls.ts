@@ -18,6 +18,7 @@ import { toCertificateError, toConnectError, toListenError, toTlsError } from ".
 import { LateKeepAlive } from "./late_keep_alive.ts";
 import { switchDelayOn } from "./node_delay.ts";
 import { resolveHost } from "./node_host.ts";
+import { mayUseNetwork } from "./node_process.ts";
 import { readRawProxyHeader } from "./raw_proxy_header.ts";
 import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
 import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
@@ -68,6 +69,7 @@ export async function listenTls(
   const { promise, resolve, reject } = Promise.withResolvers<TransportListener>();
   server.once("error", (cause) => reject(toListenError(cause, text)));
   const host = await resolveHost(address.hostname, text);
+  if (!mayUseNetwork(formatAddress({ ...address, hostname: host }))) throw new ListenError("permission-denied", text);
   try {
     server.listen({ host, port: address.port, ipv6Only, reusePort, backlog }, () => {
       server.removeAllListeners("error");

@@ -3,6 +3,8 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { defaultTransport } from "../../src/transport/mod.ts";
+import { TemporaryFolder } from "../temporary_folder.ts";
+import { Authority, skipWithoutOpenssl } from "../tls/certificates.ts";
 import { Child } from "./conformance/child.ts";
 
 // With no right at all named, Deno's `node:child_process` gives a Deno that it starts every right.
@@ -20,6 +22,21 @@ test("Transport refuses to dial and to listen without the right to", { skip }, a
     await child.line("end");
     assertEquals(child.count("dial ConnectError permission-denied"), 3, `${child.lines}`);
     assertEquals(child.count("listen ListenError permission-denied"), 3, `${child.lines}`);
+  } finally {
+    await child.kill();
+  }
+});
+
+test("Transport refuses to dial and to listen over TLS without the right to", {
+  skip: skip || skipWithoutOpenssl,
+}, async () => {
+  using folder = new TemporaryFolder();
+  const identity = JSON.stringify(new Authority(folder).sign());
+  const child = new Child("rights_child.ts", { arguments: [identity], openFiles: 256, runtimeArguments });
+  try {
+    await child.line("end");
+    assertEquals(child.count("dial ConnectError permission-denied"), 2, `${child.lines}`);
+    assertEquals(child.count("listen ListenError permission-denied"), 2, `${child.lines}`);
   } finally {
     await child.kill();
   }

@@ -12,6 +12,7 @@ const MAX_LINES = 400;
 const GLOBAL_FILES: ReadonlyMap<string, readonly string[]> = new Map([
   ["Deno", [
     "src/transport/deno.ts",
+    "src/transport/node_process.ts",
     "src/transport/default.ts",
     "src/hosting/systemd.ts",
     "packages/config/src/settings/load_settings.ts",

@@ -1,22 +1,26 @@
-// A process that dials and listens, and says how that went. Runtime neutral.
+// A process that dials and listens, over TLS if it is given a certificate, and says how that went. Runtime neutral.
 
 import { writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import type { ConnectError, ListenError } from "../../../src/errors.ts";
 import { type Address, defaultTransport } from "../../../src/transport/mod.ts";
 
 const say = (line: string) => writeSync(1, `${line}\n`);
-const addresses: readonly Address[] = [
+const [identity] = process.argv.slice(2);
+const tls = identity === undefined ? undefined : JSON.parse(identity);
+const all: readonly Address[] = [
   { kind: "tcp", hostname: "127.0.0.1", port: 9 },
   { kind: "tcp", hostname: "localhost", port: 9 },
   { kind: "unix", path: join(tmpdir(), "laster-no-rights.sock") },
 ];
+const addresses = all.filter(({ kind }) => tls === undefined || kind === "tcp");
 const transport = defaultTransport();
 
 for (const address of addresses) {
-  await tell("dial", transport.connect(address));
-  await tell("listen", transport.listen(address, { onConnection: () => {}, onAcceptError: () => {} }));
+  await tell("dial", transport.connect(address, { tls: tls && {} }));
+  await tell("listen", transport.listen(address, { onConnection: () => {}, onAcceptError: () => {} }, { tls }));
 }
 // What nobody has caught ends the process before.
 setTimeout(() => say("end"), 50);
