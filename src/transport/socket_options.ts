@@ -2,7 +2,7 @@
 
 import { ConnectError, ListenError } from "../errors.ts";
 import { type Address, findPathFault, formatAddress } from "./address.ts";
-import type { TransportCapabilities } from "./capabilities.ts";
+import { NODE_CAPABILITIES, type TransportCapabilities } from "./capabilities.ts";
 import type { TlsDialOptions, TlsListenOptions } from "./tls_options.ts";
 import type { Transport } from "./transport.ts";
 
@@ -45,7 +45,7 @@ export interface ListenOptions extends SocketOptions {
   readonly ipv6Only?: boolean | undefined;
   /**
    * Whether other processes may listen on the same address, and the system spreads the connections (`SO_REUSEPORT`; Linux).
-   * Supported by Bun, and by `node:net` everywhere: on Deno that is `nodeTransport()`.
+   * Supported by Bun, and by `node:net` everywhere: on Deno that is `nodeTransport()`, or any listener with `tls`.
    *
    * @default {false}
    */
@@ -59,7 +59,7 @@ export interface DialOptions extends SocketOptions {
   /** Ends the dial; the promise rejects with `ConnectError` `"aborted"`. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * The IP address to dial from. Not supported by Deno's transport; `nodeTransport()` has it there.
+   * The IP address to dial from. Not supported by Deno's transport without `tls`; `nodeTransport()` has it there.
    *
    * @default {the system's choice}
    */
@@ -114,7 +114,7 @@ type Described = Pick<Transport, "name" | "capabilities">;
 
 function wishesOf({ keepAlive, noDelay = true }: SocketOptions, tls: object | undefined): Wish[] {
   const wishes: Wish[] = [];
-  if (tls !== undefined) return [["tls", "tls"]]; // TLS goes through `node:net`, which has all other options.
+  if (tls !== undefined) return [["tls", "tls"]]; // TLS goes through `node:net`, which has these options everywhere.
   if (keepAlive !== undefined) wishes.push(["keepAlive", "keepAlive"]);
   if (typeof keepAlive === "object") wishes.push(["keepAlive.delayMs", "keepAliveDelay"]);
   if (!noDelay) wishes.push(["noDelay: false", "noDelay"]);
@@ -124,8 +124,10 @@ function wishesOf({ keepAlive, noDelay = true }: SocketOptions, tls: object | un
 function findMissing({ name, capabilities }: Described, address: Address, wishes: readonly Wish[]): Error | undefined {
   for (const [option, capability] of wishes) {
     if (address.kind === "unix") return new TypeError(`${option} is for TCP, not for Unix sockets`);
-    if ((capabilities?.[capability] ?? "missing") !== "missing") continue;
-    const instead = name === "deno" ? "; nodeTransport() may have it" : "";
+    const isOverTls = capability !== "tls" && wishes[0][1] === "tls";
+    const known = isOverTls ? NODE_CAPABILITIES : capabilities;
+    if ((known?.[capability] ?? "missing") !== "missing") continue;
+    const instead = name === "deno" && !isOverTls ? "; nodeTransport() may have it" : "";
     return new TypeError(`the ${name} transport has no ${option}${instead}`);
   }
   return undefined;

@@ -164,6 +164,21 @@ for (const { name, make } of socketTransportsHere()) {
     assertEquals(await enter("asked", wrong), ["refused", { "certificate-untrusted": 1 }]);
   });
 
+  test(
+    `a TLS listener may share its port, and a TLS dial choose its address, on ${name}`,
+    { skip: skip || (process.platform !== "linux" && "only Linux has 127.0.0.2 without a setup") },
+    async () => {
+      await using service = await serve({ ...echo, reusePort: true, tls: good });
+      await using other = await serve({ ...echo, port: service.port ?? 0, reusePort: true, tls: good });
+      const dial = { port: service.port, transport, logger, localAddress: "127.0.0.2", tls: { ca } };
+      await using session = await connect(dial);
+      await until(() => service.sessionCount + other.sessionCount === 1, "it is in");
+      const [far] = [...service.sessions(), ...other.sessions()];
+      assertEquals((far.remoteAddress as Address & { kind: "tcp" }).hostname, "127.0.0.2");
+      void session;
+    },
+  );
+
   test(`SNI chooses among certificates, and ALPN among protocols, on ${name}`, { skip }, async () => {
     const game = authority.sign({ name: "game.example.com", altNames: "DNS:game.example.com" });
     const any = authority.sign({ name: "*.players.example", altNames: "DNS:*.players.example" });
