@@ -177,10 +177,9 @@ class TlsAcceptor {
       tls: infoOf(socket, "accepted"),
       keepAliveDelayMs: this.#keepAliveDelayMs,
     });
-    if (this.#keepAliveDelayMs > 0) {
-      this.#keepAlive.add(connection);
-      socket.on("close", () => this.#keepAlive.remove(connection));
-    }
+    // Without keep-alive, too: it also finds a reset right after the handshake.
+    this.#keepAlive.add(connection);
+    socket.on("close", () => this.#keepAlive.remove(connection));
     return connection;
   }
 

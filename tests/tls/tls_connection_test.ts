@@ -1,15 +1,15 @@
 // How connections over TLS end; some of their sockets are stand-ins.
 
-import { EventEmitter } from "node:events";
-import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import { EventEmitter, once } from "node:events";
+import { connect as connectRaw, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import test from "node:test";
 import { assertEquals } from "@std/assert";
 import { connect, serve, silentLogger } from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
-import { type Address, nodeTransport } from "@laster/net/transport";
+import { type Address, type ConnectionEnd, nodeTransport } from "@laster/net/transport";
 import { TlsConnection } from "../../src/transport/tls_connection.ts";
-import { until, within } from "../support.ts";
+import { turn, until, within } from "../support.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
 
@@ -107,4 +107,32 @@ test("a session over TLS that is aborted in the turn of its close ends", { skip 
     assertEquals((await within(closed, `the close of the ${end} one`)).reason, "local-closing");
     await until(() => service.sessionCount === 0, "both are gone");
   }
+});
+
+test("a reset right behind the handshake is found at a paused connection over TLS, without keep-alive, too", {
+  skip: skip || ("Deno" in globalThis && "`node:tls` of Deno tells a reset as an end"),
+}, async () => {
+  using folder = new TemporaryFolder();
+  const clock = new FakeClock();
+  const closed = Promise.withResolvers<ConnectionEnd>();
+  const came = Promise.withResolvers<void>();
+  const listener = await nodeTransport({ clock }).listen({ kind: "tcp", hostname: "127.0.0.1", port: 0 }, {
+    onConnection(connection) {
+      connection.start({ onData: () => {}, onDrain: () => {}, onEnd: () => {}, onClose: closed.resolve });
+      connection.pause();
+      came.resolve();
+    },
+    onAcceptError: () => {},
+  }, { keepAlive: false, tls: new Authority(folder).sign() });
+  const { port } = listener.address as Address & { kind: "tcp" };
+  const raw = connectRaw({ host: "127.0.0.1", port });
+  const socket = connectTls({ socket: raw, rejectUnauthorized: false });
+  for (const each of [raw, socket]) each.on("error", () => {});
+  await within(came.promise, "the connection");
+  raw.resetAndDestroy();
+  await within(once(raw, "close"), "the reset");
+  await turn();
+  await clock.advance(2_000);
+  assertEquals((await within(closed.promise, "its end", 5_000)).error?.code, "reset");
+  await listener.close();
 });
