@@ -109,7 +109,9 @@ test("parseSettings() says all that is wrong, with path, rule, value and source"
   for (const text of ["", "[]", "5", "{", '{"log": }', '{ "a" "b" }']) {
     assertEquals(refuse(text).faults[0].path, "", text);
   }
-  assertStringIncludes(refuse('{\n  "log": ,\n}').message, "line 2, column 10");
+  for (const mark of ["", "\uFEFF"]) {
+    assertStringIncludes(refuse(`${mark}{\n  "log": ,\n}`).message, "line 2, column 10");
+  }
 });
 
 test("parseSettings() refuses durations and sizes that round to 0, and those that no number has exactly", () => {

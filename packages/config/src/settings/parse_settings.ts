@@ -110,7 +110,7 @@ function parseTree(text: string, file: string): { [name: string]: Json } {
   }
   const [first] = errors;
   if (first !== undefined) {
-    const before = text.slice(0, first.offset).split("\n");
+    const before = json.slice(0, first.offset).split("\n");
     const place = `line ${before.length}, column ${before[before.length - 1].length + 1}`;
     const value = `${printParseErrorCode(first.error)} at ${place}`;
     throw new SettingsError([{ path: "", rule: NO_JSON, value, source: file }]);
