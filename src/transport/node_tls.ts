@@ -247,7 +247,7 @@ export function findRefusal(
 ): ConnectionError | undefined {
   if (clientCertificates === "none") return undefined;
   if (!hasCertificate(socket)) {
-    // Whatever `authorized` says: it is true for a session of TLS 1.3 that was resumed without a certificate.
+    // Whatever `authorized` says: a runtime may call a resumed session of TLS 1.3 authorized that never had a certificate.
     return clientCertificates === "required" ? new ConnectionError("certificate-missing") : undefined;
   }
   return socket.authorized ? undefined : toCertificateError(socket.authorizationError);
