@@ -18,6 +18,7 @@ const link = keepConnected({
   hostname: options.host,
   port: options.port,
   maxFailures: 20,
+  signal: AbortSignal.timeout(options.seconds * 1_000),
   onConnected: (session) => session.send(write({ type: "login", name: options.name })),
   onMessage(_session, payload) {
     const message = readFromRoom(payload);
@@ -30,19 +31,13 @@ const link = keepConnected({
     }
   },
 });
-const startMs = performance.now();
 const walk = setInterval(() => {
-  const angle = (performance.now() - startMs) / 1_000;
-  link.session?.send(write({ type: "move", x: Math.cos(angle), y: Math.sin(angle) }), {
-    whenFull: "latest-per-key",
-    key: 0,
-  });
-  if (Math.random() < 0.1) link.session?.send(write({ type: "say", text: "hello" }));
+  const angle = performance.now() / 1_000;
+  link.send(write({ type: "move", x: Math.cos(angle), y: Math.sin(angle) }), { whenFull: "latest-per-key", key: 0 });
+  if (Math.random() < 0.1) link.send(write({ type: "say", text: "hello" }));
 }, 50);
-const end = setTimeout(() => void link.stop(), options.seconds * 1_000);
 
 await link.stopped;
 clearInterval(walk);
-clearTimeout(end);
 const heard = `${welcomes} welcomes, ${positions} positions, ${words} words`;
 exitWith(welcomes > 0 && why === "" ? 0 : 1, why === "" ? heard : `${heard}, then kicked: ${why}`);

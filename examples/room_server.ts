@@ -1,7 +1,7 @@
 // A room with login, chat, positions at 20 Hz and a leaderboard, and a console for its admin: lines, as `nc` sends them.
 // `deno task room`, `bun examples/room_server.ts`. A player who logs in again under the same name keeps position and score.
 
-import { type AnySession, delimited, type Session, TcpService, tick } from "@laster/net";
+import { type AnySession, type CloseOptions, delimited, type Session, TcpService, tick } from "@laster/net";
 import { Players } from "@laster/net/players";
 import { parseArguments, runServer } from "./command_line.ts";
 import { type FromPlayer, readFromPlayer, write } from "./room_messages.ts";
@@ -12,7 +12,6 @@ interface Player {
   x: number;
   y: number;
   score: number;
-  hasMoved: boolean;
 }
 
 const options = parseArguments({
@@ -24,37 +23,29 @@ const LOGIN_MS = 5_000;
 const KICK_MS = 1_000;
 
 const known = new Map<string, Player>();
-const players = new Players<string, Player | undefined>({
-  close: {
-    detail: "displaced",
-    message: write({ type: "kick", why: "you are here from elsewhere" }),
-    timeoutMs: KICK_MS,
-  },
-});
+const moved = new Set<Player>();
+const players = new Players<string, Player | undefined>({ close: kick("you are here from elsewhere") });
 
 const service = new TcpService<Player | undefined>({
   listeners: [
     { hostname: options.host, port: options.port },
     { hostname: options.host, port: options.admin, name: "admin", codec: delimited() },
   ],
-  flush: "manual",
   onOpen: (session) => isAdmin(session) ? undefined : logIn(session),
   onMessage(session, payload) {
     if (isAdmin(session)) return obey(session, new TextDecoder().decode(payload).split(" "));
     const message = readFromPlayer(payload);
-    if (message === undefined || session.data === undefined) kick(session, "malformed");
+    if (message === undefined || session.data === undefined) void session.close(kick("malformed"));
     else play(session, session.data, message);
   },
 });
 const room = service.group("room");
 
 tick(service, { hz: 20 }, () => {
-  for (const [, { data }] of players.entries()) {
-    if (data === undefined || !data.hasMoved) continue;
-    data.hasMoved = false;
-    const { name, x, y } = data;
+  for (const { name, x, y } of moved) {
     room.broadcast(write({ type: "at", name, x, y }), { whenFull: "latest-per-key", key: name });
   }
+  moved.clear();
 });
 
 await runServer(service);
@@ -63,17 +54,18 @@ function isAdmin({ origin }: AnySession): boolean {
   return origin.kind === "accepted" && origin.listener.name === "admin";
 }
 
-function kick(session: AnySession, why: string): void {
-  void session.close({ detail: why, message: write({ type: "kick", why }), timeoutMs: KICK_MS });
+/** How a session is closed whose peer is told why. */
+function kick(why: string): CloseOptions {
+  return { detail: why, message: write({ type: "kick", why }), timeoutMs: KICK_MS };
 }
 
 async function logIn(session: Session<Player | undefined>): Promise<void> {
   const payload = await session.receive({ timeoutMs: LOGIN_MS, signal: session.signal }).catch(() => undefined);
   const login = payload && readFromPlayer(payload);
-  if (login?.type !== "login") return kick(session, "no login");
+  if (login?.type !== "login") return void session.close(kick("no login"));
   const { name } = login;
   if (await players.claim(name, session) !== "claimed") return;
-  const player = known.get(name) ?? { name, x: 0, y: 0, score: 0, hasMoved: false };
+  const player = known.get(name) ?? { name, x: 0, y: 0, score: 0 };
   known.set(name, player);
   session.data = player;
   room.join(session);
@@ -84,11 +76,11 @@ function play(session: Session<Player | undefined>, player: Player, message: Fro
   if (message.type === "say") {
     player.score++;
     room.broadcast(write({ type: "said", name: player.name, text: message.text }));
-  } else if (message.type === "move") Object.assign(player, { x: message.x, y: message.y, hasMoved: true });
+  } else if (message.type === "move") moved.add(Object.assign(player, { x: message.x, y: message.y }));
   else if (message.type === "top") {
     const best = [...known.values()].sort((one, other) => other.score - one.score).slice(0, 10);
     session.send(write({ type: "top", players: best.map(({ name, score }) => [name, score]) }));
-  } else kick(session, "logged in already");
+  } else void session.close(kick("logged in already"));
 }
 
 /** `who`, `kick NAME WHY`, `say TEXT`. */
@@ -100,6 +92,6 @@ function obey(session: AnySession, [word, ...rest]: string[]): void {
   }
   const [name = "", ...why] = rest;
   const target = word === "kick" ? players.get(name) : undefined;
-  if (target !== undefined) kick(target, why.join(" "));
+  void target?.close(kick(why.join(" ")));
   answer(target === undefined ? "who, say TEXT, kick NAME WHY" : `${name} is gone`);
 }
