@@ -190,6 +190,19 @@ test("FrameReader keeps readers apart when they share one Frame", () => {
   assertEquals(pool.outstanding, 0);
 });
 
+test("FrameReader.switchDecoder() loses nothing of a chunk that was fed into an unfinished frame and not read yet", () => {
+  withReader((reader) => {
+    const stream = concat([frameOf(20), frameOf(3, 1)]);
+    reader.feed(stream.subarray(0, 9));
+    assertEquals([reader.next(), reader.isInsideFrame], [false, true]);
+    reader.feed(stream.subarray(9));
+    reader.switchDecoder(lengthPrefixed().createDecoder());
+    assertEquals([reader.next(), payloadOf(reader)], [true, pattern(20)]);
+    assertEquals([reader.next(), payloadOf(reader)], [true, pattern(3, 1)]);
+    assertEquals([reader.next(), reader.isInsideFrame], [false, false]);
+  });
+});
+
 test("FrameReader.close() gives everything back when called at any point", () => {
   const stream = concat([3, 0, 40, 700, 5000, 1].map((length) => frameOf(length)));
   const places = fc.array(fc.nat({ max: stream.length }), { maxLength: 8 });

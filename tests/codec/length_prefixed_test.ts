@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { concat } from "@std/bytes";
 import test from "node:test";
 import type { LengthWidth } from "../../src/codec/length_field.ts";
+import { Frame } from "../../src/codec/codec.ts";
 import { lengthPrefixed } from "../../src/codec/length_prefixed.ts";
 import { type FrameShape, PLAIN_SHAPE, referenceFrame, shortestPayload } from "./reference_frame.ts";
 import { assertMessages, encodeFrame, pattern } from "./streams.ts";
@@ -97,6 +98,15 @@ test("lengthPrefixed() has room for a ping in the most that a frame takes where 
     )
   );
   assertEquals(bounds, [[4, 5], [5, 5], [6, 6]]);
+});
+
+test("lengthPrefixed() waits for the last byte of a ping that is cut behind a message, whatever lies behind it", () => {
+  const decoder = lengthPrefixed({ controlFrames: true }).createDecoder();
+  const frame = new Frame();
+  const input = new Uint8Array([1, 0, 0, 0, 7, 255, 255, 255, 255, 99]);
+  assertEquals([decoder.decode(input, 5, 9, frame), frame.needBytes], [0, 5]);
+  input[9] = 1;
+  assertEquals([decoder.decode(input, 5, 10, frame), frame.isConsumed], [5, true]);
 });
 
 test("lengthPrefixed() decodes a varint when it is padded with zero groups", () => {

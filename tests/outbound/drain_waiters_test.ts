@@ -12,8 +12,9 @@ test("DrainWaiters.resolve() lets all go on who wait, and nobody who comes later
   waiters.wait(undefined).then(() => log.push("one"));
   waiters.wait(new AbortController().signal).then(() => log.push("two"));
   await turn();
-  assertEquals(log, []);
+  assertEquals([log, waiters.isAwaited], [[], true]);
   waiters.resolve();
+  assertEquals(waiters.isAwaited, false);
   waiters.resolve();
   waiters.wait(undefined).then(() => log.push("late"));
   await turn();

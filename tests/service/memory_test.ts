@@ -6,7 +6,7 @@ import { type CloseReason, simpleBinary, type TcpService } from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import { fastClock } from "../fast_clock.ts";
 import { framesOf, RawPeer } from "../raw_peer.ts";
-import { bytes, pattern, startPair, transportsHere, turn, until } from "../support.ts";
+import { bytes, pattern, startPair, transportsHere, turn, until, within } from "../support.ts";
 
 const MIB = 1_048_576;
 
@@ -176,3 +176,25 @@ for (const isAsync of [false, true]) {
     });
   }
 }
+
+test("TcpService counts the chunks of those whose handlers have not ended, and cuts who holds most", async () => {
+  const transport = memoryTransport();
+  const gate = Promise.withResolvers<void>();
+  await using pair = await startPair(transport, {
+    codec: simpleBinary({ maxPayloadBytes: 80_000 }),
+    pool: { maxBytes: 150 * 1_024 },
+    onMessage: () => gate.promise,
+  });
+  const [waits, sleeps] = [await RawPeer.dial(transport, pair.port), await RawPeer.dial(transport, pair.port)];
+  await until(() => pair.server.sessionCount === 2, "the sessions");
+  const [waiting, sleeping] = [...pair.server.sessions()];
+  void waits.write(framesOf([bytes("waits"), pattern(80_000)])).catch(() => {}); // It waits, too.
+  sleeps.connection.pause();
+  for (let round = 0; round < 100 && waiting.state === "open" && sleeping.state === "open"; round++) {
+    sleeping.send(pattern(2_000));
+    await turn();
+  }
+  gate.resolve();
+  assertEquals([(await within(waiting.closed, "the end")).reason, sleeping.state], ["over-budget", "open"]);
+  for (const { connection } of [waits, sleeps]) connection.abort();
+});

@@ -357,3 +357,30 @@ test("Inbox counts what heavy talkers send over many chunks, and nothing of ligh
   assertEquals([makesWay(rest.subarray(0, large.length - 16_400 + 7_004)), makesWay(heavy)], [false, true]);
   assertEquals(log.length, 9 + 2 + 3 + 2 + 1);
 });
+
+test("Inbox keeps a payload for the promise of its handler, whatever other handlers run beside it", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { inbox, pool } = setUp(() => {
+    inbox.setStreaming(true);
+    return gate.promise;
+  });
+  const stream = framesOf("word");
+  give(inbox, stream.subarray(0, 6));
+  give(inbox, stream.subarray(6));
+  inbox.guard(() => {});
+  assertEquals([pool.outstanding, inbox.isBusy], [1, true]);
+  gate.resolve();
+  await turn();
+  assertEquals([pool.outstanding, inbox.isBusy], [0, false]);
+});
+
+test("Inbox tells its owner nothing more once a handler has closed it", () => {
+  const { inbox, log, owner } = setUp((word) => {
+    if (word !== "two") return;
+    owner.isOpen = false;
+    owner.isPaused = true;
+    inbox.close();
+  });
+  give(inbox, framesOf("one", "two", "three"));
+  assertEquals([log, owner.isPaused], [["one", "two"], true]);
+});
