@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { BUILD } from "../bench/machine.ts";
-import { ROOT, run } from "../tools/run.ts";
+import { endWithUs, ROOT, run } from "../tools/run.ts";
 import { type AttackFigures, type HonestFigures, parseAttack, parseHonest } from "./figures.ts";
 
 /** What was built. */
@@ -43,7 +43,9 @@ async function compile(name: string): Promise<string | undefined> {
 
 function spawn(program: string, args: readonly string[], canPin: boolean, stdin: "piped" | "null"): Deno.ChildProcess {
   const words = [...(canPin ? ["taskset", "-c", "1"] : []), program, ...args];
-  return new Deno.Command(words[0], { args: words.slice(1), stdin, stdout: "piped", stderr: "piped" }).spawn();
+  return endWithUs(
+    new Deno.Command(words[0], { args: words.slice(1), stdin, stdout: "piped", stderr: "piped" }).spawn(),
+  );
 }
 
 /** The honest clients, in a process of their own. */

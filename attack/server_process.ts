@@ -1,7 +1,7 @@
 // A server under attack: starts it as its users would, says where it listens, looks at it, and ends it. Deno only.
 
 import { V8_FLAG } from "../bench/machine.ts";
-import { ROOT } from "../tools/run.ts";
+import { endWithUs, ROOT } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import type { Clients } from "./client_process.ts";
 import type { EndFigures } from "./figures.ts";
@@ -80,7 +80,7 @@ export class ServerProcess {
       stdout: "piped",
       stderr: "piped",
     });
-    const server = new ServerProcess(command.spawn());
+    const server = new ServerProcess(endWithUs(command.spawn()));
     const endMs = performance.now() + START_LIMIT_MS;
     while (performance.now() < endMs && server.#status === undefined) {
       const ports = Array.from(server.#output.matchAll(LISTENING), ([, port]) => port);

@@ -1,7 +1,7 @@
 // The servers of the benchmark: ours, which are the examples, and the baselines. Starts and stops them. Deno only.
 
 import { join } from "node:path";
-import { collect, start } from "../tools/run.ts";
+import { collect, endWithUs, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import { type Programs, V8_FLAG } from "./machine.ts";
 import { BEFORE_KINDS, LIBRARY_KINDS, PART_KINDS, type ServerKind } from "./server_kinds.ts";
@@ -95,7 +95,7 @@ export class RunningServer {
   readonly #reads: Promise<unknown>;
 
   private constructor(child: Deno.ChildProcess) {
-    this.#child = child;
+    this.#child = endWithUs(child);
     this.#reads = Promise.all([collect(child.stdout, this.#printed), collect(child.stderr, this.#printed)]);
   }
 

@@ -1,6 +1,7 @@
 // haproxy between the load generator, which speaks no TLS, and a server that does: bytes come in plain and go on encrypted. Both
 // servers of a pair have one. Deno only.
 
+import { endWithUs } from "../tools/run.ts";
 import { BUILD } from "./machine.ts";
 
 const START_LIMIT_MS = 5_000;
@@ -37,7 +38,9 @@ listen front
 `,
     );
     const words = [...(canPin ? ["taskset", "-c", "1"] : []), "haproxy", "-db", "-f", file];
-    const child = new Deno.Command(words[0], { args: words.slice(1), stdout: "null", stderr: "null" }).spawn();
+    const child = endWithUs(
+      new Deno.Command(words[0], { args: words.slice(1), stdout: "null", stderr: "null" }).spawn(),
+    );
     const front = new TlsFront(port, child);
     const endMs = performance.now() + START_LIMIT_MS;
     for (;;) {

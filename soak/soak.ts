@@ -2,7 +2,7 @@
 
 import { countDescriptors, readMemory } from "../attack/process_stats.ts";
 import { V8_FLAG } from "../bench/machine.ts";
-import { start } from "../tools/run.ts";
+import { endWithUs, start } from "../tools/run.ts";
 import type { Runtime } from "../tools/runtimes.ts";
 import type { LoadFigures, Sample, ServerFigures, Soak } from "./judge.ts";
 
@@ -140,7 +140,7 @@ class Child {
   constructor(command: string, args: readonly string[]) {
     const child = start(command, args, "piped", { env: { NO_COLOR: "1" } });
     if (child === undefined) throw new Error(`${command} is gone`);
-    this.#child = child;
+    this.#child = endWithUs(child);
     this.#reads = Promise.all([this.#read(child.stdout), this.#read(child.stderr)]);
     child.status.then(() => this.hasEnded = true);
   }

@@ -65,6 +65,34 @@ export function start(
   }
 }
 
+/** The signals that end a run, and the exit code of each: Ctrl-C, and `timeout` or a supervisor, which Windows has not. */
+export const ENDS: readonly (readonly [Deno.Signal, number])[] = Deno.build.os === "windows"
+  ? [["SIGINT", 130]]
+  : [["SIGINT", 130], ["SIGTERM", 143]];
+
+/** What must not outlive this process; empty until `endWithUs()`. */
+const children = new Set<Deno.ChildProcess>();
+
+/** Has `child` end, by force, when a signal ends this process, which nothing else would do. Answers it. */
+export function endWithUs(child: Deno.ChildProcess): Deno.ChildProcess {
+  if (children.size === 0) {
+    for (const [name, code] of ENDS) Deno.addSignalListener(name, () => endChildren(code));
+  }
+  children.add(child);
+  return child;
+}
+
+function endChildren(code: number): never {
+  for (const child of children) {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+  Deno.exit(code);
+}
+
 /** Reads `stream` to its end, text by text, into `into`. */
 export async function collect(stream: ReadableStream<Uint8Array>, into: string[]): Promise<void> {
   for await (const text of stream.pipeThrough(new TextDecoderStream())) into.push(text);

@@ -8,18 +8,13 @@
 import { parseArgs } from "node:util";
 import { formatTotals, type Totals } from "./junit.ts";
 import { Progress } from "./progress.ts";
-import { formatSeconds } from "./run.ts";
+import { ENDS, formatSeconds } from "./run.ts";
 import { parseRuntimeNames, prepareRuntimes, type Runtime, type RuntimeName } from "./runtimes.ts";
 import { findTests, makeGroups, type TestGroup } from "./test_groups.ts";
 import { runGroup } from "./test_runner.ts";
 
 /** Groups at a time: one more than there are processors, as tests wait a lot. */
 const LANES = navigator.hardwareConcurrency + 1;
-
-/** The signals that end a run, and the exit code of each: Ctrl-C, and `timeout` or a supervisor, which Windows has not. */
-const ENDS: readonly (readonly [Deno.Signal, number])[] = Deno.build.os === "windows"
-  ? [["SIGINT", 130]]
-  : [["SIGINT", 130], ["SIGTERM", 143]];
 
 /** So long runners may take to end once they were asked to. */
 const LONGEST_END_MS = 5_000;
