@@ -63,6 +63,7 @@ interface Account {
 export class MessageLedger {
   readonly #policy: FullPolicy;
   readonly #accounts = new Map<string, Account>();
+  readonly #closed = new WeakSet<AnySession>();
 
   /**
    * Makes an empty ledger.
@@ -141,13 +142,17 @@ export class MessageLedger {
   }
 
   /**
-   * Checks the end of a session: whether all came that must have.
+   * Checks the end of a session: whether it is the only one, and all came that must have.
    *
    * @param session The session.
    * @param event How it ended.
-   * @throws {Error} if a message is missing.
+   * @throws {Error} if a message is missing, or the session has ended before.
    */
   close(session: AnySession, event: CloseEvent): void {
+    if (this.#closed.has(session)) {
+      throw new Error(`Session ${session.id} of ${formatAddress(session.remoteAddress)} is over twice: ${event.reason}`);
+    }
+    this.#closed.add(session);
     const sent = this.#accountOf(session.localAddress, session.remoteAddress);
     const received = this.#accountOf(session.remoteAddress, session.localAddress);
     sent.ended = event;
