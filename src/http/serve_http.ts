@@ -143,7 +143,9 @@ function toUrl({ url = "/", headers }: IncomingMessage): URL | undefined {
   // A host with a part of a path in it would move the request to another path.
   if (/[\s/?#@\\]/.test(host)) return undefined;
   const whole = url.startsWith("/") ? `http://${host}${url}` : url; // A client of a proxy sends all of the URL.
-  return /^https?:/i.test(whole) && URL.canParse(whole) ? new URL(whole) : undefined;
+  if (!/^https?:/i.test(whole) || !URL.canParse(whole)) return undefined;
+  const parsed = new URL(whole);
+  return parsed.username === "" && parsed.password === "" ? parsed : undefined; // A `Request` must not have them.
 }
 
 /** Reads a body; undefined if it is too long. */

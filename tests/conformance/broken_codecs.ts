@@ -103,7 +103,7 @@ export const BROKEN_CODECS: Readonly<Record<string, BrokenCodec>> = {
     }),
   },
   "refuses the limit itself": {
-    foundBy: "payloads: brings a payload of exactly the limit across",
+    foundBy: "payloads: brings the longest payload across",
     makeCodec: (maxPayloadBytes) => ({
       ...soundCodec(maxPayloadBytes),
       createDecoder: () => soundCodec(maxPayloadBytes - 1).createDecoder(),

@@ -104,6 +104,28 @@ test("codecCases() skips what a codec of one limit, or of one session, cannot sh
   assertEquals(skipsOf({ minPayloadBytes: 3 })[0], "a payload has 3 bytes at least");
 });
 
+test("codecCases() goes to the nearest length of which there is a payload, and says so where there is none", async () => {
+  const unbounded = (maxPayloadBytes: number) => ({
+    ...soundCodec(maxPayloadBytes),
+    createDecoder: () => soundCodec(65_535).createDecoder(),
+  });
+  const even = (length: number) => length % 2 === 0 ? new Uint8Array(length) : undefined;
+  for (const maxPayloadBytes of [1_000, 1_001]) {
+    const cases = codecCases({ makeCodec: unbounded, maxPayloadBytes, makePayload: even });
+    assertEquals(cases.filter(({ skip }) => skip !== undefined), []);
+    const past = cases.find(({ name }) => name.endsWith("refuses a frame one byte past the limit"));
+    await assertRejects(async () => await past?.run(), Error, "of what must be refused");
+    await cases.find(({ name }) => name.endsWith("brings the longest payload across"))?.run();
+  }
+  const short = (length: number) => length > 0 && length < 50 ? new Uint8Array(length) : undefined;
+  const skipped = codecCases({ makeCodec: soundCodec, makePayload: short }).filter(({ skip }) => skip !== undefined);
+  assertEquals(skipped.map(({ name, skip }) => `${name}: ${skip}`), [
+    "brings an empty payload across: makePayload() gives no payload of such a length",
+    "brings the longest payload across: makePayload() gives no payload of such a length",
+    "refuses a frame one byte past the limit: makePayload() gives no payload of such a length",
+  ]);
+});
+
 test("codecCases() blames a makePayload() that gives another length", async () => {
   const [{ run }] = codecCases({ makeCodec: soundCodec, makePayload: () => new Uint8Array(3) });
   await assertRejects(run, Error, "the length of what makePayload(length) gives must be 0: current value is 3");

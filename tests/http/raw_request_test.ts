@@ -55,6 +55,9 @@ test("a target is a path of this server, whatever it looks like", async () => {
     "a.example /%2F",
     "b.example /c?d",
   ]);
+  for (const target of ["http://u:p@b.example/c", "http://u@b.example/c", "http://:p@b.example/c", "ftp://b.example/c"]) {
+    assertEquals(await ask(server.port, `GET ${target}`), 400, target);
+  }
   const routed = routes({ "/metrics": () => new Response("secret") });
   await using other = await serveHttp(routed, { port: 0 });
   assertEquals(await ask(other.port, "GET //evil/metrics"), 404);

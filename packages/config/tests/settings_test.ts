@@ -76,6 +76,21 @@ test("parseSettings() reads JSON with comments, durations and sizes", () => {
   assertEquals(read("{}"), { service: {}, guard: undefined, logLevel: "warning", http: undefined, files: [file] });
 });
 
+test("a fault of a value that came from a variable names the variable, whatever found it", () => {
+  const from = (environment: Record<string, string>, text = "{}") =>
+    refuse(text, environment).faults.map(({ source }) => source);
+  assertEquals(from({ LASTER_LIMITS: '{"idleTimeoutMs":"soon"}' }), ["LASTER_LIMITS"]);
+  assertEquals(from({ LASTER_GUARD__CONNECTIONS__MAX_PER_ADDRESS: "0" }), [
+    "LASTER_GUARD__CONNECTIONS__MAX_PER_ADDRESS",
+  ]);
+  assertEquals(from({ LASTER_GUARD: '{"connections":{"maxPerAddress":0}}' }), ["LASTER_GUARD"]);
+  const tls = '{ "listeners": [{ "port": 1, "tls": { "certFile": "cert.pem", "keyFile": "key.pem" } }] }';
+  const [cert, key] = from({ LASTER_LISTENERS__0__TLS__CERT_FILE: "gone.pem" }, tls);
+  assertEquals([cert, key], ["LASTER_LISTENERS__0__TLS__CERT_FILE", file]);
+  const wrong = '{ "guard": { "connections": { "maxPerAddress": 0 } } }';
+  assertEquals(from({ LASTER_GUARD__CONNECTIONS__MAX_PER_PREFIX: "7" }, wrong), [file]);
+});
+
 test("parseSettings() says all that is wrong, with path, rule, value and source", () => {
   const { faults, message } = refuse(
     `{

@@ -8,6 +8,7 @@ import { QueryError } from "./query_error.ts";
 import {
   checkInteger,
   checkNames,
+  checkQuery,
   checkTimeout,
   QUERY_NAMES,
   type QueryOptions,
@@ -120,7 +121,8 @@ export class QueryQueue<Connection = unknown> {
    * @param options Its key, its deadline, and whether it may be repeated.
    * @returns The rows.
    * @throws {QueryError} if there is no answer: an unhandled rejection, if the caller drops the promise.
-   * @throws {TypeError | RangeError} if there is no option of a name, or `timeoutMs` is out of range.
+   * @throws {TypeError | RangeError} if there is no option of a name, `timeoutMs` is out of range, `text` is no text, or
+   * `signal` is no signal.
    */
   query(text: string, parameters: readonly unknown[] = [], options: QueryOptions = {}): Promise<readonly Row[]> {
     const { key, isRepeatable = false, timeoutMs = this.#timeoutMs, signal } = options;
@@ -128,6 +130,7 @@ export class QueryQueue<Connection = unknown> {
     try {
       checkNames("run query", options, QUERY_NAMES);
       checkTimeout("run query", timeoutMs);
+      checkQuery(text, signal);
       copied = parameters.map((value) => value instanceof Uint8Array ? new Uint8Array(value) : value);
     } catch (error) {
       return Promise.reject(error);
@@ -265,6 +268,10 @@ export class QueryQueue<Connection = unknown> {
         if (!await this.#isAlive(connection)) return { end: "lost" };
       } else {
         const { job, done } = taken;
+        if (job.state === "settled") { // Given up between the call and this turn: it must not run.
+          done(false);
+          continue;
+        }
         const { end, running } = await this.#run(connection, job);
         if (end !== "answered") {
           // A driver may say that the connection is closed while the query goes on.

@@ -134,3 +134,12 @@ export function checkInteger(action: string, name: string, value: number, least:
 export function checkTimeout(action: string, value: number): number {
   return value === Infinity ? value : checkInteger(action, "timeoutMs", value, 1);
 }
+
+/** Refuses what a driver could not send, and what could not be listened to, at the call: later, nobody would catch it. */
+export function checkQuery(text: string, signal: AbortSignal | undefined): void {
+  if (typeof text !== "string") {
+    throw new TypeError(`Cannot run query as it must be a text: current value is ${typeof text}`);
+  }
+  if (signal === undefined || typeof signal?.addEventListener === "function") return;
+  throw new TypeError(`Cannot run query as signal must be an AbortSignal: current value is ${typeof signal}`);
+}

@@ -140,6 +140,38 @@ test("an error says whether asking again does no harm", async () => {
   await closed;
 });
 
+test("a query that is given up in the turn of its call is never run, and its connection goes on", async () => {
+  const driver = new Fake();
+  const queries = new QueryQueue({ driver, connections: 1 });
+  await queries.query("first");
+  await turn(); // The connection waits for a query.
+  const controller = new AbortController();
+  const [given, next] = [
+    codeOf(queries.query("given up", [], { key: "ann", signal: controller.signal })),
+    codeOf(queries.query("next", [], { key: "ann" })),
+  ];
+  controller.abort();
+  assertEquals([await given, await next], ["aborted false", "answered"]);
+  assertEquals([driver.seen, driver.connects], [["first", "next"], 1]);
+  const { answered, rejected, lostConnections, waiting } = queries.stats;
+  assertEquals([answered, rejected, lostConnections, waiting], [2, 1, 0, 0]);
+  await queries.close();
+});
+
+test("a text that is none, and a signal that is none, are refused at the call", async () => {
+  const driver = new Fake();
+  const queries = new QueryQueue({ driver, connections: 1 });
+  const asked = [
+    () => queries.query({ sql: "a" } as never),
+    () => queries.query("a", [], { signal: new AbortController() as never, timeoutMs: 10 }),
+    () => queries.query("a", [], { signal: null as never }),
+  ];
+  for (const ask of asked) await assertRejects(ask, TypeError, "Cannot run query as ");
+  await turn();
+  assertEquals([driver.seen, queries.stats.rejected, queries.stats.waiting], [[], 0, 0]);
+  await queries.close();
+});
+
 test("bounds and deadlines: full, timeout, aborted; nothing of them is kept", async () => {
   const clock = new FakeClock();
   const driver = new Fake(true);

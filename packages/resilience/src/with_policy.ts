@@ -48,18 +48,23 @@ export async function dialWith<Data = undefined, Alternative = never>(
   dial: (signal: AbortSignal) => Promise<Session<Data>>,
   signal?: AbortSignal,
 ): Promise<Session<Data> | Alternative> {
-  let opened: Session<Data> | undefined;
+  /** All that opened. */
+  const opened = new Set<Session<Data>>();
   let given: Session<Data> | Alternative | undefined;
   try {
     given = await execute(policy, async (attempt) => {
       const session = await dial(attempt);
-      if (!attempt.aborted && signal?.aborted !== true) return opened = session;
-      session.abort();
-      throw attempt.reason;
+      if (attempt.aborted || signal?.aborted === true) {
+        session.abort();
+        throw attempt.reason;
+      }
+      opened.add(session);
+      return session;
     }, signal);
     return given;
   } finally {
-    if (given !== opened) opened?.abort(); // The signal, or the policy, came between.
+    opened.delete(given as Session<Data>);
+    for (const session of opened) session.abort(); // The signal, or the policy, came between, or took another.
   }
 }
 

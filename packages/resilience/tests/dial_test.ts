@@ -10,6 +10,7 @@ import {
   ConstantBackoff,
   fallback,
   handleAll,
+  handleWhenResult,
   noop,
   retry,
   TaskCancelledError,
@@ -207,6 +208,21 @@ test("a session in whose place the policy gives something else is aborted", asyn
   };
   assertEquals<unknown>(await dialWith(instead, () => Promise.resolve(session)), "nobody");
   assertEquals(isAborted, true);
+});
+
+test("of sessions that the policy tries again by what they are, the last one alone stays", async () => {
+  await using service = await serve({ hostname, port: 0, logger });
+  const policy = retry(handleWhenResult(() => true), { maxAttempts: 2, backoff: new ConstantBackoff(1) });
+  const opened: Session[] = [];
+  const session = await dialWith(policy, async (signal) => {
+    const one = await connect({ port: service.port, logger, signal });
+    opened.push(one);
+    return one;
+  });
+  assertEquals([opened.length, opened.indexOf(session)], [3, 2]);
+  await until(() => service.sessionCount === 1, "the others are gone");
+  assertEquals(opened.map(({ state }) => state), ["closed", "closed", "open"]);
+  await session.close();
 });
 
 test("the breaker: open after failures in a row, one trial, closed again; its state is heard of", async () => {

@@ -253,10 +253,23 @@ function run<Result>(span: Span, around: Context, action: () => Result): Result 
   return promise;
 }
 
+/** Never throws: whatever a handler threw or rejected with, its span ends. */
 function fail(span: Span, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error);
-  span.recordException(error instanceof Error ? error : message);
+  const message = messageOf(error);
+  try {
+    span.recordException(error instanceof Error ? error : message);
+  } catch {
+    // It has a getter that throws.
+  }
   span.setStatus({ code: SpanStatusCode.ERROR, message });
+}
+
+function messageOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "an error that cannot be written as text";
+  }
 }
 
 function isThenable(value: unknown): boolean {

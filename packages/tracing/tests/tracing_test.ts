@@ -78,6 +78,33 @@ test("a session, its messages, and what their handlers do", async () => {
   await service.stop();
 });
 
+test("a span ends with its handler, whatever that throws or rejects with", async () => {
+  const strange = [
+    Object.create(null),
+    Object.assign(new Error(), { message: Object.create(null) }),
+    Object.defineProperty(new Error(), "name", { get: () => assert(false, "a getter that throws") }),
+    undefined,
+    Symbol("odd"),
+  ];
+  for (const fault of strange) {
+    for (const isAsync of [false, true]) {
+      exporter.reset();
+      const tracing = new Tracing();
+      const onMessage = tracing.wrap((_session: Session, _payload: Uint8Array) => {
+        if (isAsync) return Promise.reject(fault);
+        throw fault;
+      });
+      await using service = await serve({ hostname, port: 0, logger, observers: [tracing], onMessage });
+      const session = await connect({ port: service.port, logger });
+      session.send(bytes("a"));
+      await session.closed;
+      await until(() => spans().some(({ name }) => name === "laster.message"), "the span");
+      const [message] = spans().filter(({ name }) => name === "laster.message");
+      assertEquals(message.status.code, SpanStatusCode.ERROR);
+    }
+  }
+});
+
 test("what is not sampled makes nothing", async () => {
   const draws = [0.5, 0.009, 0.01];
   const service = await start(new Tracing({ sampled: 0.01, random: () => draws.shift() ?? 1 }));

@@ -150,7 +150,9 @@ export class MessageLedger {
    */
   close(session: AnySession, event: CloseEvent): void {
     if (this.#closed.has(session)) {
-      throw new Error(`Session ${session.id} of ${formatAddress(session.remoteAddress)} is over twice: ${event.reason}`);
+      throw new Error(
+        `Session ${session.id} of ${formatAddress(session.remoteAddress)} is over twice: ${event.reason}`,
+      );
     }
     this.#closed.add(session);
     const sent = this.#accountOf(session.localAddress, session.remoteAddress);

@@ -94,7 +94,7 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
     isChanged = true;
   }
   if (isChanged) result = safeParse(settingsSchema, tree);
-  if (result.success && faults.length === 0) return toSettings(result.output, options);
+  if (result.success && faults.length === 0) return toSettings(result.output, options, sources);
   throw new SettingsError([...faults, ...(result.issues ?? []).map((issue) => faultOf(issue, file, sources))]);
 }
 
@@ -143,11 +143,15 @@ function faultOf(issue: BaseIssue<unknown>, file: string, sources: ReadonlyMap<s
   const isMissing = issue.input === undefined;
   const said = issue.type === "strict_object" ? "must be an object" : issue.message;
   const rule = isUnknown ? "is no setting" : isMissing ? "must be there" : said;
-  const variable = sources.get(path) ??
-    [...sources].find(([other]) => other.startsWith(`${path}.`) || other.startsWith(`${path}[`))?.[1];
   const isHidden = isUnknown || parts.includes("tls"); // A key that was put in the wrong place is such a value.
   const value = isMissing && !isUnknown ? "absent" : isHidden ? HIDDEN : show(issue.input);
-  return { path, rule, value, source: variable ?? file };
+  return { path, rule, value, source: variableOf(path, sources) ?? file };
+}
+
+/** The variable that a value comes from: one of its path, of a part of it, or of what it is a part of. */
+function variableOf(path: string, sources: ReadonlyMap<string, string>): string | undefined {
+  const isWithin = (inner: string, outer: string) => inner.startsWith(`${outer}.`) || inner.startsWith(`${outer}[`);
+  return sources.get(path) ?? [...sources].find(([other]) => isWithin(other, path) || isWithin(path, other))?.[1];
 }
 
 /** Writes a value for a message: of objects and lists only their kind, as anything may be in them. */
@@ -161,13 +165,18 @@ function shorten(text: string): string {
   return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH)}…` : text;
 }
 
-function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings {
+function toSettings(
+  file: SettingsFile,
+  options: ParseSettingsOptions,
+  sources: ReadonlyMap<string, string>,
+): Settings {
   const { listeners, maxConnections, maxDials, pool, limits, guard, log, http } = file;
   const files = new Set([options.file]);
   const faults: SettingsFault[] = [];
   const readPem = (path: string, field: string) => {
+    const source = variableOf(field, sources) ?? options.file;
     if (path.includes(PEM) || path.includes("\n")) {
-      faults.push({ path: field, rule: "must be the name of a file", value: HIDDEN, source: options.file });
+      faults.push({ path: field, rule: "must be the name of a file", value: HIDDEN, source });
       return "";
     }
     files.add(path);
@@ -176,7 +185,7 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
       return options.readPem(path);
     } catch (error) {
       const rule = `must be a file that can be read (${error instanceof Error ? error.message : error})`;
-      faults.push({ path: field, rule, value: JSON.stringify(path), source: options.file });
+      faults.push({ path: field, rule, value: JSON.stringify(path), source });
       return "";
     }
   };
@@ -199,7 +208,12 @@ function toSettings(file: SettingsFile, options: ParseSettingsOptions): Settings
       makeGuard({ [part]: value }); // The bounds are the guard's to know.
     } catch (error) {
       const rule = `must be what the guard takes (${error instanceof Error ? error.message : error})`;
-      faults.push({ path: `guard.${part}`, rule, value: shorten(JSON.stringify(value)), source: options.file });
+      // The guard names the option in its error, and so tells a variable from the file.
+      const isNamed = ([path]: [string, string]) =>
+        path.startsWith(`guard.${part}.`) && rule.includes(path.slice(path.lastIndexOf(".") + 1));
+      const whole = sources.get(`guard.${part}`) ?? sources.get("guard");
+      const source = whole ?? [...sources].find(isNamed)?.[1] ?? options.file;
+      faults.push({ path: `guard.${part}`, rule, value: shorten(JSON.stringify(value)), source });
     }
   }
   if (faults.length > 0) throw new SettingsError(faults);
