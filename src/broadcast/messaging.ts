@@ -66,6 +66,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
   readonly #crowd: Crowd<Member, Core>;
   readonly #broadcaster: Broadcaster;
   readonly #crowdDrain: CrowdDrain;
+  readonly #scheduler: SendQueueContext["scheduler"];
   readonly #onRefused: MessagingOptions<Member>["onRefused"];
 
   /** Makes the messaging of a service without groups; broadcasts are encoded with `encoder`. */
@@ -75,6 +76,7 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     encoder: FrameEncoder,
     { maxGroups, onRefused }: MessagingOptions<Member>,
   ) {
+    this.#scheduler = context.scheduler;
     this.#onRefused = onRefused;
     this.#crowd = crowd;
     this.#crowdDrain = new CrowdDrain(context.clock);
@@ -146,7 +148,9 @@ export class Messaging<Member, Core extends Receiver & { readonly session: Membe
     const note = (core: Receiver, result: SendResult) => refusals.push([core as Core, result]);
     const counts = this.#broadcaster.broadcast(payload, receivers, { ...details, onRefused: note });
     // After the broadcast, as `onRefused` may send, or close sessions.
-    for (const [{ session }, result] of refusals) this.#onRefused?.(session, payload, result);
+    this.#scheduler.inTurn(() => {
+      for (const [{ session }, result] of refusals) this.#onRefused?.(session, payload, result);
+    });
     if (!listRefused) return counts;
     return { ...counts, refusedBy: refusals.map(([{ session }, result]) => ({ session, result })) };
   }

@@ -173,13 +173,13 @@ export class Link<Data = undefined> implements AsyncDisposable {
    *
    * @param payload The message; copied.
    * @param options Its policy, its key.
-   * @returns What became of it; `"closed"` if the link has stopped, the session is closing, or there is no room to keep it.
+   * @returns What became of it; `"closed"` if the link has stopped, or there is no room to keep it.
    * @throws {TypeError} if the payload is not a `Uint8Array`, or an option has a name or a value that is not allowed.
    */
   send(payload: Uint8Array, options?: SendOptions): LinkSendResult {
     const session = this.#session;
     // What is kept goes first, so that all stay in order.
-    if (session !== undefined && this.#kept.count === 0) return session.send(payload, options);
+    if (session?.state === "open" && this.#kept.count === 0) return session.send(payload, options);
     checkPayload(payload);
     checkEarly(options);
     if (this.#isStopped) return "closed";

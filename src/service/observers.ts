@@ -58,7 +58,7 @@ export interface ServiceObserver {
   onAccepted?(event: AcceptedEvent): unknown;
   /** A connection was refused. */
   onConnectionRefused?(event: RefusedEvent): unknown;
-  /** A session begins; it cannot be sent to before the application's `onOpen`, which comes next. */
+  /** A session begins. It cannot be sent to before the application's `onOpen`, which comes next; if it is closed here, it ends then. */
   onOpened?(session: Session<unknown>): unknown;
   /** A session is over; called after the application's `onClose`. */
   onClosed?(session: Session<unknown>, event: CloseEvent): unknown;

@@ -219,7 +219,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /**
    * Dials and opens a session. Calls `onOpen` first; a service without a message handler keeps the session's messages
-   * until a loop or `receive()` takes them.
+   * until a loop or `receive()` takes them; with `onChunk`, they are dropped before the first of these.
    *
    * @param options Where to, and how often to try.
    * @returns The session.

@@ -24,7 +24,8 @@ export interface HeartbeatOptions {
   readonly intervalMs?: number | undefined;
   /**
    * Milliseconds after a ping within which a byte must come from the peer, or the session is closed; 1 to 2^31 - 1. May be late
-   * by a quarter of `timeoutMs`, or of `intervalMs` if that is shorter.
+   * by a quarter of `timeoutMs`, or of `intervalMs` if that is shorter. A ping goes out behind all
+   * that was sent before, which the peer has to read first: give more than the default to peers that read much, and slowly.
    *
    * @default {10000}
    */

@@ -8,7 +8,7 @@ import { checkPolicy } from "../outbound/queue_limits.ts";
 import { checkPayload, refuseRange, type SendResult } from "../outbound/send_result.ts";
 import type { TlsInfo } from "../transport/tls_options.ts";
 import type { SessionCore } from "./session_core.ts";
-import type { SessionState } from "./session_state.ts";
+import { onceOpen, type SessionState } from "./session_state.ts";
 import { checkCloseOptions, checkSendOptions, type CloseOptions, type SendOptions } from "./session_options.ts";
 import { type SessionStats, takeStats } from "./session_stats.ts";
 
@@ -160,7 +160,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * - `"sent"`: the system has taken all that was queued.
    * - `"queued"`: it leaves at the end of the turn, or when the peer makes room.
    * - `"congested"`: queued, but the queue is above `highWaterMarkBytes` or `highWaterMarkFrames`: wait for `drained()` before
-   *   sending more. If all senders of the session do so, the queue never causes a `"full"`.
+   *   sending more. If all senders of the session share that wait, the queue never causes a `"full"`.
    * - `"full"`: refused, the queue is at `maxQueuedBytes` or `maxQueuedFrames`, or the service's pool at its budget. See also
    *   `pauseWhenFull`.
    * - `"too-large"`: refused, the payload is longer than the codec takes.
@@ -345,8 +345,10 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    */
   close(options: CloseOptions = {}): Promise<CloseEvent> {
     const { detail, message, timeoutMs } = checkCloseOptions(options);
-    this.#core.close("local-closing", undefined, detail, message);
-    if (timeoutMs !== undefined) this.#core.ending?.endWithin(timeoutMs);
+    onceOpen(this.#core, (core) => {
+      core.close("local-closing", undefined, detail, message);
+      if (timeoutMs !== undefined) core.ending?.endWithin(timeoutMs);
+    });
     return this.#core.endSignals.closed;
   }
 
@@ -355,7 +357,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
    * close event. May be called twice.
    */
   abort(): void {
-    this.#core.abort();
+    onceOpen(this.#core, (core) => core.abort());
   }
 
   /** Closes in order. */

@@ -159,7 +159,8 @@ export class SessionCore<Data>
   }
 
   sendEncoded(frame: Uint8Array, isReply: boolean = false): SendResult {
-    return this.tally(this.state === "open" ? sendEncoded(this.#context, this.queue, frame, isReply) : "closed");
+    const result = this.state === "open" ? sendEncoded(this.#context, this.queue, frame, isReply) : "closed";
+    return isReply && result === "full" ? result : this.tally(result); // Such a reply is sent later.
   }
 
   tally(result: SendResult): SendResult {
@@ -382,13 +383,13 @@ export class SessionCore<Data>
     this.#isReportDue = false;
     const { onSend } = this.#context.handlers;
     const sent = onSend === undefined ? undefined : this.queue.takeSent();
-    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent), { isTurn: false });
+    if (sent !== undefined) this.#call(() => onSend?.(this.session, sent));
   }
 
   /** Calls a handler, guarded against re-entry and faults; `isHolding`: messages wait for its promise. */
-  #call(run: () => unknown, { isHolding = false, isTurn = true } = {}): void {
+  #call(run: () => unknown, { isHolding = false } = {}): void {
     try {
-      const result = isTurn ? this.#context.scheduler.inTurn(() => this.inbox.guard(run)) : this.inbox.guard(run);
+      const result = this.#context.scheduler.inTurn(() => this.inbox.guard(run));
       if (!isThenable(result)) return;
       if (isHolding) this.inbox.holdForHandler(result);
       else whenSettled(result, () => {}, (fault) => this.handleFault("handler-error", fault));

@@ -50,9 +50,10 @@ export interface CloseOptions {
   /** A last message, behind all that is queued: the reason of a kick. If `send` refuses it, the session closes without it. */
   readonly message?: Uint8Array | undefined;
   /**
-   * Milliseconds after which the connection is cut, whether or not the peer reads or sends; 0 to 2^31 - 1.
+   * Milliseconds after which the connection is cut, whether or not the peer reads or sends; 0 to 2^31 - 1. `closeTimeoutMs`,
+   * from the last byte that the peer took, counts beside it.
    *
-   * @default {undefined: `closeTimeoutMs` counts, from the last byte that the peer took}
+   * @default {undefined: `closeTimeoutMs` alone}
    */
   readonly timeoutMs?: number | undefined;
 }

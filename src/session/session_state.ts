@@ -34,3 +34,9 @@ export function nextState(from: SessionState, to: SessionState): SessionState {
   if (NEXT[from].includes(to)) return to;
   throw new Error(`Cannot enter state ${to} as the table forbids it: current value is ${from}`);
 }
+
+/** Calls `end` once the session is open: an observer's `onOpened` may ask for its end before that. */
+export function onceOpen<Core extends { readonly state: SessionState }>(core: Core, end: (core: Core) => void): void {
+  if (core.state === "opening") queueMicrotask(() => end(core));
+  else end(core);
+}

@@ -2,7 +2,15 @@
 
 import test from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { delimited, type SendResult, type Session } from "@laster/net";
+import {
+  connect,
+  delimited,
+  lengthPrefixed,
+  type SendResult,
+  type Session,
+  silentLogger,
+  TcpService,
+} from "@laster/net";
 import { memoryTransport } from "@laster/net/testing";
 import { bytes, startPair, text, transportsHere, turn, until } from "../support.ts";
 
@@ -20,6 +28,45 @@ test("broadcast() lists who refused it if asked, and tells onRefused", async () 
   assertEquals(pair.server.broadcast(bytes("again")).refusedBy, undefined);
   assertEquals(told, [[two.id, "hello", "closed"], [two.id, "again", "closed"]]);
   assertEquals(pair.server.group("all").broadcast(bytes("room"), { listRefused: true }).refusedBy, []);
+});
+
+test("a broadcast in onClose names the others only, not the session that is over", async () => {
+  const log: string[] = [];
+  await using pair = await startPair(memoryTransport(), {
+    onRefused: (session) => log.push(`refused ${session.id}`),
+    observers: [{ onDropped: (session, reason) => void log.push(`dropped ${session.id} ${reason}`) }],
+    onClose(session) {
+      const { accepted, refused, refusedBy } = pair.server.broadcast(bytes("left"), { listRefused: true });
+      log.push(`closed ${session.id}: ${accepted} ${refused} ${refusedBy?.length}`);
+    },
+  }, { onMessage: () => {} });
+  const { far, near } = await pair.connect();
+  await pair.connect();
+  near.abort();
+  await far.closed;
+  await turn();
+  assertEquals(log, [`closed ${far.id}: 1 0 0`]);
+  assertEquals(pair.server.stats().refusedSends, 0);
+});
+
+test("a broadcast that the codec of the service cannot encode reaches those whose own codec can, however busy they are", async () => {
+  const transport = memoryTransport();
+  const heard: string[] = [];
+  await using service = new TcpService({
+    transport,
+    codec: delimited(),
+    logger: silentLogger(),
+    listeners: [{ port: 1 }, { port: 2, codec: lengthPrefixed() }],
+  });
+  await service.start();
+  const lines = await connect({ transport, port: 1, codec: delimited(), logger: silentLogger() });
+  const onMessage = (_session: unknown, payload: Uint8Array) => void heard.push(text(payload));
+  const frames = await connect({ transport, port: 2, logger: silentLogger(), onMessage });
+  await until(() => service.sessionCount === 2, "the sessions");
+  assertEquals(service.broadcast(bytes("two\nlines")), { accepted: 1, congested: 0, refused: 1 });
+  await until(() => heard.length === 1, "the message");
+  assertEquals(heard, ["two\nlines"]);
+  await Promise.all([lines.close(), frames.close()]);
 });
 
 test("send() and broadcast() answer unencodable for what the codec cannot make a frame of, and close nobody", async () => {

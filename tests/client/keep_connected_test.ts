@@ -427,6 +427,30 @@ test("what is sent while messages wait goes behind them", async () => {
   await service.stop();
 });
 
+test("what is sent while the onClose of the last session runs is kept for the next one", async () => {
+  const transport = memoryTransport();
+  const gate = Promise.withResolvers<void>();
+  const heard: string[] = [];
+  const options = { ...QUIET, transport, hostname: "127.0.0.1", port: 1 };
+  await using service = await serve({ ...options, onMessage: (_session, payload) => void heard.push(text(payload)) });
+  const link = keepConnected({
+    ...options,
+    minDelayMs: 5,
+    maxDelayMs: 5,
+    keep: { messages: 3 },
+    onClose: () => gate.promise,
+  });
+  await until(() => service.sessionCount === 1, "the session");
+  await until(() => link.session?.state === "open", "its other end");
+  for (const session of service.sessions()) session.abort();
+  await until(() => link.session?.state === "closed", "its end");
+  assertEquals(link.send(bytes("kept")), "kept");
+  gate.resolve();
+  await until(() => heard.length === 1, "the next session has it");
+  assertEquals(heard, ["kept"]);
+  await link.stop();
+});
+
 test("what was kept waits until a session that is full has room, and all of it arrives", async () => {
   const transport = memoryTransport({ dialScript: { capacityBytes: 1_024 } });
   const gate = Promise.withResolvers<void>();

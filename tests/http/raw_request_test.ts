@@ -55,7 +55,9 @@ test("a target is a path of this server, whatever it looks like", async () => {
     "a.example /%2F",
     "b.example /c?d",
   ]);
-  for (const target of ["http://u:p@b.example/c", "http://u@b.example/c", "http://:p@b.example/c", "ftp://b.example/c"]) {
+  for (
+    const target of ["http://u:p@b.example/c", "http://u@b.example/c", "http://:p@b.example/c", "ftp://b.example/c"]
+  ) {
     assertEquals(await ask(server.port, `GET ${target}`), 400, target);
   }
   const routed = routes({ "/metrics": () => new Response("secret") });

@@ -17,6 +17,31 @@ import { observeHandlers } from "../../src/service/observed_handlers.ts";
 import { Observers } from "../../src/service/observers.ts";
 import { bytes, startPair, text, transportsHere, until, within } from "../support.ts";
 
+for (const end of ["close", "abort", "closeSession"] as const) {
+  test(`a session ends that an observer's onOpened ends by ${end}()`, async () => {
+    const log: string[] = [];
+    let ended: Promise<unknown> | undefined;
+    await using pair = await startPair(memoryTransport(), {
+      observers: [{
+        onOpened(session) {
+          log.push(`opened ${session.state}`);
+          if (end === "abort") session.abort();
+          else if (end === "close") ended = session.close({ detail: "kicked", timeoutMs: 50 });
+          else ended = pair.server.closeSession(session.id, { detail: "kicked" });
+        },
+      }],
+      onOpen: () => void log.push("onOpen"),
+      onMessage: () => {},
+      onClose: (_session, { reason, detail }) => void log.push(`${reason} ${detail}`),
+    }, { onMessage: () => {} });
+    const near = await pair.client.connect({ port: pair.port });
+    await within(near.closed, "its end");
+    await until(() => pair.server.sessionCount === 0, "the end on the other side");
+    await within(Promise.resolve(ended), "the promise");
+    assertEquals(log, ["opened opening", "onOpen", end === "abort" ? "local-abort undefined" : "local-closing kicked"]);
+  });
+}
+
 for (const { name, make } of transportsHere()) {
   test(`an observer hears of all that happens to a service, in order, on ${name}`, async () => {
     const log: string[] = [];

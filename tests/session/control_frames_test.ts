@@ -101,7 +101,8 @@ async function pingWhileFull(options: TcpServiceOptions) {
   let sentBytes = 0;
   for (; far.send(new Uint8Array(500)) !== "full"; sentBytes += 504) await turn();
   await peer.write(PING);
-  await until(() => far.stats.refused.full === 2, "the ping, and no room for the answer");
+  await until(() => far.stats.receivedControlFrames === 1, "the ping, and no room for the answer");
+  assertEquals(far.stats.refused.full, 1, "the answer waits, and is not refused");
   return { pair, peer, far, sentBytes };
 }
 

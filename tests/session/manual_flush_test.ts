@@ -105,3 +105,37 @@ for (const [what, makeHandlers] of Object.entries(ANNOUNCERS)) {
     for (const { connection } of [listener, peer]) connection.abort();
   });
 }
+
+test(`what onSend and onRefused send leaves at their end under flush: "manual"`, async () => {
+  const transport = memoryTransport();
+  const parts = ["two", "three"];
+  const refused: string[] = [];
+  await using service = await serve({
+    port: 1,
+    transport,
+    logger,
+    flush: "manual",
+    onMessage: (session) => session.send(bytes("one")),
+    onSend(session) {
+      const part = parts.shift();
+      if (part !== undefined) session.send(bytes(part));
+    },
+    onRefused(session) {
+      refused.push(session.state);
+      for (const other of service.sessions()) other.send(bytes("gone"));
+    },
+  });
+  const [peer, leaver] = [await RawPeer.dial(transport, 1), await RawPeer.dial(transport, 1)];
+  await until(() => service.sessionCount === 2, "the sessions");
+  const [, leaving] = service.sessions();
+  await peer.write(frameOf(bytes("hello")));
+  const expected = ["one", "two", "three"].flatMap((word) => [...frameOf(bytes(word))]);
+  await until(() => peer.receivedBytes === expected.length, "all parts");
+  assertEquals(peer.received, expected);
+  void leaving.close();
+  service.broadcast(bytes("news"));
+  const more = frameOf(bytes("gone")).length;
+  await until(() => peer.receivedBytes >= expected.length + more, "what onRefused sent");
+  assertEquals(refused, ["closing"]);
+  for (const { connection } of [peer, leaver]) connection.abort();
+});
