@@ -1,5 +1,6 @@
 // Listeners: the open ports of a service, and how they are changed while it runs. Runtime neutral.
 
+import { ServiceStateError } from "../errors.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { type Address, formatAddress, resolveAddress } from "../transport/address.ts";
 import { resolveTlsListen } from "../transport/tls_identity.ts";
@@ -58,6 +59,8 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   readonly #open = new Map<Listener, OpenPort<Data>>();
   /** Listeners that the options ask for, by their keys; others were opened by `listen()`. */
   #declared = new Map<string, Listener>();
+  /** Whether the service has stopped: what is still being opened is closed then. */
+  #isOver = false;
 
   /** Makes a service's ports, none of them open. */
   constructor(options: ListenersOptions<Data>) {
@@ -78,6 +81,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   }
 
   async #openPort(port: OpenPort<Data>, options: ListenerOptions): Promise<Listener> {
+    if (this.#isOver) throw new ServiceStateError("listen", "stopped");
     const { transport, refusalMessage, acceptor, keeper, observers } = this.#options;
     const lastWord = encodeLastWord(port.context.codec.createEncoder(), refusalMessage);
     const listener = await openListener(transport, options, (place) => {
@@ -87,6 +91,10 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
       const { admission = [], proxyProtocol } = options;
       return acceptor.forListener({ place, admission, proxyProtocol, lastWord, open });
     }, (closed) => this.#open.delete(closed));
+    if (this.#isOver) {
+      await listener.close();
+      throw new ServiceStateError("listen", "stopped");
+    }
     this.#open.set(listener, port);
     observers?.tell("onListening", { name: listener.name, address: listener.address });
     return listener;
@@ -95,11 +103,13 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   /** Opens those that the options of a service ask for. */
   async openDeclared(wanted: readonly ListenerOptions[]): Promise<void> {
     this.#declared = new Map();
+    this.#isOver = false;
     for (const [key, options] of keysOf(wanted)) this.#declared.set(key, await this.open(options));
   }
 
   /** Closes all; the sessions live on. */
   closeAll(): Promise<void>[] {
+    this.#isOver = true;
     return [...this.#open.keys()].map((listener) => listener.close().catch(() => {})); // An application's transport may fail.
   }
 

@@ -1,10 +1,14 @@
 // StartStop: has calls of start() and stop(), and changes between them, take effect one after the other, in their order.
 // Runtime neutral.
 
+import { type Clock, systemClock } from "../clock.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 
 /** How long a stop may take: what Docker gives a process between SIGTERM and SIGKILL. */
 const DEFAULT_STOP_TIMEOUT_MS = 10_000;
+
+/** So long a stop waits at the least for a start or a change that is under way: ports open within milliseconds. */
+const LEAST_CHANGE_MS = 1_000;
 
 /** Options of {@linkcode TcpService.stop}. */
 export interface StopOptions {
@@ -44,7 +48,8 @@ export function resolveStopTimeout(options: StopOptions): number {
 
 /**
  * Remembers the last call. Another call of the same kind shares its promise; a call of the other kind first waits until the
- * change before has succeeded or failed.
+ * change before has succeeded or failed, a stop no longer than its own time: a port may take for ever to open, as with a name
+ * that nobody resolves. The next start waits for that, too.
  */
 export class StartStop {
   readonly #start: () => Promise<void>;
@@ -56,11 +61,20 @@ export class StartStop {
   #starts = 0;
   /** Resolves once all that was given to `between()` is done; undefined if it is. */
   #between: Promise<void> | undefined = undefined;
+  readonly #clock: () => Clock;
 
-  /** Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail. */
-  constructor(start: () => Promise<void>, stop: (timeoutMs: number) => Promise<StopResult>) {
+  /**
+   * Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail, and ends a start or a
+   * change that is still under way.
+   */
+  constructor(
+    start: () => Promise<void>,
+    stop: (timeoutMs: number) => Promise<StopResult>,
+    clock: () => Clock = systemClock,
+  ) {
     this.#start = start;
     this.#stop = stop;
+    this.#clock = clock;
   }
 
   /** Starts, unless that was the last thing asked for. */
@@ -76,8 +90,9 @@ export class StartStop {
   stop(timeoutMs: number): Promise<StopResult> {
     if (this.#isStarted) {
       this.#isStarted = false;
-      this.#stopped = this.#stopAfter(this.#change, timeoutMs);
-      this.#change = this.#stopped.then(() => {});
+      const before = this.#change;
+      this.#stopped = this.#stopAfter(before, timeoutMs);
+      this.#change = Promise.allSettled([this.#stopped, before]).then(() => {});
     }
     return this.#stopped;
   }
@@ -112,10 +127,15 @@ export class StartStop {
   async #stopAfter(before: Promise<void>, timeoutMs: number): Promise<StopResult> {
     const between = this.#between;
     let hasStarted = true;
-    await before.catch(() => {
+    const changed = before.catch(() => {
       hasStarted = false; // The caller of start() gets the error.
-    });
-    if (between !== undefined) await between;
-    return hasStarted ? await this.#stop(timeoutMs) : NOTHING_TO_STOP;
+    }).then(() => between);
+    const clock = this.#clock();
+    const startMs = clock.now();
+    const late = Promise.withResolvers<void>();
+    const timer = clock.setTimer(late.resolve, Math.max(timeoutMs, LEAST_CHANGE_MS));
+    await Promise.race([changed, late.promise]);
+    clock.clearTimer(timer);
+    return hasStarted ? await this.#stop(Math.max(0, timeoutMs - (clock.now() - startMs))) : NOTHING_TO_STOP;
   }
 }

@@ -69,7 +69,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
   readonly #keeper = new SessionKeeper<Data>(this.#pending);
   readonly #registry = this.#keeper.registry;
   #state: ServiceState = "stopped";
-  readonly #startStop = new StartStop(() => this.#start(), (timeoutMs) => this.#shutDown(timeoutMs));
+  readonly #startStop = new StartStop(() => this.#start(), (ms) => this.#shutDown(ms), () => this.#context.clock);
   #stopController = new AbortController();
 
   /**

@@ -2,8 +2,11 @@
 
 import test from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { ServiceStateError, silentLogger, TcpService } from "@laster/net";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import type { Transport } from "@laster/net/transport";
 import { StartStop } from "../../src/service/start_stop.ts";
-import { turn } from "../support.ts";
+import { turn, within } from "../support.ts";
 
 function setUp() {
   const log: string[] = [];
@@ -51,4 +54,64 @@ test("StartStop.start() that fails is as if it had not been, for the calls after
   await startStop.start();
   await startStop.stop(0);
   assertEquals(log.slice(-4), ["start begins", "start ends", "stop begins", "stop ends"]);
+});
+
+/** A transport of which one port opens only once it is told to. */
+function slowPort(slow: number) {
+  const memory = memoryTransport();
+  const gate = Promise.withResolvers<void>();
+  const open = new Set<number>();
+  const transport: Transport = {
+    ...memory,
+    async listen(address, handler, options) {
+      const port = address.kind === "tcp" ? address.port : 0;
+      if (port === slow) await gate.promise;
+      const listener = await memory.listen(address, handler, options);
+      open.add(port);
+      return { ...listener, close: () => (open.delete(port), listener.close()) };
+    },
+  };
+  return { transport, open, opens: gate.resolve };
+}
+
+test("TcpService.stop() does not wait beyond its time for a change whose port does not open, and closes that once it does", async () => {
+  const { transport, open, opens } = slowPort(2);
+  const clock = new FakeClock();
+  const logger = silentLogger();
+  const service = new TcpService({ transport, clock, logger, listeners: [{ port: 1 }], onMessage: () => {} });
+  await service.start();
+  const changed = service.reconfigure({ listeners: [{ port: 1 }, { port: 2 }] });
+  await turn();
+  const stopped = service.stop({ timeoutMs: 2_000 });
+  await clock.advance(1_999);
+  assertEquals(service.state, "running");
+  await clock.advance(1);
+  assertEquals([await within(stopped, "the stop"), service.state], [{ abortedSessions: 0 }, "stopped"]);
+  const started = service.start(); // Waits for what is under way.
+  await turn();
+  assertEquals([...open], []);
+  opens();
+  await assertRejects(() => changed, ServiceStateError);
+  await within(started, "the start");
+  assertEquals([[...open], service.state], [[1], "running"]);
+  await service.stop();
+});
+
+test("TcpService.stop() ends a start whose port does not open, and the next start begins anew", async () => {
+  const { transport, open, opens } = slowPort(1);
+  const clock = new FakeClock();
+  const logger = silentLogger();
+  const service = new TcpService({ transport, clock, logger, listeners: [{ port: 1 }], onMessage: () => {} });
+  const hangs = service.start();
+  hangs.catch(() => {});
+  const stopped = service.stop({ timeoutMs: 0 });
+  await clock.advance(1_000);
+  assertEquals([await within(stopped, "the stop"), service.state], [{ abortedSessions: 0 }, "stopped"]);
+  const again = service.start();
+  opens();
+  await assertRejects(() => hangs, ServiceStateError);
+  await within(again, "the start");
+  assertEquals([[...open], service.state], [[1], "running"]);
+  await service.stop();
+  assertEquals([...open], []);
 });
