@@ -3,7 +3,8 @@
 import { ServiceStateError } from "../errors.ts";
 import type { SessionContext } from "../session/session_context.ts";
 import { type Address, formatAddress, resolveAddress } from "../transport/address.ts";
-import { resolveTlsListen } from "../transport/tls_identity.ts";
+import { checkTlsListen } from "../transport/tls_contexts.ts";
+import type { TlsListenOptions } from "../transport/tls_options.ts";
 import type { Connection, Transport } from "../transport/transport.ts";
 import type { Acceptor } from "./acceptor.ts";
 import {
@@ -130,7 +131,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     for (const options of wanted ?? []) {
       checkListenerOptions(options);
       contextFor(options);
-      if (options.tls !== undefined) resolveTlsListen(options.tls);
+      if (options.tls !== undefined) checkTlsListen(options.tls);
     }
     for (const port of this.#open.values()) contextFor(port.options);
     if (wanted !== undefined && isRunning) await this.#replace(wanted, contextFor);
@@ -160,6 +161,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     const isFree = ([, options]: typeof missing[0]) => !gone.some(([, { address }]) => isSamePlace(address, options));
     const opened: Listener[] = [];
     const closed: ClosedPort<Data>[] = [];
+    const renewed: [listener: Listener, before: TlsListenOptions][] = [];
     const open = async (key: string, options: ListenerOptions) =>
       void opened.push(setIn(after, key, await this.#openPort({ options, context: contextFor(options) }, options)));
     try {
@@ -173,14 +175,25 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
         }
         await open(key, options);
       }
+      for (const [listener, { tls }] of stays) {
+        const before = this.#open.get(listener)?.options.tls;
+        if (tls === undefined || before === undefined || isSame(before, tls)) continue;
+        listener.setCertificates(tls);
+        renewed.push([listener, before]);
+      }
     } catch (error) {
       // An application's transport may fail to close: then the opening fails.
       for (const listener of opened) await listener.close().catch(() => {});
-      throw await this.#reopen(closed) ?? error;
+      const fault = await this.#reopen(closed) ?? error;
+      for (const [listener, before] of renewed) listener.setCertificates(before);
+      throw fault;
     }
-    for (const [listener, options] of stays) this.#change(listener, options);
-    for (const [, listener] of gone) await listener.close();
+    for (const [listener, options] of stays) {
+      const port = this.#open.get(listener);
+      if (port !== undefined) port.options = options; // `refresh()` makes its limits of them.
+    }
     this.#declared = after;
+    for (const [, listener] of gone) await listener.close().catch(() => {}); // An application's transport may fail.
   }
 
   /** Opens listeners again, at their ports and with their limits of before. Tries all; returns the first error. */
@@ -196,15 +209,6 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
       }
     }
     return fault;
-  }
-
-  /** Changes the limits and the certificates of an open listener; the options were checked. */
-  #change(listener: Listener, options: ListenerOptions): void {
-    const port = this.#open.get(listener);
-    if (port === undefined) return;
-    const { tls } = options;
-    if (tls !== undefined && !isSame(port.options.tls, tls)) listener.setCertificates(tls);
-    port.options = options;
   }
 }
 

@@ -3,7 +3,6 @@
 import { connect as connectRaw, createServer as createRawServer, isIP, type Socket } from "node:net";
 import {
   connect as connectTls,
-  createSecureContext,
   createServer as createTlsServer,
   type SecureContext,
   type Server,
@@ -22,6 +21,7 @@ import { mayUseNetwork } from "./node_process.ts";
 import { readRawProxyHeader } from "./raw_proxy_header.ts";
 import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
 import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
+import { contextOptions, contextsOf } from "./tls_contexts.ts";
 import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
 import type { TlsDialOptions, TlsInfo, TlsListenOptions } from "./tls_options.ts";
 import type { AcceptHandler, Connection, PendingConnection, TransportListener } from "./transport.ts";
@@ -324,24 +324,6 @@ function secureDial(raw: Socket, name: string, tls: TlsDialOptions): TLSSocket {
     minVersion: tls.minVersion ?? "TLSv1.2",
     rejectUnauthorized: true,
   });
-}
-
-/** The options of a secure context: one certificate, and what the listener has for all its certificates. */
-function contextOptions({ cert, key }: { cert: string; key: string }, { ca, minVersion }: ResolvedTlsListen) {
-  return { cert, key, minVersion, ...(ca === undefined ? {} : { ca: [...splitPem(ca)] }) };
-}
-
-/** The contexts by name, in lower case; the listener's own has the empty name. */
-function contextsOf(options: ResolvedTlsListen): ReadonlyMap<string, SecureContext> {
-  try {
-    const contexts = new Map([["", createSecureContext(contextOptions(options, options))]]);
-    for (const [name, identity] of Object.entries(options.serverNames ?? {})) {
-      contexts.set(name.toLowerCase(), createSecureContext(contextOptions(identity, options)));
-    }
-    return contexts;
-  } catch (cause) {
-    throw new TypeError("Cannot use TLS as the runtime refuses a certificate", { cause });
-  }
 }
 
 /** What tells a connection from all others at one time; a peer may have the same port towards two addresses of this machine. */

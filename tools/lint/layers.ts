@@ -31,6 +31,7 @@ const WITH_NODE: readonly string[] = [
   "src/transport/node_tls.ts",
   "src/transport/raw_proxy_header.ts",
   "src/transport/tls_connection.ts",
+  "src/transport/tls_contexts.ts",
   "src/transport/tls_identity.ts",
   "src/transport/unix_socket.ts",
   "src/hosting",
