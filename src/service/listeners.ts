@@ -133,7 +133,8 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
       contextFor(options);
       if (options.tls !== undefined) checkTlsListen(options.tls);
     }
-    for (const port of this.#open.values()) contextFor(port.options);
+    const changing = new Set(wanted === undefined ? [] : this.#declared.values()); // Were checked as they are to be.
+    for (const [listener, port] of this.#open) if (!changing.has(listener)) contextFor(port.options);
     if (wanted !== undefined && isRunning) await this.#replace(wanted, contextFor);
   }
 

@@ -135,7 +135,8 @@ export class ServiceSettings<Data> {
     checkReconfigure(options);
     const given = Object.entries(options).filter(([, value]) => value !== undefined);
     const changed: ReconfigureOptions = { ...this.#changed, ...Object.fromEntries(given) };
-    this.contextFor({}, changed); // Checks the limits.
+    this.contextFor({}, changed); // Checks the limits, and below those of listeners that the next start opens.
+    if (options.listeners === undefined) { for (const own of this.listeners) this.contextFor(own, changed); }
     // Until the listeners have followed, others still get the limits of before: the change may be refused.
     await followers.follow(options.listeners, isRunning, (own) => this.contextFor(own, changed));
     this.#changed = changed;

@@ -93,22 +93,26 @@ function certifiedTransport(refuses: (port: number, cert: string) => boolean) {
   return { transport, certs };
 }
 
-test("a transport that refuses a certificate leaves all listeners as they were, and takes the next", { skip }, async () => {
-  const { transport, certs } = certifiedTransport((port, cert) => port === 2 && cert === better.cert);
-  const listeners = [{ port: 1, tls: good }, { port: 2, tls: good }, { port: 3, name: "a" }];
-  await using service = new TcpService({ logger, transport, listeners });
-  await service.start();
-  const portsOf = () => service.stats().listeners.map((address) => address.kind === "tcp" && address.port).toSorted();
-  const change = (tls: typeof good) =>
-    service.reconfigure({
-      listeners: [{ port: 1, tls: better }, { port: 2, tls }, { port: 3, name: "b" }, { port: 4 }],
-    });
-  await assertRejects(() => change(better), Error, "not this one");
-  assertEquals([portsOf(), [...certs.values()]], [[1, 2, 3], [good.cert, good.cert]]);
-  const third = authority.sign({ name: "third" });
-  await change(third);
-  assertEquals([portsOf(), [...certs.values()]], [[1, 2, 3, 4], [better.cert, third.cert]]);
-});
+test(
+  "a transport that refuses a certificate leaves all listeners as they were, and takes the next",
+  { skip },
+  async () => {
+    const { transport, certs } = certifiedTransport((port, cert) => port === 2 && cert === better.cert);
+    const listeners = [{ port: 1, tls: good }, { port: 2, tls: good }, { port: 3, name: "a" }];
+    await using service = new TcpService({ logger, transport, listeners });
+    await service.start();
+    const portsOf = () => service.stats().listeners.map((address) => address.kind === "tcp" && address.port).toSorted();
+    const change = (tls: typeof good) =>
+      service.reconfigure({
+        listeners: [{ port: 1, tls: better }, { port: 2, tls }, { port: 3, name: "b" }, { port: 4 }],
+      });
+    await assertRejects(() => change(better), Error, "not this one");
+    assertEquals([portsOf(), [...certs.values()]], [[1, 2, 3], [good.cert, good.cert]]);
+    const third = authority.sign({ name: "third" });
+    await change(third);
+    assertEquals([portsOf(), [...certs.values()]], [[1, 2, 3, 4], [better.cert, third.cert]]);
+  },
+);
 
 test("a listener that fails to close does not keep a change from taking effect", async () => {
   const inner = memoryTransport();

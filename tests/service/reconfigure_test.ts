@@ -345,6 +345,30 @@ test("limits that one listener's own contradict change none of the others", asyn
   assertEquals(await countTaken(), before);
 });
 
+test("limits are checked against what listeners are to be, and not what they were", async () => {
+  const transport = memoryTransport();
+  for (const after of [[{ port: 1, name: "a", maxQueuedBytes: 4_000_000 }], [{ port: 1, name: "a" }], []]) {
+    const listeners = [{ port: 1, name: "a", maxQueuedBytes: 700_000 }];
+    await using service = new TcpService({ logger, transport, listeners, maxQueuedBytes: 4_000_000 });
+    await service.start();
+    await service.reconfigure({ highWaterMarkBytes: 1_000_000, listeners: after });
+    assertEquals(service.stats().listeners.length, after.length);
+  }
+});
+
+test("a stopped service refuses limits that one of its listeners contradicts, and starts", async () => {
+  const transport = memoryTransport();
+  const listeners = [{ port: 1, highWaterMarkBytes: 5_000_000 }];
+  await using service = new TcpService({ logger, transport, listeners, maxQueuedBytes: 10_000_000 });
+  for (let round = 0; round < 2; round++) {
+    await assertRejects(() => service.reconfigure({ maxQueuedBytes: 1_000_000 }), RangeError, "maxQueuedBytes");
+    await service.start();
+    await service.stop();
+  }
+  await service.reconfigure({ maxQueuedBytes: 1_000_000, listeners: [{ port: 1 }] });
+  await service.start();
+});
+
 test("fewer dials at the same time cut none that is under way", async () => {
   const inner = memoryTransport();
   const gates = [1, 2, 3].map(() => Promise.withResolvers<void>());
