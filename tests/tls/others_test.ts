@@ -92,6 +92,18 @@ test("openssl sees TLS 1.2 and 1.3 and nothing older, the chain, and the protoco
   const old = await ask("-tls1_1", "-cipher", "ALL:@SECLEVEL=0");
   assert(!/^hello, server$/m.test(old), old);
   assertEquals(server.opened.length, opened, "nobody comes in by TLS 1.1");
+  const stranger = [
+    "s_client",
+    "-connect",
+    `${hostname}:${service.port}`,
+    "-CAfile",
+    server.caPath,
+    "-alpn",
+    "other/1",
+  ];
+  const refused = await run("openssl", stranger, ["hello, server", "Q"]);
+  assert(/no application protocol/.test(refused), refused);
+  assertEquals(server.opened.length, opened, "nobody comes in who speaks other protocols only");
 });
 
 test("a client that renegotiates again and again ends nobody but itself", { skip }, async () => {
