@@ -116,7 +116,7 @@ export class Broadcaster implements Flushable {
     tally.accepted += this.#batch.subscribers.count;
     block.holders++; // Keeps the block: a session aborted for its full queue may lead the application to broadcast meanwhile.
     for (const core of this.#others) {
-      if (excepted?.has(core) || isOver(core) || !receivers.has(core)) continue; // It may be gone since they were counted.
+      if (excepted?.has(core) || !receivers.has(core)) continue; // It may be gone since they were counted.
       const isShared = core.queue.encoder === encoder;
       const result = isShared
         ? core.sendShared(block, start, end, payload, key, whenFull)
@@ -224,7 +224,7 @@ export class Broadcaster implements Flushable {
     const { blocks } = this.#context;
     let block: OutboundBlock | "unencodable" | undefined;
     for (const core of cores) {
-      if (excepted?.has(core) || isOver(core)) continue;
+      if (excepted?.has(core)) continue;
       if (roomBytes === 0 || core.queue.encoder !== this.#encoder) {
         count(tally, core, core.send(payload, 0, payload.length, key, whenFull), details);
       } else if (block === undefined && !blocks.canTake(roomBytes)) count(tally, core, core.tally("full"), details);
@@ -254,16 +254,11 @@ export class Broadcaster implements Flushable {
   }
 }
 
-/** Whether nobody needs to hear that it did not get a broadcast: its `onClose` is due, or runs. */
-function isOver({ state }: Receiver): boolean {
-  return state === "closed";
-}
-
 /** Counts a broadcast as refused by all receivers. */
 function refuseAll(receivers: Receivers, details: BroadcastDetails, result: SendResult): BroadcastResult {
   const tally = { accepted: 0, congested: 0, refused: 0 };
   for (const core of receivers.values()) {
-    if (!details.excepted?.has(core) && !isOver(core)) count(tally, core, core.tally(result), details);
+    if (!details.excepted?.has(core)) count(tally, core, core.tally(result), details);
   }
   return tally;
 }

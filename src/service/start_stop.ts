@@ -62,6 +62,7 @@ export class StartStop {
   /** Resolves once all that was given to `between()` is done; undefined if it is. */
   #between: Promise<void> | undefined = undefined;
   readonly #clock: () => Clock;
+  #isStarting = false;
 
   /**
    * Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail, and ends a start or a
@@ -109,6 +110,7 @@ export class StartStop {
 
   async #startAfter(before: Promise<void>, number: number): Promise<void> {
     const between = this.#between;
+    this.#isStarting = true;
     await before;
     if (between !== undefined) await between;
     try {
@@ -121,6 +123,8 @@ export class StartStop {
         this.#stopped = Promise.resolve(NOTHING_TO_STOP);
       }
       throw error;
+    } finally {
+      this.#isStarting = false;
     }
   }
 
@@ -129,13 +133,21 @@ export class StartStop {
     let hasStarted = true;
     const changed = before.catch(() => {
       hasStarted = false; // The caller of start() gets the error.
-    }).then(() => between);
+    });
+    let leftMs = timeoutMs;
+    if (this.#isStarting || between !== undefined) leftMs = await this.#wait(changed.then(() => between), timeoutMs);
+    else await changed;
+    return hasStarted ? await this.#stop(leftMs) : NOTHING_TO_STOP;
+  }
+
+  /** Waits for what is under way, but not for ever; gives what is left of a stop's time. */
+  async #wait(changed: Promise<void>, timeoutMs: number): Promise<number> {
     const clock = this.#clock();
     const startMs = clock.now();
     const late = Promise.withResolvers<void>();
     const timer = clock.setTimer(late.resolve, Math.max(timeoutMs, LEAST_CHANGE_MS));
     await Promise.race([changed, late.promise]);
     clock.clearTimer(timer);
-    return hasStarted ? await this.#stop(Math.max(0, timeoutMs - (clock.now() - startMs))) : NOTHING_TO_STOP;
+    return Math.max(0, timeoutMs - (clock.now() - startMs));
   }
 }

@@ -30,25 +30,6 @@ test("broadcast() lists who refused it if asked, and tells onRefused", async () 
   assertEquals(pair.server.group("all").broadcast(bytes("room"), { listRefused: true }).refusedBy, []);
 });
 
-test("a broadcast in onClose names the others only, not the session that is over", async () => {
-  const log: string[] = [];
-  await using pair = await startPair(memoryTransport(), {
-    onRefused: (session) => log.push(`refused ${session.id}`),
-    observers: [{ onDropped: (session, reason) => void log.push(`dropped ${session.id} ${reason}`) }],
-    onClose(session) {
-      const { accepted, refused, refusedBy } = pair.server.broadcast(bytes("left"), { listRefused: true });
-      log.push(`closed ${session.id}: ${accepted} ${refused} ${refusedBy?.length}`);
-    },
-  }, { onMessage: () => {} });
-  const { far, near } = await pair.connect();
-  await pair.connect();
-  near.abort();
-  await far.closed;
-  await turn();
-  assertEquals(log, [`closed ${far.id}: 1 0 0`]);
-  assertEquals(pair.server.stats().refusedSends, 0);
-});
-
 test("a broadcast that the codec of the service cannot encode reaches those whose own codec can, however busy they are", async () => {
   const transport = memoryTransport();
   const heard: string[] = [];
