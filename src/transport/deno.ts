@@ -293,6 +293,7 @@ class DenoConnection extends Delivery implements Connection, TurnTaker {
     this.#stage = "flow-after";
     if (this.isOver || result === null) this.#stopReading();
     if (result === null) return this.handleEnd();
+    if (this.isKept) this.#buffer?.adapt(this.#count ?? 0, true); // Now, as `handleData` clears `isKept`.
     this.handleData(bytes.subarray(0, result), result);
     this.#goOn();
   }

@@ -268,6 +268,31 @@ export function flowCases(suite: TransportSuite): void {
     );
   }
 
+  endCase(
+    suite,
+    "leaves a chunk intact for good at keepChunk() while a look reads",
+    async ({ bench, subject, peer }) => {
+      const kept: { chunk: Uint8Array; copy: Uint8Array }[] = [];
+      subject.hooks.onData = (chunk) => {
+        kept.push({ chunk, copy: chunk.slice() });
+        if (kept.length === 1) subject.pause();
+      };
+      subject.start();
+      peer.start();
+      await peer.send(patternBytes(10));
+      await subject.received(10);
+      subject.probe(true);
+      await bench.settle();
+      subject.connection.keepChunk?.();
+      subject.resume();
+      for (const position of [10, 20]) {
+        await peer.send(patternBytes(10, position));
+        await subject.received(position + 10);
+      }
+      holds(hasSameBytes(kept[0].chunk, kept[0].copy), "the chunk that was kept has changed");
+    },
+  );
+
   for (const ending of ["discardInput", "close", "abort"] as const) {
     endCase(suite, `leaves a chunk intact for good at ${ending}() inside onData`, async ({ bench, subject, peer }) => {
       const loans: { chunk: Uint8Array; copy: Uint8Array }[] = [];
