@@ -13,7 +13,8 @@ const LEAST_CHANGE_MS = 1_000;
 /** Options of {@linkcode TcpService.stop}. */
 export interface StopOptions {
   /**
-   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; those that are left are cut.
+   * Milliseconds that sessions may take to end in order, 0 to 2^31 - 1; those that are left are cut. A start, or a change by
+   * `reconfigure()`, that is under way has a part of this time, or one second if that is more.
    *
    * @default {10000}
    */
