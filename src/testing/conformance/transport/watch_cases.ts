@@ -102,6 +102,28 @@ export function watchCases(suite: TransportSuite): void {
     });
   }
 
+  endCase(suite, "loses nothing of a bulk behind pauses and looks", async ({ bench, subject, peer }) => {
+    subject.start();
+    peer.start();
+    await peer.send(sharedPattern(16 * MIB)); // The system gives a connection that reads fast a larger buffer.
+    await subject.received(16 * MIB);
+    subject.hooks.onData = () => subject.pause();
+    subject.pause();
+    const sending = peer.send(sharedPattern(16 * MIB, 16 * MIB));
+    for (let pauses = 0; subject.receivedBytes < 32 * MIB; pauses++) {
+      if (pauses % 8 === 0) {
+        await bench.settle();
+        subject.probe(true);
+        await bench.settle();
+      }
+      const before = subject.receivedBytes;
+      subject.resume();
+      await subject.until("a chunk", () => subject.receivedBytes > before);
+    }
+    await sending;
+    equals([subject.receivedBytes, subject.closes], [32 * MIB, 0], "the bytes received, and the closes");
+  });
+
   endCase(suite, "reads nothing by a look that may not", async ({ bench, subject, peer }) => {
     await pauseWithLoan(subject, peer);
     peer.write(patternBytes(1_000, 10));
