@@ -32,7 +32,14 @@ interface Handshake {
   readonly resolve: (socket: TLSSocket) => void;
   readonly reject: (error: ConnectionError) => void;
   readonly timer: unknown;
+  /** When it began. */
+  readonly startMs: number;
+  /** What was read of the socket before: a PROXY header. */
+  readonly bytesBefore: number;
 }
+
+/** How long a client that has begun its handshake keeps its place in it, in milliseconds: a sound handshake takes no longer. */
+const KEPT_PLACE_MS = 1_000;
 
 /** What tells whether a client may come in. */
 type ClientSocket = Pick<TLSSocket, "authorized" | "authorizationError" | "getPeerCertificate">;
@@ -154,18 +161,19 @@ class TlsAcceptor {
   /** Makes the handshake of a connection that has come. */
   async secure(raw: Socket, ends: TlsEnds): Promise<Connection> {
     const { maxHandshakes, handshakeTimeoutMs } = this.#options;
-    if (this.#handshakes.size >= maxHandshakes) {
+    const key = keyOf(raw);
+    this.#fail(key, undefined); // An older connection between the same addresses and ports, whose end has not been reported.
+    if (this.#handshakes.size >= maxHandshakes && !this.#makeRoom()) {
       raw.destroy();
       throw new ConnectionError("too-many-handshakes");
     }
-    const key = keyOf(raw);
-    this.#fail(key, undefined); // An older connection between the same addresses and ports, whose end has not been reported.
     const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>();
     const timer = this.clock.setTimer(
       () => this.#fail(key, new ConnectionError("handshake-timeout")),
       handshakeTimeoutMs,
     );
-    this.#handshakes.set(key, { raw, resolve, reject, timer });
+    const bytesBefore = raw.bytesRead - raw.readableLength;
+    this.#handshakes.set(key, { raw, resolve, reject, timer, startMs: this.clock.now(), bytesBefore });
     raw.once("close", () => this.#fail(key, undefined, raw));
     // If the peer ends its side during the handshake, the connection closes; `#handleSecure` allows half-open connections.
     raw.allowHalfOpen = false;
@@ -203,6 +211,27 @@ class TlsAcceptor {
     const lower = name.toLowerCase();
     return this.#contexts.get(lower) ?? this.#contexts.get(`*${lower.slice(lower.indexOf("."))}`) ??
       this.#contexts.get("");
+  }
+
+  /**
+   * Ends the oldest handshake whose client has sent nothing, else the oldest one. Sound clients begin at once; those that have
+   * begun keep their places for a while, for a crowd of them would else end each other's handshakes and nobody come in.
+   *
+   * @returns Whether there is room now.
+   */
+  #makeRoom(): boolean {
+    const nowMs = this.clock.now();
+    let place: string | undefined;
+    for (const [key, { raw, bytesBefore, startMs }] of this.#handshakes) {
+      if (raw.bytesRead <= bytesBefore) {
+        place = key;
+        break;
+      }
+      if (nowMs - startMs >= KEPT_PLACE_MS) place ??= key;
+    }
+    if (place === undefined) return false;
+    this.#fail(place, new ConnectionError("too-many-handshakes"));
+    return true;
   }
 
   #handleSecure(socket: TLSSocket): void {
