@@ -3,6 +3,7 @@
 import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { toError } from "../errors.ts";
+import type { DiscardPacer } from "../session/discard_pacer.ts";
 import type { FaultLog } from "../session/fault_log.ts";
 import { callGuarded } from "../session/handler_result.ts";
 import type { Address } from "../transport/address.ts";
@@ -36,6 +37,8 @@ export interface RefusalsOptions {
   readonly clock: Clock;
   /** Where a fault of the handler is reported. */
   readonly faults: FaultLog;
+  /** Limits the rate at which peers are read that are still being told. */
+  readonly discardPacer: DiscardPacer;
   /** Observers that hear of refusals besides. */
   readonly observers?: Pick<Observers, "tell"> | undefined;
   /** The application's handler. */
@@ -81,13 +84,15 @@ export class Refusals {
 
   #tell(connection: Connection, lastWord: Uint8Array): void {
     this.#told.add(connection);
-    const timer = this.#options.clock.setTimer(() => connection.abort(), LAST_WORD_MS);
+    const { clock, discardPacer } = this.#options;
+    const timer = clock.setTimer(() => connection.abort(), LAST_WORD_MS);
     connection.start({
       onData: () => {},
+      onDiscard: (length) => discardPacer.count(connection, length),
       onEnd: () => connection.close(),
       onDrain: () => connection.shutdown(),
       onClose: () => {
-        this.#options.clock.clearTimer(timer);
+        clock.clearTimer(timer);
         this.#told.delete(connection);
       },
     });

@@ -97,13 +97,14 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     });
     this.#keeper.attach(this.#context);
     this.#settings = new ServiceSettings(options, resolved, this.#context, parts);
-    const { clock, faults, observers } = this.#context;
+    const { clock, discardPacer, faults, observers } = this.#context;
     this.#registry.listener = observers?.sessions();
     const connector = new Connector(this.#transport, clock, options.random ?? Math.random);
     const hasRoom = (dials: number) => this.#hasRoom(dials) && this.#dialler.count < this.#settings.bounds.maxDials;
     this.#dialler = new Dialler({ connector, handlers: options, faults, observers, hasRoom });
     this.#acceptor = new Acceptor({
       clock,
+      discardPacer,
       faults,
       observers,
       onConnectionRefused: options.onConnectionRefused,
@@ -363,8 +364,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     this.#state = "running";
     for (const options of this.#options.dials ?? []) {
       this.connect(options).catch((fault: unknown) => {
-        const error = messageOf(toError(fault));
-        faults.report("dial", "warn", "A dial failed: {error}", { error });
+        faults.report("dial", "warn", "A dial failed: {error}", { error: messageOf(toError(fault)) });
       });
     }
   }

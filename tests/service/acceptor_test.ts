@@ -7,6 +7,7 @@ import { FakeClock } from "@laster/net/testing";
 import type { Connection, ConnectionHandler } from "@laster/net/transport";
 import { type AcceptingListener, Acceptor, type AcceptorOptions } from "../../src/service/acceptor.ts";
 import type { Admission, AdmissionRequest } from "../../src/service/admission.ts";
+import { DiscardPacer } from "../../src/session/discard_pacer.ts";
 import { FaultLog } from "../../src/session/fault_log.ts";
 import { FakeConnection } from "../outbound/queue_fixture.ts";
 import { turn } from "../support.ts";
@@ -38,6 +39,14 @@ class Refused extends FakeConnection implements Connection {
     this.calls.push("discard");
   }
 
+  override pause(): void {
+    this.calls.push("pause");
+  }
+
+  override resume(): void {
+    this.calls.push("resume");
+  }
+
   #end(how: string): void {
     this.calls.push(how);
     this.handler?.onClose({});
@@ -52,6 +61,7 @@ function setUp({ lastWord, open, ...options }: Partial<AcceptorOptions & Accepti
   const counts = { sessions: 0, opened: 0 };
   const acceptor = new Acceptor({
     clock,
+    discardPacer: new DiscardPacer(clock),
     faults: new FaultLog(clock, { ...silentLogger(), warn: log, error: log }),
     bounds: { maxConnections: 3 },
     maxOpenFiles: undefined,
@@ -270,6 +280,19 @@ test("Refusals tell 256 at a time, close the others at once, and tell again once
   assertEquals([acceptor.refusals.count, refused.length], [1_000, 1_000]);
   await clock.advance(1_000);
   assertEquals(isTold(accept()), true);
+});
+
+test("Refusals read what peers send meanwhile no faster than closing sessions do", async () => {
+  const { clock, accept } = setUp({ lastWord: LAST_WORD, bounds: { maxConnections: 0 } });
+  const connection = accept();
+  connection.handler?.onDiscard?.(262_143);
+  assertEquals(connection.calls, ["discard", "shutdown"]);
+  connection.handler?.onDiscard?.(1);
+  assertEquals(connection.calls.at(-1), "pause");
+  await clock.advance(10);
+  assertEquals(connection.calls.at(-1), "resume");
+  connection.handler?.onEnd();
+  assertEquals([connection.calls.at(-1), clock.timerCount], ["close", 0]);
 });
 
 test("Refusals.stop() ends all that are still being told, and leaves no timer", () => {
