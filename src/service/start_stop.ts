@@ -63,7 +63,8 @@ export class StartStop {
   /** Resolves once all that was given to `between()` is done; undefined if it is. */
   #between: Promise<void> | undefined = undefined;
   readonly #clock: () => Clock;
-  #isStarting = false;
+  /** Starts that have not settled: one may wait behind another. */
+  #starting = 0;
 
   /**
    * Makes one that is stopped. A `start` that fails has cleaned up after itself; `stop` does not fail, and ends a start or a
@@ -111,7 +112,7 @@ export class StartStop {
 
   async #startAfter(before: Promise<void>, number: number): Promise<void> {
     const between = this.#between;
-    this.#isStarting = true;
+    this.#starting++;
     await before;
     if (between !== undefined) await between;
     try {
@@ -125,7 +126,7 @@ export class StartStop {
       }
       throw error;
     } finally {
-      this.#isStarting = false;
+      this.#starting--;
     }
   }
 
@@ -136,7 +137,7 @@ export class StartStop {
       hasStarted = false; // The caller of start() gets the error.
     });
     let leftMs = timeoutMs;
-    if (this.#isStarting || between !== undefined) leftMs = await this.#wait(changed.then(() => between), timeoutMs);
+    if (this.#starting > 0 || between !== undefined) leftMs = await this.#wait(changed.then(() => between), timeoutMs);
     else await changed;
     return hasStarted ? await this.#stop(leftMs) : NOTHING_TO_STOP;
   }

@@ -115,3 +115,18 @@ test("TcpService.stop() ends a start whose port does not open, and the next star
   await service.stop();
   assertEquals([...open], []);
 });
+
+test("StartStop.stop() waits for no start without end, also for one that another was under way before", async () => {
+  const clock = new FakeClock();
+  const starts = [Promise.resolve(), new Promise<void>(() => {})];
+  const stop = () => Promise.resolve({ abortedSessions: 0 });
+  const startStop = new StartStop(() => starts.shift() ?? Promise.resolve(), stop, () => clock);
+  const calls = [startStop.start(), startStop.stop(0)];
+  void startStop.start();
+  await within(Promise.all(calls), "the first start, and its stop");
+  await turn();
+  const stopped = startStop.stop(0);
+  await turn();
+  await clock.advance(1_000);
+  assertEquals(await within(stopped, "the stop"), { abortedSessions: 0 });
+});
