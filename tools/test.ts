@@ -13,8 +13,8 @@ import { parseRuntimeNames, prepareRuntimes, type Runtime, type RuntimeName } fr
 import { findTests, makeGroups, type TestGroup } from "./test_groups.ts";
 import { runGroup } from "./test_runner.ts";
 
-/** Groups at a time: one more than there are processors, as tests wait a lot. */
-const LANES = navigator.hardwareConcurrency + 1;
+/** Groups at a time: two more than there are processors, as tests wait a lot. */
+const LANES = navigator.hardwareConcurrency + 2;
 
 /** So long runners may take to end once they were asked to. */
 const LONGEST_END_MS = 5_000;

@@ -300,13 +300,14 @@ test("MessageLimits takes no more than a burst and what comes back, whatever the
     bytes: number,
   ) => {
     [handled, bytesHandled] = [0, 0];
+    const payload = new Uint8Array(size);
     const limits = new MessageLimits({ ...options, whenExceeded: "drop", clock });
     const handle = limits.wrap<undefined>((_session, payload) => {
       handled++;
       bytesHandled += payload.length;
     });
     for (let step = 0; step < 100; step++) {
-      for (let count = 0; count < 200; count++) handle(session, new Uint8Array(size));
+      for (let count = 0; count < 200; count++) handle(session, payload);
       await clock.advance(100);
     }
     // Two seconds' worth at once, and ten seconds of what comes back; one lot that is taken out ahead may be left over.

@@ -1,7 +1,5 @@
 // A player who looks away for 160 steps, eight seconds: fifty of them at 20 Hz on real sockets. What it gets then is what was in
 // flight, the latest position of each other player, and all that was said.
-//
-// One at a time: it sends 64,000 messages.
 
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";

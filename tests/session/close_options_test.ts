@@ -142,6 +142,7 @@ test("Session.close() leaves a last message out that finds no room, and cuts nob
     whenFull: "close",
     highWaterMarkBytes: 50_000,
     maxQueuedBytes: 100_000,
+    closeTimeoutMs: 500, // The peer never ends its side.
     onClose: log.onClose,
   });
   await service.start();

@@ -120,7 +120,7 @@ for (const { name, make } of transportsHere()) {
       onClose(): Promise<unknown> {
         closed++;
         pair.server.broadcast(bytes("somebody left"));
-        return pair.server.stop();
+        return pair.server.stop({ timeoutMs: 500 }); // Each waits for the other, until then.
       },
       closeTimeoutMs: 50,
     }, { onMessage: () => {} });
