@@ -90,6 +90,22 @@ test("hasSameBytes() and findDifference() compare to the last byte", () => {
   assertEquals(findDifference(new Uint8Array(0), new Uint8Array(0)), undefined);
 });
 
+test("findDifference() finds each place, wherever in a word the arrays begin", () => {
+  for (let place = 0; place < 16; place++) {
+    const [first, second] = [place & 3, place >> 2 & 3];
+    for (let length = 0; length < 20; length++) {
+      const one = new Uint8Array(new ArrayBuffer(32), first, length);
+      const other = new Uint8Array(new ArrayBuffer(32), second, length);
+      assertEquals(findDifference(one, other), undefined);
+      for (let index = 0; index < length; index++) {
+        other[index] = 1;
+        assertEquals(findDifference(one, other), index);
+        other[index] = 0;
+      }
+    }
+  }
+});
+
 test("Waiting.until() resolves at the look that finds it true, and rejects after its time", async () => {
   const waiting = new Waiting(20);
   let count = 0;

@@ -59,12 +59,25 @@ export function hasSameBytes(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && findDifference(one, other) === undefined;
 }
 
-/** The first place where two arrays of one length differ. */
+/** The first place where two arrays of one length differ; four times as fast if they lie at the same place of a word. */
 export function findDifference(one: Uint8Array, other: Uint8Array): number | undefined {
-  for (let index = 0; index < one.length; index++) {
+  for (let index = countSameWords(one, other); index < one.length; index++) {
     if (one[index] !== other[index]) return index;
   }
   return undefined;
+}
+
+/** So many bytes are the same at the least, found by comparing whole words: none if the arrays lie differently. */
+function countSameWords(one: Uint8Array, other: Uint8Array): number {
+  const head = -one.byteOffset & 3;
+  const words = (one.length - head) >> 2;
+  if (((one.byteOffset ^ other.byteOffset) & 3) !== 0 || words <= 0) return 0;
+  for (let index = 0; index < head; index++) if (one[index] !== other[index]) return 0;
+  const ones = new Int32Array(one.buffer, one.byteOffset + head, words);
+  const others = new Int32Array(other.buffer, other.byteOffset + head, words);
+  let word = 0;
+  while (word < words && ones[word] === others[word]) word++;
+  return head + 4 * word;
 }
 
 /** Says where two arrays begin to differ, if their shown parts do not tell. */

@@ -9,8 +9,8 @@ const PATTERN_BYTES = 65_521;
 /** The longest array that `sharedPattern()` gives. */
 const SHARED_BYTES = 16_777_216;
 
-/** Both are filled when they are first asked for, and constant from then on. */
-let period: Uint8Array | undefined = undefined;
+/** All are filled when they are first asked for, and constant from then on. The period begins at each place of a word once. */
+let periods: readonly Uint8Array[] | undefined = undefined;
 let shared: Uint8Array | undefined = undefined;
 
 /** Makes the bytes of the stream from a position on, which a probe with `checksPattern` expects. */
@@ -30,7 +30,7 @@ export function sharedPattern(length: number, position: number = 0): Uint8Array 
 
 /** Writes the stream's bytes from a place on into an array. */
 export function fillPattern(bytes: Uint8Array, position: number): void {
-  period ??= makePeriod();
+  const [period] = periods ??= makePeriods();
   for (let index = 0; index < bytes.length;) {
     const start = (position + index) % PATTERN_BYTES;
     const part = period.subarray(start, Math.min(PATTERN_BYTES, start + bytes.length - index));
@@ -41,9 +41,10 @@ export function fillPattern(bytes: Uint8Array, position: number): void {
 
 /** Finds the first place that is wrong; undefined if all are the stream's bytes from that position on. */
 export function findWrong(bytes: Uint8Array, position: number): number | undefined {
-  period ??= makePeriod();
+  periods ??= makePeriods();
   for (let index = 0; index < bytes.length;) {
     const start = (position + index) % PATTERN_BYTES;
+    const period = periods[(bytes.byteOffset + index - start) & 3];
     const length = Math.min(PATTERN_BYTES - start, bytes.length - index);
     const place = findDifference(bytes.subarray(index, index + length), period.subarray(start, start + length));
     if (place !== undefined) return position + index + place;
@@ -52,6 +53,10 @@ export function findWrong(bytes: Uint8Array, position: number): number | undefin
   return undefined;
 }
 
-function makePeriod(): Uint8Array {
-  return Uint8Array.from({ length: PATTERN_BYTES }, (_, index) => (index * 31 + (index >>> 8) * 7) & 255);
+function makePeriods(): readonly Uint8Array[] {
+  return [0, 1, 2, 3].map((place) => {
+    const bytes = new Uint8Array(new ArrayBuffer(PATTERN_BYTES + place), place);
+    for (let index = 0; index < PATTERN_BYTES; index++) bytes[index] = (index * 31 + (index >>> 8) * 7) & 255;
+    return bytes;
+  });
 }
