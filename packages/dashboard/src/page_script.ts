@@ -30,20 +30,24 @@ const charts = CHARTS.map(([title, format, lines]) => {
   return { format, lines, now, place, data: [[], ...lines.map(() => [])], plot: undefined };
 });
 
+// Bytes, sessions and messages come whole.
+const WHOLE = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((digit) => digit * 10 ** power)).flat();
+
 function draw(chart) {
   const width = chart.place.clientWidth;
   if (chart.plot && chart.plot.width === width) return chart.plot.setData(chart.data);
   if (chart.plot) chart.plot.destroy();
-  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   const times = (_, ticks) => ticks.map((second) => new Date(second * 1e3).toLocaleTimeString([], clock));
   const axis = { stroke: css("--quiet"), grid: { stroke: css("--line"), width: 1 }, ticks: { show: false } };
   chart.plot = new uPlot({
     width,
     height: 140,
+    padding: [null, 30, null, null], // For half a time.
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, least, most) => [Math.min(0, least ?? 0), Math.max(1, (most ?? 1) * 1.1)] } },
-    axes: [{ ...axis, values: times, space: 90, size: 30 }, { ...axis, size: 62, values: (_, ticks) => ticks.map(chart.format) }],
+    axes: [{ ...axis, values: times, space: 90, size: 30 }, { ...axis, size: 62, incrs: chart.format === ms ? undefined : WHOLE, values: (_, ticks) => ticks.map(chart.format) }],
     series: [{}, ...chart.lines.map(([label], index) => ({ label, width: 1.5, stroke: css(index === 0 ? "--ink" : "--other"), points: { show: false } }))],
   }, chart.data, chart.place);
 }
