@@ -34,17 +34,30 @@ export function peerOf(address: Address): Peer {
   return { owner: `${words[0]}:${words[1]}`, prefix: `${words[0]}:${words[1] >>> 16}`, isLocal: isLoopback(words) };
 }
 
+/** An address of a table: in its list while it is not held, and may be forgotten. */
+interface Entry<State> {
+  readonly key: string | number;
+  readonly state: State;
+  /** The next one in the list that was used longer ago, and more recently. */
+  older: Entry<State> | undefined;
+  newer: Entry<State> | undefined;
+}
+
 /**
- * A map that forgets its least recently used entries once it is full, but none that is `held`.
+ * A map that forgets its least recently used entries once it is full, but none that is held, by a connection or a session of
+ * its address. Each call takes the same time, however many entries there are.
  *
- * Invariant: keys are in the order of their last use.
+ * Invariant: the list has the entries whose state has `held` 0, in the order of their last use. There are no more entries than
+ * `most`, or than those that are held and one.
  */
-export class AddressTable<State extends { readonly held: number }> {
-  readonly #states = new Map<string | number, State>();
+export class AddressTable<State extends { held: number }> {
+  readonly #entries = new Map<string | number, Entry<State>>();
   readonly #most: number;
   readonly #make: () => State;
+  #oldest: Entry<State> | undefined = undefined;
+  #newest: Entry<State> | undefined = undefined;
 
-  /** Makes an empty table. */
+  /** Makes an empty table; `make` gives states with `held` 0, which the table counts from then on. */
   constructor(most: number, make: () => State) {
     this.#most = most;
     this.#make = make;
@@ -52,36 +65,66 @@ export class AddressTable<State extends { readonly held: number }> {
 
   /** How many are remembered. */
   get size(): number {
-    return this.#states.size;
+    return this.#entries.size;
   }
 
-  /** Gives the entry of a key, if there is one; does not count as use. */
+  /** Gives the state of a key, if there is one; does not count as use. */
   peek(key: string | number): State | undefined {
-    return this.#states.get(key);
+    return this.#entries.get(key)?.state;
   }
 
-  /** Gives the entry of a key, made if there is none; counts as use. */
+  /** Gives the state of a key, made if there is none; counts as use. */
   use(key: string | number): State {
-    let state = this.#states.get(key);
-    if (state === undefined) {
-      state = this.#make();
-      if (this.#states.size >= this.#most) this.#forgetOne();
-    } else this.#states.delete(key);
-    this.#states.set(key, state);
-    return state;
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      if (known.state.held > 0 || known === this.#newest) return known.state;
+      this.#unlink(known);
+      this.#append(known);
+      return known.state;
+    }
+    if (this.#entries.size >= this.#most) this.#forgetOldest();
+    const entry: Entry<State> = { key, state: this.#make(), older: undefined, newer: undefined };
+    this.#entries.set(key, entry);
+    this.#append(entry);
+    return entry.state;
   }
 
-  /** Forgets the least recently used entry that is not held. Looks at `MOST_LOOKS` entries at the most, to be quick. */
-  #forgetOne(): void {
-    let looks = 0;
-    for (const [key, state] of this.#states) {
-      this.#states.delete(key);
-      if (state.held === 0) return;
-      this.#states.set(key, state); // Held: goes behind all others, out of the way of the next look.
-      if (++looks >= MOST_LOOKS) return;
-    }
+  /** Keeps a key that is there from being forgotten, until it is released as often. */
+  hold(key: string | number): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && entry.state.held++ === 0) this.#unlink(entry);
+  }
+
+  /** Takes a `hold()` back, and counts as use; says whether the key was held. */
+  release(key: string | number): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.state.held === 0) return false;
+    if (--entry.state.held > 0) return true;
+    this.#append(entry);
+    if (this.#entries.size > this.#most) this.#forgetOldest();
+    return true;
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#oldest;
+    if (oldest === undefined) return; // All are held.
+    this.#unlink(oldest);
+    this.#entries.delete(oldest.key);
+  }
+
+  #append(entry: Entry<State>): void {
+    entry.older = this.#newest;
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: Entry<State>): void {
+    const { older, newer } = entry;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) this.#newest = older;
+    else newer.older = older;
+    entry.older = entry.newer = undefined;
   }
 }
-
-/** Entries that are looked at for one that is not held. */
-const MOST_LOOKS = 32;

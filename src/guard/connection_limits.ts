@@ -41,7 +41,8 @@ export interface ConnectionLimitsOptions {
    */
   readonly cooldownMs?: number | undefined;
   /**
-   * Addresses that are remembered, 1 to 2^31 - 1; the one that has not connected for longest is forgotten first.
+   * Addresses that are remembered, 1 to 2^31 - 1; the one that has not been connected for longest is forgotten first. Those
+   * with connections are always remembered, even if they are more.
    *
    * @default {65536}
    */
@@ -156,7 +157,7 @@ export class ConnectionLimits implements Admission {
     const refusal = isBounded ? this.#refuse(owner, neighbours) : undefined;
     if (refusal !== undefined) return refusal;
     // Those of this machine too: `countLoopback` may change while they are there.
-    owner.held++;
+    this.#owners.hold(peer.owner);
     this.#prefixes.set(peer.prefix, neighbours + 1);
     return undefined;
   }
@@ -177,9 +178,7 @@ export class ConnectionLimits implements Admission {
 
   release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {
     const { owner, prefix } = peerOf(remoteAddress);
-    const state = this.#owners.peek(owner);
-    if (state === undefined || state.held === 0) return; // It was not counted.
-    state.held--;
+    if (!this.#owners.release(owner)) return; // It was not counted.
     const neighbours = (this.#prefixes.get(prefix) ?? 1) - 1;
     if (neighbours > 0) this.#prefixes.set(prefix, neighbours);
     else this.#prefixes.delete(prefix);

@@ -44,7 +44,8 @@ export interface MessageLimitsOptions {
    */
   readonly whenExceeded?: "wait" | "drop" | "close" | undefined;
   /**
-   * Addresses that are remembered, 1 to 2^31 - 1.
+   * Addresses that are remembered, 1 to 2^31 - 1; the one that has had no session for longest is forgotten first. Those with
+   * sessions are always remembered, even if they are more.
    *
    * @default {65536}
    */
@@ -238,9 +239,10 @@ export class MessageLimits {
     if (this.#rates.ofAddress === undefined) return undefined;
     const peer = peerOf(session.remoteAddress);
     if (peer.isLocal) return undefined;
-    const owner = this.#owners.use(peer.owner);
-    owner.held++;
-    void session.closed.then(() => owner.held--);
+    const owners = this.#owners; // `change()` makes others.
+    const owner = owners.use(peer.owner);
+    owners.hold(peer.owner);
+    void session.closed.then(() => owners.release(peer.owner));
     return owner;
   }
 

@@ -70,7 +70,7 @@ export interface MessageValidatorOptions {
    */
   readonly countLoopback?: boolean | undefined;
   /**
-   * Addresses that are remembered, 1 to 2^31 - 1.
+   * Addresses that are remembered, 1 to 2^31 - 1; the one whose last bad message is the longest ago is forgotten first.
    *
    * @default {65536}
    */
@@ -104,7 +104,7 @@ interface Rules {
 }
 
 interface Suspect {
-  readonly held: 0;
+  held: number;
   score: number;
   scoredMs: number;
   banEndMs: number;

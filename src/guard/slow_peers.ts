@@ -44,7 +44,8 @@ export interface SlowPeersOptions {
    */
   readonly maxSilentPerAddress?: number | undefined;
   /**
-   * Addresses that are remembered, 1 to 2^31 - 1; the one that has not connected for longest is forgotten first.
+   * Addresses that are remembered, 1 to 2^31 - 1; the one that has not been connected for longest is forgotten first. Those
+   * with connections are always remembered, even if they are more.
    *
    * @default {65536}
    */
@@ -187,13 +188,12 @@ export class SlowPeers implements Admission, ServiceObserver {
       if (owner.held - owner.spoken >= maxSilent) this.#listen(owner);
       if (owner.held - owner.spoken >= maxSilent) return "too-many-silent";
     }
-    owner.held++;
+    this.#owners.hold(peer.owner);
     return undefined;
   }
 
   release({ remoteAddress }: Pick<AdmissionRequest, "remoteAddress">): void {
-    const owner = this.#owners.peek(peerOf(remoteAddress).owner);
-    if (owner !== undefined) owner.held--;
+    this.#owners.release(peerOf(remoteAddress).owner);
   }
 
   onOpened(session: Session<unknown>): void {
