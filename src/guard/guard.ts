@@ -57,16 +57,21 @@ export class Guard {
   readonly messages: MessageLimits | undefined;
   /** Scores and bans. */
   readonly validator: MessageValidator;
+  /** The lists that were given last, as a text. */
+  #givenRules: string;
 
   /** Makes the parts; `guard()` calls this. Throws a `RangeError` or `TypeError` if an option is wrong. */
   constructor(options: GuardOptions) {
     checkParts(options);
-    const { addresses, connections = {}, load = {}, slowPeers = {}, messages = {}, validator = {}, clock } = options;
+    const { addresses = {}, connections = {}, load = {}, slowPeers = {}, messages = {}, validator = {}, clock } =
+      options;
     const timed = <Part extends { readonly clock?: Clock | undefined }>(part: Part): Part => ({
       ...part,
       clock: orDefault(part.clock, clock),
     });
-    this.addresses = new AddressFilter(addresses);
+    const rules = copyRules(addresses);
+    this.addresses = new AddressFilter(rules);
+    this.#givenRules = textOf(rules);
     this.connections = connections === false ? undefined : new ConnectionLimits(timed(connections));
     this.load = load === false ? undefined : new LoadShedding(timed(load));
     this.slowPeers = slowPeers === false ? undefined : new SlowPeers(timed(slowPeers));
@@ -77,7 +82,8 @@ export class Guard {
   /**
    * Changes lists, bounds, deadlines and rates while the service runs. A part that is not named stays as it is; an option that
    * is left out of a named part has its default. A part that the guard was made without stays out, and one that it has cannot
-   * be left out any more, as a service has it already. Clocks, `maxAddresses` and `measureMemory` stay.
+   * be left out any more, as a service has it already. Clocks, `maxAddresses` and `measureMemory` stay. What `addresses.deny()`
+   * and `undeny()` did stays too, unless the lists differ from those that the guard was given last.
    *
    * @param options Those of the parts.
    * @throws {RangeError | TypeError} if an option is wrong; nothing has changed then.
@@ -91,7 +97,10 @@ export class Guard {
     const addresses = options.addresses === undefined ? undefined : copyRules(options.addresses);
     guard({ ...options, addresses }); // Refuses what is wrong before anything changes.
     const { connections, load, slowPeers, messages, validator } = options;
-    if (addresses !== undefined) this.addresses.change(addresses);
+    if (addresses !== undefined && textOf(addresses) !== this.#givenRules) {
+      this.addresses.change(addresses);
+      this.#givenRules = textOf(addresses);
+    }
     if (connections) this.connections?.change(connections);
     if (load) this.load?.change(load);
     if (slowPeers) this.slowPeers?.change(slowPeers);
@@ -149,6 +158,11 @@ export class Guard {
  */
 export function guard(options: GuardOptions = {}): Guard {
   return new Guard(options);
+}
+
+/** Writes copied lists as a text, to compare them. */
+function textOf({ allow, deny = [] }: AddressRules): string {
+  return JSON.stringify([allow, deny]);
 }
 
 /** Refuses unknown names, and parts that are neither options nor, where that is allowed, false. */

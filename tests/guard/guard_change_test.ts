@@ -266,3 +266,26 @@ test("guard.change() takes lists that can be gone through only once", () => {
   );
   assertEquals(guarded.addresses.isAllowed("192.0.2.3"), true, "a wrong one has changed nothing");
 });
+
+test("guard.change() with the lists that it has keeps what addresses.deny() added, and other lists replace it", () => {
+  const once = (...addresses: string[]) => new Set(addresses).values();
+  const guarded = guard({ addresses: { deny: once("192.0.2.1") } });
+  const isAllowed = () =>
+    ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => guarded.addresses.isAllowed(address));
+  guarded.addresses.deny("192.0.2.2");
+  guarded.addresses.undeny("192.0.2.1");
+  guarded.change({ addresses: { deny: once("192.0.2.1") }, load: { maxSessions: 5 } });
+  assertEquals(isAllowed(), [true, false, true], "the lists that it was made with");
+  guarded.change({ addresses: { deny: ["192.0.2.3"] } });
+  assertEquals(isAllowed(), [true, true, false]);
+  guarded.addresses.deny("192.0.2.2");
+  guarded.change({ addresses: { allow: undefined, deny: ["192.0.2.3"] } });
+  assertEquals(isAllowed(), [true, false, false], "those of the last change");
+  guarded.change({ addresses: { allow: [], deny: ["192.0.2.3"] } });
+  assertEquals(isAllowed(), [false, false, false], "an empty list lets nobody in");
+  guarded.change({ addresses: {} });
+  assertEquals(isAllowed(), [true, true, true]);
+  guarded.addresses.deny("192.0.2.2");
+  guarded.change({ addresses: { deny: [] } });
+  assertEquals(isAllowed(), [true, false, true], "an empty list denies as little as none");
+});
