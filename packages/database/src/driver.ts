@@ -12,6 +12,7 @@ export interface DatabaseDriver<Connection = unknown> {
   /**
    * Runs one query; a connection runs one at a time. If the connection was gone before the query was sent, it may reject with a
    * {@linkcode QueryError} `"lost"` whose `mayBeDone` is false: the query then runs on another connection, repeatable or not.
+   * An answer of `undefined` or `null` counts as no rows.
    */
   query(connection: Connection, text: string, parameters: readonly unknown[]): Promise<readonly Row[]>;
   /**

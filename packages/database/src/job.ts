@@ -3,6 +3,9 @@
 import type { Row } from "./driver.ts";
 import { QueryError, type QueryErrorCode } from "./query_error.ts";
 
+/** What nothing but a given-up job answers: a driver may answer with anything. */
+export const ABANDONED = Symbol("abandoned");
+
 /** Where a job is. */
 type JobState = "waiting" | "running" | "settled";
 
@@ -15,13 +18,13 @@ export class Job {
   /** What the caller waits for. */
   readonly answer: Promise<readonly Row[]>;
   /** Resolves once the job is rejected: nothing waits for the connection that runs it then. */
-  readonly abandoned: Promise<void>;
+  readonly abandoned: Promise<typeof ABANDONED>;
   state: JobState = "waiting";
   /** Whether its connection was lost while it ran: it waits to run again, but may have been done already. */
   wasLost = false;
   readonly #onSettled: (isAnswered: boolean) => void;
   readonly #settle = Promise.withResolvers<readonly Row[]>();
-  readonly #abandon = Promise.withResolvers<void>();
+  readonly #abandon = Promise.withResolvers<typeof ABANDONED>();
 
   /** Makes one that waits; `onSettled` is called once. */
   constructor(
@@ -49,7 +52,7 @@ export class Job {
     if (!this.#end(false)) return;
     const mayBeDone = this.wasLost || (wasRunning && code !== "failed");
     this.#settle.reject(new QueryError(code, mayBeDone, cause, this.isRepeatable || !mayBeDone));
-    this.#abandon.resolve();
+    this.#abandon.resolve(ABANDONED);
   }
 
   #end(isAnswered: boolean): boolean {

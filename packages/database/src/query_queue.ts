@@ -2,7 +2,7 @@
 
 import { type Clock, systemClock } from "@laster/net";
 import type { Row } from "./driver.ts";
-import { Job } from "./job.ts";
+import { ABANDONED, Job } from "./job.ts";
 import { Lanes } from "./lanes.ts";
 import { QueryError } from "./query_error.ts";
 import {
@@ -293,8 +293,8 @@ export class QueryQueue<Connection = unknown> {
       running = this.#options.driver.query(connection, job.text, job.parameters);
       running.catch(() => {}); // If it was given up, nobody handles its rejection.
       const rows = await Promise.race([running, job.abandoned]);
-      if (rows === undefined) return { end: "given-up", running };
-      job.resolve(rows);
+      if (rows === ABANDONED) return { end: "given-up", running };
+      job.resolve(rows ?? []);
       return { end: "answered", running };
     } catch (error) {
       const isLost = this.#isLost(error);

@@ -369,3 +369,18 @@ test("a driver whose connect() or close() never settles holds up neither the que
   connects[2](3);
   await until(() => closed.length === 3, "a connection that comes after the end is closed");
 });
+
+test("a driver's answer of undefined or null is no rows, and the connection goes on", async () => {
+  let made = 0;
+  const driver = makeDriver({
+    connect: () => Promise.resolve(++made),
+    query: (_connection, text) => Promise.resolve((text === "nothing" ? undefined : null) as never),
+  });
+  const queries = new QueryQueue({ driver, connections: 1, timeoutMs: 1_000 });
+  try {
+    for (const text of ["nothing", "null", "nothing"]) assertEquals(await queries.query(text), []);
+    assertEquals([made, queries.stats.answered, queries.stats.running], [1, 3, 0]);
+  } finally {
+    await queries.close({ timeoutMs: 100 });
+  }
+});
