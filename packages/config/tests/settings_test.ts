@@ -271,8 +271,17 @@ test("a variable that names no entry of a list is refused, and so is __proto__ i
 
 test("faults show no secrets: nothing of what is under tls, of unknown settings, and of keys that stand anywhere", () => {
   const key = "-----BEGIN PRIVATE KEY-----\\nSECRET";
+  /** What is between the lines of PEM: base64 of DER. */
+  const bare = `MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7SECRET${"+/9aZ".repeat(20)}==`;
   const texts = [
     `{ "listeners": [{ "port": 1, "tls": { "certFile": "a", "keyFile": "b", "key": "${key}" } }] }`,
+    `{ "listeners": [{ "port": 1, "tls": { "certFile": "a", "keyFile": "${bare}" } }] }`,
+    `{ "listeners": [{ "port": 1, "tls": { "certFile": "${bare}", "keyFile": "a", "caFile": "${
+      bare.slice(0, 66)
+    }" } }] }`,
+    `{ "log": { "level": "${bare}" } }`,
+    `{ "guard": { "addresses": { "deny": ["${key}", "${bare}"] } } }`,
+    `{ "guard": { "addresses": { "allow": ["${bare}"] } } }`,
     `{ "listeners": [{ "port": 1, "tls": { "certFile": ["SECRET"], "keyFile": 5 } }] }`,
     `{ "listeners": [{ "port": 1, "tls": { "certFile": "a", "keyFile": "${key}" } }] }`,
     `{ "listeners": [{ "port": 1, "tls": "SECRET" }] }`,

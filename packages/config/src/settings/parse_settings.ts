@@ -15,6 +15,8 @@ const SHOWN_LENGTH = 80;
 const HIDDEN = "not shown";
 /** Begins what is in a file of a key or a certificate. */
 const PEM = "-----BEGIN";
+/** What is between the lines of such a file, in one line, as a whole text or one in quotes: base64 of DER, of 48 bytes or more. */
+const BARE_PEM = /(?:^|")M[A-Za-z0-9+/]{63,}={0,2}(?:"|$)/;
 const NO_JSON = "must be JSON, with comments if need be";
 
 /** The lowest level that is logged. */
@@ -158,7 +160,12 @@ function variableOf(path: string, sources: ReadonlyMap<string, string>): string 
 function show(value: unknown): string {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
   const text = JSON.stringify(value) ?? String(value);
-  return text.includes(PEM) ? HIDDEN : shorten(text);
+  return isSecret(text) ? HIDDEN : shorten(text);
+}
+
+/** Whether a text may be a key, or have one in it. */
+function isSecret(text: string): boolean {
+  return text.includes(PEM) || BARE_PEM.test(text);
 }
 
 function shorten(text: string): string {
@@ -184,8 +191,10 @@ function toSettings(
       if (options.readPem === undefined) throw new Error("no files are read here");
       return options.readPem(path);
     } catch (error) {
-      const rule = `must be a file that can be read (${error instanceof Error ? error.message : error})`;
-      faults.push({ path: field, rule, value: JSON.stringify(path), source });
+      const isHidden = isSecret(path); // The error has the path in it.
+      const why = isHidden ? "" : ` (${error instanceof Error ? error.message : error})`;
+      const value = isHidden ? HIDDEN : JSON.stringify(path);
+      faults.push({ path: field, rule: `must be a file that can be read${why}`, value, source });
       return "";
     }
   };
@@ -213,7 +222,9 @@ function toSettings(
         path.startsWith(`guard.${part}.`) && rule.includes(path.slice(path.lastIndexOf(".") + 1));
       const whole = sources.get(`guard.${part}`) ?? sources.get("guard");
       const source = whole ?? [...sources].find(isNamed)?.[1] ?? options.file;
-      faults.push({ path: `guard.${part}`, rule, value: shorten(JSON.stringify(value)), source });
+      const text = JSON.stringify(value);
+      const said = isSecret(text) ? "must be what the guard takes" : rule; // The guard's error has the value in it.
+      faults.push({ path: `guard.${part}`, rule: said, value: isSecret(text) ? HIDDEN : shorten(text), source });
     }
   }
   if (faults.length > 0) throw new SettingsError(faults);
