@@ -29,11 +29,16 @@ export class SeededRandom {
   /**
    * Makes a generator.
    *
-   * @param seeds Whole numbers; each changes all that follows, so that a run has one generator for each of its parts.
+   * @param seeds Whole numbers, -2^53 to 2^53; each changes all that follows, so that a run has one generator for each of its parts.
    */
   constructor(...seeds: number[]) {
     let mixed = 0;
-    for (const seed of seeds) mixed = mix((mixed ^ seed) + GOLDEN);
+    for (const seed of seeds) {
+      mixed = mix((mixed ^ seed) + GOLDEN);
+      // What is above its last 32 bits, which `^` leaves out: 0 from -2^31 to below 2^31.
+      const high = Math.floor((seed + 2 ** 31) / 2 ** 32);
+      if (high !== 0) mixed = mix((mixed ^ high) + GOLDEN);
+    }
     this.#a = mix(mixed + GOLDEN);
     this.#b = mix(this.#a + GOLDEN);
     this.#c = mix(this.#b + GOLDEN);
