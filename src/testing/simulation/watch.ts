@@ -98,13 +98,22 @@ export class Watch {
     for (const watched of this.#open.values()) watched.movedBytes = movedBytes(watched);
   }
 
-  /** Checks that no session that has moved no byte since `mark()` still has something to send or receive. */
+  /**
+   * Checks that no session that has moved no byte since `mark()` still has something to send or receive. One that is paused may
+   * leave bytes unread, but not if its peer does so too: then neither can go on.
+   */
   checkArrived(): void {
+    const still = new Set<SimulatedConnection>();
     for (const watched of this.#open.values()) {
       const { name, session, connection } = watched;
       const isLeft = connection.ended !== undefined || connection.peer.ended !== undefined;
       if (isLeft || session.state !== "open" || watched.movedBytes !== movedBytes(watched)) continue;
       if (connection.isReadable) this.#fail(`${name} has not read what came`);
+      still.add(connection);
+      const isStuck = connection.out.unreadBytes > 0 && connection.peer.out.unreadBytes > 0;
+      if (isStuck && still.has(connection.peer)) {
+        this.#fail(`${name} and its peer wait for each other, both with bytes unread`);
+      }
       const isTaken = connection.peer.out.unreadBytes === 0 && connection.out.openBytes === 0;
       if (isTaken && session.queuedBytes > 0) {
         this.#fail(`${name} has ${session.queuedBytes} bytes queued though its peer reads`);
