@@ -5,7 +5,6 @@ import test from "node:test";
 import process from "node:process";
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { type AnySession, lengthPrefixed, raw } from "@laster/net";
-import { memoryTransport } from "@laster/net/transport";
 import {
   MessageLedger,
   type Scenario,
@@ -15,7 +14,6 @@ import {
   SimulationError,
 } from "@laster/net/testing";
 import { shareOf } from "../share.ts";
-import { startPair } from "../support.ts";
 import { playSeed } from "./worker.ts";
 
 const FIRST_SEED = Number(process.env.LASTER_SEED ?? Date.now() % 1_000_000_000);
@@ -334,16 +332,6 @@ test("simulate() refuses options that are wrong", async () => {
     const error = await assertRejects(() => simulate(options));
     assertStringIncludes((error as Error).message, rule);
   }
-});
-
-test("MessageLedger.close() refuses a second end of a session", async () => {
-  const ledger = new MessageLedger();
-  await using pair = await startPair(memoryTransport(), { onMessage: () => {} });
-  const { near } = await pair.connect();
-  const event = await near.close();
-  ledger.close(near, event);
-  const error = assertThrows(() => ledger.close(near, event), Error);
-  assertStringIncludes(error.message, "is over twice: local-closing");
 });
 
 test("two sides with messages longer than what may be in flight do not ask each other for ever", async () => {

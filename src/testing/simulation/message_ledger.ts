@@ -25,14 +25,14 @@ interface Account {
   skipped: number;
   /** How the sending side ended; undefined before. */
   ended: CloseEvent | undefined;
-  /** Whether the receiving side ended in order, and so after all that was sent. */
-  isReadToEnd: boolean;
+  /** Whether the receiving side ended in order, and so after all that was sent; undefined before its end. */
+  isReadToEnd: boolean | undefined;
 }
 
 /**
  * Every message of every session in a simulation. Send through it, tell it what comes, and it finds what was lost, came twice,
- * out of order, or to the wrong peer. Both ends of a connection must use one ledger. Messages that may be dropped must differ
- * from each other, or it cannot tell which of them has come.
+ * out of order, or to the wrong peer. Both ends of a connection must use one ledger; it forgets a connection once both ends were
+ * told to `close()`. Messages that may be dropped must differ from each other, or it cannot tell which of them has come.
  *
  * @example Between two sessions
  * ```ts
@@ -62,7 +62,10 @@ interface Account {
  */
 export class MessageLedger {
   readonly #policy: FullPolicy;
+  /** By addresses, which are used again once a run has used up all ports. */
   readonly #accounts = new Map<string, Account>();
+  /** What was skipped in accounts that are gone. */
+  #skippedBefore = 0;
   readonly #closed = new WeakSet<AnySession>();
 
   /**
@@ -76,7 +79,7 @@ export class MessageLedger {
 
   /** Sends, and notes the message if it was accepted. Arguments and answer are those of `Session.send`. */
   send(session: AnySession, payload: Uint8Array, options: SendOptions = {}): SendResult {
-    const account = this.#accountOf(session.localAddress, session.remoteAddress);
+    const account = this.#openAccount(session);
     // Noted before it is sent: the peer's handler may run before the call returns.
     const entry = this.#note(account, payload, options);
     const result = session.send(payload, options);
@@ -102,7 +105,7 @@ export class MessageLedger {
   ): BroadcastReport<Session> {
     const noted = new Map<Session, { readonly account: Account; readonly entry: Entry }>();
     for (const session of audience) {
-      const account = this.#accountOf(session.localAddress, session.remoteAddress);
+      const account = this.#openAccount(session);
       noted.set(session, { account, entry: this.#note(account, payload, options) });
     }
     const report = broadcast(payload, { ...options, listRefused: true });
@@ -126,7 +129,7 @@ export class MessageLedger {
    * @throws {Error} if it is not the one that had to come.
    */
   receive(session: AnySession, payload: Uint8Array): void {
-    const account = this.#accountOf(session.remoteAddress, session.localAddress);
+    const account = this.#accountOf(nameReceived(session));
     for (let index = 0; index < account.open.length; index++) {
       const { open } = account;
       if (equals(open[index].payload, payload)) {
@@ -155,14 +158,18 @@ export class MessageLedger {
       );
     }
     this.#closed.add(session);
-    const sent = this.#accountOf(session.localAddress, session.remoteAddress);
-    const received = this.#accountOf(session.remoteAddress, session.localAddress);
+    const names = [nameSent(session), nameReceived(session)];
+    // A session ends once: an account whose end was told already is that of an earlier one.
+    const sent = this.#accountOf(names[0], ({ ended }) => ended !== undefined);
+    const received = this.#accountOf(names[1], ({ isReadToEnd }) => isReadToEnd !== undefined);
     sent.ended = event;
     received.isReadToEnd = event.reason === "remote-closing";
-    for (const account of [sent, received]) {
-      if (account.isReadToEnd && account.ended !== undefined) {
-        checkComplete(session, account, account.ended.unsentFrames);
-      }
+    const areOver = [sent, received].filter(({ ended, isReadToEnd }) =>
+      ended !== undefined && isReadToEnd !== undefined
+    );
+    if (areOver.length === 2) { for (const name of names) this.#drop(name); }
+    for (const account of areOver) {
+      if (account.isReadToEnd) checkComplete(session, account, account.ended?.unsentFrames ?? 0);
     }
   }
 
@@ -177,18 +184,33 @@ export class MessageLedger {
 
   /** Messages that were dropped for others, as their policy allows. */
   get skippedCount(): number {
-    let count = 0;
+    let count = this.#skippedBefore;
     for (const { skipped } of this.#accounts.values()) count += skipped;
     return count;
   }
 
-  #accountOf(from: Address, to: Address): Account {
-    const name = `${formatAddress(from)} > ${formatAddress(to)}`;
+  /** Gives the account that a session sends on. Nobody sends on one that is over. */
+  #openAccount(session: AnySession): Account {
+    const isOpen = session.state === "open";
+    return this.#accountOf(
+      nameSent(session),
+      ({ ended, isReadToEnd }) => isOpen && (ended !== undefined || !!isReadToEnd),
+    );
+  }
+
+  /** Gives the account of a name: a new one if there is none, or `isEarlier` says that it is that of an earlier connection. */
+  #accountOf(name: string, isEarlier: (account: Account) => boolean = () => false): Account {
     const known = this.#accounts.get(name);
-    if (known !== undefined) return known;
-    const account: Account = { open: [], skipped: 0, ended: undefined, isReadToEnd: false };
+    if (known !== undefined && !isEarlier(known)) return known;
+    this.#drop(name);
+    const account: Account = { open: [], skipped: 0, ended: undefined, isReadToEnd: undefined };
     this.#accounts.set(name, account);
     return account;
+  }
+
+  #drop(name: string): void {
+    this.#skippedBefore += this.#accounts.get(name)?.skipped ?? 0;
+    this.#accounts.delete(name);
   }
 
   #note({ open }: Account, payload: Uint8Array, { key, whenFull }: SendOptions): Entry {
@@ -196,6 +218,18 @@ export class MessageLedger {
     open.push(entry);
     return entry;
   }
+}
+
+function nameSent({ localAddress, remoteAddress }: AnySession): string {
+  return nameOf(localAddress, remoteAddress);
+}
+
+function nameReceived({ localAddress, remoteAddress }: AnySession): string {
+  return nameOf(remoteAddress, localAddress);
+}
+
+function nameOf(from: Address, to: Address): string {
+  return `${formatAddress(from)} > ${formatAddress(to)}`;
 }
 
 /** Checks that at most `unsentFrames` messages are missing, apart from those that may have been dropped. */
