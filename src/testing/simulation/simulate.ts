@@ -26,7 +26,7 @@ const FAULT_SHARE = 0.15;
 
 /** What came of a simulation. */
 export interface SimulationReport {
-  /** The SHA-256 of the trace: the same for a seed on every runtime, and in every run. */
+  /** The SHA-256 of the trace: the same for a seed in every run, and on every runtime, but see {@linkcode simulate}. */
   readonly hash: string;
   /** What happened, a line for each thing. */
   readonly trace: readonly string[];
@@ -43,7 +43,8 @@ export interface SimulationReport {
  * says, and all arrives once there are no more faults. The scenario adds checks of its own.
  *
  * Services that are made by `world.service()` have no other time than the simulation's: code of yours that asks for
- * `Date.now()`, `Math.random()` or a timer of the runtime is not repeated.
+ * `Date.now()`, `Math.random()` or a timer of the runtime is not repeated. `compression()` gives other bytes on Node than on Bun
+ * and Deno, as their zlib differs: with it the same seed is the same run on one runtime only.
  *
  * @param options The seed, how long, and what.
  * @returns What happened.
