@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { checkKeys, describeValue, orDefault, requireFunction } from "../options.ts";
 import type { Admission } from "../service/admission.ts";
 import type { ServiceObserver } from "../service/observers.ts";
+import type { Session } from "../session/session.ts";
 import { AddressFilter, type AddressRules, copyRules } from "./address_filter.ts";
 import { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_limits.ts";
 import { LoadShedding, type LoadSheddingOptions } from "./load_shedding.ts";
@@ -120,7 +121,8 @@ export class Guard {
   }
 
   /**
-   * Wraps a message handler in the limits of messages, and in the validator if `validate` is given.
+   * Wraps a message handler in the limits of messages, and in the validator if `validate` is given. Messages that it takes by a
+   * loop or `receive()` pass both: give each to `take()`.
    *
    * @param handler Handles messages that are within the limits, and sound.
    * @param validate Judges a message before it is handled.
@@ -130,6 +132,20 @@ export class Guard {
     requireFunction("protect handler", "handler", handler);
     const validated = validate === undefined ? handler : this.validator.wrap(validate, handler);
     return this.messages?.wrap(validated) ?? validated;
+  }
+
+  /**
+   * Does for a message that a loop or `receive()` has taken what `protect()` does for those of a handler. Await it before the next
+   * message is asked for.
+   *
+   * @param session Whose message it is.
+   * @param payload The message.
+   * @param validate Judges it, if it is within the limits; what it throws rejects the promise.
+   * @returns Whether to handle the message: false if it is dropped or bad, or the session is not open any more.
+   */
+  async take<Data>(session: Session<Data>, payload: Uint8Array, validate?: Validate<Data>): Promise<boolean> {
+    if (this.messages !== undefined && !await this.messages.take(session, payload)) return false;
+    return validate === undefined || this.validator.take(session, payload, validate);
   }
 }
 

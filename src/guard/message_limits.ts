@@ -123,7 +123,8 @@ interface Owner {
 }
 
 /**
- * Keeps sessions to a pace: wrap the message handler in it.
+ * Keeps sessions to a pace: wrap the message handler in it. What a loop over the messages, or `receive()`, takes reaches no
+ * handler: give each such message to `take()`. Control frames, such as pings, are no messages, and not counted.
  *
  * @example Twenty messages a second
  * ```ts
@@ -193,22 +194,37 @@ export class MessageLimits {
    * Gives a handler that keeps to the limits.
    *
    * @param handler Handles the messages that are within them. Its payload is valid until the promise that it returns settles.
+   * Messages that it takes by a loop or `receive()` are its own to give to `take()`.
    */
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
     requireFunction("wrap handler", "handler", handler);
     return (session, payload) => {
-      const { length } = payload;
-      const recent = this.#recent[session.id & (RECENT_SLOTS - 1)];
-      const account = recent !== undefined && recent.session === session ? recent : this.#find(session);
-      const { owner } = account;
-      if (account.messagesLeft > 0 && account.bytesLeft >= length && (owner === undefined || owner.messagesLeft > 0)) {
-        account.messagesLeft--;
-        account.bytesLeft -= length;
-        if (owner !== undefined) owner.messagesLeft--;
-        return handler(session, payload);
-      }
-      return this.#handleScarce(handler, session, payload, account);
+      const isTaken = this.take(session, payload);
+      if (isTaken === true) return handler(session, payload);
+      return isTaken === false ? undefined : handleLater(isTaken, handler, session, payload);
     };
+  }
+
+  /**
+   * Charges a message that a loop or `receive()` has taken, as `wrap()` does those of a handler. Await the answer before the next
+   * message is asked for: with `"wait"` it comes late, and the peer is not read from until then.
+   *
+   * @param session Whose message it is.
+   * @param payload The message.
+   * @returns Whether to handle it: false if it is dropped, or the session is not open any more.
+   */
+  take<Data>(session: Session<Data>, payload: Uint8Array): boolean | Promise<boolean> {
+    const { length } = payload;
+    const recent = this.#recent[session.id & (RECENT_SLOTS - 1)];
+    const account = recent !== undefined && recent.session === session ? recent : this.#find(session);
+    const { owner } = account;
+    if (account.messagesLeft > 0 && account.bytesLeft >= length && (owner === undefined || owner.messagesLeft > 0)) {
+      account.messagesLeft--;
+      account.bytesLeft -= length;
+      if (owner !== undefined) owner.messagesLeft--;
+      return true;
+    }
+    return this.#takeScarce(session, length, account);
   }
 
   #find<Data>(session: Session<Data>): Account {
@@ -255,24 +271,20 @@ export class MessageLimits {
     }));
   }
 
-  /** Handles a message for which the tokens that were taken out do not suffice. */
-  #handleScarce<Data>(
-    handler: MessageHandler<Data>,
-    session: Session<Data>,
-    payload: Uint8Array,
-    account: Account,
-  ): unknown {
-    const lateMs = this.#lateness(account, payload.length);
-    if (lateMs === 0) return handler(session, payload);
+  /** Takes a message of `bytes` for which the tokens that were taken out do not suffice. */
+  #takeScarce<Data>(session: Session<Data>, bytes: number, account: Account): boolean | Promise<boolean> {
+    const lateMs = this.#lateness(account, bytes);
+    if (lateMs === 0) return true;
     if (this.#rates.whenExceeded === "wait") {
       this.#stats.waited++;
-      return this.#handleLater(handler, session, payload, lateMs);
+      return sleep(this.#clock, lateMs, session.signal).then(() => session.state === "open");
     }
     if (this.#rates.whenExceeded === "drop") this.#stats.dropped++;
     else {
       this.#stats.closed++;
       void session.close({ detail: "too-many-messages", timeoutMs: CLOSE_MS });
     }
+    return false;
   }
 
   /** Takes the tokens of a message; gives the milliseconds until all are there. If it may not wait, takes none and gives 1. */
@@ -319,16 +331,15 @@ export class MessageLimits {
       owner.messagesLeft += owner.messages.takeUpTo(ofAddress, wantedOfAddress, nowMs);
     }
   }
+}
 
-  async #handleLater<Data>(
-    handler: MessageHandler<Data>,
-    session: Session<Data>,
-    payload: Uint8Array,
-    delayMs: number,
-  ): Promise<void> {
-    await sleep(this.#clock, delayMs, session.signal);
-    if (session.state === "open") await handler(session, payload);
-  }
+async function handleLater<Data>(
+  isTaken: Promise<boolean>,
+  handler: MessageHandler<Data>,
+  session: Session<Data>,
+  payload: Uint8Array,
+): Promise<void> {
+  if (await isTaken) await handler(session, payload);
 }
 
 /** The rate of what has no limit. */

@@ -202,7 +202,8 @@ export class MessageValidator implements Admission, ServiceObserver {
   }
 
   /**
-   * Gives a handler whose messages are looked at first.
+   * Gives a handler whose messages are looked at first; not those that it takes by a loop or `receive()`, which are its own to
+   * give to `take()`.
    *
    * @param validate Looks at a message. An error that it throws ends the session, as one of the handler does.
    * @param handler Handles those that are sound.
@@ -211,11 +212,21 @@ export class MessageValidator implements Admission, ServiceObserver {
   wrap<Data>(validate: Validate<Data>, handler: MessageHandler<Data>): MessageHandler<Data> {
     requireFunction("wrap handler", "validate", validate);
     requireFunction("wrap handler", "handler", handler);
-    return (session, payload) => {
-      const threat = validate(session, payload);
-      if (threat === undefined) return handler(session, payload);
-      this.#punish(session, threat);
-    };
+    return (session, payload) => this.take(session, payload, validate) ? handler(session, payload) : undefined;
+  }
+
+  /**
+   * Looks at a message that a loop or `receive()` has taken, as `wrap()` does at those of a handler.
+   *
+   * @param session Whose message it is.
+   * @param payload The message.
+   * @param validate Looks at it; what it throws is thrown.
+   * @returns Whether to handle it: false if it is bad, and was counted.
+   */
+  take<Data>(session: Session<Data>, payload: Uint8Array, validate: Validate<Data>): boolean {
+    const threat = validate(session, payload);
+    if (threat !== undefined) this.#punish(session, threat);
+    return threat === undefined;
   }
 
   #punish<Data>(session: Session<Data>, threat: Threat): void {
