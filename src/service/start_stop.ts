@@ -2,6 +2,7 @@
 // Runtime neutral.
 
 import { type Clock, systemClock } from "../clock.ts";
+import { ServiceStateError } from "../errors.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 
 /** How long a stop may take: what Docker gives a process between SIGTERM and SIGKILL. */
@@ -50,7 +51,8 @@ export function resolveStopTimeout(options: StopOptions): number {
 /**
  * Remembers the last call. Another call of the same kind shares its promise; a call of the other kind first waits until the
  * change before has succeeded or failed, a stop no longer than its own time: a port may take for ever to open, as with a name
- * that nobody resolves. The next start waits for that, too.
+ * that nobody resolves. The next start waits for that, too. A stop that did not wait ends all starts before it: those that
+ * still wait fail.
  */
 export class StartStop {
   readonly #start: () => Promise<void>;
@@ -60,6 +62,8 @@ export class StartStop {
   #change: Promise<void> = Promise.resolve();
   #stopped: Promise<StopResult> = Promise.resolve(NOTHING_TO_STOP);
   #starts = 0;
+  /** The number of the last start that a stop did not wait for: it and those before do not begin any more. */
+  #voided = 0;
   /** Resolves once all that was given to `between()` is done; undefined if it is. */
   #between: Promise<void> | undefined = undefined;
   readonly #clock: () => Clock;
@@ -113,9 +117,10 @@ export class StartStop {
   async #startAfter(before: Promise<void>, number: number): Promise<void> {
     const between = this.#between;
     this.#starting++;
-    await before;
-    if (between !== undefined) await between;
     try {
+      await before;
+      if (between !== undefined) await between;
+      if (number <= this.#voided) throw new ServiceStateError("listen", "stopped");
       await this.#start();
     } catch (error) {
       if (this.#isStarted && this.#starts === number) {
@@ -132,22 +137,29 @@ export class StartStop {
 
   async #stopAfter(before: Promise<void>, timeoutMs: number): Promise<StopResult> {
     const between = this.#between;
+    const starts = this.#starts;
     let hasStarted = true;
     const changed = before.catch(() => {
       hasStarted = false; // The caller of start() gets the error.
     });
     let leftMs = timeoutMs;
-    if (this.#starting > 0 || between !== undefined) leftMs = await this.#wait(changed.then(() => between), timeoutMs);
-    else await changed;
+    if (this.#starting > 0 || between !== undefined) {
+      const giveUp = () => this.#voided = Math.max(this.#voided, starts);
+      leftMs = await this.#wait(changed.then(() => between), timeoutMs, giveUp);
+    } else await changed;
     return hasStarted ? await this.#stop(leftMs) : NOTHING_TO_STOP;
   }
 
-  /** Waits for what is under way, but not for ever; gives what is left of a stop's time. */
-  async #wait(changed: Promise<void>, timeoutMs: number): Promise<number> {
+  /** Waits for what is under way, but not for ever: calls `giveUp` then. Gives what is left of a stop's time. */
+  async #wait(changed: Promise<void>, timeoutMs: number, giveUp: () => void): Promise<number> {
     const clock = this.#clock();
     const startMs = clock.now();
     const late = Promise.withResolvers<void>();
-    const timer = clock.setTimer(late.resolve, Math.max(timeoutMs, LEAST_CHANGE_MS));
+    const onLate = () => {
+      giveUp();
+      late.resolve();
+    };
+    const timer = clock.setTimer(onLate, Math.max(timeoutMs, LEAST_CHANGE_MS));
     await Promise.race([changed, late.promise]);
     clock.clearTimer(timer);
     return Math.max(0, timeoutMs - (clock.now() - startMs));

@@ -154,7 +154,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * Opens the listeners of the options, then begins their dials. Does nothing if the service runs. Calls of `start()` and
    * `stop()` take effect one after the other, in their order.
    *
-   * @throws {ListenError} if a listener cannot be opened; the service is stopped again then.
+   * @throws {ListenError | ServiceStateError} if a listener cannot be opened, or `stop()` does not wait for it; it is stopped then.
    */
   async start(): Promise<void> {
     try {

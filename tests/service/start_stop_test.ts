@@ -130,3 +130,62 @@ test("StartStop.stop() waits for no start without end, also for one that another
   await clock.advance(1_000);
   assertEquals(await within(stopped, "the stop"), { abortedSessions: 0 });
 });
+
+test("StartStop.stop() that does not wait for a start ends it, however many wait behind each other", async () => {
+  const clock = new FakeClock();
+  const gate = Promise.withResolvers<void>();
+  const log: string[] = [];
+  const start = () => (log.push("start"), log.length === 1 ? gate.promise : Promise.resolve());
+  const stop = () => (log.push("stop"), Promise.resolve({ abortedSessions: 0 }));
+  const startStop = new StartStop(start, stop, () => clock);
+  const first = startStop.start();
+  const patient = startStop.stop(9_000); // Gives up after the others have.
+  const waiting: Promise<void>[] = [];
+  for (let count = 0; count < 3; count++) {
+    const waits = startStop.start();
+    waits.catch(() => {});
+    waiting.push(waits);
+    const stopped = startStop.stop(0);
+    await clock.advance(1_000);
+    await within(stopped, "a stop");
+  }
+  await clock.advance(9_000);
+  await within(patient, "the first stop");
+  const last = startStop.start();
+  gate.resolve();
+  await first;
+  for (const waits of waiting) await assertRejects(() => waits, ServiceStateError);
+  await within(last, "the last start");
+  assertEquals(log, ["start", "stop", "stop", "stop", "stop", "start"]);
+});
+
+for (const what of ["start", "change"] as const) {
+  test(`TcpService.stop() ends a start that waits for a ${what} whose port does not open`, async () => {
+    const { transport, open, opens } = slowPort(what === "start" ? 1 : 2);
+    const clock = new FakeClock();
+    const logger = silentLogger();
+    const service = new TcpService({ transport, clock, logger, listeners: [{ port: 1 }], onMessage: () => {} });
+    const started = service.start();
+    started.catch(() => {});
+    if (what === "change") await started;
+    const changed = what === "start" ? started : service.reconfigure({ listeners: [{ port: 1 }, { port: 2 }] });
+    changed.catch(() => {});
+    await turn();
+    const stop = async () => {
+      const stopped = service.stop({ timeoutMs: 0 });
+      await clock.advance(1_000);
+      await within(stopped, "the stop");
+    };
+    await stop();
+    const waits = service.start();
+    waits.catch(() => {});
+    await stop();
+    opens();
+    await assertRejects(() => changed, ServiceStateError);
+    await assertRejects(() => waits, ServiceStateError);
+    assertEquals([[...open], service.state], [[], "stopped"]);
+    await service.start();
+    assertEquals(service.state, "running");
+    await service.stop();
+  });
+}
