@@ -34,11 +34,12 @@ export class SessionKeeper<Data> {
   readonly #pending: PendingWork;
   #context: KeeperContext | undefined = undefined;
   #poolKeeper: PoolKeeper | undefined = undefined;
-  #onEmpty: (() => void) | undefined = undefined;
+  /** Resolves once there are no sessions; undefined if no stop waits for that. */
+  #empty: PromiseWithResolvers<void> | undefined = undefined;
   /** What admissions are told at the end of a session. */
   readonly #onOver = new Map<SessionCore<Data>, () => void>();
-  /** Sessions that were cut since `closeAll()` began; undefined before. */
-  #cut: number | undefined = undefined;
+  /** Sessions that were cut at a timeout. */
+  #cut = 0;
   #nextId = 1;
 
   /** Makes one without sessions; promises of `onClose` handlers go to `pending`. */
@@ -79,30 +80,28 @@ export class SessionKeeper<Data> {
   handleOver(core: SessionCore<Data>, event: CloseEvent, done: PromiseLike<unknown> | undefined): void {
     if (!this.registry.has(core)) return;
     this.registry.remove(core, event);
-    if (this.#cut !== undefined && core.ending?.isOverdue) this.#cut++;
+    if (core.ending?.isOverdue) this.#cut++;
     this.#onOver.get(core)?.();
     this.#onOver.delete(core);
     if (done !== undefined) this.#pending.track(Promise.resolve(done));
     if (this.registry.count > 0) return;
     this.rest();
-    this.#onEmpty?.();
-    this.#onEmpty = undefined;
+    this.#empty?.resolve();
+    this.#empty = undefined;
   }
 
   /**
    * Closes all in order, and cuts what is left at the deadline, by the service's clock. Returns how many were cut, there or at
-   * a timeout of their own.
+   * a timeout of their own. May be called again before that: the deadline that comes first counts for both.
    */
   async closeAll(deadlineMs: number, alsoWaitFor: readonly Promise<void>[]): Promise<number> {
     const clock = this.#context?.clock;
-    this.#cut = 0;
+    const cutBefore = this.#cut;
     for (const core of this.registry.values()) core.close("shutdown");
-    const isEmpty = this.registry.count === 0
-      ? Promise.resolve()
-      : new Promise<void>((resolve) => this.#onEmpty = resolve);
+    if (this.registry.count > 0) this.#empty ??= Promise.withResolvers<void>();
+    const isEmpty = this.#empty?.promise ?? Promise.resolve();
     const hasEnded = clock === undefined || await settlesBy(clock, Promise.all([isEmpty, ...alsoWaitFor]), deadlineMs);
-    const cut = this.#cut + this.registry.count;
-    this.#cut = undefined;
+    const cut = this.#cut - cutBefore + this.registry.count;
     if (hasEnded) return cut;
     for (const core of this.registry.values()) core.giveUp();
     await settlesBy(clock, isEmpty, clock.now() + ABORT_MS);

@@ -189,3 +189,25 @@ for (const what of ["start", "change"] as const) {
     await service.stop();
   });
 }
+
+test("TcpService.stop() that gives up waiting for another stop cuts what that one waits for, and both count it", async () => {
+  const transport = memoryTransport();
+  const clock = new FakeClock();
+  const options = { transport, clock, logger: silentLogger(), listeners: [{ port: 1 }], onMessage: () => {} };
+  const service = new TcpService({ ...options, closeTimeoutMs: 60_000 });
+  await service.start();
+  const peer = await transport.connect({ kind: "tcp", hostname: "127.0.0.1", port: 1 }); // Never ends its side.
+  await turn();
+  assertEquals(service.sessionCount, 1);
+  const patient = service.stop({ timeoutMs: 30_000 });
+  const waits = service.start();
+  waits.catch(() => {});
+  const hasty = service.stop({ timeoutMs: 0 });
+  await turn();
+  await clock.advance(1_000);
+  const results = await within(Promise.all([patient, hasty]), "the stops");
+  assertEquals(results.map(({ abortedSessions }) => abortedSessions), [1, 1]);
+  await assertRejects(() => waits, ServiceStateError);
+  assertEquals([service.state, service.sessionCount], ["stopped", 0]);
+  peer.abort();
+});
