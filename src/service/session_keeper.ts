@@ -14,7 +14,7 @@ import type { Connection } from "../transport/transport.ts";
 import { type PendingWork, settlesBy } from "./pending_work.ts";
 import { PoolKeeper } from "./pool_keeper.ts";
 
-/** How long a session that was cut may take to end: only a fault of the runtime makes it take longer than a moment. */
+/** How long sessions that were cut, and ports, may take to end: only a fault of the runtime makes it take longer than a moment. */
 const ABORT_MS = 1_000;
 
 /** What a keeper needs of its service. */
@@ -91,8 +91,8 @@ export class SessionKeeper<Data> {
   }
 
   /**
-   * Closes all in order, and cuts what is left at the deadline, by the service's clock. Returns how many were cut, there or at
-   * a timeout of their own. May be called again before that: the deadline that comes first counts for both.
+   * Closes all in order, and cuts what is left at the deadline, by the service's clock; then it waits up to `ABORT_MS` for
+   * them and for `alsoWaitFor`, which must not reject. Returns how many were cut, there or at a timeout of their own. May be called again before that: the deadline that comes first counts for both.
    */
   async closeAll(deadlineMs: number, alsoWaitFor: readonly Promise<void>[]): Promise<number> {
     const clock = this.#context?.clock;
@@ -100,11 +100,12 @@ export class SessionKeeper<Data> {
     for (const core of this.registry.values()) core.close("shutdown");
     if (this.registry.count > 0) this.#empty ??= Promise.withResolvers<void>();
     const isEmpty = this.#empty?.promise ?? Promise.resolve();
-    const hasEnded = clock === undefined || await settlesBy(clock, Promise.all([isEmpty, ...alsoWaitFor]), deadlineMs);
+    const ended = Promise.all([isEmpty, ...alsoWaitFor]);
+    const hasEnded = clock === undefined || await settlesBy(clock, ended, deadlineMs);
     const cut = this.#cut - cutBefore + this.registry.count;
     if (hasEnded) return cut;
     for (const core of this.registry.values()) core.giveUp();
-    await settlesBy(clock, isEmpty, clock.now() + ABORT_MS);
+    await settlesBy(clock, ended, clock.now() + ABORT_MS);
     return cut;
   }
 

@@ -211,3 +211,44 @@ test("TcpService.stop() that gives up waiting for another stop cuts what that on
   assertEquals([service.state, service.sessionCount], ["stopped", 0]);
   peer.abort();
 });
+
+/** A transport whose listeners are closed only once they are told to. */
+function slowClose() {
+  const memory = memoryTransport();
+  const gate = Promise.withResolvers<void>();
+  const transport: Transport = {
+    ...memory,
+    async listen(...args) {
+      const listener = await memory.listen(...args);
+      return { ...listener, close: () => gate.promise.then(() => listener.close()) };
+    },
+  };
+  const clock = new FakeClock();
+  const options = { transport, clock, logger: silentLogger(), listeners: [{ port: 1 }], onMessage: () => {} };
+  return { service: new TcpService(options), clock, closes: gate.resolve };
+}
+
+test("TcpService.stop() whose time is up waits until its ports are closed, so that the next start() finds them free", async () => {
+  const { service, clock, closes } = slowClose();
+  await service.start();
+  const stopped = service.stop({ timeoutMs: 0 });
+  await clock.advance(0);
+  for (let count = 0; count < 5; count++) await turn();
+  assertEquals(service.state, "stopping");
+  closes();
+  await within(stopped, "the stop");
+  await service.start();
+  await service.stop();
+});
+
+test("TcpService.stop() waits a second beyond its time, no longer, for a port that does not close", async () => {
+  const { service, clock, closes } = slowClose();
+  await service.start();
+  const stopped = service.stop({ timeoutMs: 0 });
+  await clock.advance(0);
+  await clock.advance(999);
+  assertEquals(service.state, "stopping");
+  await clock.advance(1);
+  assertEquals([await within(stopped, "the stop"), service.state], [{ abortedSessions: 0 }, "stopped"]);
+  closes();
+});

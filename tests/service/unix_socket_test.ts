@@ -97,6 +97,14 @@ for (const { name, make } of socketTransportsHere()) {
     assert(existsSync(path));
   });
 
+  test(`a server that stops at once can listen there again, over ${name}`, { skip }, async () => {
+    using folder = new TemporaryFolder();
+    const service = await echo(folder.file("game.sock"));
+    await service.stop({ timeoutMs: 0 });
+    await service.start();
+    await service.stop({ timeoutMs: 0 });
+  });
+
   test(`a missing folder and a path that is too long have their own codes, over ${name}`, { skip }, async () => {
     using folder = new TemporaryFolder();
     const missing = await assertRejects(() => echo(folder.file("no/such/game.sock")), ListenError);
