@@ -2,9 +2,12 @@
 // application that has a server already mounts the handlers there.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { ListenError } from "../errors.ts";
 import { checkKeys, requireFunction, requireInteger } from "../options.ts";
 import { formatAddress, resolveAddress } from "../transport/address.ts";
 import { toListenError } from "../transport/error_codes.ts";
+import { resolveHost } from "../transport/node_host.ts";
+import { mayUseNetwork } from "../transport/node_process.ts";
 import { type HttpHandler, textResponse } from "./http_handler.ts";
 
 const DEFAULT_HOSTNAME = "127.0.0.1";
@@ -65,11 +68,19 @@ export async function serveHttp(handler: HttpHandler, options: ServeHttpOptions)
   const { hostname = DEFAULT_HOSTNAME, port } = options;
   requireInteger("serve HTTP", "port", port, 0, LARGEST_PORT);
   const where = formatAddress(resolveAddress({ hostname, port }, DEFAULT_HOSTNAME));
+  const host = await resolveHost(hostname, where);
+  if (!mayUseNetwork(formatAddress({ kind: "tcp", hostname: host, port }))) {
+    throw new ListenError("permission-denied", where);
+  }
   const server = createServer((incoming, outgoing) => void answer(handler, incoming, outgoing));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   // Stays while it listens, for failed accepts: an error event without a listener ends the process.
   server.on("error", (error) => reject(toListenError(error, where)));
-  server.listen({ host: hostname, port }, resolve);
+  try {
+    server.listen({ host, port }, resolve);
+  } catch (cause) {
+    throw toListenError(cause, where);
+  }
   await promise;
   const address = server.address();
   let closing: Promise<void> | undefined;

@@ -16,12 +16,13 @@ const NO_RIGHTS: Readonly<Record<string, readonly string[]>> = {
 const runtimeArguments = NO_RIGHTS[defaultTransport().name];
 const skip = runtimeArguments === undefined && "Bun has no permissions";
 
-test("Transport refuses to dial and to listen without the right to", { skip }, async () => {
+test("Transport, and serveHttp(), refuse to dial and to listen without the right to", { skip }, async () => {
   const child = new Child("rights_child.ts", { arguments: [], openFiles: 256, runtimeArguments });
   try {
     await child.line("end");
     assertEquals(child.count("dial ConnectError permission-denied"), 3, `${child.lines}`);
     assertEquals(child.count("listen ListenError permission-denied"), 3, `${child.lines}`);
+    assertEquals(child.count("serve ListenError permission-denied"), 2, `${child.lines}`);
   } finally {
     await child.kill();
   }

@@ -1,10 +1,12 @@
-// A process that dials and listens, over TLS if it is given a certificate, and says how that went. Runtime neutral.
+// A process that dials, listens and serves HTTP, or dials and listens over TLS if it is given a certificate, and says how that
+// went. Runtime neutral.
 
 import { writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import type { ConnectError, ListenError } from "../../../src/errors.ts";
+import { serveHttp } from "../../../src/http/mod.ts";
 import { type Address, defaultTransport } from "../../../src/transport/mod.ts";
 
 const say = (line: string) => writeSync(1, `${line}\n`);
@@ -21,6 +23,9 @@ const transport = defaultTransport();
 for (const address of addresses) {
   await tell("dial", transport.connect(address, { tls: tls && {} }));
   await tell("listen", transport.listen(address, { onConnection: () => {}, onAcceptError: () => {} }, { tls }));
+}
+for (const hostname of tls === undefined ? ["127.0.0.1", "localhost"] : []) {
+  await tell("serve", serveHttp(() => new Response(), { hostname, port: 9 }));
 }
 // What nobody has caught ends the process before.
 setTimeout(() => say("end"), 50);
