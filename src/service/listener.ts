@@ -4,6 +4,7 @@ import { checkKeys, checkObject, checkParts, describeValue } from "../options.ts
 import { checkRange } from "../session/limits.ts";
 import { type Address, type AddressOptions, resolveAddress } from "../transport/address.ts";
 import type { ListenOptions } from "../transport/socket_options.ts";
+import { resolveTlsListen } from "../transport/tls_identity.ts";
 import type { TlsListenOptions } from "../transport/tls_options.ts";
 import type { AcceptHandler, Transport, TransportListener } from "../transport/transport.ts";
 import { makeWay } from "../transport/unix_socket.ts";
@@ -146,7 +147,7 @@ export async function openListener(
   accept: (place: ListenerPlace) => AcceptHandler,
   onClose: (listener: Listener) => void,
 ): Promise<Listener> {
-  checkListenerOptions(options);
+  checkListenerOptions(options, transport);
   const { name } = options;
   const place = { name, address: resolveAddress(options, DEFAULT_HOSTNAME) };
   const how = options.transport ?? transport;
@@ -166,15 +167,19 @@ export async function openListener(
  * Checks where to listen.
  *
  * @param options Where.
+ * @param transport How, unless the options say. One that emulates TLS, as that of a simulation, needs no certificate: `tls` is
+ * not checked then.
  * @throws {TypeError | RangeError} if an option is wrong.
  */
-export function checkListenerOptions(options: ListenerOptions): void {
+export function checkListenerOptions(options: ListenerOptions, transport?: Transport): void {
   checkKeys("listener", options, LISTENER_NAMES);
   checkParts("listener", options);
   checkSocketOptions("listener", options);
   resolveAddress(options, DEFAULT_HOSTNAME);
   checkAdmission("listener", options.admission);
   checkProxyProtocol(options.proxyProtocol);
+  const { tls, transport: how = transport } = options;
+  if (tls !== undefined && how?.capabilities?.tls !== "emulated") resolveTlsListen(tls);
   if (options.name !== undefined && typeof options.name !== "string") {
     throw new TypeError(
       `Cannot create listener as name must be a text: current value is ${describeValue(options.name)}`,

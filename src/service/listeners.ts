@@ -129,7 +129,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     contextFor: ContextMaker<Data>,
   ): Promise<void> {
     for (const options of wanted ?? []) {
-      checkListenerOptions(options);
+      checkListenerOptions(options, this.#options.transport);
       contextFor(options);
       if (options.tls !== undefined) checkTlsListen(options.tls);
     }

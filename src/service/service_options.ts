@@ -254,7 +254,7 @@ export function resolveServiceOptions<Data>(options: TcpServiceOptions<Data>): R
     recycleHandles: true,
     ...Object.fromEntries(Object.entries(options.pool ?? {}).filter(([, value]) => value !== undefined)),
   };
-  for (const listener of options.listeners ?? []) checkListenerOptions(listener);
+  for (const listener of options.listeners ?? []) checkListenerOptions(listener, options.transport);
   for (const dial of options.dials ?? []) resolveDial(dial);
   return { maxConnections, maxDials, maxGroups, pool };
 }

@@ -192,7 +192,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
    * @throws {TypeError | RangeError} if an option is wrong.
    */
   async listen(options: ListenerOptions): Promise<Listener> {
-    checkListenerOptions(options);
+    checkListenerOptions(options, this.#transport);
     if (this.#state !== "running") throw new ServiceStateError("listen", this.#state);
     const { signal } = this.#stopController;
     try {

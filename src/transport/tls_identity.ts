@@ -2,7 +2,7 @@
 // dial. Runtime neutral, over `node:crypto`.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { checkKeys, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
+import { checkKeys, checkObject, describeValue, LARGEST_TIMER_MS, orDefault, requireInteger } from "../options.ts";
 import type { TlsDialOptions, TlsIdentity, TlsListenOptions, TlsVersion } from "./tls_options.ts";
 
 const VERSIONS: readonly TlsVersion[] = ["TLSv1.2", "TLSv1.3"];
@@ -52,7 +52,9 @@ export interface ResolvedTlsListen extends TlsListenOptions {
 export function resolveTlsListen(options: TlsListenOptions): ResolvedTlsListen {
   checkKeys("TLS listener", options, LISTEN_NAMES);
   checkIdentity("cert", options);
-  for (const [name, identity] of Object.entries(options.serverNames ?? {})) {
+  const { serverNames = {} } = options;
+  checkObject("use TLS", "serverNames", serverNames);
+  for (const [name, identity] of Object.entries(serverNames)) {
     checkKeys("TLS listener", identity, { cert: true, key: true });
     checkIdentity(`serverNames[${JSON.stringify(name)}].cert`, identity);
   }

@@ -4,7 +4,9 @@ import test from "node:test";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { networkInterfaces } from "node:os";
 import { TcpService } from "@laster/net";
+import { memoryTransport } from "@laster/net/testing";
 import type { Address, ListenOptions, Transport, TransportListener } from "@laster/net/transport";
+import { MEMORY_CAPABILITIES } from "../../src/transport/capabilities.ts";
 import { checkListenerOptions, Listener, openListener } from "../../src/service/listener.ts";
 import { assertNothingLeft, bytes, socketTransportsHere, text } from "../support.ts";
 
@@ -70,8 +72,14 @@ test("checkListenerOptions() shows what is wrong", () => {
     [{ port: 1, name: 5 }, TypeError, "name must be a text: current value is 5"],
     [{ port: 1, codec: {} }, TypeError, "Cannot create listener as codec must be an object with createDecoder()"],
     [{ port: 1, turnMs: 1 }, TypeError, '"turnMs"'],
+    [{ port: 1, tls: { bogus: 1 } }, TypeError, '"bogus"'],
+    [{ port: 1, tls: 5 }, TypeError, "current value is 5"],
+    [{ port: 1, tls: null }, TypeError, "current value is null"],
+    [{ port: 1, tls: {} }, TypeError, "cert must be a certificate as PEM text"],
   ];
   for (const [options, kind, message] of wrong) assertThrows(() => checkListenerOptions(options), kind, message);
+  const simulated = { ...memoryTransport(), capabilities: { ...MEMORY_CAPABILITIES, tls: "emulated" } } as const;
+  checkListenerOptions({ port: 1, tls: { cert: "", key: "" } }, simulated); // It needs no certificate.
   assertThrows(() => checkListenerOptions(undefined as unknown as object), TypeError, "current value is undefined");
 });
 

@@ -403,11 +403,15 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
     [{ ...good, ca: `${ca}-----BEGIN CERTIFICATE-----\nMIIB\n` }, "ca has a certificate without an end"],
     [{ ...good, certs: [] }, "did you mean cert?"],
     [{ ...good, serverNames: { x: { ...good, key: "" } } }, 'serverNames["x"].key'],
+    [{ ...good, serverNames: 5 }, "serverNames must be an object"],
+    [{ ...good, serverNames: null }, "serverNames must be an object"],
   ];
   for (const [tls, message] of wrong) {
     const error = await assertRejects(() => serve({ hostname, port: 0, transport, tls: tls as typeof good }), Error);
     assert(error.message.includes(message), `${error.message} and not ${message}`);
     assert(!error.message.includes("PRIVATE KEY"), "a key is never shown");
+    const listeners = [{ port: 0, tls: tls as typeof good }];
+    assertThrows(() => new TcpService({ listeners }), Error, message, "when the service is made, too");
   }
   const error = await assertRejects(() => connect({ port: 1, transport, tls: { ca: "x" } }), Error);
   assert(error.message.includes("ca must be certificates as PEM text"), error.message);
