@@ -54,22 +54,30 @@ export interface AcceptingListener {
 export class Acceptor {
   /** Accepts that failed. */
   errors = 0;
-  /** TLS handshakes under way; they count as sessions. */
-  handshakes = 0;
   /** Connections that were refused. */
   readonly refusals: Refusals;
   readonly #options: AcceptorOptions;
   readonly #openFiles: OpenFilesBound;
+  /** The parts that bound how many sessions there are; a connection whose PROXY header has not come is asked about by them alone. */
+  readonly #bounds: readonly Admission[];
   readonly #admission: readonly Admission[];
   /** Connections whose PROXY header has not come. */
   readonly #waiting: WaitingPeers = new Set();
+  /** TLS handshakes under way. */
+  #handshakes = 0;
 
   /** Makes it. */
   constructor(options: AcceptorOptions) {
     this.#options = options;
     this.refusals = new Refusals(options);
     const openFiles = this.#openFiles = new OpenFilesBound(options.clock, options.maxOpenFiles);
-    this.#admission = [boundSessions(options.bounds), openFiles, ...options.admission];
+    this.#bounds = [boundSessions(options.bounds), openFiles];
+    this.#admission = [...this.#bounds, ...options.admission];
+  }
+
+  /** Connections whose PROXY header has not come, and TLS handshakes under way; they count as sessions. */
+  get pending(): number {
+    return this.#waiting.size + this.#handshakes;
   }
 
   /** Logs a warning if the process has file descriptors for fewer sessions than `maxConnections` allows. */
@@ -103,9 +111,12 @@ export class Acceptor {
 
   #take(connection: Connection, listener: AcceptingListener, parts: readonly Admission[]): void {
     const admitted = this.#admit(connection.remoteAddress, listener, parts);
-    if (typeof admitted === "string") {
-      this.refusals.refuse(connection, admitted, admitted === NOT_RUNNING ? undefined : listener.lastWord);
-    } else this.#open(connection, listener, admitted);
+    if (typeof admitted === "string") this.#refuse(connection, listener, admitted);
+    else this.#open(connection, listener, admitted);
+  }
+
+  #refuse(connection: Connection | PendingConnection, listener: AcceptingListener, reason: string): void {
+    this.refusals.refuse(connection, reason, reason === NOT_RUNNING ? undefined : listener.lastWord);
   }
 
   /** Asks the admissions about a connection from a proxy only once its PROXY header has told the client's address. */
@@ -115,17 +126,23 @@ export class Acceptor {
     listener: AcceptingListener,
     parts: readonly Admission[],
   ): Promise<void> {
-    const known = await this.#identify(connection, proxied, () => proxied.read(connection));
+    const known = await this.#identify(connection, proxied, listener, () => proxied.read(connection));
     if (known !== undefined) this.#take(known, listener, parts);
   }
 
-  /** Reads the PROXY header. Refuses the connection, and returns undefined, if the proxy is not trusted or sends none. */
+  /**
+   * Reads the PROXY header. Refuses the connection, and returns undefined, if the proxy is not trusted or sends none, or there is
+   * no room for one more to wait.
+   */
   async #identify<Known>(
     connection: Connection | PendingConnection,
     proxied: ProxiedPeers,
+    listener: AcceptingListener,
     read: () => Promise<Known>,
   ): Promise<Known | undefined> {
     if (!proxied.trusts(connection.remoteAddress)) return void this.refusals.refuse(connection, "untrusted-proxy");
+    const full = this.#admit(connection.remoteAddress, listener, this.#bounds);
+    if (typeof full === "string") return void this.#refuse(connection, listener, full);
     try {
       return await read();
     } catch (fault) {
@@ -146,20 +163,20 @@ export class Acceptor {
     parts: readonly Admission[],
   ): Promise<void> {
     if (proxied !== undefined) {
-      const known = await this.#identify(pending, proxied, () => proxied.readPending(pending));
+      const known = await this.#identify(pending, proxied, listener, () => proxied.readPending(pending));
       if (known === undefined) return;
     }
     const admitted = this.#admit(pending.remoteAddress, listener, parts);
     if (typeof admitted === "string") return this.refusals.refuse(pending, admitted);
     let connection: Connection;
-    this.handshakes++;
+    this.#handshakes++;
     try {
       connection = await pending.secure();
     } catch (fault) {
       admitted?.();
       return this.refusals.refuse(pending, this.#explain(fault, "handshake-failed"));
     } finally {
-      this.handshakes--;
+      this.#handshakes--;
     }
     if (this.#options.isAccepting()) return this.#open(connection, listener, admitted);
     admitted?.();
@@ -173,7 +190,7 @@ export class Acceptor {
     parts: readonly Admission[],
   ): string | (() => void) | undefined {
     if (!this.#options.isAccepting()) return NOT_RUNNING;
-    const sessions = this.#options.countSessions() + this.handshakes;
+    const sessions = this.#options.countSessions() + this.pending;
     const request = { remoteAddress, listener: place.address, sessions };
     const admitted: Admission[] = [];
     for (const part of parts) {
@@ -224,7 +241,7 @@ export class Acceptor {
   #handleError(error: ListenError): void {
     this.errors++;
     if (error.code === "too-many-files") {
-      this.#openFiles.handleExhausted(this.#options.countSessions());
+      this.#openFiles.handleExhausted(this.#options.countSessions() + this.pending);
       this.#options.faults.withholdStacks(STACKLESS_MS);
     }
     this.#options.faults.report("accept", "warn", "Accepting failed: {error}", { error: messageOf(error) });

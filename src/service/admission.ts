@@ -9,7 +9,7 @@ export interface AdmissionRequest {
   readonly remoteAddress: Address;
   /** Where it came in. */
   readonly listener: Address;
-  /** How many sessions there are, dialled ones and handshakes under way included. */
+  /** How many sessions there are; dialled ones, handshakes under way and connections whose PROXY header has not come included. */
   readonly sessions: number;
 }
 

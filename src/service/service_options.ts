@@ -82,7 +82,7 @@ export interface TcpServiceOptions<Data = undefined> extends SessionHandlers<Dat
   /**
    * Most sessions at the same time, accepted and dialled, 1 to 2^31 - 1. If the runtime tells how many files the process may
    * open, listeners stop at that number too, less a sixteenth (64 at least). A connection over the bound is refused and counted;
-   * a dial fails with `"limit"`.
+   * a dial fails with `"limit"`. TLS handshakes under way, and connections whose PROXY header has not come, count as sessions.
    *
    * @default {10000}
    */

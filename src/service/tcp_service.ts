@@ -391,7 +391,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
 
   /** Whether there is room for that number of further sessions. */
   #hasRoom(sessions: number): boolean {
-    return this.#registry.count + this.#acceptor.handshakes + sessions <= this.#settings.bounds.maxConnections;
+    return this.#registry.count + this.#acceptor.pending + sessions <= this.#settings.bounds.maxConnections;
   }
 
   #isAccepting(): boolean {

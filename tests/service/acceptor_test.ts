@@ -310,9 +310,58 @@ test("Acceptor counts handshakes under way as sessions", async () => {
     const readProxyHeader = () => Promise.reject(new Error("there is none"));
     listener.onPending?.({ remoteAddress, readProxyHeader, secure: () => promise, close: () => {} });
   }
-  assertEquals([acceptor.handshakes, refused], [3, ["max-connections"]]);
+  assertEquals([acceptor.pending, refused], [3, ["max-connections"]]);
   handshakes[0].reject(new ConnectionError("handshake-failed"));
   for (const { resolve } of handshakes) resolve(new Refused());
   await turn();
-  assertEquals([acceptor.handshakes, counts.opened, refused], [0, 2, ["max-connections", "handshake-failed"]]);
+  assertEquals([acceptor.pending, counts.opened, refused], [0, 2, ["max-connections", "handshake-failed"]]);
+});
+
+test("Acceptor counts connections whose PROXY header has not come as sessions, and lets them in once it has", async () => {
+  for (const [bounds, reason] of [[{}, "max-connections"], [{ maxOpenFiles: 67 }, "open-files"]] as const) {
+    const maxConnections = reason === "open-files" ? 1_000 : 3;
+    const { acceptor, counts, refused } = setUp({ bounds: { maxConnections }, ...bounds });
+    const headers: PromiseWithResolvers<void>[] = [];
+    const listener = acceptor.forListener({
+      place: { address: { kind: "unix", path: "there" } },
+      admission: [],
+      proxyProtocol: { trusted: ["127.0.0.1"] },
+      lastWord: undefined,
+      open: () => void counts.sessions++,
+    });
+    const come = () => {
+      const readProxyHeader = () => {
+        const header = Promise.withResolvers<void>();
+        headers.push(header);
+        return header.promise;
+      };
+      const secure = () => Promise.resolve(new Refused());
+      listener.onPending?.({ remoteAddress: { kind: "unix", path: "" }, readProxyHeader, secure, close: () => {} });
+    };
+    for (let count = 0; count < 5; count++) come();
+    assertEquals([headers.length, acceptor.pending, refused], [3, 3, [reason, reason]]);
+    for (const { resolve } of headers) resolve();
+    await turn();
+    assertEquals([counts.sessions, acceptor.pending, refused.length], [3, 0, 2]);
+    counts.sessions--;
+    come();
+    come();
+    headers[3].reject(new ConnectionError("proxy-header-timeout"));
+    await turn();
+    assertEquals([headers.length, refused.slice(2)], [4, [reason, "proxy-header-timeout"]]);
+    come();
+    assertEquals([headers.length, acceptor.pending], [5, 1]);
+  }
+});
+
+test("Acceptor learns how many files there are from handshakes, too", () => {
+  const { listener, accept, refused } = setUp({ bounds: { maxConnections: 1_000 } });
+  const never = new Promise<never>(() => {});
+  const { remoteAddress } = new Refused();
+  for (let count = 0; count < 100; count++) {
+    listener.onPending?.({ remoteAddress, readProxyHeader: () => never, secure: () => never, close: () => {} });
+  }
+  listener.onAcceptError(new ListenError("too-many-files", "127.0.0.1:1"));
+  accept();
+  assertEquals(refused, ["open-files"]);
 });

@@ -4,8 +4,16 @@
 import { connect as connectRaw } from "node:net";
 import { connect as connectTls } from "node:tls";
 import test from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type AdmissionRequest, serve, type ServeOptions, type Session, silentLogger, TcpService } from "@laster/net";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  type AdmissionRequest,
+  ConnectError,
+  serve,
+  type ServeOptions,
+  type Session,
+  silentLogger,
+  TcpService,
+} from "@laster/net";
 import { FakeClock } from "@laster/net/testing";
 import { Authority, skipWithoutOpenssl } from "../tls/certificates.ts";
 import { frameOf, framesOf, RawPeer } from "../raw_peer.ts";
@@ -129,6 +137,34 @@ for (const { name, make } of transportsHere()) {
       peer.connection.close();
     }
     assertEquals([server.asked, server.opened, service.stats().openedSessions], [[], [], 0]);
+  });
+
+  test(`connections without a header take places, and come in with one while there is room, on ${name}`, async () => {
+    const server = new Server();
+    const limits = { maxConnections: 2, refusalMessage: bytes("full") };
+    await using service = await serve({ ...server.options, ...limits, transport, proxyProtocol: { trusted } });
+    const dial = () => RawPeer.dial(transport, service.port ?? 0);
+    const silent = [await dial(), await dial()];
+    for (let wait = 0; wait < 20; wait++) await turn();
+    for (let count = 1; count <= 3; count++) {
+      const peer = await dial();
+      await until(() => peer.hasEnded || peer.end !== undefined, "it is refused, before its header");
+      assertEquals([text(peer.receivedView.subarray(4)), service.stats().refusals], ["full", {
+        "max-connections": count,
+      }]);
+      peer.connection.close();
+    }
+    const error = await assertRejects(() => service.connect({ hostname, port: service.port ?? 0 }), ConnectError);
+    assertEquals(error.code, "limit");
+    for (const peer of silent) await peer.write(bytes(HEADER));
+    await until(() => service.sessionCount === 2, "both are in");
+    silent[0].connection.abort();
+    await until(() => service.sessionCount === 1, "one is gone");
+    const next = await dial();
+    await next.write(bytes(HEADER));
+    await until(() => service.sessionCount === 2, "the next is in");
+    assertEquals(service.stats().refusedConnections, 3);
+    for (const peer of [silent[1], next]) peer.connection.abort();
   });
 
   test(`a stop waits for no header, on ${name}`, async () => {
