@@ -16,11 +16,16 @@ import { TemporaryFolder } from "../temporary_folder.ts";
 const skip = process.platform === "win32" && "no Unix sockets";
 const RUN = { deno: ["run", "--no-check", "-A"], bun: ["run"], node: [] } as const;
 
-/** Has a server listen on a path and be killed, as it would be by a machine without memory. */
-async function leaveSocket(path: string): Promise<void> {
+/** Runs `unix_socket_child.ts`. */
+function runChild(...words: string[]) {
   const { command, name } = ownRuntime();
   const program = fileURLToPath(new URL("./unix_socket_child.ts", import.meta.url));
-  const child = spawn(command, [...RUN[name], program, path], { stdio: ["ignore", "pipe", "inherit"] });
+  return spawn(command, [...RUN[name], program, ...words], { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+/** Has a server listen on a path and be killed, as it would be by a machine without memory. */
+async function leaveSocket(path: string): Promise<void> {
+  const child = runChild(path);
   const listening = new Promise((resolve) => child.stdout.once("data", resolve));
   await within(listening, "the server to listen");
   const gone = new Promise((resolve) => child.on("close", resolve));
@@ -97,14 +102,6 @@ for (const { name, make } of socketTransportsHere()) {
     assert(existsSync(path));
   });
 
-  test(`a server that stops at once can listen there again, over ${name}`, { skip }, async () => {
-    using folder = new TemporaryFolder();
-    const service = await echo(folder.file("game.sock"));
-    await service.stop({ timeoutMs: 0 });
-    await service.start();
-    await service.stop({ timeoutMs: 0 });
-  });
-
   test(`a missing folder and a path that is too long have their own codes, over ${name}`, { skip }, async () => {
     using folder = new TemporaryFolder();
     const missing = await assertRejects(() => echo(folder.file("no/such/game.sock")), ListenError);
@@ -118,3 +115,10 @@ for (const { name, make } of socketTransportsHere()) {
     );
   });
 }
+
+test("a server that stops at once can listen there again", { skip }, async () => {
+  using folder = new TemporaryFolder();
+  const child = runChild(folder.file("game.sock"), "again"); // A process just begun is slow to close its first socket.
+  const code = await within(new Promise((resolve) => child.on("close", resolve)), "the child");
+  assertEquals(code, 0);
+});
