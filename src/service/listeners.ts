@@ -18,6 +18,7 @@ import {
 import { isSame } from "./is_same.ts";
 import type { Observers } from "./observers.ts";
 import { encodeLastWord } from "./refusals.ts";
+import type { TcpServiceOptions } from "./service_options.ts";
 import type { ContextMaker, Followers, ServiceSettings } from "./service_settings.ts";
 import type { SessionKeeper } from "./session_keeper.ts";
 import { SETTING_NAMES } from "./session_settings.ts";
@@ -26,8 +27,8 @@ import { SETTING_NAMES } from "./session_settings.ts";
 export interface ListenersOptions<Data> {
   /** How to listen, unless a listener says. */
   readonly transport: Transport;
-  /** What refused peers are told. */
-  readonly refusalMessage: Uint8Array | undefined;
+  /** The options of the service: what refused peers are told, and the listeners that it begins with. */
+  readonly service: Pick<TcpServiceOptions<Data>, "refusalMessage" | "listeners">;
   /** Takes the connections that come in. */
   readonly acceptor: Acceptor;
   /** Opens sessions. */
@@ -63,9 +64,16 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   /** Whether the service has stopped: what is still being opened is closed then. */
   #isOver = false;
 
-  /** Makes a service's ports, none of them open. */
+  /**
+   * Makes a service's ports, none of them open.
+   *
+   * @throws {TypeError | RangeError} if the limits of a listener contradict each other, or its codec does not take the refusal
+   * message.
+   */
   constructor(options: ListenersOptions<Data>) {
     this.#options = options;
+    const { service, settings } = options;
+    for (const own of service.listeners ?? []) this.#lastWordOf(settings.contextFor(own)); // Checks its limits and its codec.
   }
 
   [Symbol.iterator](): Iterator<Listener> {
@@ -83,8 +91,8 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
 
   async #openPort(port: OpenPort<Data>, options: ListenerOptions): Promise<Listener> {
     if (this.#isOver) throw new ServiceStateError("listen", "stopped");
-    const { transport, refusalMessage, acceptor, keeper, observers } = this.#options;
-    const lastWord = encodeLastWord(port.context.codec.createEncoder(), refusalMessage);
+    const { transport, acceptor, keeper, observers } = this.#options;
+    const lastWord = this.#lastWordOf(port.context);
     const listener = await openListener(transport, options, (place) => {
       const origin = { kind: "accepted", listener: place } as const;
       const open = (connection: Connection, onOver?: () => void) =>
@@ -99,6 +107,11 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     this.#open.set(listener, port);
     observers?.tell("onListening", { name: listener.name, address: listener.address });
     return listener;
+  }
+
+  /** What refused peers are told, as a frame of a listener's codec. Throws a `RangeError` if that does not take it. */
+  #lastWordOf({ codec }: SessionContext<Data>): Uint8Array | undefined {
+    return encodeLastWord(codec.createEncoder(), this.#options.service.refusalMessage);
   }
 
   /** Opens those that the options of a service ask for. */
@@ -130,7 +143,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   ): Promise<void> {
     for (const options of wanted ?? []) {
       checkListenerOptions(options, this.#options.transport);
-      contextFor(options);
+      this.#lastWordOf(contextFor(options)); // Checks its limits and its codec.
       if (options.tls !== undefined) checkTlsListen(options.tls);
     }
     const changing = new Set(wanted === undefined ? [] : this.#declared.values()); // Were checked as they are to be.

@@ -120,13 +120,13 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     });
     this.#listeners = new Listeners({
       transport: this.#transport,
-      refusalMessage: options.refusalMessage,
+      service: options,
       acceptor: this.#acceptor,
       keeper: this.#keeper,
       observers,
       settings: this.#settings,
     });
-    for (const part of [...options.listeners ?? [], ...options.dials ?? []]) this.#settings.contextFor(part); // Checks its limits.
+    for (const dial of options.dials ?? []) this.#settings.contextFor(dial); // Checks its limits.
   }
 
   /** Where the service is in its life. */

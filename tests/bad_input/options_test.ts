@@ -4,6 +4,7 @@ import test from "node:test";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type ConnectOptions,
+  lengthPrefixed,
   type ListenerOptions,
   silentLogger,
   simpleBinary,
@@ -100,4 +101,14 @@ test("misspelt options of send() and broadcast() are refused, wherever they are 
   assertEquals([near.stats.sentFrames, far.stats.sentFrames], [0, 0]);
   await link.stop();
   await pair[Symbol.asyncDispose]();
+});
+
+test("a refusal message that is too long for a listener's own codec is refused when the listener is given", async () => {
+  const listeners = [{ port: 1, codec: lengthPrefixed({ maxPayloadBytes: 3 }) }];
+  const options = { transport: memoryTransport(), refusalMessage: new Uint8Array(4) };
+  assertThrows(() => new TcpService({ ...options, listeners }), RangeError, "refusalMessage must be at most 3 bytes");
+  await using service = new TcpService({ ...options, listeners: [{ port: 1 }] });
+  await assertRejects(() => service.reconfigure({ listeners }), RangeError, "refusalMessage must be at most 3 bytes");
+  await service.start();
+  await assertRejects(() => service.listen(listeners[0]), RangeError, "refusalMessage must be at most 3 bytes");
 });
