@@ -184,7 +184,7 @@ class DelimitedEncoder implements FrameEncoder {
     if (!this.#isKept) copyBytes(delimiter, 0, output, outputOffset + length, delimiter.length);
     // In the output, to find delimiters that straddle the end of the payload too: "\n" + "\n\n".
     const first = findBytes(output, outputOffset, end, delimiter);
-    if (first === end - delimiter.length) return frameBytes;
+    if (first >= 0 && first === end - delimiter.length) return frameBytes;
     throw new FrameError(
       "unencodable",
       first < 0

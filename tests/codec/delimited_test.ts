@@ -53,6 +53,19 @@ test("delimited() refuses to encode what would arrive as something else", () => 
   assertEquals(encode("xaa", { delimiter: "aab" }), utf8("xaaaab"), "the first delimiter there is the last");
 });
 
+test("delimited({ keepDelimiter: true }) refuses payloads shorter than the delimiter, wherever their frame goes", () => {
+  for (const delimiter of [undefined, ...DELIMITERS]) {
+    const encoder = delimited({ delimiter, keepDelimiter: true }).createEncoder();
+    const { length } = utf8(delimiter ?? "\n");
+    for (let offset = 0; offset <= length; offset++) {
+      for (let count = 0; count < length; count++) {
+        const encode = () => encoder.encode(pattern(length).fill(65), 0, count, new Uint8Array(2 * length), offset);
+        assertThrows(encode, FrameError, "must end with the delimiter", `${count} bytes at ${offset}`);
+      }
+    }
+  }
+});
+
 test("delimited() takes a payload at the limit and refuses one past it, with and without its delimiter", () => {
   const codec = delimited({ delimiter: "\r\n", maxPayloadBytes: 50 });
   assertMessages(codec, concat([pattern(50).fill(65), utf8("\r\n")]), [pattern(50).fill(65)]);
