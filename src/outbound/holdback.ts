@@ -58,6 +58,11 @@ export class Holdback {
     return this.#backlog.frames;
   }
 
+  /** How many of those can no longer be sent: all of them, once the encoder has thrown. */
+  get lostFrames(): number {
+    return this.#isFaulty ? this.#backlog.frames : 0;
+  }
+
   /** How many messages were dropped. */
   get drops(): DropCounts {
     return this.#backlog.drops;

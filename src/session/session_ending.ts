@@ -52,7 +52,12 @@ export interface EndingOwner {
   /** The incoming side: whether a handler runs, or a frame has begun. */
   readonly inbox: { readonly isBusy: boolean; readonly isInsideFrame: boolean };
   /** The outgoing side: frames accepted and not taken by the system. */
-  readonly queue: { readonly queuedFrames: number; readonly queuedBytes: number };
+  readonly queue: {
+    readonly queuedFrames: number;
+    readonly queuedBytes: number;
+    /** What waits before it is encoded, if anything ever did: frames among the queued ones that can no longer be sent. */
+    readonly holdback: { readonly lostFrames: number } | undefined;
+  };
   /** Bytes that the system has taken for the peer. */
   readonly takenBytes: number;
   /** Calls the application's `onClose`; gives what it returned. */
@@ -127,7 +132,7 @@ export class SessionEnding implements TimeoutOwner {
   /** Takes the next step of an orderly end, if it is due. */
   advance(): void {
     const { connection, queue, state } = this.#owner;
-    if (state !== "closing" || queue.queuedFrames > 0) return;
+    if (state !== "closing" || queue.queuedFrames > (queue.holdback?.lostFrames ?? 0)) return;
     if (this.hasPeerEnded) return connection.close(); // A shutdown first would be a useless system call.
     if (this.#hasShutDown) return;
     this.#hasShutDown = true;

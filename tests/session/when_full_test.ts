@@ -1,9 +1,17 @@
 // What happens at a full queue, policy by policy: on the queue itself, and with peers that stop reading on real sockets.
 
 import test from "node:test";
-import { memoryTransport } from "@laster/net/testing";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
 import { assert, assertEquals } from "@std/assert";
-import { type CloseEvent, type Codec, type FullPolicy, lengthPrefixed, raw, type Session } from "@laster/net";
+import {
+  type CloseEvent,
+  type Codec,
+  delimited,
+  type FullPolicy,
+  lengthPrefixed,
+  raw,
+  type Session,
+} from "@laster/net";
 import {
   bytes,
   pattern,
@@ -326,6 +334,26 @@ test("SendQueue writes once when what waited cannot be encoded, and the session 
   assertEquals([connection.received, connection.writes], [[1, 2], [1, 1]]);
   queue.dispose();
 });
+
+for (const whenFull of ["drop-oldest", "latest-per-key"] as const) {
+  test(`Session ends in order, and at once, when a message that waited cannot be encoded, under ${whenFull}`, async () => {
+    const clock = new FakeClock(); // Stands still: no timeout ends the session.
+    const heard: number[] = [];
+    const codec = delimited();
+    await using pair = await startPair(memoryTransport(), { clock, codec, whenFull }, {
+      codec,
+      onMessage: (_session, payload) => void heard.push(payload.length),
+    });
+    const { near, far } = await pair.connect();
+    for (let count = 0; count < 3; count++) far.send(pattern(60_000).fill(65)); // More than the connection takes at once.
+    far.flush();
+    for (const line of ["one", "a\nb", "three"]) assertEquals(far.send(utf8(line), { key: line }), "queued");
+    const { reason, unsentFrames, unsentBytes, isConfirmed } = await within(far.closed, "the close", 5_000);
+    assertEquals([reason, unsentFrames, unsentBytes, isConfirmed], ["encode-error", 2, 10, false]);
+    assertEquals((await near.closed).reason, "remote-closing");
+    assertEquals(heard, [60_000, 60_000, 60_000, 3]);
+  });
+}
 
 test("SendQueue keeps the last of a key for which a longer one finds no room", () => {
   const fixture = makeQueue({ whenFull: "latest-per-key", highWaterMarkBytes: 0, maxQueuedBytes: 1_000_000 });
