@@ -1,6 +1,7 @@
 // Holdback: the messages of one session that must wait before they are encoded, as the peer has not taken, or is not known to
 // have read, what was sent before. Made on first use. Runtime neutral.
 
+import type { Clock } from "../clock.ts";
 import type { FrameEncoder } from "../codec/codec.ts";
 import { PoolError } from "../errors.ts";
 import type { Connection } from "../transport/transport.ts";
@@ -13,6 +14,8 @@ import type { SendResult } from "./send_result.ts";
 
 /** Waiting messages are encoded in portions of this size. */
 const REFILL_BYTES = 65_536;
+/** Milliseconds until a control frame that found no memory is tried again, as a pool does not tell when it has memory again. */
+const RETRY_MS = 100;
 
 /** The queue of the session. */
 export interface HoldbackOwner {
@@ -20,6 +23,8 @@ export interface HoldbackOwner {
   readonly encoder: FrameEncoder;
   /** The encoder has thrown, which ends the session. The encoder is not called again. */
   handleEncodeError(error: unknown): void;
+  /** Writes the queue, as far as the connection takes it. */
+  flush(): void;
 }
 
 /** Its messages go out after the segments. The send cursor must be settled before each call that encodes. */
@@ -27,6 +32,7 @@ export class Holdback {
   /** The bytes that the peer is not known to have read; undefined without a ping. */
   readonly inFlight: InFlight | undefined;
   #ping: Ping | undefined;
+  readonly #clock: Clock;
   readonly #segments: SegmentList;
   readonly #owner: HoldbackOwner;
   readonly #backlog: Backlog;
@@ -37,10 +43,14 @@ export class Holdback {
   #controlBytes = 0;
   /** Whether the encoder has thrown. */
   #isFaulty = false;
+  /** The timer of the next try after a shortage of memory. */
+  #retry: unknown = undefined;
+  #isSealed = false;
 
   /** Makes an empty holdback. */
   constructor(context: SendQueueContext, segments: SegmentList, owner: HoldbackOwner) {
     this.#owner = owner;
+    this.#clock = context.clock;
     this.#segments = segments;
     this.#limits = context.limits;
     this.#backlog = new Backlog(context.pool, context.limits);
@@ -134,7 +144,8 @@ export class Holdback {
       else this.#encode(bytes, 0, bytes.length);
     } catch (error) {
       if (!(error instanceof PoolError)) this.#fail(error);
-      return; // Without room for the ping, a later call tries again.
+      else if (this.#backlog.frames > 0) this.#retryLater();
+      return; // If nothing waits for the answer, the next message tries again.
     }
     this.passControl(this.#segments.queuedBytes - before);
     this.inFlight.ping(place);
@@ -156,8 +167,17 @@ export class Holdback {
     this.inFlight?.release();
   }
 
+  /** The session closes: lifts the in-flight bounds, and tries nothing again. */
+  seal(): void {
+    this.release();
+    this.#isSealed = true;
+    if (this.#retry !== undefined) this.#clock.clearTimer(this.#retry);
+    this.#retry = undefined;
+  }
+
   /** Drops everything and gives the memory back. */
   clear(): void {
+    this.seal();
     this.#backlog.clear();
     this.#owed = undefined;
   }
@@ -183,11 +203,19 @@ export class Holdback {
     try {
       this.#segments.addFrame(frame);
     } catch (error) {
-      if (error instanceof PoolError) return; // A later call tries again.
+      if (error instanceof PoolError) return this.#retryLater();
       throw error;
     }
     this.#owed = undefined;
     this.passControl(frame.length);
+  }
+
+  #retryLater(): void {
+    if (this.#isSealed) return;
+    this.#retry ??= this.#clock.setTimer(() => {
+      this.#retry = undefined;
+      this.#owner.flush();
+    }, RETRY_MS);
   }
 
   #encodeNext(): void {

@@ -174,11 +174,11 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.#owner.handleProgress();
   }
 
-  /** The session closes: takes the broadcasts so far, and lifts the in-flight bounds. */
+  /** The session closes: takes the broadcasts so far, lifts the in-flight bounds, and tries nothing again. */
   seal(): void {
     this.#gather();
     this.#context.broadcasts.invalidate();
-    this.holdback?.release();
+    this.holdback?.seal();
   }
 
   handleEncodeError(error: unknown): void {

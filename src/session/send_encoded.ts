@@ -17,7 +17,10 @@ export function sendEncoded(
   isReply: boolean,
 ): SendResult {
   const result = queueEncoded({ blocks, broadcasts }, queue, frame);
-  if (isReply && result === "full") queue.holdBack().owe(frame);
+  if (isReply && result === "full") {
+    queue.holdBack().owe(frame);
+    queue.flush(); // If there is no memory for it, this has it tried again.
+  }
   return result;
 }
 

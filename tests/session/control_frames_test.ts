@@ -7,6 +7,8 @@ import { lengthPrefixed, raw } from "@laster/net/codec";
 import { checksum, staged } from "@laster/net/stages";
 import { memoryTransport } from "@laster/net/testing";
 import { heartbeat, PING_FRAME } from "../../examples/heartbeat_codec.ts";
+import { sendEncoded } from "../../src/session/send_encoded.ts";
+import { makeQueue } from "../outbound/queue_fixture.ts";
 import { RawPeer } from "../raw_peer.ts";
 import { bytes, startPair, text, transportsHere, turn, until } from "../support.ts";
 
@@ -130,6 +132,21 @@ test("a session sends the answer to a ping that had no room before it switches t
   await until(() => peer.receivedBytes === sentBytes + 8, "all of it");
   assertEquals(peer.received.slice(-8), [...PONG, ...bytes("raw")]);
   peer.connection.abort();
+});
+
+test("sendEncoded() sends a reply later for which there is no memory, though nothing else is sent", async () => {
+  for (const isOver of [false, true]) {
+    const { queue, connection, clock, context, pool } = makeQueue();
+    pool.setMaxBytes(1);
+    assertEquals(sendEncoded(context, queue, PING, true), "full");
+    await clock.advance(1_000);
+    assertEquals([connection.received, clock.timerCount], [[], 1]);
+    pool.setMaxBytes(Infinity);
+    if (isOver) queue.dispose();
+    await clock.advance(100);
+    assertEquals([connection.received, clock.timerCount], [isOver ? [] : [...PING], 0]);
+    assertEquals(pool.outstanding, 0);
+  }
 });
 
 test("Session.sendEncoded() answers full where the service's budget has no room, and the session goes on", async () => {

@@ -213,6 +213,32 @@ test("SendQueue asks for more room in a turn that sends nothing else", async () 
   assertEquals([connection.received.length, queue.queuedFrames], [112, 0], "the message, and a ping behind it");
 });
 
+test("SendQueue tries a ping again that found no memory, as long as messages wait for its answer", async () => {
+  const ping = { bytes: new Uint8Array([9]), isEncoded: true };
+  for (const isOver of [false, true]) {
+    const { queue, connection, clock, context, pool, push } = makeQueue({ maxInFlightBytes: 1_000 }, undefined, ping);
+    for (const length of [600, 300, 800]) {
+      push(pattern(length));
+      context.scheduler.flush();
+    }
+    assertEquals([connection.received.length, queue.queuedFrames], [901, 1], "one waits, longer than the room");
+    pool.setMaxBytes(1);
+    assert(queue.holdback?.handleAnswer() === true);
+    queue.flush();
+    assertEquals([connection.received.length, clock.timerCount], [901, 1], "no memory for the next ping");
+    await clock.advance(1_000);
+    assertEquals([connection.received.length, clock.timerCount], [901, 1], "nor later");
+    pool.setMaxBytes(Infinity);
+    if (isOver) queue.seal();
+    assertEquals(clock.timerCount, isOver ? 0 : 1);
+    await clock.advance(100);
+    assertEquals([connection.received.length, clock.timerCount], [isOver ? 901 : 902, 0], "the ping");
+    queue.holdback.handleAnswer();
+    queue.flush();
+    assertEquals(queue.queuedFrames, 0, "the message");
+  }
+});
+
 test("what waited for an answer goes out behind a switch to another codec with pings", async () => {
   const heard: number[] = [];
   await using pair = await startPair(memoryTransport(), { codec: CODEC, maxInFlightBytes: 1_000 }, { codec: CODEC });
