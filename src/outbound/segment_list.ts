@@ -86,9 +86,14 @@ export class SegmentList {
     return this.#openOwn(roomBytes).block;
   }
 
-  /** Whether a frame fits within the limits of a queue. */
-  hasRoomFor(bytes: number, limits: Pick<QueueLimits, "maxQueuedBytes" | "maxQueuedFrames">): boolean {
-    return this.queuedBytes + bytes <= limits.maxQueuedBytes && this.queuedFrames < limits.maxQueuedFrames;
+  /** Whether a frame fits within the limits of a queue, besides what waits elsewhere. */
+  hasRoomFor(
+    bytes: number,
+    { maxQueuedBytes, maxQueuedFrames }: Pick<QueueLimits, "maxQueuedBytes" | "maxQueuedFrames">,
+    waiting?: { readonly bytes: number; readonly frames: number },
+  ): boolean {
+    return this.queuedBytes + (waiting?.bytes ?? 0) + bytes <= maxQueuedBytes &&
+      this.queuedFrames + (waiting?.frames ?? 0) < maxQueuedFrames;
   }
 
   /** Adds a copy of a frame behind all that is queued. */

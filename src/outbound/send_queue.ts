@@ -120,9 +120,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (!isTaken) return cursor.isRefused ? "unencodable" : "closed";
     const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
       (!this.isWriting || (this.holdback === undefined && !mayDrop(limits.whenFull)));
-    if (isFar) return this.#schedule();
-    this.settle();
-    return this.#accept();
+    if (!isFar) this.settle();
+    return isFar ? this.#schedule() : this.#accept();
   }
 
   /** Queues a frame that is encoded in a shared block. Without a payload it is a control frame, which never waits. */
@@ -254,7 +253,8 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     this.takeBroadcasts();
     if (this.isSubscribed) this.#context.broadcasts.invalidate(); // It may use up the room that `subscribe()` found.
     const whenFull = own ?? this.#context.limits.whenFull;
-    let result: SendResult | undefined = this.#isFullFor(frameBytes) ? "full" : undefined;
+    const waiting = payload === undefined ? this.holdback : undefined; // A payload is counted with them when it joins them.
+    let result: SendResult | undefined = this.#isFullFor(frameBytes, waiting) ? "full" : undefined;
     if (payload !== undefined && this.#mustWait(whenFull, frameBytes)) {
       this.#context.broadcasts.invalidate(); // The next broadcasts must wait behind it.
       result = this.holdBack().add({ payload, offset, length, frameBytes, key, whenFull });
@@ -277,10 +277,10 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#broadcasts.take(this.#segments);
   }
 
-  #isFullFor(bytes: number): boolean {
-    if (this.#segments.hasRoomFor(bytes, this.#context.limits)) return false;
+  #isFullFor(bytes: number, waiting: Holdback | undefined): boolean {
+    if (this.#segments.hasRoomFor(bytes, this.#context.limits, waiting)) return false;
     this.flush(); // A turn that sends a lot may have filled the queue before its end.
-    return !this.#segments.hasRoomFor(bytes, this.#context.limits);
+    return !this.#segments.hasRoomFor(bytes, this.#context.limits, waiting);
   }
 
   /** Schedules a flush for the end of the turn, or flushes now if the queue is above a high-water mark. */

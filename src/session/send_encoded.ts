@@ -16,10 +16,11 @@ export function sendEncoded(
   frame: Uint8Array,
   isReply: boolean,
 ): SendResult {
-  const result = queueEncoded({ blocks, broadcasts }, queue, frame);
+  // A reply is sent later rather than refused, so it is no reason to close.
+  const result = queueEncoded({ blocks, broadcasts }, queue, frame, isReply ? "refuse" : undefined);
   if (isReply && result === "full") {
     queue.holdBack().owe(frame);
-    queue.flush(); // If there is no memory for it, this has it tried again.
+    queue.flush(); // Messages that wait leave it room. Without memory for it, this has it tried again.
   }
   return result;
 }
@@ -37,6 +38,7 @@ function queueEncoded(
   { blocks, broadcasts }: Pick<SendQueueContext, "blocks" | "broadcasts">,
   queue: SendQueue,
   frame: Uint8Array,
+  whenFull: FullPolicy | undefined,
 ): SendResult {
   const { length } = frame;
   if (!blocks.canTake(length)) return "full";
@@ -46,7 +48,7 @@ function queueEncoded(
   try {
     copyBytes(frame, 0, block.bytes, 0, length);
     block.end = length;
-    return queue.pushShared(block, 0, length, undefined);
+    return queue.pushShared(block, 0, length, undefined, undefined, whenFull);
   } finally {
     blocks.dropBlock(block);
   }

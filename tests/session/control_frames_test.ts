@@ -134,6 +134,44 @@ test("a session sends the answer to a ping that had no room before it switches t
   peer.connection.abort();
 });
 
+for (const [name, most] of [["maxQueuedBytes", 100_000], ["maxQueuedFrames", 15]] as const) {
+  test(`sendEncoded() counts what waits towards ${name}, and sends a reply later, in front of that`, () => {
+    const limits = { highWaterMarkBytes: 10_000, maxQueuedBytes: 1_000_000, highWaterMarkFrames: 9, [name]: most };
+    const { queue, connection, context, drain } = makeQueue(limits, lengthPrefixed({ maxPayloadBytes: 9_000 }));
+    const message = new Uint8Array(8_996); // Frames of 9,000 bytes.
+    connection.isTaking = false;
+    assertEquals(sendEncoded(context, queue, new Uint8Array(9_000), false), "queued");
+    queue.flush();
+    for (let count = 0; count < 9; count++) queue.push(message, 0, message.length, undefined, "drop-oldest");
+    const frame = new Uint8Array(1_000).fill(7);
+    for (let count = 0; count < 50; count++) sendEncoded(context, queue, frame, false);
+    const { queuedBytes, queuedFrames } = queue;
+    assertEquals(name === "maxQueuedBytes" ? queuedBytes : queuedFrames, most);
+    assertEquals(sendEncoded(context, queue, new Uint8Array(1_000).fill(8), true), "full");
+    assertEquals([queue.queuedBytes, queue.queuedFrames], [queuedBytes, queuedFrames]);
+    connection.isTaking = true;
+    drain();
+    const { received } = connection;
+    const [reply, waited] = [received.indexOf(8), received.indexOf(8_996 & 255)];
+    assertEquals([queue.queuedBytes, received.length], [0, queuedBytes + 1_000], "all, and the reply");
+    assert(reply > 0 && reply < waited, `the reply is at ${reply}, what waited at ${waited}`);
+  });
+}
+
+test("sendEncoded() does not close a session under whenFull close for a reply, which is sent later", () => {
+  const limits = { whenFull: "close", maxQueuedFrames: 1 } as const;
+  const fixture = makeQueue(limits, lengthPrefixed({ maxPayloadBytes: 9_000 }));
+  const { queue, connection, context, drain } = fixture;
+  connection.isTaking = false;
+  sendEncoded(context, queue, PING, false);
+  queue.flush();
+  assertEquals([sendEncoded(context, queue, PING, true), fixture.overflows], ["full", 0]);
+  assertEquals([sendEncoded(context, queue, PING, false), fixture.overflows], ["full", 1]);
+  connection.isTaking = true;
+  drain();
+  assertEquals(connection.received, [...PING, ...PING]);
+});
+
 test("sendEncoded() sends a reply later for which there is no memory, though nothing else is sent", async () => {
   for (const isOver of [false, true]) {
     const { queue, connection, clock, context, pool } = makeQueue();

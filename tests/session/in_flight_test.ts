@@ -56,6 +56,23 @@ for (const { name, make } of transportsHere()) {
     await until(() => heard.far === count && heard.near === count, "all is read");
   });
 
+  test(`two sides whose queues are full of messages that wait for answers to pings go on over ${name}`, async () => {
+    const limits = { codec: CODEC, maxInFlightBytes: 400, maxQueuedFrames: 16 };
+    const heard = { far: 0, near: 0 };
+    await using pair = await startPair(
+      make(),
+      { ...limits, onMessage: () => heard.far++ },
+      { ...limits, onMessage: () => heard.near++ },
+    );
+    const { far, near } = await pair.connect();
+    const [sentByFar, sentByNear] = [far, near].map((session) => {
+      let count = 0;
+      while (session.send(pattern(90), { flush: "now" }) !== "full") count++;
+      return count;
+    });
+    await until(() => heard.far === sentByNear && heard.near === sentByFar, "all is read");
+  });
+
   test(`a peer that does not read gets what was in flight, and then the latest, over ${name}`, async () => {
     const sleeper = makeSleeper();
     await using pair = await startPair(make(), { codec: CODEC, maxInFlightBytes: 4_000 }, {
