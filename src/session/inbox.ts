@@ -111,7 +111,8 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   /** Whether the peer is not read from until the queue has shrunk. */
   #isDrainHeld = false;
   #isClosed = false;
-  #timeout: TimeoutEntry | undefined = undefined;
+  /** One for each handler that was open at the same time as others; undefined before the first. */
+  #timeouts: TimeoutEntry[] | undefined = undefined;
   /** What keeps a running handler's payload valid while a loop or a `receive()` goes on: its memory, or the connection. */
   #kept: RentedBuffer | "by connection" | undefined = undefined;
   /** Resolves when the loop asks for the next message; undefined while the loop waits for one. */
@@ -165,10 +166,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#openHandlers++;
     this.#isInterrupted = true;
     if (this.#isHeld) this.#owner.pauseInput();
-    this.#armTimeout();
-    whenSettled(promise, () => this.#releaseHandler(), (fault) => {
+    const timeout = this.#armTimeout();
+    whenSettled(promise, () => this.#releaseHandler(timeout), (fault) => {
       this.#owner.handleFault("handler-error", fault);
-      this.#releaseHandler();
+      this.#releaseHandler(timeout);
     });
   }
 
@@ -225,7 +226,7 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
   /** The session takes no more messages: the turn ends after the one at hand. */
   stop(): void {
     this.#isInterrupted = true;
-    this.#disarmTimeout();
+    for (const timeout of this.#timeouts ?? []) timeout.queue?.disarm(timeout);
   }
 
   /** Gives the memory back. */
@@ -252,15 +253,14 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     return this.#isDrainHeld || (this.#isStreaming ? this.#streamHold !== undefined : this.#openHandlers > 0);
   }
 
-  #armTimeout(): void {
+  #armTimeout(): TimeoutEntry | undefined {
     const { handlerTimeouts, limits } = this.#context;
-    if (limits.handlerTimeoutMs === 0 || !this.#owner.isReceiving()) return;
-    this.#timeout ??= new TimeoutEntry(this);
-    handlerTimeouts.arm(this.#timeout);
-  }
-
-  #disarmTimeout(): void {
-    this.#timeout?.queue?.disarm(this.#timeout);
+    if (limits.handlerTimeoutMs === 0 || !this.#owner.isReceiving()) return undefined;
+    const timeouts = this.#timeouts ??= [];
+    let timeout = timeouts.find(({ queue }) => queue === undefined);
+    if (timeout === undefined) timeouts.push(timeout = new TimeoutEntry(this));
+    handlerTimeouts.arm(timeout);
+    return timeout;
   }
 
   #releasePayload(): void {
@@ -268,10 +268,10 @@ export class Inbox<Face> extends FrameCutter implements TurnTaker, TimeoutOwner 
     this.#kept = undefined;
   }
 
-  #releaseHandler(): void {
+  #releaseHandler(timeout: TimeoutEntry | undefined): void {
+    timeout?.queue?.disarm(timeout);
     if (--this.#openHandlers > 0) return;
     this.#releasePayload();
-    this.#disarmTimeout();
     this.#context.scheduler.inTurn(() => { // What the handler has sent leaves at its end.
       this.#owner.handleIdle();
       this.#continue();

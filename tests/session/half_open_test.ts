@@ -210,3 +210,43 @@ test("Session waits for both of two handlers that run at a time, under allowHalf
   await until(() => log.length === 3, "the close");
   assertEquals(log, ["end", "saved", "closed"]);
 });
+
+for (
+  const { what, firstMs, secondMs, closedMs } of [
+    { what: "hangs beside one that ends", firstMs: Infinity, secondMs: 850, closedMs: 1_000 },
+    { what: "hangs beside one that hangs", firstMs: Infinity, secondMs: Infinity, closedMs: 1_000 },
+    { what: "ends beside one that hangs", firstMs: 900, secondMs: Infinity, closedMs: 1_800 },
+    { what: "ends beside one that ends", firstMs: 900, secondMs: 1_700, closedMs: Infinity },
+  ]
+) {
+  test(`handlerTimeoutMs counts from the begin of each handler, where the first ${what}`, async () => {
+    const clock = new FakeClock();
+    const settleAt = (ms: number) => new Promise<void>((resolve) => ms < Infinity && clock.setTimer(resolve, ms));
+    const log: (string | number)[] = [];
+    let isEnded = false;
+    await using pair = await startPair(memoryTransport(), {
+      allowHalfOpen: true,
+      handlerTimeoutMs: 1_000,
+      closeTimeoutMs: 100,
+      clock,
+      async onOpen(session) {
+        session.signal.addEventListener("abort", () => log.push(session.state, clock.now()));
+        const settled = settleAt(firstMs);
+        for await (const _payload of session) continue;
+        await settled;
+      },
+      onEnd() {
+        isEnded = true;
+        return settleAt(secondMs - clock.now());
+      },
+    });
+    const { near, far } = await pair.connect();
+    await clock.advance(800);
+    void near.close();
+    await until(() => isEnded, "the end of the peer");
+    for (let ms = 0; ms < 2_000; ms += 50) await clock.advance(50);
+    assertEquals(log, closedMs === Infinity ? [] : ["closing", closedMs]);
+    far.abort();
+    await clock.advance(1_000);
+  });
+}
