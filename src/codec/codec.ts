@@ -47,8 +47,9 @@ export class Frame {
    * Says that the frame was a control frame, such as a heartbeat, a ping or an acknowledgement: it is not passed to the
    * application.
    *
-   * @param reply A whole encoded frame to answer with; copied, and sent behind what was sent before. While the queue is
-   * congested or full, the session does not read from the peer. A reply for which there is no room is sent once there is some;
+   * @param reply A whole encoded frame to answer with; copied, and sent behind what was sent before, except messages that
+   * wait, as with `session.sendEncoded()`. While the queue is congested or full, the session does not read from the peer if
+   * `pauseWhenFull` is true and there is no bound in flight. A reply for which there is no room is sent once there is some;
    * one alone waits for that, the last.
    */
   consume(reply?: Uint8Array): void {

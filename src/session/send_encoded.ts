@@ -7,8 +7,9 @@ import type { SendQueueContext } from "../outbound/send_queue_context.ts";
 import type { SendResult } from "../outbound/send_result.ts";
 
 /**
- * Queues a copy of a frame, in front of messages that wait under a policy that may drop them. A reply that finds no room is
- * sent once there is some, as the peer may wait for it with all that it sends.
+ * Queues a copy of a frame, in front of the messages that wait, whether under a policy that may drop them or for the bounds in
+ * flight: pings, and answers to pings, must pass. A reply that finds no room is sent once there is some, as the peer may wait
+ * for it with all that it sends.
  */
 export function sendEncoded(
   { blocks, broadcasts }: Pick<SendQueueContext, "blocks" | "broadcasts">,

@@ -206,7 +206,8 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
 
   /**
    * Sends a frame that is encoded already, unchanged: for frames that a codec exchanges besides messages, such as pings; see
-   * `Frame.consume`. It goes behind all that was sent before, except messages that wait under a policy that may drop them.
+   * `Frame.consume`. It goes behind all that was sent before, except messages that wait: those under a policy that may drop
+   * them, those over `maxInFlightBytes` or `maxInFlightMs`, and all behind them.
    *
    * @param frame A whole frame of the session's codec; copied.
    * @returns What became of it, as `send` says.
