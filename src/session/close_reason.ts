@@ -100,9 +100,9 @@ export interface CloseEvent {
   readonly detail: string | undefined;
   /** The error behind the reason, or the one that cut an orderly end short. */
   readonly error: Error | undefined;
-  /** Frames that `send` accepted and the system did not take whole. */
+  /** Frames that `send` accepted and the system did not take whole. All frames of a write that is pending count. */
   readonly unsentFrames: number;
-  /** Bytes of those frames that the system did not take. */
+  /** Bytes of those frames that the system did not take. A write that is pending, of up to 520 KiB, counts as a whole. */
   readonly unsentBytes: number;
   /**
    * Whether the system took all frames, this side ended its sending, and the peer ended its side after that. A well-behaved

@@ -109,7 +109,7 @@ export class Session<Data = undefined> implements AsyncDisposable, AsyncIterable
     return this.#core.connection.remoteAddress;
   }
 
-  /** Bytes that `send` accepted and the system has not taken yet, framing included. */
+  /** Bytes that `send` accepted and the system has not taken yet, framing included. A pending write counts as a whole. */
   get queuedBytes(): number {
     return this.#core.queue.queuedBytes;
   }

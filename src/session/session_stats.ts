@@ -15,9 +15,9 @@ export interface SessionStats {
   readonly sentFrames: number;
   /** Bytes that the system took, framing included. */
   readonly sentBytes: number;
-  /** Frames accepted by `send` that the system has not taken yet. */
+  /** Frames accepted by `send` that the system has not taken yet. All frames of a pending write count. */
   readonly queuedFrames: number;
-  /** Bytes of those. */
+  /** Bytes of those. A pending write counts as a whole. */
   readonly queuedBytes: number;
   /**
    * Milliseconds from the last answered ping to its answer, including the time the peer took to read what was queued before it;
