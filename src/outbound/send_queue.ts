@@ -76,9 +76,9 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     return this.#segments.heldBytes + (this.holdback?.bytes ?? 0);
   }
 
-  /** Whether a write is pending. */
-  get isWriting(): boolean {
-    return this.#segments.isWriting;
+  /** Bytes of the write that is pending; 0 if none is. */
+  get writingBytes(): number {
+    return this.#segments.writingBytes;
   }
 
   /** Whether it has shrunk to the low-water marks. */
@@ -119,7 +119,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
     if (!isTaken) this.#schedule(); // The cursor stays open, and frames that it takes do not schedule a flush.
     if (!isTaken) return cursor.isRefused ? "unencodable" : "closed";
     const isFar = roomBytes <= freeBytes && freeFrames > 0 &&
-      (!this.isWriting || (this.holdback === undefined && !mayDrop(limits.whenFull)));
+      (this.writingBytes === 0 || (this.holdback === undefined && !mayDrop(limits.whenFull)));
     if (!isFar) this.settle();
     return isFar ? this.#schedule() : this.#accept();
   }
@@ -192,13 +192,13 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Writes the queue, as far as the connection takes it. */
   flush(): void {
     this.#gather();
-    if (this.isWriting || (this.#segments.head === undefined && this.holdback?.refill() !== true)) return;
+    if (this.writingBytes > 0 || (this.#segments.head === undefined && this.holdback?.refill() !== true)) return;
     this.#write();
   }
 
   /** The connection has taken what it had on loan. */
   handleDrain(): void {
-    if (!this.isWriting) return;
+    if (this.writingBytes === 0) return;
     this.settle();
     this.#segments.takeLent();
     this.#write();
@@ -237,7 +237,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   /** Whether a message has to wait: others wait, too much is in flight, or it may be dropped and a write is pending. */
   #mustWait(whenFull: FullPolicy, frameBytes: number): boolean {
     if (this.holdback?.mustWait(frameBytes) === true) return true;
-    if (!this.isWriting || !mayDrop(whenFull)) return false;
+    if (this.writingBytes === 0 || !mayDrop(whenFull)) return false;
     return this.#segments.queuedBytes - this.#segments.writingBytes > this.#context.writeAheadBytes;
   }
 
@@ -294,7 +294,7 @@ export class SendQueue implements Flushable, CursorOwner, Subscriber {
   }
 
   #schedule(): "queued" {
-    if (!this.isDue && !this.isWriting) this.#context.scheduler.add(this);
+    if (!this.isDue && this.writingBytes === 0) this.#context.scheduler.add(this);
     return "queued";
   }
 }

@@ -36,7 +36,7 @@ export interface PausedSession {
     readonly isInsideFrame: boolean;
   };
   /** The outgoing side. */
-  readonly queue: { readonly isWriting: boolean };
+  readonly queue: { readonly writingBytes: number };
   /** How far its end has come; undefined before it begins. */
   readonly ending: { readonly hasPeerEnded: boolean } | undefined;
   /** Bytes that the system has taken for the peer. */
@@ -103,7 +103,7 @@ export class InputPause {
    */
   look(): void {
     const { connection, ending, inbox, queue } = this.#session;
-    const hasEnded = connection.probe(!queue.isWriting) || ending?.hasPeerEnded === true;
+    const hasEnded = connection.probe(queue.writingBytes === 0) || ending?.hasPeerEnded === true;
     if (!this.isPaused) return;
     this.#charge((inbox.chunk?.byteLength ?? 0) + connection.heldBytes);
     const { allowHalfOpen, closeTimeoutMs } = this.#context.limits;

@@ -319,9 +319,9 @@ export class SessionCore<Data>
     return this.queue.heldBytes + (this.inbox.tail?.bytes.length ?? 0) + (this.pause?.heldBytes ?? 0);
   }
 
-  /** Bytes that the system has taken for the peer. */
+  /** Bytes that the system has taken for the peer, of a pending write as far as the runtime tells. */
   get takenBytes(): number {
-    return this.queue.sentBytes - this.connection.pendingBytes;
+    return this.queue.sentBytes + this.queue.writingBytes - this.connection.pendingBytes;
   }
 
   get isGoing(): boolean {

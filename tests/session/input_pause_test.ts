@@ -43,7 +43,7 @@ function setUp({ allowHalfOpen } = { allowHalfOpen: false }) {
     state: "open" as SessionState,
     connection,
     inbox: { chunk: undefined as Uint8Array | undefined, hasInput: false, isInsideFrame: false as boolean },
-    queue: { isWriting: false as boolean },
+    queue: { writingBytes: 0 },
     ending: undefined as { hasPeerEnded: boolean } | undefined,
     sentBytes: 0,
     get takenBytes(): number {
@@ -102,7 +102,7 @@ test("InputWatch.stop() leaves no timer", () => {
 
 test("InputPause reads nothing ahead behind a write that is under way", async () => {
   const { clock, connection, session, pause } = setUp();
-  session.queue.isWriting = true;
+  session.queue.writingBytes = 1;
   pause.begin();
   await clock.advance(PERIOD_MS);
   assertEquals(connection.probes, [false]);
