@@ -71,10 +71,14 @@ export class Listener implements AsyncDisposable {
   /** What it is called, if it was given a name. */
   readonly name: string | undefined;
   readonly #listener: TransportListener;
-  readonly #onClose: (listener: Listener) => void;
+  readonly #onClose: (listener: Listener, closed: Promise<void>) => void;
 
   /** Wraps an open port of a transport; a service calls this. */
-  constructor(listener: TransportListener, name: string | undefined, onClose: (listener: Listener) => void) {
+  constructor(
+    listener: TransportListener,
+    name: string | undefined,
+    onClose: (listener: Listener, closed: Promise<void>) => void,
+  ) {
     this.name = name;
     this.#listener = listener;
     this.#onClose = onClose;
@@ -112,8 +116,9 @@ export class Listener implements AsyncDisposable {
    * is another server's.
    */
   async close(): Promise<void> {
-    this.#onClose(this);
-    await this.#listener.close();
+    const closed = new Promise<void>((resolve) => resolve(this.#listener.close())); // An application's transport may throw.
+    this.#onClose(this, closed);
+    await closed;
   }
 
   /** Stops listening. */
@@ -136,7 +141,7 @@ export interface ListenerPlace {
  * @param transport How, unless the options say.
  * @param options Where.
  * @param accept Makes what takes the connections.
- * @param onClose Is told when the listener is closed.
+ * @param onClose Is told when the listener is to be closed, with a promise of that.
  * @returns The listener.
  * @throws {TypeError | RangeError} if an option is wrong.
  * @throws {ListenError} if the address cannot be listened on.
@@ -145,7 +150,7 @@ export async function openListener(
   transport: Transport,
   options: ListenerOptions,
   accept: (place: ListenerPlace) => AcceptHandler,
-  onClose: (listener: Listener) => void,
+  onClose: (listener: Listener, closed: Promise<void>) => void,
 ): Promise<Listener> {
   checkListenerOptions(options, transport);
   const { name } = options;

@@ -59,6 +59,8 @@ interface ClosedPort<Data> {
 export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
   readonly #options: ListenersOptions<Data>;
   readonly #open = new Map<Listener, OpenPort<Data>>();
+  /** Resolve once a listener is closed that was open. */
+  readonly #closing = new Set<Promise<void>>();
   /** Listeners that the options ask for, by their keys; others were opened by `listen()`. */
   #declared = new Map<string, Listener>();
   /** Whether the service has stopped: what is still being opened is closed then. */
@@ -99,7 +101,7 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
         void keeper.open(connection, { context: port.context, origin }, onOver);
       const { admission = [], proxyProtocol } = options;
       return acceptor.forListener({ place, admission, proxyProtocol, lastWord, open });
-    }, (closed) => this.#open.delete(closed));
+    }, (gone, closed) => this.#forget(gone, closed));
     if (this.#isOver) {
       await listener.close();
       throw new ServiceStateError("listen", "stopped");
@@ -121,10 +123,17 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     for (const [key, options] of keysOf(wanted)) this.#declared.set(key, await this.open(options));
   }
 
-  /** Closes all; the sessions live on. */
+  /** Closes all; the sessions live on. Gives promises, which do not reject, of all that are not closed yet. */
   closeAll(): Promise<void>[] {
     this.#isOver = true;
-    return [...this.#open.keys()].map((listener) => listener.close().catch(() => {})); // An application's transport may fail.
+    for (const listener of [...this.#open.keys()]) listener.close().catch(() => {}); // An application's transport may fail.
+    return [...this.#closing];
+  }
+
+  #forget(listener: Listener, closed: Promise<void>): void {
+    this.#open.delete(listener);
+    const over: Promise<void> = closed.catch(() => {}).then(() => void this.#closing.delete(over));
+    this.#closing.add(over);
   }
 
   /**

@@ -4,7 +4,7 @@ import test from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { ServiceStateError, silentLogger, TcpService } from "@laster/net";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
-import type { Transport } from "@laster/net/transport";
+import type { TcpAddress, Transport } from "@laster/net/transport";
 import { StartStop } from "../../src/service/start_stop.ts";
 import { turn, within } from "../support.ts";
 
@@ -212,14 +212,15 @@ test("TcpService.stop() that gives up waiting for another stop cuts what that on
   peer.abort();
 });
 
-/** A transport whose listeners are closed only once they are told to. */
-function slowClose() {
+/** A service whose listener of one port is closed only once it is told to. */
+function slowClose(port = 1) {
   const memory = memoryTransport();
   const gate = Promise.withResolvers<void>();
   const transport: Transport = {
     ...memory,
     async listen(...args) {
       const listener = await memory.listen(...args);
+      if ((args[0] as TcpAddress).port !== port) return listener;
       return { ...listener, close: () => gate.promise.then(() => listener.close()) };
     },
   };
@@ -251,4 +252,17 @@ test("TcpService.stop() waits a second beyond its time, no longer, for a port th
   await clock.advance(1);
   assertEquals([await within(stopped, "the stop"), service.state], [{ abortedSessions: 0 }, "stopped"]);
   closes();
+});
+
+test("TcpService.stop() waits for a listener that the application is closing", async () => {
+  const { service, clock, closes } = slowClose(2);
+  await service.start();
+  const listener = await service.listen({ port: 2 });
+  const closed = listener.close();
+  let isStopped = false;
+  const stopped = service.stop({ timeoutMs: 500 }).then(() => isStopped = true);
+  await clock.advance(499);
+  assertEquals(isStopped, false);
+  closes();
+  await within(Promise.all([stopped, closed]), "the stop");
 });
