@@ -2,9 +2,10 @@
 
 import test from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { lengthPrefixed, type SendResult, type Session, TcpService } from "@laster/net";
+import { lengthPrefixed, type SendResult, type Session, TcpService, type TcpServiceOptions } from "@laster/net";
 import { checksum, staged } from "@laster/net/stages";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
+import type { Transport } from "@laster/net/transport";
 import { bytes, pattern, startPair, text, transportsHere, turn, until } from "../support.ts";
 import { makeQueue } from "../outbound/queue_fixture.ts";
 import { InFlight } from "../../src/outbound/in_flight.ts";
@@ -38,16 +39,20 @@ async function play(session: Session, ticks: number): Promise<Set<SendResult>> {
   return answers;
 }
 
+/** A pair that counts what each side has read. */
+async function startCounting(transport: Transport, limits: TcpServiceOptions) {
+  const heard = { far: 0, near: 0 };
+  const far = { ...limits, onMessage: () => heard.far++ };
+  const near = { ...limits, onMessage: () => heard.near++ };
+  return { heard, pair: await startPair(transport, far, near) };
+}
+
 for (const { name, make } of transportsHere()) {
   test(`two sides that wait for each other's answers to pings, and whose queues are full, go on over ${name}`, async () => {
     const pool = { maxBytes: 200_000 }; // Less than the largest block, which a ping does not take.
     const limits = { codec: CODEC, maxInFlightBytes: 400, highWaterMarkBytes: 800, maxQueuedFrames: 64, pool };
-    const heard = { far: 0, near: 0 };
-    await using pair = await startPair(
-      make(),
-      { ...limits, onMessage: () => heard.far++ },
-      { ...limits, onMessage: () => heard.near++ },
-    );
+    const { heard, pair: both } = await startCounting(make(), limits);
+    await using pair = both;
     const { far, near } = await pair.connect();
     let count = 0;
     for (const session of [far, near]) {
@@ -58,12 +63,8 @@ for (const { name, make } of transportsHere()) {
 
   test(`two sides whose queues are full of messages that wait for answers to pings go on over ${name}`, async () => {
     const limits = { codec: CODEC, maxInFlightBytes: 400, maxQueuedFrames: 16 };
-    const heard = { far: 0, near: 0 };
-    await using pair = await startPair(
-      make(),
-      { ...limits, onMessage: () => heard.far++ },
-      { ...limits, onMessage: () => heard.near++ },
-    );
+    const { heard, pair: both } = await startCounting(make(), limits);
+    await using pair = both;
     const { far, near } = await pair.connect();
     const [sentByFar, sentByNear] = [far, near].map((session) => {
       let count = 0;
