@@ -18,4 +18,10 @@
  * @module
  */
 
-export { type DiallingService, type TracedSession, Tracing, type TracingOptions } from "./src/tracing.ts";
+export {
+  type DiallingService,
+  type SendingSession,
+  type TracedSession,
+  Tracing,
+  type TracingOptions,
+} from "./src/tracing.ts";

@@ -1,7 +1,16 @@
-// Tracing: spans of sessions, messages and dials. By `@opentelemetry/api`, so that any SDK takes them. Runtime neutral.
+// Tracing: spans of sessions, messages, sends and dials. By `@opentelemetry/api`, so that any SDK takes them. Runtime neutral.
 
 import { type Context, context, type Span, SpanKind, SpanStatusCode, trace, type Tracer } from "@opentelemetry/api";
-import type { Address, CloseEvent, ConnectOptions, ServiceObserver, Session, SessionOrigin } from "@laster/net";
+import type {
+  Address,
+  CloseEvent,
+  ConnectOptions,
+  SendOptions,
+  SendResult,
+  ServiceObserver,
+  Session,
+  SessionOrigin,
+} from "@laster/net";
 
 /** Options of {@linkcode Tracing}. */
 export interface TracingOptions {
@@ -18,9 +27,9 @@ export interface TracingOptions {
    */
   readonly random?: (() => number) | undefined;
   /**
-   * Most messages that get a span in one second, of all traced sessions together: the first ones. Those behind them have none; the
-   * span of their session counts them as `laster.messages.untraced`. A span costs more than most messages, so one busy session that
-   * is traced could slow down all others. `Infinity` is no bound.
+   * Most messages, received and sent, that get a span in one second, of all traced sessions together: the first ones. Those behind
+   * them have none; the span of their session counts them as `laster.messages.untraced`. A span costs more than most messages, so
+   * one busy session that is traced could slow down all others. `Infinity` is no bound.
    *
    * @default {1_000}
    */
@@ -49,10 +58,18 @@ export interface DiallingService<Data> {
   connect(options: ConnectOptions): Promise<Session<Data>>;
 }
 
+/** What is used of a session to send. */
+export interface SendingSession {
+  /** Its number. */
+  readonly id: number;
+  /** Sends a message. */
+  send(payload: Uint8Array, options?: SendOptions): SendResult;
+}
+
 /** What is kept of a session that is traced. */
 interface TracedSessionState {
   readonly span: Span;
-  /** Messages without a span, as there were too many. */
+  /** Messages without a span, received and sent, as there were too many. */
   untraced: number;
 }
 
@@ -64,6 +81,8 @@ const NAMES: Record<keyof TracingOptions, true> = {
   now: true,
 };
 const SECOND_MS = 1_000;
+/** What a send answers if the message is on its way. */
+const TAKEN: ReadonlySet<SendResult> = new Set(["sent", "queued", "congested"]);
 /** A power of two. With 10 of 1,000 sessions traced, about one message in a hundred is looked up in vain. */
 const ID_SLOTS = 1_024;
 
@@ -73,6 +92,7 @@ const ID_SLOTS = 1_024;
  * - `laster.session` from the first moment to the last, with the peer and why it closed.
  * - `laster.message` below it, from the call of the handler to its end, promise included; the handler runs in its context. Of some
  *   messages only, if there are many: see `maxMessagesPerSecond`.
+ * - `laster.send` around {@linkcode Tracing.send}.
  * - `laster.dial` around {@linkcode Tracing.connect}.
  *
  * Set the SDK up first: a session that begins without one has no spans, nor have its messages.
@@ -176,18 +196,59 @@ export class Tracing implements ServiceObserver {
     handler: (session: Session<Data>, payload: Uint8Array) => unknown,
   ): (session: Session<Data>, payload: Uint8Array) => unknown {
     return (session, payload) => {
-      if (this.#tracedOfId[session.id % ID_SLOTS] === 0) return handler(session, payload);
-      const traced = this.#traced.get(session);
+      const traced = this.#findTraced(session);
       if (traced === undefined) return handler(session, payload);
-      if (!this.#mayTraceMessage()) {
-        traced.untraced++;
-        return handler(session, payload);
-      }
       const around = trace.setSpan(context.active(), traced.span);
-      const attributes = { "laster.message.bytes": payload.length };
+      const attributes = { "laster.session.id": session.id, "laster.message.bytes": payload.length };
       const span = this.#getTracer().startSpan("laster.message", { kind: SpanKind.CONSUMER, attributes }, around);
       return run(span, around, () => handler(session, payload));
     };
+  }
+
+  /**
+   * Sends a message, with a span where the session has one: below the span that is active, such as that of the message which is
+   * answered, else below the session's. It tells what became of the message; one that was refused is an error.
+   *
+   * @param session Whom to.
+   * @param payload The message without its framing; copied.
+   * @param options As `session.send()` takes them.
+   * @returns What became of it, as `session.send()` says.
+   * @throws {TypeError} as `session.send()` does; the span records it.
+   *
+   * @example An answer whose span is below that of the question
+   * ```ts
+   * import { serve } from "@laster/net";
+   * import { Tracing } from "@laster/tracing";
+   *
+   * const tracing = new Tracing();
+   * await using service = await serve({
+   *   hostname: "127.0.0.1",
+   *   port: 0,
+   *   observers: [tracing],
+   *   onMessage: tracing.wrap((session, payload) => {
+   *     tracing.send(session, payload);
+   *   }),
+   * });
+   * ```
+   */
+  send(session: SendingSession, payload: Uint8Array, options?: SendOptions): SendResult {
+    const traced = this.#findTraced(session);
+    if (traced === undefined) return session.send(payload, options);
+    const active = context.active();
+    const around = trace.getSpan(active) === undefined ? trace.setSpan(active, traced.span) : active;
+    const attributes = { "laster.session.id": session.id, "laster.message.bytes": payload?.length };
+    const span = this.#getTracer().startSpan("laster.send", { kind: SpanKind.PRODUCER, attributes }, around);
+    try {
+      const result = session.send(payload, options);
+      span.setAttribute("laster.send.result", result);
+      if (!TAKEN.has(result)) span.setStatus({ code: SpanStatusCode.ERROR, message: result });
+      return result;
+    } catch (error) {
+      fail(span, error);
+      throw error;
+    } finally {
+      span.end();
+    }
   }
 
   /**
@@ -206,6 +267,15 @@ export class Tracing implements ServiceObserver {
       : { "server.address": path, "network.transport": "unix" };
     const span = this.#getTracer().startSpan("laster.dial", { kind: SpanKind.CLIENT, attributes });
     return run(span, context.active(), () => service.connect(options));
+  }
+
+  /** The state of a session that has a span, if the message that is at hand may have one too; else the message is counted. */
+  #findTraced(session: { readonly id: number }): TracedSessionState | undefined {
+    if (this.#tracedOfId[session.id % ID_SLOTS] === 0) return undefined;
+    const traced = this.#traced.get(session);
+    if (traced === undefined || this.#mayTraceMessage()) return traced;
+    traced.untraced++;
+    return undefined;
   }
 
   #mayTraceMessage(): boolean {

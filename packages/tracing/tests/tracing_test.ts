@@ -1,4 +1,4 @@
-// Spans by a real SDK: sessions, messages below them, what handlers do below those, dials; and nothing of what is not sampled.
+// Spans by a real SDK: sessions, messages below them, what handlers do and send below those, dials; and nothing of what is not sampled.
 
 import { test } from "node:test";
 import { context, SpanStatusCode, trace } from "@opentelemetry/api";
@@ -53,7 +53,9 @@ test("a session, its messages, and what their handlers do", async () => {
   await until(() => spans().filter(({ name }) => name === "laster.session").length === 2, "both are over");
   const named = (name: string) => spans().filter((span) => span.name === name);
   assertEquals([named("laster.session").length, named("laster.message").length, named("save").length], [2, 5, 5]);
+  const numbers = new Set(named("laster.session").map(({ attributes }) => attributes["laster.session.id"]));
   for (const message of named("laster.message")) {
+    assert(numbers.has(message.attributes["laster.session.id"]), "it says its session's number");
     assert(
       named("laster.session").some((one) => one.spanContext().spanId === message.parentSpanContext?.spanId),
       "below its session",
@@ -76,6 +78,48 @@ test("a session, its messages, and what their handlers do", async () => {
   assertEquals(ends, ["handler-error", "remote-closing"]);
   assertEquals(named("laster.session")[0].attributes["laster.listener"], "players");
   await service.stop();
+});
+
+test("a send has a span below that of the message it answers, else below its session's", async () => {
+  exporter.reset();
+  const tracing = new Tracing();
+  await using service = await serve({
+    hostname,
+    port: 0,
+    logger,
+    observers: [tracing],
+    onMessage: tracing.wrap((session: Session, payload: Uint8Array) => {
+      if (payload.length === 3) return tracing.send(session, new Uint8Array(70_000));
+      return tracing.send(session, payload);
+    }),
+  });
+  const client = await connect({ port: service.port, logger });
+  for (const word of ["hello", "bad", "again"]) client.send(bytes(word));
+  assertEquals([(await client.receive())?.length, (await client.receive())?.length], [5, 5]);
+  const [session] = service.sessions();
+  assertEquals(tracing.send(session, bytes("news")), "queued");
+  assertThrows(() => tracing.send(session, "text" as never), TypeError, "must be a Uint8Array");
+  assertEquals((await client.receive())?.length, 4);
+  const untraced = new Tracing({ sampled: 0 });
+  assertEquals(untraced.send(session, bytes("more")), "queued");
+  await client.close();
+  await until(() => spans().some(({ name }) => name === "laster.session"), "it is over");
+  const sends = spans().filter(({ name }) => name === "laster.send");
+  assertEquals(sends.map(({ attributes }) => attributes["laster.send.result"]), [
+    "queued",
+    "too-large",
+    "queued",
+    "queued",
+    undefined,
+  ]);
+  const { UNSET, ERROR } = SpanStatusCode;
+  assertEquals(sends.map(({ status }) => status.code), [UNSET, ERROR, UNSET, UNSET, ERROR]);
+  assertEquals(sends.map(({ attributes }) => attributes["laster.message.bytes"]).slice(0, 4), [5, 70_000, 5, 4]);
+  const idOf = new Map(spans().map((span) => [span.spanContext().spanId, span]));
+  const parents = sends.map(({ parentSpanContext }) => idOf.get(parentSpanContext?.spanId ?? "")?.name);
+  const [message, ofSession] = ["laster.message", "laster.session"];
+  assertEquals(parents, [message, message, message, ofSession, ofSession]);
+  for (const { attributes } of sends) assertEquals(attributes["laster.session.id"], session.id);
 });
 
 test("a span ends with its handler, whatever that throws or rejects with", async () => {
@@ -138,7 +182,8 @@ test("Tracing checks its options", () => {
 /** As much of a session as tracing looks at. */
 function sessionOf(id: number) {
   const origin = { kind: "accepted", listener: {} } as const;
-  return { id, origin, remoteAddress: { kind: "tcp", hostname, port: 1 } } as unknown as Session;
+  const send: Session["send"] = (_payload, options) => options?.flush === "now" ? "sent" : "queued";
+  return { id, origin, remoteAddress: { kind: "tcp", hostname, port: 1 }, send } as unknown as Session;
 }
 const end = { reason: "remote-closing", isConfirmed: true } as CloseEvent;
 
@@ -195,11 +240,14 @@ test("no more messages have spans in a second than there may be, of all sessions
   nowMs += 1;
   handleAll(quiet, busy);
   assertEquals(messages(), 5);
+  const options = { flush: "now" } as const;
+  for (const session of [busy, quiet]) assertEquals(tracing.send(session, bytes("x"), options), "sent");
+  assertEquals(spans().filter(({ name }) => name === "laster.send").length, 1);
   for (const session of [busy, quiet]) tracing.onClosed(session, end);
   const counts = spans().filter(({ name }) => name === "laster.session").map(({ attributes }) =>
     attributes["laster.messages.untraced"]
   );
-  assertEquals(counts, [2, 1]);
+  assertEquals(counts, [2, 2]);
 });
 
 test("a session that begins without an SDK has no spans; one that begins later has", () => {
