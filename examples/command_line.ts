@@ -64,7 +64,7 @@ function usage(known: Arguments): string {
   const lines = Object.entries(known).map(([name, { value, help, choices, least, most }]) => {
     const range = least === undefined ? "" : `, ${least} to ${most}`;
     const allowed = choices === undefined ? range : `: ${choices.join(" or ")}`;
-    return `  --${name.padEnd(14)} ${help}${allowed} (default ${value})`;
+    return `  --${name.padEnd(14)} ${help}${allowed} (default ${value === "" ? "none" : value})`;
   });
   return ["expected:", ...lines].join("\n");
 }

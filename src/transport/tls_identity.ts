@@ -68,7 +68,7 @@ export function resolveTlsListen(options: TlsListenOptions): ResolvedTlsListen {
   const minVersion = orDefault(options.minVersion, "TLSv1.2");
   checkOneOf("minVersion", minVersion, VERSIONS);
   const handshakeTimeoutMs = orDefault(options.handshakeTimeoutMs, 10_000);
-  const maxHandshakes = orDefault(options.maxHandshakes, 256);
+  const maxHandshakes = orDefault(options.maxHandshakes, 1_024);
   requireInteger("use TLS", "handshakeTimeoutMs", handshakeTimeoutMs, 1, LARGEST_TIMER_MS);
   requireInteger("use TLS", "maxHandshakes", maxHandshakes, 1, MOST);
   return { ...options, clientCertificates, minVersion, handshakeTimeoutMs, maxHandshakes };

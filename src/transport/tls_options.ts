@@ -42,7 +42,7 @@ export interface TlsListenOptions extends TlsIdentity {
    * Handshakes at the same time, 1 to 2^31 - 1. At the bound the oldest client that has sent nothing makes way for a new one;
    * if all have begun, the oldest one after its first second. The new one is closed otherwise.
    *
-   * @default {256}
+   * @default {1024}
    */
   readonly maxHandshakes?: number | undefined;
 }
