@@ -7,6 +7,7 @@
  *   attacker churn      --port N --secs T [--reset] [--sources S]
  *   attacker hold       --port N --secs T --conns C
  *   attacker kills      --port N --conns C --rounds R --secs T
+ *   attacker renegotiate --port N --conns C --secs T
  *   attacker broadcast  --port N --secs T --conns C --stuck K --count M
  *   attacker run LIMIT_SECONDS PROGRAM ARGUMENTS...
  *
@@ -16,6 +17,7 @@
  *            --frame-first sends the length at once.
  * churn      connects and closes, or resets, as fast as it can, from many source addresses.
  * hold       connects, does nothing, and closes at the end.
+ * renegotiate  C clients of OpenSSL (s_client) over TLS 1.2 that ask for a new handshake every five milliseconds.
  * kills      a child process with C flooding connections that do not read, killed by SIGKILL, R times in a row.
  * broadcast  C receivers that read, K that never do, and a sender of M messages at full speed, which reads too. It begins
  *            when every reader has had a message of the slow sender (honest.c), and ends when all have all, or when
@@ -67,6 +69,7 @@ static struct {
 
 static int epfd;
 static uint64_t end_ns;
+static uint32_t sent; /* broadcast: whole messages; renegotiate: requests */
 static uint64_t dialled, connected, refused, ended, bytes_sent, bytes_read;
 static conn *all;
 static uint8_t *tape, prefix[64];
@@ -303,9 +306,61 @@ static void kills(void) {
   }
 }
 
+/* ------------------------------------------------------------ renegotiate */
+
+typedef struct { pid_t pid; int input; uint64_t due; } client;
+
+static void start_client(client *c) {
+  int ends[2];
+  char address[32];
+  snprintf(address, sizeof address, "127.0.0.1:%d", opt.port);
+  if (pipe2(ends, O_CLOEXEC) < 0) die("pipe: %s", strerror(errno));
+  pid_t parent = getpid();
+  c->pid = fork();
+  if (c->pid < 0) die("fork: %s", strerror(errno));
+  if (c->pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    int nothing = open("/dev/null", O_WRONLY);
+    if (dup2(ends[0], 0) < 0 || dup2(nothing, 1) < 0 || dup2(nothing, 2) < 0) _exit(1);
+    execlp("openssl", "openssl", "s_client", "-connect", address, "-tls1_2", (char *)NULL);
+    _exit(127);
+  }
+  close(ends[0]);
+  c->input = ends[1];
+  dialled++;
+}
+
+static void renegotiate(void) {
+  client *clients = calloc((size_t)opt.conns, sizeof *clients);
+  if (!clients) die("out of memory");
+  for (int i = 0; i < opt.conns; i++) start_client(&clients[i]);
+  while (now_ns() < end_ns) {
+    for (int i = 0; i < opt.conns; i++) {
+      client *c = &clients[i];
+      int status;
+      if (c->pid > 0 && waitpid(c->pid, &status, WNOHANG) == c->pid) {
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 127) die("attacker: cannot start openssl");
+        close(c->input);
+        ended++;
+        c->pid = 0;
+        c->due = now_ns() + REDIAL_NS;
+      }
+      if (c->pid == 0 && now_ns() >= c->due) start_client(c);
+      else if (c->pid > 0 && write(c->input, "R\n", 2) == 2) sent++;
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 5 * (long)MS}, NULL);
+  }
+  for (int i = 0; i < opt.conns; i++) {
+    if (clients[i].pid == 0) continue;
+    kill(clients[i].pid, SIGKILL);
+    waitpid(clients[i].pid, NULL, 0);
+  }
+}
+
 /* -------------------------------------------------------------- broadcast */
 
-static uint32_t sent, sent_bytes; /* whole messages, and bytes of the next one */
+static uint32_t sent_bytes; /* of the next message */
 static uint64_t last_progress;
 
 static void broadcast_send(conn *c) {
@@ -419,7 +474,7 @@ static void parse(int argc, char **argv) {
 
 int main(int argc, char **argv) {
   static const struct { const char *name; void (*run)(void); } modes[] = {
-      {"flood", flood}, {"loris", loris}, {"churn", churn}, {"hold", hold}, {"kills", kills}, {"broadcast", broadcast}};
+      {"flood", flood}, {"loris", loris}, {"churn", churn}, {"hold", hold}, {"kills", kills}, {"renegotiate", renegotiate}, {"broadcast", broadcast}};
   if (argc > 3 && !strcmp(argv[1], "run")) {
     bound_life(atof(argv[2]));
     execvp(argv[3], argv + 3);
@@ -428,7 +483,7 @@ int main(int argc, char **argv) {
   void (*run)(void) = NULL;
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
     if (argc > 1 && !strcmp(argv[1], modes[i].name)) run = modes[i].run;
-  if (!run) die("usage: attacker flood|loris|churn|hold|kills|broadcast --port N --secs T ...");
+  if (!run) die("usage: attacker flood|loris|churn|hold|kills|renegotiate|broadcast --port N --secs T ...");
   parse(argc, argv);
   bound_life(opt.secs + 5);
   prepare_sockets();

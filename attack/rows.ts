@@ -29,6 +29,8 @@ export interface Row {
   readonly listener?: number;
   /** Why connections of the attack must have been refused or closed; of servers that say their reasons. */
   readonly reason?: string;
+  /** What the attackers start; without it the row is skipped. */
+  readonly program?: string;
   /** `ulimit -n` of the server. */
   readonly descriptorLimit?: number;
   /** More options of honest.c. */
@@ -250,6 +252,16 @@ export const ROWS: readonly Row[] = [
     attackers: ({ secs }) => [["flood", "--garbage", "--conns", "20", "--read", ...timed(secs)]],
     reason: "handshake-failed",
     limitMs: SATURATING_MS,
+  },
+  {
+    id: "tls-renegotiate",
+    what: "10 clients of TLS 1.2 ask for a new handshake, again and again",
+    server: GUARDED,
+    listener: TLS,
+    attackers: ({ secs }) => [["renegotiate", "--conns", "10", ...timed(Math.max(secs, 2))]],
+    program: "openssl",
+    reason: "tls-failed",
+    limitMs: LEFT_TO_SPARE_MS,
   },
   {
     id: "proxy-spoof",

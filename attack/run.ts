@@ -58,6 +58,9 @@ async function runOne(row: Row, runtime: Runtime, clients: Clients | undefined, 
   const head = { row: row.id, what: row.what, runtime: runtime.name };
   const nothing = { failures: [], misses: [] };
   if (clients === undefined) return { ...head, figures: undefined, verdict: nothing, skipped: "no C compiler" };
+  if (row.program !== undefined && (await run(row.program, ["version"])).code !== 0) {
+    return { ...head, figures: undefined, verdict: nothing, skipped: `no ${row.program}` };
+  }
   try {
     const figures = await runRow(row, runtime, clients, form);
     return { ...head, figures, verdict: judge(figures, row.limitMs) };

@@ -3,7 +3,7 @@
 // connections were refused and closed.
 
 import process from "node:process";
-import { simpleBinary, TcpService } from "@laster/net";
+import { ConnectionError, simpleBinary, TcpService } from "@laster/net";
 import { guard } from "@laster/net/guard";
 import { parseArguments, runServer } from "../../examples/command_line.ts";
 import { CERTIFICATE, KEY } from "./certificate.ts";
@@ -39,8 +39,9 @@ const service = new TcpService({
   onMessageRange(session, buffer, offset, length) {
     if (session.sendRange(buffer, offset, length) === "congested") return session.drained();
   },
-  onClose(_session, { reason, detail = reason }) {
-    closed[detail] = (closed[detail] ?? 0) + 1;
+  onClose(_session, { reason, detail, error }) {
+    const why = detail ?? (error instanceof ConnectionError ? error.code : reason);
+    closed[why] = (closed[why] ?? 0) + 1;
   },
 });
 

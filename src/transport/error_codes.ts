@@ -172,7 +172,7 @@ export function toConnectionError(cause: unknown): ConnectionError {
 /** After the handshake: a server may refuse a certificate only then. */
 function findTlsFault(text: string): ConnectionErrorCode | undefined {
   if (/certificate|unknown.?ca/i.test(text)) return "certificate-refused";
-  return /ERR_SSL|alert/i.test(text) ? "tls-failed" : undefined;
+  return /ERR_SSL|ERR_TLS|alert/i.test(text) ? "tls-failed" : undefined;
 }
 
 function lookUp<Code>(codes: Record<string, Code>, cause: unknown): Code | undefined {

@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { raw, serve, type Session, silentLogger } from "@laster/net";
+import { ConnectionError, raw, serve, type Session, silentLogger } from "@laster/net";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { text, within } from "../support.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
@@ -19,6 +19,7 @@ class Server {
   readonly folder = new TemporaryFolder();
   readonly caPath = this.folder.file("ca.pem");
   readonly opened: Session[] = [];
+  readonly faults: string[] = [];
   readonly #authority = new Authority(this.folder);
 
   async start(onMessage?: (session: Session, payload: Uint8Array) => unknown) {
@@ -31,6 +32,7 @@ class Server {
       logger: silentLogger(),
       tls: { cert: `${cert}\n${this.#authority.cert}`, key, alpn: ["game/2", "game/1"] },
       onOpen: (session) => void this.opened.push(session),
+      onClose: (_session, { error }) => void this.faults.push(error instanceof ConnectionError ? error.code : "none"),
       onMessage: onMessage ?? ((session, payload) => session.send(payload)),
     });
   }
@@ -114,6 +116,7 @@ test("a client that renegotiates again and again ends nobody but itself", { skip
   await run("openssl", words, [...new Array(12).fill("R"), "hello", "Q"]);
   const seen = await honest;
   assert(/^one$/m.test(seen) && /^two$/m.test(seen), seen);
+  assertEquals(server.faults.toSorted(), ["none", "tls-failed"]);
   assertEquals(service.state, "running");
 });
 
