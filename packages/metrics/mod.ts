@@ -18,4 +18,4 @@
 
 export { Metrics, type MetricsOptions, type MetricsRegistry } from "./src/metrics.ts";
 export type { ServiceMetrics, ServiceMetricsOptions } from "./src/service_metrics.ts";
-export type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./src/watched.ts";
+export type { Reading, WatchedLink, WatchedPolicy, WatchedQueries, WatchedService } from "./src/watched.ts";

@@ -3,7 +3,7 @@
 
 import process from "node:process";
 import type { ServiceStats } from "@laster/net";
-import type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./watched.ts";
+import type { Reading, WatchedLink, WatchedPolicy, WatchedQueries, WatchedService } from "./watched.ts";
 
 /** A value and its labels. No label is an address or an id. */
 export type Sample = readonly [value: number, labels: Readonly<Record<string, string>>];
@@ -60,22 +60,32 @@ function byReason(name: string, help: string, read: (stats: ServiceStats) => Rea
 }
 
 function ofLinks(name: string, help: string, read: (link: WatchedLink) => number): Figure {
-  return {
-    name,
-    help,
-    kind: "gauge",
-    labelNames: ["link"],
-    read: ({ links }) => Array.from(links, ([link, watched]): Sample => [read(watched), { link }]),
-  };
+  return ofNamed("gauge", "link", name, help, ({ links }) => links, read);
 }
 
 function ofPolicies(name: string, help: string, read: (policy: WatchedPolicy) => number): Figure {
+  return ofNamed("gauge", "policy", name, help, ({ policies }) => policies, read);
+}
+
+function ofQueries(kind: Kind, name: string, help: string, read: (stats: WatchedQueries["stats"]) => number): Figure {
+  return ofNamed(kind, "queue", name, help, ({ queries }) => queries, ({ stats }) => read(stats));
+}
+
+function ofNamed<Watched>(
+  kind: Kind,
+  label: string,
+  name: string,
+  help: string,
+  find: (reading: Reading) => Iterable<readonly [name: string, watched: Watched]>,
+  read: (watched: Watched) => number,
+): Figure {
+  const labelNames = [label];
   return {
     name,
     help,
-    kind: "gauge",
-    labelNames: ["policy"],
-    read: ({ policies }) => Array.from(policies, ([policy, watched]): Sample => [read(watched), { policy }]),
+    kind,
+    labelNames,
+    read: (reading) => Array.from(find(reading), ([of, watched]): Sample => [read(watched), { [label]: of }]),
   };
 }
 
@@ -184,6 +194,18 @@ export const FIGURES: readonly Figure[] = [
   ),
   ofPolicies("laster_policy_running", "Calls under way, their pauses included.", ({ running = 0 }) => running),
   ofPolicies("laster_policy_waiting", "Calls that wait for their turn.", ({ waiting = 0 }) => waiting),
+  ofQueries("gauge", "laster_queries_waiting", "Queries that wait.", ({ waiting }) => waiting),
+  ofQueries("gauge", "laster_queries_running", "Queries under way.", ({ running }) => running),
+  ofQueries("gauge", "laster_query_connections", "Connections that can be used.", ({ connections }) => connections),
+  ofQueries("counter", "laster_queries_answered_total", "Queries that were answered.", ({ answered }) => answered),
+  ofQueries("counter", "laster_queries_rejected_total", "Queries that were not.", ({ rejected }) => rejected),
+  ofQueries("counter", "laster_queries_repeated_total", "Queries that were run again.", ({ repeated }) => repeated),
+  ofQueries(
+    "counter",
+    "laster_query_connections_lost_total",
+    "Connections that were lost.",
+    ({ lostConnections }) => lostConnections,
+  ),
   plain("gauge", "process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage().rss),
   plain("counter", "process_cpu_seconds_total", "CPU time of the process.", () => {
     const { user, system } = process.cpuUsage();

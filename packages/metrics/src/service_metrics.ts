@@ -4,9 +4,9 @@
 import type { ServiceObserver } from "@laster/net";
 import { EventLoopDelay } from "./event_loop_delay.ts";
 import { DELAYS, HANDLER_TIMES, type HistogramFigure } from "./figures.ts";
-import type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "./watched.ts";
+import type { Reading, WatchedLink, WatchedPolicy, WatchedQueries, WatchedService } from "./watched.ts";
 
-/** Names of links, and of policies: more would mean a name for each player. */
+/** Names of links, of policies, and of queues of queries: more would mean a name for each player. */
 const MOST_NAMES = 100;
 
 /** Messages for each one that is measured: two looks at the clock and the histogram cost more than most messages. */
@@ -41,6 +41,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
   readonly #services = new Map<string, WatchedService>();
   readonly #links = new Map<string, WatchedLink>();
   readonly #policies = new Map<string, WatchedPolicy>();
+  readonly #queries = new Map<string, WatchedQueries>();
   readonly #faults = new Map<string, number>();
   readonly #delay: EventLoopDelay;
   #congestions = 0;
@@ -95,6 +96,17 @@ export abstract class ServiceMetrics implements ServiceObserver {
     addNamed(this.#policies, "policy", name, policy);
   }
 
+  /**
+   * Reads the figures of a queue of queries from now on.
+   *
+   * @param queries A `QueryQueue` of `@laster/database`.
+   * @param name What it is called in the label `queue`: what it is for, such as `"game"`.
+   * @throws {RangeError} if there are 100 names already.
+   */
+  watchQueries(queries: WatchedQueries, name = "default"): void {
+    addNamed(this.#queries, "queries", name, queries);
+  }
+
   /** Stops measuring the event loop. */
   stop(): void {
     this.#delay.stop();
@@ -116,6 +128,7 @@ export abstract class ServiceMetrics implements ServiceObserver {
       services: Array.from(this.#services, ([name, service]) => [name, service, service.stats()] as const),
       links: this.#links,
       policies: this.#policies,
+      queries: this.#queries,
       congestions: this.#congestions,
       faults: this.#faults,
     };

@@ -1,4 +1,4 @@
-// What metrics read of services, links and policies, and one reading of all. Runtime neutral.
+// What metrics read of services, links, policies and queues of queries, and one reading of all. Runtime neutral.
 
 import type { ServiceStats } from "@laster/net";
 
@@ -28,6 +28,27 @@ export interface WatchedPolicy {
   readonly waiting?: number | undefined;
 }
 
+/** What is watched of a queue of queries: a `QueryQueue` of `@laster/database`. */
+export interface WatchedQueries {
+  /** A snapshot of its figures. */
+  readonly stats: {
+    /** Queries that wait. */
+    readonly waiting: number;
+    /** Queries under way. */
+    readonly running: number;
+    /** Connections that can be used. */
+    readonly connections: number;
+    /** Queries that were answered so far. */
+    readonly answered: number;
+    /** Queries that were not. */
+    readonly rejected: number;
+    /** Queries that were run again. */
+    readonly repeated: number;
+    /** Connections that were lost. */
+    readonly lostConnections: number;
+  };
+}
+
 /** All that is watched, at one moment. */
 export interface Reading {
   /** The services by name, with one snapshot of each: `stats()` walks over the sessions. */
@@ -36,6 +57,8 @@ export interface Reading {
   readonly links: Iterable<readonly [name: string, link: WatchedLink]>;
   /** The policies by name. */
   readonly policies: Iterable<readonly [name: string, policy: WatchedPolicy]>;
+  /** The queues of queries by name. */
+  readonly queries: Iterable<readonly [name: string, queries: WatchedQueries]>;
   /** Queues that went above a high-water mark so far. */
   readonly congestions: number;
   /** Faults so far, by level. */

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Gauge, Registry } from "prom-client";
+import { QueryQueue } from "@laster/database";
 import { Metrics } from "@laster/metrics";
 import { serve, type Session, silentLogger } from "@laster/net";
 import { keepConnected } from "@laster/net/client";
@@ -304,6 +305,44 @@ test("a policy, by a name; there are only so many names", async () => {
   assertThrows(() => metrics.watchPolicy(policy, "one more"), RangeError, "Cannot watch policy as there may be 100");
   metrics.watchPolicy({ state: "closed" }, "login");
   assertEquals(await see("login"), [0, 0, 0, 0]);
+  metrics.stop();
+});
+
+test("a queue of queries, by a name", async () => {
+  const metrics = new Metrics();
+  const see = async (name: string) => {
+    const text = await (await metrics.handler(new Request("http://localhost/metrics"))).text();
+    const names = ["queries_waiting", "queries_running", "query_connections", "queries_answered_total"];
+    const others = ["queries_rejected_total", "queries_repeated_total", "query_connections_lost_total"];
+    return [...names, ...others].map((figure) => valueOf(text, `laster_${figure}{queue="${name}"}`));
+  };
+  const release = Promise.withResolvers<void>();
+  let hasFailed = false;
+  const driver = {
+    connect: () => Promise.resolve(null),
+    async query(_connection: null, text: string) {
+      await release.promise;
+      if (text === "bad") throw new Error("no such table");
+      if (text !== "lost" || hasFailed) return [];
+      hasFailed = true;
+      throw new Error("lost");
+    },
+    close: () => Promise.resolve(),
+    isLost: (error: unknown) => (error as Error).message === "lost",
+  };
+  const queries = new QueryQueue({ driver, connections: 2 });
+  metrics.watchQueries(queries);
+  const answers = ["one", "bad", "lost", "two"].map((text) => queries.query(text, [], { isRepeatable: true }));
+  await until(() => queries.stats.running === 2, "two are running");
+  assertEquals(await see("default"), [2, 2, 2, 0, 0, 0, 0]);
+  release.resolve();
+  await Promise.allSettled(answers);
+  await until(() => queries.stats.connections === 2, "the lost connection is there again");
+  assertEquals(await see("default"), [0, 0, 2, 3, 1, 1, 1]);
+  await queries.close();
+  assertEquals((await see("default"))[2], 0);
+  for (let count = 1; count < 100; count++) metrics.watchQueries(queries, `queue ${count}`);
+  assertThrows(() => metrics.watchQueries(queries, "one more"), RangeError, "Cannot watch queries as there may be 100");
   metrics.stop();
 });
 

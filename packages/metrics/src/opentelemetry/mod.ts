@@ -16,5 +16,5 @@
  */
 
 export type { ServiceMetrics, ServiceMetricsOptions } from "../service_metrics.ts";
-export type { Reading, WatchedLink, WatchedPolicy, WatchedService } from "../watched.ts";
+export type { Reading, WatchedLink, WatchedPolicy, WatchedQueries, WatchedService } from "../watched.ts";
 export { OpenTelemetryMetrics } from "./opentelemetry_metrics.ts";
