@@ -21,7 +21,15 @@ export interface Logger {
   warn(message: string, properties?: Record<string, unknown>): void;
   /** Reports a failure that someone should look at. */
   error(message: string, properties?: Record<string, unknown>): void;
+  /**
+   * Makes the logger of a part. If it is there, what the package reports goes to the logger of the part that it is about:
+   * `"session"`, `"listener"`, `"dial"`, `"link"`, `"observer"` or `"service"`. LogTape makes a category of it.
+   */
+  getChild?(category: string): Logger;
 }
+
+/** The name of a logger's method that reports. */
+export type LoggerLevel = Exclude<keyof Logger, "getChild">;
 
 /** The levels that {@linkcode consoleLogger} may write from. */
 const LEVELS = ["debug", "info", "warning"] as const;

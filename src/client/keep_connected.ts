@@ -146,7 +146,8 @@ export class Link<Data = undefined> implements AsyncDisposable {
   constructor(options: KeepConnectedOptions<Data>) {
     this.#options = options;
     this.#random = options.random ?? Math.random;
-    this.#logger = guardLogger(options.logger ?? consoleLogger());
+    const logger = guardLogger(options.logger ?? consoleLogger());
+    this.#logger = logger.getChild?.("link") ?? logger;
     this.#kept = new KeptMessages(options.keep);
     this.#service = makeService<Data>(pick(options, SERVICE_NAMES));
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });

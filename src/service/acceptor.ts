@@ -86,7 +86,7 @@ export class Acceptor {
     const { faults, bounds: { maxConnections } } = this.#options;
     if (maxOpenFiles === undefined || sessions >= maxConnections) return;
     const message = "At most {sessions} sessions, not {maxConnections}, as the process may open {maxOpenFiles} files";
-    faults.report(message, "warn", message, { sessions, maxConnections, maxOpenFiles });
+    faults.report("service", "warn", message, { sessions, maxConnections, maxOpenFiles });
   }
 
   /** Takes what comes in through one listener. */
@@ -213,7 +213,7 @@ export class Acceptor {
     } catch (fault) {
       onOver?.();
       const message = "Opening a session failed: {error}";
-      faults.report(message, "error", message, { error: toError(fault) });
+      faults.report("listener", "error", message, { error: toError(fault) });
     }
   }
 
@@ -235,7 +235,7 @@ export class Acceptor {
 
   #reportFault(fault: unknown): void {
     const message = "An admission failed: {error}";
-    this.#options.faults.report(message, "error", message, { error: toError(fault) });
+    this.#options.faults.report("listener", "error", message, { error: toError(fault) });
   }
 
   #handleError(error: ListenError): void {
@@ -244,7 +244,7 @@ export class Acceptor {
       this.#openFiles.handleExhausted(this.#options.countSessions() + this.pending);
       this.#options.faults.withholdStacks(STACKLESS_MS);
     }
-    this.#options.faults.report("accept", "warn", "Accepting failed: {error}", { error: messageOf(error) });
+    this.#options.faults.report("listener", "warn", "Accepting failed: {error}", { error: messageOf(error) });
   }
 }
 

@@ -117,6 +117,6 @@ export class Dialler {
 
   #logFault(name: string, fault: unknown): void {
     const message = `The ${name} handler failed: {error}`;
-    this.#options.faults.report(message, "error", message, { error: toError(fault) });
+    this.#options.faults.report("dial", "error", message, { error: toError(fault) });
   }
 }

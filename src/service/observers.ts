@@ -149,7 +149,7 @@ export class Observers {
 
   #reportFault(name: EventName, fault: unknown): void {
     const message = `The ${name} method of an observer failed: {error}`;
-    this.#faults.report(message, "error", message, { error: toError(fault) });
+    this.#faults.report("observer", "error", message, { error: toError(fault) });
   }
 }
 

@@ -102,7 +102,7 @@ export class Refusals {
 
   #logFault(fault: unknown): void {
     const message = "The onConnectionRefused handler failed: {error}";
-    this.#options.faults.report(message, "error", message, { error: toError(fault) });
+    this.#options.faults.report("listener", "error", message, { error: toError(fault) });
   }
 }
 

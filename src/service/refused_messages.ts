@@ -14,7 +14,7 @@ export function guardRefused<Member>(
   return (session, payload, result) => {
     callGuarded(() => onRefused(session, payload, result), (fault) => {
       const message = "The onRefused handler failed: {error}";
-      faults.report(message, "error", message, { error: toError(fault) });
+      faults.report("session", "error", message, { error: toError(fault) });
     });
   };
 }

@@ -379,7 +379,7 @@ export class TcpService<Data = undefined> implements AsyncDisposable {
     const abortedSessions = await this.#keeper.closeAll(deadlineMs, listeners);
     if (abortedSessions > 0) {
       const properties = { count: abortedSessions, timeoutMs };
-      faults.report("stop", "warn", "{count} sessions were cut as they did not end in time", properties);
+      faults.report("service", "warn", "{count} sessions were cut as they did not end in time", properties);
     }
     await this.#pending.settle(clock, deadlineMs);
     scheduler.flush();

@@ -3,7 +3,7 @@
 
 import type { Clock } from "../clock.ts";
 import { messageOf, SessionClosedError } from "../errors.ts";
-import type { Logger } from "../logger.ts";
+import type { Logger, LoggerLevel } from "../logger.ts";
 import { type Address, formatAddress } from "../transport/address.ts";
 import type { CloseReason } from "./close_reason.ts";
 
@@ -12,11 +12,11 @@ const PERIOD_MS = 1_000;
 /** Most kinds that are told apart; all further ones count as one kind. */
 const MOST_KINDS = 64;
 
-/** The log level of a fault. */
-export type FaultLevel = keyof Logger;
+/** What a report is about: the category of the logger that it goes to. */
+export type LogPart = "session" | "listener" | "dial" | "observer" | "service";
 
 /** Called for each fault, including those that are only counted. */
-export type ReportHandler = (level: FaultLevel, message: string, properties: Record<string, unknown>) => void;
+export type ReportHandler = (level: LoggerLevel, message: string, properties: Record<string, unknown>) => void;
 
 /** The session in the report of its end. */
 export interface EndedSession {
@@ -31,7 +31,8 @@ interface Kind {
   reportedMs: number;
   /** How many came since the last report. */
   count: number;
-  level: FaultLevel;
+  logger: Logger;
+  level: LoggerLevel;
   message: string;
   properties: Record<string, unknown>;
 }
@@ -40,6 +41,7 @@ interface Kind {
 export class FaultLog {
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #loggers = new Map<LogPart, Logger>();
   readonly #kinds = new Map<string, Kind>();
   #onReport: ReportHandler | undefined = undefined;
   #isTelling = false;
@@ -61,23 +63,31 @@ export class FaultLog {
    * Reports a fault at once, or only counts it if one of its kind was reported less than a second ago. At most a second later
    * the last counted fault is reported with the count.
    *
-   * @param kind The key of the kind: the message or the reason, not the session.
+   * @param part What it is about.
    * @param level How serious it is.
    * @param message A sentence with placeholders.
    * @param properties Their values.
+   * @param kind The key of the kind: the message or the reason, not the session.
    */
-  report(kind: string, level: FaultLevel, message: string, properties: Record<string, unknown>): void {
+  report(
+    part: LogPart,
+    level: LoggerLevel,
+    message: string,
+    properties: Record<string, unknown>,
+    kind = message,
+  ): void {
     this.#tell(level, message, properties);
     const key = this.#kinds.has(kind) || this.#kinds.size < MOST_KINDS ? kind : "";
     const known = this.#kinds.get(key);
     const nowMs = this.#clock.now();
     if (nowMs < this.#stacksFromMs) properties = withoutStacks(properties);
+    const logger = this.#loggerOf(part);
     if (known === undefined || (known.count === 0 && nowMs - known.reportedMs >= PERIOD_MS)) {
-      this.#kinds.set(key, { reportedMs: nowMs, count: 0, level, message, properties });
-      this.#logger[level](message, properties);
+      this.#kinds.set(key, { reportedMs: nowMs, count: 0, logger, level, message, properties });
+      logger[level](message, properties);
       return;
     }
-    Object.assign(known, { level, message, properties });
+    Object.assign(known, { logger, level, message, properties });
     known.count++;
     this.#timer ??= this.#clock.setTimer(() => this.#endPeriod(), PERIOD_MS);
   }
@@ -90,7 +100,8 @@ export class FaultLog {
     const level = isHandlers ? "error" : isOwnEnd ? "debug" : "info";
     const address = formatAddress(remoteAddress);
     const properties = { id, reason, address, error: isHandlers ? error : messageOf(error) };
-    this.report(isOwnEnd ? `${reason}, own` : reason, level, "Session {id} ends by {reason}: {error}", properties);
+    const kind = isOwnEnd ? `${reason}, own` : reason;
+    this.report("session", level, "Session {id} ends by {reason}: {error}", properties, kind);
   }
 
   /**
@@ -107,7 +118,13 @@ export class FaultLog {
     this.#endPeriod();
   }
 
-  #tell(level: FaultLevel, message: string, properties: Record<string, unknown>): void {
+  #loggerOf(part: LogPart): Logger {
+    let logger = this.#loggers.get(part);
+    if (logger === undefined) this.#loggers.set(part, logger = this.#logger.getChild?.(part) ?? this.#logger);
+    return logger;
+  }
+
+  #tell(level: LoggerLevel, message: string, properties: Record<string, unknown>): void {
     if (this.#onReport === undefined || this.#isTelling) return;
     this.#isTelling = true;
     try {
@@ -121,12 +138,12 @@ export class FaultLog {
     this.#timer = undefined;
     const nowMs = this.#clock.now();
     for (const kind of this.#kinds.values()) {
-      const { count, level, message, properties } = kind;
+      const { count, logger, level, message, properties } = kind;
       if (count === 0) continue;
       kind.count = 0;
       kind.reportedMs = nowMs;
-      if (count === 1) this.#logger[level](message, properties);
-      else this.#logger[level](`${message} ({count} times within a second)`, { ...properties, count });
+      if (count === 1) logger[level](message, properties);
+      else logger[level](`${message} ({count} times within a second)`, { ...properties, count });
     }
   }
 }

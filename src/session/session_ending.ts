@@ -234,6 +234,6 @@ export class SessionEnding implements TimeoutOwner {
 
   #logFault(fault: unknown): void {
     const message = "The onClose handler of session {id} failed: {error}";
-    this.#context.faults.report(message, "error", message, { id: this.#owner.id, error: toError(fault) });
+    this.#context.faults.report("session", "error", message, { id: this.#owner.id, error: toError(fault) });
   }
 }

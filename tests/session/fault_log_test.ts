@@ -19,17 +19,17 @@ function setUp() {
 
 test("FaultLog.report() writes the first of a kind at once, and needs no timer for it", () => {
   const { clock, faults, take } = setUp();
-  faults.report("reset", "warn", "{id} was reset", { id: 1 });
-  faults.report("garbage", "info", "{id} sent garbage", { id: 2 });
+  faults.report("session", "warn", "{id} was reset", { id: 1 });
+  faults.report("session", "info", "{id} sent garbage", { id: 2 });
   assertEquals([take(), clock.timerCount], [["warn {id} was reset 1", "info {id} sent garbage 2"], 0]);
 });
 
 test("FaultLog.report() writes thousands of a kind as one line a second, the last of them with their number", async () => {
   const { clock, faults, take } = setUp();
-  faults.report("reset", "warn", "{id} was reset", { id: 0 });
+  faults.report("session", "warn", "{id} was reset", { id: 0 });
   take();
   for (let second = 0; second < 3; second++) {
-    for (let id = 1; id <= 10_000; id++) faults.report("reset", "warn", "{id} was reset", { id });
+    for (let id = 1; id <= 10_000; id++) faults.report("session", "warn", "{id} was reset", { id });
     assertEquals(take(), []);
     await clock.advance(1_000);
     assertEquals(take(), ["warn {id} was reset ({count} times within a second) 10000 10000"]);
@@ -37,32 +37,32 @@ test("FaultLog.report() writes thousands of a kind as one line a second, the las
   assertEquals(clock.timerCount, 0);
   await clock.advance(5_000);
   assertEquals(take(), []);
-  faults.report("reset", "warn", "{id} was reset", { id: 7 });
+  faults.report("session", "warn", "{id} was reset", { id: 7 });
   assertEquals(take(), ["warn {id} was reset 7"], "after a quiet second it is told at once again");
 });
 
 test("FaultLog.report() writes a single one that was held back as itself, without a count", async () => {
   const { clock, faults, take } = setUp();
-  for (const id of [1, 2]) faults.report("reset", "warn", "{id} was reset", { id });
+  for (const id of [1, 2]) faults.report("session", "warn", "{id} was reset", { id });
   await clock.advance(1_000);
   assertEquals(take(), ["warn {id} was reset 1", "warn {id} was reset 2"]);
 });
 
 test("FaultLog.report() holds back for less than a second, and writes at once from then on", async () => {
   const { clock, faults, take } = setUp();
-  faults.report("reset", "warn", "{id} was reset", { id: 1 });
+  faults.report("session", "warn", "{id} was reset", { id: 1 });
   await clock.advance(1_000);
-  faults.report("reset", "warn", "{id} was reset", { id: 2 });
+  faults.report("session", "warn", "{id} was reset", { id: 2 });
   assertEquals([take(), clock.timerCount], [["warn {id} was reset 1", "warn {id} was reset 2"], 0]);
   await clock.advance(999);
-  faults.report("reset", "warn", "{id} was reset", { id: 3 });
+  faults.report("session", "warn", "{id} was reset", { id: 3 });
   assertEquals([take(), clock.timerCount], [[], 1]);
   faults.flush();
 });
 
 test("FaultLog.flush() writes what was held back, once, and stops the timer", async () => {
   const { clock, faults, take } = setUp();
-  for (let id = 0; id < 4; id++) faults.report("reset", "warn", "{id} was reset", { id });
+  for (let id = 0; id < 4; id++) faults.report("session", "warn", "{id} was reset", { id });
   take();
   faults.flush();
   assertEquals([take(), clock.timerCount], [["warn {id} was reset ({count} times within a second) 3 3"], 0]);
@@ -73,7 +73,7 @@ test("FaultLog.flush() writes what was held back, once, and stops the timer", as
 
 test("FaultLog tells 64 kinds apart, and all others are one", async () => {
   const { clock, faults, take } = setUp();
-  for (let kind = 0; kind < 1_000; kind++) faults.report(`kind ${kind}`, "warn", `fault ${kind}`, {});
+  for (let kind = 0; kind < 1_000; kind++) faults.report("session", "warn", `fault ${kind}`, {});
   assertEquals(take().length, 65);
   await clock.advance(1_000);
   assertEquals(take(), ["warn fault 999 ({count} times within a second) 935"]);
@@ -85,12 +85,12 @@ test("FaultLog.observe() tells of each report, not of those made meanwhile, and 
   let isFaulty = true;
   faults.observe((_level, message) => {
     told.push(message);
-    faults.report("other", "warn", "a fault of who is told", {});
+    faults.report("session", "warn", "a fault of who is told", {});
     if (isFaulty) throw new Error("no");
   });
-  assertThrows(() => faults.report("kind", "warn", "first", {}), Error, "no");
+  assertThrows(() => faults.report("session", "warn", "first", {}), Error, "no");
   isFaulty = false;
-  faults.report("kind", "warn", "second", {});
+  faults.report("session", "warn", "second", {});
   assertEquals(told, ["first", "second"]);
 });
 

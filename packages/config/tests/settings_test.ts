@@ -7,7 +7,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { LeveledLogger, loadSettings, type LogLevel, parseSettings, SettingsError } from "@laster/config";
-import { TcpService } from "@laster/net";
+import { type Logger, TcpService } from "@laster/net";
 import { guard } from "@laster/net/guard";
 import { check } from "../../../tests/property.ts";
 import { dataFile } from "./config_text.ts";
@@ -371,6 +371,23 @@ test("LeveledLogger formats nothing of a level that is off, and does not even lo
   assertEquals([looks, lines], [0, []]);
   logger.error("{player} moves", properties);
   assertEquals([looks, lines], [1, ["player 5 moves"]]);
+});
+
+test("LeveledLogger has loggers of parts, whose level is its own", () => {
+  const seen: string[] = [];
+  const loggerOf = (part: string): Logger => {
+    const write = (message: string) => void seen.push(`${part}: ${message}`);
+    return { debug: write, info: write, warn: write, error: write };
+  };
+  const logger = new LeveledLogger({ ...loggerOf("all"), getChild: loggerOf });
+  const [part, other] = [logger.getChild("session"), new LeveledLogger(loggerOf("all")).getChild("session")];
+  part.info("a");
+  logger.level = "info";
+  for (const one of [part, other, logger]) one.info("b");
+  part.level = "off";
+  logger.error("c");
+  other.error("d");
+  assertEquals([seen, logger.level], [["session: b", "all: b", "all: d"], "off"]);
 });
 
 test("LeveledLogger hands on what is at its level, and the level changes", () => {

@@ -20,14 +20,30 @@ const RANKS: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 
  * ```
  */
 export class LeveledLogger implements Logger {
-  /** The lowest level that is logged. */
-  level: LogLevel;
   readonly #logger: Logger;
+  /** Shared with the loggers of parts. */
+  #shared: { level: LogLevel };
 
   /** Wraps a logger. */
   constructor(logger: Logger, level: LogLevel = "warning") {
     this.#logger = logger;
-    this.level = level;
+    this.#shared = { level };
+  }
+
+  /** The lowest level that is logged, by the loggers of parts too. */
+  get level(): LogLevel {
+    return this.#shared.level;
+  }
+
+  set level(level: LogLevel) {
+    this.#shared.level = level;
+  }
+
+  /** Makes the logger of a part, which has the level of this one. */
+  getChild(category: string): LeveledLogger {
+    const child = new LeveledLogger(this.#logger.getChild?.(category) ?? this.#logger);
+    child.#shared = this.#shared;
+    return child;
   }
 
   /** Logs if the level is `"debug"`. */
