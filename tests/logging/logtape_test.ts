@@ -66,7 +66,7 @@ test("what is reported goes to the logger of its part, where there is one", asyn
     observers: [{ onOpened: fail }],
     onMessage: fail,
   });
-  await using link = keepConnected({ hostname, port: service.port ?? 0, logger, onConnected: fail });
+  await using _link = keepConnected({ hostname, port: service.port ?? 0, logger, onConnected: fail });
   const session = await connect({ port: service.port, logger: silentLogger() });
   session.send(bytes("x"));
   const wanted = [
