@@ -33,7 +33,7 @@ export { defaultTransport } from "./default.ts";
 export { denoTransport } from "./deno.ts";
 export { memoryPair, memoryTransport, type MemoryTransportOptions } from "./memory.ts";
 export { MemoryConnection, type MemoryScript } from "./memory_connection.ts";
-export { nodeTransport } from "./node.ts";
+export { nodeTransport, type NodeTransportOptions } from "./node.ts";
 export type { DialOptions, ListenOptions, SocketOptions } from "./socket_options.ts";
 export type { TransportOptions, TransportTraits } from "./traits.ts";
 export type {

@@ -7,6 +7,7 @@ import { connect, createServer, Socket } from "node:net";
 import { systemClock } from "../clock.ts";
 import { ConnectionError, ListenError } from "../errors.ts";
 import { deferTurn } from "../defer.ts";
+import { requireInteger } from "../options.ts";
 import { isRuntime } from "../runtime_name.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
@@ -22,11 +23,18 @@ import { NodeReads } from "./node_reads.ts";
 import type { NodeSocket, SocketMaker } from "./node_socket.ts";
 import { dialTls, listenTls } from "./node_tls.ts";
 import { ReadBufferPool } from "./read_buffer.ts";
-import { checkDial, checkListen, type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
+import {
+  checkDial,
+  checkListen,
+  type DialOptions,
+  type HandedListenOptions,
+  keepAliveDelayOf,
+} from "./socket_options.ts";
 import type { TransportOptions } from "./traits.ts";
 import type { AcceptHandler, Connection, ConnectionHandler, Transport, TransportListener } from "./transport.ts";
 
 const NOTHING = Buffer.alloc(0);
+const HANDED_OVER = new TypeError("the socket of fd has been listened on, and is closed with that listener");
 
 /** Where `openFileLimit()` looks. */
 export const OPEN_FILE_LIMIT_PATH = "/proc/self/limits";
@@ -37,11 +45,21 @@ const KEEP_ALIVE_PROBES = [10_000, 6] as const;
 /** Which end a connection is: only the listening one has a Unix path. */
 type Role = "accepted" | "dialled";
 
+/** Options of {@linkcode nodeTransport}. */
+export interface NodeTransportOptions extends TransportOptions {
+  /**
+   * The number of a listening socket that the process was handed, 3 or more: systemd's first is 3. The first `listen()` takes that
+   * socket, whatever its address is; further ones fail, as the socket is closed with its listener.
+   */
+  readonly fd?: number | undefined;
+}
+
 /**
  * Makes the transport over `node:net`. It runs on Node, Bun and Deno.
  *
- * @param options The clock.
+ * @param options The clock, and a socket that is there already.
  * @returns A transport. Its connections share read buffers on Node.
+ * @throws {RangeError} if `fd` is out of range.
  *
  * @example Listen
  * ```ts
@@ -52,14 +70,19 @@ type Role = "accepted" | "dialled";
  * await listener.close();
  * ```
  */
-export function nodeTransport({ clock = systemClock() }: TransportOptions = {}): Transport {
+export function nodeTransport({ clock = systemClock(), fd }: NodeTransportOptions = {}): Transport {
+  if (fd !== undefined) requireInteger("create transport", "fd", fd, 3, 2 ** 31 - 1);
+  let isHandedOver = false;
   const buffers = isRuntime("Node") ? new ReadBufferPool() : undefined;
   const transport: Transport = {
     name: "node",
     traits: { afterPoll: deferTurn, maxOpenFiles: openFileLimit() },
     capabilities: NODE_CAPABILITIES,
-    async listen(address, handler, options = {}) {
-      checkListen(transport, address, options);
+    async listen(address, handler, given = {}) {
+      checkListen(transport, address, given);
+      if (isHandedOver) throw new ListenError("address-in-use", formatAddress(address), { cause: HANDED_OVER });
+      isHandedOver = fd !== undefined;
+      const options: HandedListenOptions = { ...given, fd };
       if (options.tls !== undefined) return await listenTls(clock, address, handler, options);
       const keepAliveDelayMs = keepAliveDelayOf(options);
       const keepAlive = keepAliveDelayMs === 0 ? undefined : new LateKeepAlive(clock);
@@ -88,11 +111,11 @@ async function listenNode(
   shared: Shared,
   address: Address,
   acceptHandler: AcceptHandler,
-  options: ListenOptions,
+  options: HandedListenOptions,
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
-  const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false } = options;
+  const { backlog = DEFAULT_BACKLOG, fd, ipv6Only = false, noDelay = true, reusePort = false } = options;
   const server = createServer({ allowHalfOpen: true, noDelay, pauseOnConnect: true }, (socket: NodeSocket) => {
     // Reset while it waited in the accept queue: the system does not know its peer any more.
     if (address.kind === "tcp" && socket.remoteAddress === undefined) return socket.destroy();
@@ -122,7 +145,7 @@ async function listenNode(
     });
   };
   try {
-    server.listen({ ...where, backlog }, onListening);
+    server.listen({ ...(fd === undefined ? where : { fd }), backlog }, onListening);
   } catch (cause) {
     throw toListenError(cause, text);
   }

@@ -19,7 +19,7 @@ import { switchDelayOn } from "./node_delay.ts";
 import { resolveHost } from "./node_host.ts";
 import { mayUseNetwork } from "./node_process.ts";
 import { readRawProxyHeader } from "./raw_proxy_header.ts";
-import { type DialOptions, keepAliveDelayOf, type ListenOptions } from "./socket_options.ts";
+import { type DialOptions, type HandedListenOptions, keepAliveDelayOf } from "./socket_options.ts";
 import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
 import { contextOptions, contextsOf } from "./tls_contexts.ts";
 import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
@@ -59,11 +59,11 @@ export async function listenTls(
   clock: Clock,
   address: Address,
   acceptHandler: AcceptHandler,
-  options: ListenOptions,
+  options: HandedListenOptions,
 ): Promise<TransportListener> {
   const handler = guardAccepts(acceptHandler);
   const text = formatAddress(address);
-  const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false, tls } = options;
+  const { backlog = DEFAULT_BACKLOG, ipv6Only = false, noDelay = true, reusePort = false, tls, fd } = options;
   if (address.kind !== "tcp" || tls === undefined) throw new ListenError("unsupported", text);
   const acceptor = new TlsAcceptor(clock, tls, keepAliveDelayOf(options));
   const server = createRawServer({ allowHalfOpen: true, noDelay }, (raw) => {
@@ -78,7 +78,8 @@ export async function listenTls(
   const host = await resolveHost(address.hostname, text);
   if (!mayUseNetwork(formatAddress({ ...address, hostname: host }))) throw new ListenError("permission-denied", text);
   try {
-    server.listen({ host, port: address.port, ipv6Only, reusePort, backlog }, () => {
+    const where = fd === undefined ? { host, port: address.port, ipv6Only, reusePort } : { fd };
+    server.listen({ ...where, backlog }, () => {
       server.removeAllListeners("error");
       server.on("error", (cause) => handler.onAcceptError(toListenError(cause, text)));
       const bound = server.address();

@@ -54,6 +54,12 @@ export interface ListenOptions extends SocketOptions {
   readonly tls?: TlsListenOptions | undefined;
 }
 
+/** Options of listening on a socket that the process was handed. */
+export interface HandedListenOptions extends ListenOptions {
+  /** Its number; undefined to make a socket for the address. */
+  readonly fd?: number | undefined;
+}
+
 /** Options of {@linkcode Transport.connect}. */
 export interface DialOptions extends SocketOptions {
   /** Ends the dial; the promise rejects with `ConnectError` `"aborted"`. */
