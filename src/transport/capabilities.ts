@@ -90,3 +90,26 @@ export const MEMORY_CAPABILITIES: TransportCapabilities = {
   localAddress: "missing",
   tls: "missing",
 };
+
+/**
+ * Reports what each transport can do on this runtime.
+ *
+ * @returns A table for each, by the transport's name; `transport.capabilities` is the same of one.
+ *
+ * @example Whether the default transport can reset a connection
+ * ```ts
+ * import { capabilities, defaultTransport } from "@laster/net/transport";
+ * import { assert } from "@std/assert";
+ *
+ * const { reset } = capabilities()[defaultTransport().name];
+ * assert(reset === ("Deno" in globalThis ? "missing" : "native"));
+ * ```
+ */
+export function capabilities(): Readonly<Record<string, TransportCapabilities>> {
+  return {
+    deno: DENO_CAPABILITIES,
+    bun: BUN_CAPABILITIES,
+    node: NODE_CAPABILITIES,
+    memory: MEMORY_CAPABILITIES,
+  };
+}

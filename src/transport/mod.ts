@@ -28,7 +28,7 @@ export {
   type UnixAddress,
 } from "./address.ts";
 export { bunTransport } from "./bun.ts";
-export type { Support, TransportCapabilities } from "./capabilities.ts";
+export { capabilities, type Support, type TransportCapabilities } from "./capabilities.ts";
 export { defaultTransport } from "./default.ts";
 export { denoTransport } from "./deno.ts";
 export { memoryPair, memoryTransport, type MemoryTransportOptions } from "./memory.ts";
