@@ -53,8 +53,8 @@ export interface RunOptions {
    */
   readonly onStopped?: ((result: StopResult) => unknown) | undefined;
   /**
-   * Whether the process is ended: with 0 after a stop in order, with 1 at a second signal, or if the start, `onStopping` or
-   * `onStopped` failed.
+   * Whether the process is ended, once every service that is hosted in it has ended: with 0 after a stop in order, with 1 at a
+   * second signal, or if the start, `onStopping` or `onStopped` failed.
    *
    * @default {true}
    */
@@ -100,10 +100,14 @@ const SIGNALS: readonly string[] = process.platform === "win32"
   ? ["SIGINT", "SIGBREAK", "SIGHUP"]
   : ["SIGINT", "SIGTERM"];
 
+/** The hosted services that have not ended. Module-wide, as signals and the end are those of the whole process. */
+const hosts = new Set<Hosted>();
+
 /**
  * Runs a service as a process: starts it, prints `listening on HOST:PORT` for each listener, and stops it in order on SIGTERM
  * and SIGINT (on Windows Ctrl+C and Ctrl+Break). A second signal ends the process at once, with code 1. As a service of systemd
  * it tells that it is ready, that it stops, and that it lives; on Deno that needs `--allow-run=systemd-notify --allow-env`.
+ * Several services of one process stop side by side; once the last has ended, the process ends with the largest of their codes.
  *
  * @param service The service, not started.
  * @param options How it stops.
@@ -142,7 +146,6 @@ class Hosted implements HostedService {
   readonly #clock: Clock;
   readonly #systemd: Systemd;
   readonly #ended = Promise.withResolvers<number>();
-  readonly #onSignal = () => this.#handleSignal();
   #isStopping = false;
   /** What the process ends with after a stop. */
   #code = 0;
@@ -167,14 +170,25 @@ class Hosted implements HostedService {
     return this.#ended.promise;
   }
 
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
+  /** Whether the process is to end with this service. */
+  get endsProcess(): boolean {
+    return this.#options.exit !== false;
+  }
+
   async start(): Promise<void> {
-    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+    for (const signal of hosts.size === 0 ? SIGNALS : []) process.on(signal, handleSignal);
+    hosts.add(this);
     try {
       await this.#service.start();
     } catch (error) {
-      this.#end(1);
-      if (this.#options.exit === false) throw error;
+      this.end(1);
+      if (!this.endsProcess) throw error;
       this.#print(error instanceof ListenError ? error.message : messageOf(toError(error)));
+      await stopHosts();
       return process.exit(1);
     }
     if (this.#isStopping) return; // A signal came meanwhile.
@@ -190,27 +204,20 @@ class Hosted implements HostedService {
     await this.#callOnStopping();
     const result = await this.#service.stop({ timeoutMs: this.#stopTimeoutMs });
     await this.#call(() => this.#options.onStopped?.(result));
-    this.#end(this.#code);
+    this.end(this.#code);
     return await this.ended; // 1, if a second signal came meanwhile.
   }
 
-  #handleSignal(): void {
-    if (this.#isStopping) {
-      this.#end(1);
-      if (this.#options.exit !== false) process.exit(1);
-      return;
-    }
-    void this.stop().then((code) => this.#options.exit !== false && process.exit(code));
+  /** Is over, with this code. */
+  end(code: number): void {
+    hosts.delete(this);
+    for (const signal of hosts.size === 0 ? SIGNALS : []) process.off(signal, handleSignal);
+    this.#systemd.stop();
+    this.#ended.resolve(code);
   }
 
   #print(line: string): void {
     callGuarded(() => (this.#options.print ?? console.log)(line), () => {}); // There is nobody else to tell.
-  }
-
-  #end(code: number): void {
-    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
-    this.#systemd.stop();
-    this.#ended.resolve(code);
   }
 
   async #callOnStopping(): Promise<void> {
@@ -228,4 +235,25 @@ class Hosted implements HostedService {
       this.#print(`stopping: ${messageOf(toError(fault))}`);
     }
   }
+}
+
+/** Stops every hosted service, or, if all are stopping already, ends them at once; then the process, if one of them ends it. */
+function handleSignal(): void {
+  const all = [...hosts];
+  const endsProcess = all.some((host) => host.endsProcess);
+  if (!all.every((host) => host.isStopping)) {
+    void stopHosts().then((code) => endsProcess && process.exit(code));
+    return;
+  }
+  for (const host of all) host.end(1);
+  if (endsProcess) process.exit(1);
+}
+
+/** Stops the hosted services, those that start meanwhile too; gives the largest of their codes. */
+async function stopHosts(): Promise<number> {
+  let code = 0;
+  while (hosts.size > 0) {
+    code = Math.max(code, ...await Promise.all([...hosts].map((host) => host.stop())));
+  }
+  return code;
 }

@@ -6,6 +6,9 @@ import { runService } from "@laster/net/hosting";
 import { health, serveHttp } from "@laster/net/http";
 
 const [drainMs = "0", port = "0"] = process.argv.slice(2);
+// A second service of the process, which ends at once.
+const other = { print: () => {}, onStopped: () => console.log("the other has stopped") };
+if (process.argv.includes("--two")) await runService(new TcpService(), other);
 let received = 0;
 const service = new TcpService({
   listeners: [{ hostname: "127.0.0.1", port: Number(port) }],

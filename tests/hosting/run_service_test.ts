@@ -136,6 +136,30 @@ test(
   },
 );
 
+test(
+  "of two services in a process, one that ends leaves the other its time, and the larger code counts",
+  { skip },
+  async () => {
+    for (const [words, code] of [[[], 0], [["--bad"], 1]] as const) {
+      using hosted = new Hosted(["500", "0", "--two", ...words]);
+      await hosted.health();
+      hosted.signal("SIGTERM");
+      assertEquals(await hosted.ended(), code, hosted.output);
+      assert(/the other has stopped\n[^]*received 0, aborted 0/.test(hosted.output), hosted.output);
+    }
+    using hosted = new Hosted(["60000", "0", "--two"]);
+    const port = await hosted.port();
+    await hosted.health();
+    using second = new Hosted(["0", String(port), "--two"]);
+    assertEquals(await second.ended(), 1);
+    assert(second.output.includes("the other has stopped"), "a start that fails stops the other in order");
+    hosted.signal("SIGTERM");
+    await hosted.number(/the other has (stopped)/);
+    hosted.signal("SIGTERM");
+    assertEquals(await hosted.ended(), 1, "a second signal ends all");
+  },
+);
+
 test("systemd hears that it is ready, lives and stops", { skip }, async () => {
   using folder = new TemporaryFolder();
   // What stands for systemd-notify writes down what it was told.
