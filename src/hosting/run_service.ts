@@ -185,6 +185,7 @@ class Hosted implements HostedService {
     try {
       await this.#service.start();
     } catch (error) {
+      if (this.#isStopping) return; // The stop cut the start short, and has its own end.
       this.end(1);
       if (!this.endsProcess) throw error;
       this.#print(error instanceof ListenError ? error.message : messageOf(toError(error)));

@@ -9,7 +9,7 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, silentLogger, TcpService } from "@laster/net";
-import { runService } from "@laster/net/hosting";
+import { type HostableService, runService } from "@laster/net/hosting";
 import { FakeClock } from "@laster/net/testing";
 import { ownRuntime } from "../examples/program.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
@@ -207,6 +207,28 @@ test("a signal during a drain is told alike by stop() and ended, with exit: fals
   assertEquals(await within(hosted.ended, "the signal"), 1);
   await clock.advance(5_000);
   assertEquals([await within(stopped, "the stop"), service.state], [1, "stopped"]);
+});
+
+test("a stop during a start is what ends the service, also if the start fails for it", async () => {
+  const [started, saved] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const service: HostableService = {
+    state: "starting",
+    start: () => started.promise,
+    stop: () => Promise.resolve({ abortedSessions: 0 }),
+    stats: () => ({ listeners: [] }),
+  };
+  const lines: string[] = [];
+  const print = (line: string) => void lines.push(line);
+  const running = runService(service, { exit: false, print, onStopped: () => saved.promise });
+  process.listeners("SIGTERM").at(-1)?.("SIGTERM");
+  started.reject(new Error("Cannot listen as the service must be running"));
+  const hosted = await within(running, "the start");
+  let code: number | undefined;
+  const ended = hosted.ended.then((value) => code = value);
+  await turn();
+  assertEquals([code, lines], [undefined, []], "it still saves");
+  saved.resolve();
+  assertEquals(await within(ended, "the end"), 0);
 });
 
 test("runService() refuses options of another type", async () => {
