@@ -15,8 +15,10 @@ export class Systemd {
   readonly #onFault: (error: Error) => void;
   readonly #isThere: boolean;
   #timer: unknown = undefined;
+  /** Whether the last message was not told. */
+  #isFaulty = false;
 
-  /** Makes it; tells nothing yet. */
+  /** Makes it; tells nothing yet. A fault is reported once, until a message could be told again. */
   constructor(clock: Clock, onFault: (error: Error) => void) {
     this.#clock = clock;
     this.#onFault = onFault;
@@ -55,11 +57,19 @@ export class Systemd {
     const options = { stdio: "ignore" } as const;
     try {
       // systemd takes it as the main process's by `--pid`, if the unit says NotifyAccess=all.
-      spawn("systemd-notify", ["--no-block", `--pid=${process.pid}`, state], options).on("error", this.#onFault)
-        .unref();
+      const child = spawn("systemd-notify", ["--no-block", `--pid=${process.pid}`, state], options);
+      child.on("error", (error) => this.#report(error));
+      if (child.pid === undefined) return; // There is no such program: Deno could not unref() it.
+      this.#isFaulty = false;
+      child.unref();
     } catch (fault) {
-      this.#onFault(fault instanceof Error ? fault : new Error(String(fault))); // Deno, without the right to run it.
+      this.#report(fault instanceof Error ? fault : new Error(String(fault))); // Deno, without the right to run it.
     }
+  }
+
+  #report(error: Error): void {
+    if (!this.#isFaulty) this.#onFault(error);
+    this.#isFaulty = true;
   }
 }
 

@@ -3,7 +3,7 @@
 // runService() in processes of this runtime: a drain, an end in order under load, a second signal, and systemd.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
@@ -178,6 +178,40 @@ test("systemd hears that it is ready, lives and stops", { skip }, async () => {
   hosted.signal("SIGTERM");
   assertEquals(await hosted.ended(), 0);
   await until(() => told().includes("STOPPING=1"), "it has said so");
+});
+
+test("that systemd cannot be told is printed once, until it can be told again", { skip }, async () => {
+  using folder = new TemporaryFolder();
+  const [program, log] = [folder.file("systemd-notify"), folder.file("told")];
+  const { PATH } = process.env;
+  Object.assign(process.env, { NOTIFY_SOCKET: folder.file("notify"), WATCHDOG_USEC: "2000000", PATH: folder.path });
+  try {
+    const clock = new FakeClock();
+    const lines: string[] = [];
+    const service = new TcpService({ logger: silentLogger() });
+    const hosted = await runService(service, { exit: false, clock, print: (line) => void lines.push(line) });
+    const beat = async () => {
+      for (let count = 0; count < 3; count++) await clock.advance(1_000);
+      await turn();
+    };
+    await beat();
+    await until(() => lines.length > 0, "the first fault");
+    await beat();
+    assertEquals(lines.length, 1, lines.join("\n"));
+    writeFileSync(program, `#!/bin/sh\necho "$@" >> '${log}'\n`, { mode: 0o755 });
+    await beat();
+    await until(() => existsSync(log), "it is told");
+    rmSync(program);
+    await beat();
+    await until(() => lines.length > 1, "the next fault");
+    assertEquals(await hosted.stop(), 0);
+    for (const line of lines) assert(/^systemd is not told: .*systemd-notify/.test(line), line);
+    assertEquals(lines.length, 2, lines.join("\n"));
+  } finally {
+    process.env.PATH = PATH;
+    delete process.env.NOTIFY_SOCKET;
+    delete process.env.WATCHDOG_USEC;
+  }
 });
 
 test("a drain and its end on a clock that the test moves", async () => {
