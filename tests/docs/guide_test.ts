@@ -70,6 +70,13 @@ test("docs/: no link leads nowhere", async () => {
   }
 });
 
+test("docs/: a logger gets its sentence as a literal, as braces in any other text would be taken for properties", async () => {
+  for (const page of PAGES) {
+    const text = await readFile(join(ROOT, `docs/${page}.md`), "utf8");
+    assertEquals(text.match(/\blogger\.(?:debug|info|warn|error)\((?!").*/g), null, page);
+  }
+});
+
 test("README.md: each link to a page leads to it, in the version that this is", async () => {
   const { version, publish } = JSON.parse(await readFile(join(ROOT, "deno.json"), "utf8"));
   const text = await readFile(join(ROOT, "README.md"), "utf8");
