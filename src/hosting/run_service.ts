@@ -91,7 +91,10 @@ export interface HostedService {
   readonly state: ServiceState | "draining";
   /** The code that the process ends with, once it is known. */
   readonly ended: Promise<number>;
-  /** Stops the service as a first signal does, but leaves the end of the process to the caller; gives the code for it. */
+  /**
+   * Stops the service as a first signal does, but leaves the end of the process to the caller; gives the code for it. A signal
+   * meanwhile counts as the second.
+   */
   stop(): Promise<number>;
 }
 
