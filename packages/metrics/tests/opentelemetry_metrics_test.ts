@@ -3,7 +3,7 @@
 import { test } from "node:test";
 import { metrics as api } from "@opentelemetry/api";
 import { DataPointType, MeterProvider, type MetricData, MetricReader } from "@opentelemetry/sdk-metrics";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Metrics } from "@laster/metrics";
 import { OpenTelemetryMetrics } from "@laster/metrics/opentelemetry";
 import { connect, serve, type Session, silentLogger, TcpService } from "@laster/net";
@@ -160,9 +160,29 @@ test("a collection takes one snapshot of each service, and none once it is stopp
   assertEquals(looks, 4, "an SDK goes on telling the last values, and has no others");
 });
 
+test("a provider takes one at a time: a second one would overwrite the figures of the first", async () => {
+  const reader = setUp();
+  const service = new TcpService({ logger });
+  const first = new OpenTelemetryMetrics();
+  assertThrows(() => new OpenTelemetryMetrics(), TypeError, "takes one OpenTelemetryMetrics");
+  first.stop();
+  assertThrows(() => new OpenTelemetryMetrics({ handlerTime: 5 } as never), TypeError);
+  const second = new OpenTelemetryMetrics(); // What was refused takes no place, and what was stopped gives it up.
+  first.stop();
+  assertThrows(() => new OpenTelemetryMetrics(), TypeError);
+  second.watch(service, "a");
+  const values = (await reader.take()).get("laster_services")?.dataPoints.map(({ value }) => value);
+  assertEquals(values, [1]);
+  setUp();
+  const elsewhere = new OpenTelemetryMetrics();
+  second.stop();
+  elsewhere.stop();
+});
+
 test("without an SDK nothing is read, and nothing fails", async () => {
   api.disable();
   const metrics = new OpenTelemetryMetrics({ handlerTime: true });
+  new OpenTelemetryMetrics().stop();
   const service = await serve({ hostname, port: 0, logger, observers: [metrics], onMessage: (s, p) => s.send(p) });
   let looks = 0;
   metrics.watch({ stats: () => (looks++, service.stats()), groupNames: () => [] });

@@ -1,16 +1,26 @@
 // OpenTelemetryMetrics: exports the metrics of services by the metrics API of OpenTelemetry, so that any SDK takes them.
 // Runtime neutral.
 
-import { type BatchObservableResult, type Meter, metrics } from "@opentelemetry/api";
+import {
+  type BatchObservableResult,
+  createNoopMeter,
+  type Meter,
+  type MeterProvider,
+  metrics,
+} from "@opentelemetry/api";
 import { FIGURES } from "../figures.ts";
 import { ServiceMetrics, type ServiceMetricsOptions } from "../service_metrics.ts";
 
 const NAME = "@laster/net";
 
+/** By provider, who tells it something. Module-wide, as instruments of one name are one in a provider, whoever made them. */
+const TELLING = new WeakMap<MeterProvider, OpenTelemetryMetrics>();
+
 /**
  * Metrics of services: the same as those of `Metrics`, under the same names but for the `_total` of counters, which exporters
  * for Prometheus add. Give it to `observers` of a service, and the service to `watch()`. Set the SDK up before: metrics that
- * are made without one go nowhere. Each collection takes one snapshot of each service.
+ * are made without one go nowhere. Each collection takes one snapshot of each service. One object is for all services: a second
+ * one would overwrite the figures of the first.
  *
  * @example Whatever SDK there is takes them
  * ```ts
@@ -35,23 +45,39 @@ const NAME = "@laster/net";
  * ```
  */
 export class OpenTelemetryMetrics extends ServiceMetrics {
+  readonly #provider: MeterProvider;
   readonly #stopObserving: () => void;
 
-  /** Makes them; begins to measure the event loop. */
+  /**
+   * Makes them; begins to measure the event loop.
+   *
+   * @param options Whether handlers are measured.
+   * @throws {TypeError} if an option is wrong, or the SDK's meter provider has other such metrics, which were not stopped.
+   */
   constructor(options: ServiceMetricsOptions = {}) {
-    const meter = metrics.getMeter(NAME);
+    const provider = metrics.getMeterProvider();
+    if (TELLING.has(provider)) {
+      throw new TypeError(
+        "Cannot create metrics as a meter provider takes one OpenTelemetryMetrics, for all services, until that is stopped: " +
+          "current value is a second one",
+      );
+    }
+    const meter = provider.getMeter(NAME);
     super(options, ({ name, help: description, buckets }) => {
       const advice = { explicitBucketBoundaries: [...buckets] };
       const histogram = meter.createHistogram(name, { description, unit: unitOf(name), advice });
       return (seconds) => histogram.record(seconds);
     });
     this.#stopObserving = this.#observe(meter);
+    this.#provider = provider;
+    if (meter !== createNoopMeter()) TELLING.set(provider, this); // Without an SDK there is nobody to tell.
   }
 
   /** Stops measuring the event loop and reading the services; an SDK keeps the last values. */
   override stop(): void {
     super.stop();
     this.#stopObserving();
+    if (TELLING.get(this.#provider) === this) TELLING.delete(this.#provider);
   }
 
   #observe(meter: Meter): () => void {
