@@ -141,6 +141,21 @@ test("parseSettings() refuses durations and sizes that round to 0, and those tha
   assertEquals([service.idleTimeoutMs, service.closeTimeoutMs, service.maxQueuedBytes], [0, 1, 0]);
 });
 
+test("parseSettings() has one rule for each number, in its own words, and shows what is infinite", () => {
+  const rules = {
+    idleTimeoutMs: "must be a duration such as 30s, or milliseconds",
+    maxQueuedBytes: "must be a size such as 64KiB, or bytes",
+    framesPerTurn: "must be a whole number that is not negative",
+  };
+  for (const [name, rule] of Object.entries(rules)) {
+    for (const value of ["-1", "0.5", "-0.5", "1e999", "true", "null"]) {
+      const { faults } = refuse(`{ "limits": { "${name}": ${value} } }`);
+      const shown = value === "1e999" ? "Infinity" : value;
+      assertEquals(faults, [{ path: `limits.${name}`, rule, value: shown, source: file }]);
+    }
+  }
+});
+
 test("parseSettings() refuses a name that comes twice, in whichever object", () => {
   const { faults, message } = refuse(`{
     "maxDials": 1, "limits": { "idleTimeoutMs": 5, "idleTimeoutMs": 6 }, "maxDials": 2,

@@ -17,6 +17,8 @@ const HIDDEN = "not shown";
 const PEM = "-----BEGIN";
 /** What is between the lines of such a file, in one line, as a whole text or one in quotes: base64 of DER, of 48 bytes or more. */
 const BARE_PEM = /(?:^|")M[A-Za-z0-9+/]{63,}={0,2}(?:"|$)/;
+/** A number that is negative and no whole one breaks one rule. */
+const ONE_FAULT_EACH = { abortPipeEarly: true } as const;
 const NO_JSON = "must be JSON, with comments if need be";
 
 /** The lowest level that is logged. */
@@ -85,7 +87,7 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
   const { file, environment = {} } = options;
   const tree = parseTree(text, file);
   const { sources, faults } = overlayEnvironment(tree, environment);
-  let result = safeParse(settingsSchema, tree);
+  let result = safeParse(settingsSchema, tree, ONE_FAULT_EACH);
   let isChanged = false;
   for (const { type, path = [], input } of result.issues ?? []) {
     // `LASTER_LISTENERS__0__NAME=123` is a text, though it could be read as a number.
@@ -95,7 +97,7 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
     putText(tree, parts, environment[variable] ?? "");
     isChanged = true;
   }
-  if (isChanged) result = safeParse(settingsSchema, tree);
+  if (isChanged) result = safeParse(settingsSchema, tree, ONE_FAULT_EACH);
   if (result.success && faults.length === 0) return toSettings(result.output, options, sources);
   throw new SettingsError([...faults, ...(result.issues ?? []).map((issue) => faultOf(issue, file, sources))]);
 }
@@ -159,7 +161,7 @@ function variableOf(path: string, sources: ReadonlyMap<string, string>): string 
 /** Writes a value for a message: of objects and lists only their kind, as anything may be in them. */
 function show(value: unknown): string {
   if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
-  const text = JSON.stringify(value) ?? String(value);
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value); // Of Infinity JSON makes null.
   return isSecret(text) ? HIDDEN : shorten(text);
 }
 

@@ -14,20 +14,20 @@ const NO_AMOUNT = `must be 0, or round to an integer from 1 to ${Number.MAX_SAFE
 
 /** Milliseconds: a whole number, or `"30s"`, `"1.5m"`, `"250ms"`. */
 export const duration = pipe(
-  union([wholeNumber(), pipe(string(), regex(DURATION, NO_DURATION))], NO_DURATION),
+  union([wholeNumber(NO_DURATION), pipe(string(), regex(DURATION, NO_DURATION))], NO_DURATION),
   amount(DURATION, MS),
 );
 
 /** Bytes: a whole number, or `"64KiB"`, `"1MB"`. */
 export const size = pipe(
-  union([wholeNumber(), pipe(string(), regex(SIZE, NO_SIZE))], NO_SIZE),
+  union([wholeNumber(NO_SIZE), pipe(string(), regex(SIZE, NO_SIZE))], NO_SIZE),
   amount(SIZE, BYTES),
 );
 
 /** A whole number that is not negative. */
 export const count = wholeNumber("must be a whole number that is not negative");
 
-function wholeNumber(message?: string) {
+function wholeNumber(message: string) {
   return pipe(number(message), integer(message), minValue(0, message));
 }
 
