@@ -13,6 +13,13 @@ import { check } from "../../../tests/property.ts";
 import { dataFile } from "./config_text.ts";
 import { makeSchema, SCHEMA_FILE } from "./settings_schema.ts";
 
+/** What is read of a JSON Schema. */
+interface SchemaPart {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, SchemaPart>>;
+  readonly items?: SchemaPart;
+}
+
 const file = "settings.jsonc";
 const read = (text: string, environment: Record<string, string> = {}) => parseSettings(text, { file, environment });
 const refuse = (text: string, environment: Record<string, string> = {}) =>
@@ -363,9 +370,18 @@ test("loadSettings() reads files of certificates, says which cannot be read, and
 
 test("settings.schema.json is that of the schema", () => {
   assertEquals(readFileSync(SCHEMA_FILE, "utf8"), makeSchema(), "run packages/config/tests/settings_schema.ts --write");
-  const schema = JSON.parse(makeSchema()) as { properties: Record<string, { description?: string }> };
-  assert(
-    Object.values(schema.properties).every(({ description }) => description !== undefined),
-    "editors show what is what",
-  );
+});
+
+test("settings.schema.json has a description of every setting, for editors to show", () => {
+  const names: string[] = [];
+  const look = (schema: SchemaPart, at: string): void => {
+    for (const [name, part] of Object.entries(schema.properties ?? {})) {
+      names.push(name);
+      assert(part.description !== undefined, `${at}${name}`);
+      look(part, `${at}${name}.`);
+    }
+    if (schema.items !== undefined) look(schema.items, at);
+  };
+  look(JSON.parse(makeSchema()), "");
+  assert(names.length > 90, `${names.length}`);
 });

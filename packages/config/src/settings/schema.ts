@@ -20,9 +20,9 @@ import {
 } from "valibot";
 import { count, duration, size } from "./units.ts";
 
-/** An optional field, with the description that editors show. */
+/** An optional field, with the description that editors show: outside, as the JSON Schema has nothing behind a transformation. */
 function field<const Schema extends GenericSchema>(schema: Schema, meaning: string) {
-  return optional(pipe(schema, description(meaning)));
+  return pipe(optional(schema), description(meaning));
 }
 
 const text = pipe(string("must be a text"), nonEmpty("must not be empty"));
