@@ -163,6 +163,18 @@ test("parseSettings() has one rule for each number, in its own words, and shows 
   }
 });
 
+test("parseSettings() refuses a list in place of an object, an empty one too", () => {
+  const places = ["limits", "pool", "guard", "guard.connections", "guard.validator.scores", "log", "http"];
+  for (const path of places) {
+    for (const list of ["[]", "[1]"]) {
+      const text = path.split(".").reduceRight((inner, name) => `{ "${name}": ${inner} }`, list);
+      assertEquals(refuse(text).faults, [{ path, rule: "must be an object", value: "a list", source: file }]);
+    }
+  }
+  assertEquals(refuse('{ "listeners": [[]] }').faults.map(({ path }) => path), ["listeners[0]"]);
+  assertEquals(refuse("{}", { LASTER_LIMITS: "[]" }).faults.map(({ source }) => source), ["LASTER_LIMITS"]);
+});
+
 test("parseSettings() refuses a name that comes twice, in whichever object", () => {
   const { faults, message } = refuse(`{
     "maxDials": 1, "limits": { "idleTimeoutMs": 5, "idleTimeoutMs": 6 }, "maxDials": 2,
@@ -370,6 +382,13 @@ test("loadSettings() reads files of certificates, says which cannot be read, and
 
 test("settings.schema.json is that of the schema", () => {
   assertEquals(readFileSync(SCHEMA_FILE, "utf8"), makeSchema(), "run packages/config/tests/settings_schema.ts --write");
+});
+
+test("settings.schema.json takes no number that parseSettings() refuses as too large", () => {
+  const { anyOf } = JSON.parse(makeSchema()).properties.limits.properties.idleTimeoutMs;
+  assertEquals(anyOf[0], { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+  assertEquals(read(`{ "limits": { "idleTimeoutMs": ${anyOf[0].maximum} } }`).service.idleTimeoutMs, anyOf[0].maximum);
+  assertEquals(refuse(`{ "limits": { "idleTimeoutMs": ${anyOf[0].maximum + 1} } }`).faults.length, 1);
 });
 
 test("settings.schema.json has a description of every setting, for editors to show", () => {

@@ -4,14 +4,17 @@
 import {
   array,
   boolean,
+  custom,
   description,
   type GenericSchema,
+  type InferInput,
   type InferOutput,
   integer,
   maxValue,
   minValue,
   nonEmpty,
   number,
+  type ObjectEntries,
   optional,
   picklist,
   pipe,
@@ -23,6 +26,17 @@ import { count, duration, size } from "./units.ts";
 /** An optional field, with the description that editors show: outside, as the JSON Schema has nothing behind a transformation. */
 function field<const Schema extends GenericSchema>(schema: Schema, meaning: string) {
   return pipe(optional(schema), description(meaning));
+}
+
+/** An object with these fields only. Of itself valibot takes an empty list for an object without fields. */
+function object<const Entries extends ObjectEntries>(entries: Entries) {
+  const schema = strictObject(entries);
+  type Input = InferInput<typeof schema>;
+  type Output = InferOutput<typeof schema>;
+  const noList = custom<Output>((value) => !Array.isArray(value), "must be an object");
+  const run: GenericSchema<Input, Output>["~run"] = (dataset, config) =>
+    (Array.isArray(dataset.value) ? noList : schema)["~run"](dataset, config);
+  return { ...schema, "~run": run };
 }
 
 const text = pipe(string("must be a text"), nonEmpty("must not be empty"));
@@ -60,7 +74,7 @@ const limits = {
   framesPerTurn: field(count, "Frames that one session handles before the others have their turn."),
 };
 
-const tls = strictObject({
+const tls = object({
   certFile: pipe(text, description("File with the certificate and its chain, PEM.")),
   keyFile: pipe(text, description("File with the key, PEM.")),
   caFile: field(text, "File with the authorities of client certificates, PEM."),
@@ -74,7 +88,7 @@ const tls = strictObject({
   maxHandshakes: field(count, "Handshakes at the same time."),
 });
 
-const listener = strictObject({
+const listener = object({
   name: field(text, "What it is called: the same name stays the same listener when the file changes."),
   hostname: field(text, "The address to listen on; 0.0.0.0 if it is left out."),
   port: field(port, "The port; 0 lets the system choose."),
@@ -86,7 +100,7 @@ const listener = strictObject({
   reusePort: field(flag, "Whether other processes may listen on the same port."),
   tls: field(tls, "Speaks TLS."),
   proxyProtocol: field(
-    strictObject({
+    object({
       trusted: pipe(texts, description("Addresses and blocks of the proxies.")),
       timeoutMs: field(duration, "How long the header may take."),
     }),
@@ -95,16 +109,16 @@ const listener = strictObject({
   ...limits,
 });
 
-const guard = strictObject({
+const guard = object({
   addresses: field(
-    strictObject({
+    object({
       allow: field(texts, "Who alone may come in: addresses and blocks."),
       deny: field(texts, "Who may not."),
     }),
     "Which addresses may come in.",
   ),
   connections: field(
-    strictObject({
+    object({
       maxPerAddress: field(count, "Connections of an address at the same time."),
       maxPerPrefix: field(count, "Connections of a /24 or /48 at the same time."),
       perAddressPerSecond: field(count, "New connections of an address in a second."),
@@ -115,7 +129,7 @@ const guard = strictObject({
     "How many connections, and how fast.",
   ),
   load: field(
-    strictObject({
+    object({
       maxDelayMs: field(duration, "How late the event loop may be; 0 for any time."),
       maxMemoryBytes: field(size, "Memory that the process may have resident; 0 for any amount."),
       maxSessions: field(count, "Sessions beyond which nobody new comes in; 0 for any number."),
@@ -123,7 +137,7 @@ const guard = strictObject({
     "How much load, before connections are refused.",
   ),
   slowPeers: field(
-    strictObject({
+    object({
       firstMessageMs: field(duration, "Until when the first whole message must be there; 0 for ever."),
       messageMs: field(duration, "How long a message may take, from its first byte to its last; 0 for ever."),
       minBytesPerSecond: field(size, "Bytes a second at which a message may take longer."),
@@ -133,7 +147,7 @@ const guard = strictObject({
     "How slow a peer may be.",
   ),
   messages: field(
-    strictObject({
+    object({
       messagesPerSecond: field(count, "Messages of a session in a second; 0 for any number."),
       bytesPerSecond: field(size, "Bytes of a session in a second; 0 for any number."),
       addressMessagesPerSecond: field(count, "Messages of an address in a second; 0 for any number."),
@@ -145,9 +159,9 @@ const guard = strictObject({
     "How many messages.",
   ),
   validator: field(
-    strictObject({
+    object({
       scores: field(
-        strictObject({
+        object({
           low: field(count, "Of a low threat."),
           medium: field(count, "Of a medium one."),
           high: field(count, "Of a high one."),
@@ -165,13 +179,13 @@ const guard = strictObject({
 });
 
 /** The whole file. */
-export const settingsSchema = strictObject({
+export const settingsSchema = object({
   $schema: field(text, "Where editors find the schema."),
   listeners: field(array(listener, "must be a list of listeners"), "The open ports."),
   maxConnections: field(count, "Sessions at the same time."),
   maxDials: field(count, "Dials at the same time."),
   pool: field(
-    strictObject({
+    object({
       maxBytes: field(
         size,
         "Bytes that all sessions together may hold; from half of it on those that hold most are cut.",
@@ -179,10 +193,10 @@ export const settingsSchema = strictObject({
     }),
     "The memory of the sessions.",
   ),
-  limits: field(strictObject(limits), "Limits of each session, where its listener does not say."),
+  limits: field(object(limits), "Limits of each session, where its listener does not say."),
   guard: field(guard, "What keeps hostile peers out."),
   log: field(
-    strictObject({
+    object({
       level: field(
         picklist(["debug", "info", "warning", "error", "off"], "must be debug, info, warning, error or off"),
         "What is logged.",
@@ -191,7 +205,7 @@ export const settingsSchema = strictObject({
     "The log.",
   ),
   http: field(
-    strictObject({
+    object({
       hostname: field(text, "Where health and metrics are served; 127.0.0.1 if it is left out."),
       port: pipe(port, description("The port; 0 lets the system choose.")),
     }),
