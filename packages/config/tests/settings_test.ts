@@ -1,4 +1,4 @@
-// Settings from texts and files: what is read, everything that is wrong at once, variables over it, and the JSON Schema.
+// Settings from texts and files: what is read, everything that is wrong at once, and the JSON Schema.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -209,98 +209,6 @@ test("parseSettings() says which parts the guard would refuse, and with which wo
   ]);
   assertStringIncludes(message, "maxDelayMs must be an integer from 0 to 2147483647: current value is 2592000000");
   assertEquals(faults[3].value, '{"maxSilentPerAddress":0}');
-});
-
-test("variables stand over the file", () => {
-  const { service, logLevel, http } = read('{ "listeners": [{ "port": 1 }], "limits": { "idleTimeoutMs": 5 } }', {
-    LASTER_LISTENERS__0__PORT: "2",
-    LASTER_LISTENERS__1__PORT: "3",
-    LASTER_LISTENERS__1__NAME: "more",
-    LASTER_LIMITS__IDLE_TIMEOUT_MS: "30s",
-    LASTER_MAX_CONNECTIONS: "7",
-    LASTER_POOL__MAX_BYTES: "1MB",
-    LASTER_LOG__LEVEL: "debug",
-    LASTER_HTTP: '{ "port": 9 }',
-    LASTER_SEED: "5",
-    PATH: "/bin",
-  });
-  assertEquals(service, {
-    idleTimeoutMs: 30_000,
-    maxConnections: 7,
-    pool: { maxBytes: 1_000_000 },
-    listeners: [{ port: 2 }, { port: 3, name: "more" }],
-  });
-  assertEquals([logLevel, http?.port], ["debug", 9]);
-  assertEquals(refuse("{}", { LASTER_LIMITS__NOTHING: "1" }).faults[0].source, "LASTER_LIMITS__NOTHING");
-  assertEquals(refuse("{}", { LASTER_LIMITS____PROTO____X: "1" }).faults.length > 0, true);
-  assertEquals(({} as Record<string, unknown>).x, undefined);
-});
-
-test("a mistyped variable is refused with what it resembles; variables of others are let be", () => {
-  const wrong: [variable: string, says: string][] = [
-    ["LASTER_MAX_CONNECTION", "did you mean LASTER_MAX_CONNECTIONS?"],
-    ["LASTER_MAXCONNECTIONS", "did you mean LASTER_MAX_CONNECTIONS?"],
-    ["LASTER_MAX_DIAL", "did you mean LASTER_MAX_DIALS?"],
-    ["LASTER_LIMIT__IDLE_TIMEOUT_MS", "did you mean LASTER_LIMITS?"],
-    ["LASTER_LOGS__LEVEL", "did you mean LASTER_LOG?"],
-    ["LASTER_SESSIONS__IDLE_TIMEOUT_MS", "known are LASTER_LISTENERS, LASTER_MAX_CONNECTIONS"],
-  ];
-  for (const [variable, says] of wrong) {
-    const { faults, message } = refuse("{}", { [variable]: "SECRET" });
-    assertEquals(faults.map(({ source }) => source), [variable]);
-    assertStringIncludes(faults[0].rule, says);
-    assertEquals(message.includes("SECRET"), false, message);
-  }
-  for (const name of ["LONG", "SEED", "RUNTIMES", "SHOTS", "PORT", "SERVICE_HOST", "PORT_11110_TCP", ""]) {
-    assertEquals(read("{}", { [`LASTER_${name}`]: "[1]" }).service, {}, name);
-  }
-});
-
-test("a variable for a text is the text, even if it could be read as a number", () => {
-  const { service, guard } = read('{ "listeners": [{ "port": 1 }] }', {
-    LASTER_LISTENERS__0__NAME: "123",
-    LASTER_LISTENERS__0__PATH: "true",
-    LASTER_LISTENERS__1__NAME: "1e3",
-    LASTER_LISTENERS__1__HOSTNAME: '"0"',
-    LASTER_GUARD__ADDRESSES__DENY__0: "10.0.0.1",
-  });
-  assertEquals(service.listeners, [{ port: 1, name: "123", path: "true" }, { name: "1e3", hostname: "0" }]);
-  assertEquals(guard?.addresses, { deny: ["10.0.0.1"] });
-  assertEquals(refuse('{ "listeners": [{ "name": 123 }] }').faults.length, 1);
-  assertEquals(refuse("{}", { LASTER_LISTENERS__0__NAME: "{}" }).faults.length, 1);
-});
-
-test("a variable that names no entry of a list is refused, and so is __proto__ in a file", () => {
-  const listeners = '{ "listeners": [{ "port": 1 }], "maxConnections": -1 }';
-  const wrong = [
-    "PORT",
-    "LENGTH",
-    "__0__PORT",
-    "00__PORT",
-    "1000__PORT",
-    "4294967294__PORT",
-    "CONSTRUCTOR__X",
-    "0X__PORT",
-  ];
-  for (const name of wrong) {
-    const variable = `LASTER_LISTENERS__${name}`;
-    const { faults } = refuse(listeners, { [variable]: "2" });
-    assertEquals(faults.map(({ source }) => source), [variable, file], variable);
-    assertStringIncludes(faults[0].rule, "must name an entry of the list by its place, 0 to 999");
-  }
-  const deny = refuse("{}", {
-    LASTER_GUARD__ADDRESSES__DENY__0: "10.0.0.1",
-    LASTER_GUARD__ADDRESSES__DENY__FIRST: "x",
-  });
-  assertEquals(deny.faults.map(({ path, value }) => [path, value]), [["guard.addresses.deny.first", "first"]]);
-  for (const name of ["CONSTRUCTOR", "CONSTRUCTOR__NAME", "TO_STRING", "HAS_OWN_PROPERTY"]) {
-    assertEquals(refuse("{}", { [`LASTER_LIMITS__${name}`]: "2" }).faults.length, 1, name);
-  }
-  for (
-    const text of ['{ "__proto__": { "maxConnections": 5 } }', '{ "limits": { "__proto__": { "idleTimeoutMs": 5 } } }']
-  ) {
-    assertStringIncludes(refuse(text).message, "__proto__ is no setting", text);
-  }
 });
 
 test("faults show no secrets: nothing of what is under tls, of unknown settings, and of keys that stand anywhere", () => {
