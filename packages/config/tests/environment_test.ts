@@ -100,3 +100,52 @@ test("a variable that names no entry of a list is refused, and so is __proto__ i
     assertStringIncludes(refuse(text).message, "__proto__ is no setting", text);
   }
 });
+
+test("a variable that leaves a gap in a list is refused; entry 10 comes after entry 2", () => {
+  const gap = refuse('{ "listeners": [{ "port": 1 }] }', {
+    LASTER_LISTENERS__2__PORT: "2",
+    LASTER_LISTENERS__2__NAME: "a",
+  });
+  const rule = "must leave no gap in the list, which has 1";
+  assertEquals(gap.faults, [
+    { path: "listeners[2].name", rule, value: "2", source: "LASTER_LISTENERS__2__NAME" },
+    { path: "listeners[2].port", rule, value: "2", source: "LASTER_LISTENERS__2__PORT" },
+  ]);
+  const none = refuse("{}", { LASTER_GUARD__ADDRESSES__DENY__1: "10.0.0.1" });
+  assertEquals(none.faults.map(({ source }) => source), ["LASTER_GUARD__ADDRESSES__DENY__1"]);
+  const ports = Array.from({ length: 12 }, (_, index) => index + 1);
+  const all = Object.fromEntries(ports.map((port, index) => [`LASTER_LISTENERS__${index}__PORT`, `${port}`]));
+  assertEquals(read("{}", all).service.listeners?.map((listener) => listener.port), ports);
+});
+
+test("a variable for a part of what is no object is refused: neither value is dropped in silence", () => {
+  const inner = { LASTER_LIMITS__IDLE_TIMEOUT_MS: "30s" };
+  const both = refuse("{}", { LASTER_LIMITS: "5", ...inner });
+  assertEquals(both.faults.map(({ path, source }) => [path, source]), [
+    ["limits.idleTimeoutMs", "LASTER_LIMITS__IDLE_TIMEOUT_MS"],
+    ["limits", "LASTER_LIMITS"],
+  ]);
+  assertStringIncludes(both.message, "must be within an object: limits is none");
+  for (const value of ["5", "null"]) {
+    const { faults } = refuse(`{ "limits": ${value} }`, inner);
+    assertEquals(faults.map(({ source }) => source), ["LASTER_LIMITS__IDLE_TIMEOUT_MS", file]);
+  }
+  const tls = refuse('{ "listeners": [{ "tls": "SECRET" }] }', { LASTER_LISTENERS__0__TLS__KEY_FILE: "a" });
+  assertEquals([tls.faults.length, tls.message.includes("SECRET")], [2, false]);
+  const deep = refuse('{ "maxConnections": 5 }', { LASTER_MAX_CONNECTIONS__X: "1" });
+  assertEquals(deep.faults.map(({ source }) => source), ["LASTER_MAX_CONNECTIONS__X"]);
+  assertEquals(read('{ "limits": {} }', { LASTER_LIMITS: '{ "closeTimeoutMs": 5 }', ...inner }).service, {
+    closeTimeoutMs: 5,
+    idleTimeoutMs: 30_000,
+  });
+});
+
+test("what is missing in an object that a variable has made is that variable's fault", () => {
+  const made = refuse("{}", { LASTER_HTTP__HOSTNAME: "::1", LASTER_LISTENERS__0__TLS__CERT_FILE: "a" });
+  assertEquals(made.faults.map(({ path, source }) => [path, source]), [
+    ["listeners[0].tls.keyFile", "LASTER_LISTENERS__0__TLS__CERT_FILE"],
+    ["http.port", "LASTER_HTTP__HOSTNAME"],
+  ]);
+  const given = refuse('{ "http": {} }', { LASTER_HTTP__HOSTNAME: "::1" });
+  assertEquals(given.faults.map(({ path, source }) => [path, source]), [["http.port", file]]);
+});

@@ -14,6 +14,9 @@ const MOST_EDITS = 2;
 /** Letters of the shortest setting that other variables are compared with: `LASTER_LONG` is no mistyped `LASTER_LOG`. */
 const SHORTEST_COMPARED = 6;
 
+/** The order in which variables are put in: entry 2 of a list before entry 10. */
+const ORDER = new Intl.Collator("en", { numeric: true });
+
 /** The settings that a variable can set. */
 const ROOTS: Record<Exclude<keyof SettingsFile, "$schema">, true> = {
   listeners: true,
@@ -29,20 +32,31 @@ const ROOTS: Record<Exclude<keyof SettingsFile, "$schema">, true> = {
 /** A tree of JSON. */
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
+/** What variables have set. */
+export interface Overlay {
+  /** For each path that was set, the name of its variable. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** For each object or list that was not there, the name of the first variable that is for a part of it. */
+  readonly made: ReadonlyMap<string, string>;
+  /** The variables that name no place in the tree. */
+  readonly faults: readonly SettingsFault[];
+}
+
 /**
  * Puts the values of variables into a tree.
  *
  * @param tree The settings as the file has them; it is changed.
  * @param environment The variables.
- * @returns For each path that was set, the name of its variable; and the variables that name no place in the tree.
+ * @returns What they have set.
  */
 export function overlayEnvironment(
   tree: { [name: string]: Json },
   environment: Readonly<Record<string, string | undefined>>,
-): { readonly sources: ReadonlyMap<string, string>; readonly faults: readonly SettingsFault[] } {
+): Overlay {
   const sources = new Map<string, string>();
+  const made = new Map<string, string>();
   const faults: SettingsFault[] = [];
-  for (const [variable, text] of Object.entries(environment).sort()) {
+  for (const [variable, text] of Object.entries(environment).sort(([one], [other]) => ORDER.compare(one, other))) {
     if (!variable.startsWith(PREFIX) || text === undefined) continue;
     const path = variable.slice(PREFIX.length).split(BETWEEN).map(toName);
     if (!Object.hasOwn(ROOTS, path[0])) {
@@ -50,14 +64,11 @@ export function overlayEnvironment(
       if (rule !== undefined) faults.push({ path: formatPath(path), rule, value: "not shown", source: variable });
       continue;
     }
-    const wrong = put(tree, path, readValue(text));
+    const wrong = put(tree, path, readValue(text), (part) => made.set(part, variable));
     if (wrong === undefined) sources.set(formatPath(path), variable);
-    else {
-      const rule = "must name an entry of the list by its place, 0 to 999";
-      faults.push({ path: formatPath(path), rule, value: wrong, source: variable });
-    }
+    else faults.push({ path: formatPath(path), ...wrong, source: variable });
   }
-  return { sources, faults };
+  return { sources, made, faults };
 }
 
 /**
@@ -120,19 +131,33 @@ export function putText(tree: { [name: string]: Json }, path: readonly (string |
   put(tree, path.map(String), text);
 }
 
-/** Puts a value into a tree; if a part of the path should be the index of a list and is not, gives that part. */
-function put(tree: { [name: string]: Json }, path: readonly string[], value: Json): string | undefined {
-  let at: { [name: string]: Json } | Json[] = tree;
+/** Puts a value into a tree, and says which objects and lists it makes for that; gives what is wrong with the path, if it is. */
+function put(
+  tree: { [name: string]: Json },
+  path: readonly string[],
+  value: Json,
+  onMade?: (path: string) => void,
+): Pick<SettingsFault, "rule" | "value"> | undefined {
+  let at: Json = tree;
   for (const [index, name] of path.entries()) {
-    if (Array.isArray(at) && !PLACE.test(name)) return name;
+    if (typeof at !== "object" || at === null) {
+      return { rule: `must be within an object: ${formatPath(path.slice(0, index))} is none`, value: "not shown" };
+    }
+    if (Array.isArray(at) && !PLACE.test(name)) {
+      return { rule: "must name an entry of the list by its place, 0 to 999", value: name };
+    }
+    if (Array.isArray(at) && Number(name) > at.length) {
+      return { rule: `must leave no gap in the list, which has ${at.length}`, value: name };
+    }
     const fields = at as { [name: string]: Json };
-    let next: Json = value;
-    if (index < path.length - 1) {
-      const there = Object.hasOwn(fields, name) ? fields[name] : undefined;
-      next = typeof there === "object" && there !== null ? there : /^\d+$/.test(path[index + 1]) ? [] : {};
+    let next = value;
+    if (index < path.length - 1 && Object.hasOwn(fields, name)) next = fields[name];
+    else if (index < path.length - 1) {
+      next = /^\d+$/.test(path[index + 1]) ? [] : {};
+      onMade?.(formatPath(path.slice(0, index + 1)));
     }
     Object.defineProperty(fields, name, { value: next, writable: true, enumerable: true, configurable: true });
-    at = next as { [name: string]: Json } | Json[];
+    at = next;
   }
   return undefined;
 }

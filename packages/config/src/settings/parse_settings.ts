@@ -5,7 +5,7 @@ import { type BaseIssue, safeParse } from "valibot";
 import type { ListenerOptions, ReconfigureOptions } from "@laster/net";
 import { guard as makeGuard, type GuardOptions } from "@laster/net/guard";
 import { checkNames, withoutUndefined } from "../options.ts";
-import { formatPath, type Json, overlayEnvironment, putText } from "./environment.ts";
+import { formatPath, type Json, type Overlay, overlayEnvironment, putText } from "./environment.ts";
 import { type SettingsFile, settingsSchema } from "./schema.ts";
 import { SettingsError, type SettingsFault } from "./settings_error.ts";
 
@@ -86,7 +86,8 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
   checkNames("read settings", options, PARSE_NAMES);
   const { file, environment = {} } = options;
   const tree = parseTree(text, file);
-  const { sources, faults } = overlayEnvironment(tree, environment);
+  const overlay = overlayEnvironment(tree, environment);
+  const { sources, faults } = overlay;
   let result = safeParse(settingsSchema, tree, ONE_FAULT_EACH);
   let isChanged = false;
   for (const { type, path = [], input } of result.issues ?? []) {
@@ -99,7 +100,7 @@ export function parseSettings(text: string, options: ParseSettingsOptions): Sett
   }
   if (isChanged) result = safeParse(settingsSchema, tree, ONE_FAULT_EACH);
   if (result.success && faults.length === 0) return toSettings(result.output, options, sources);
-  throw new SettingsError([...faults, ...(result.issues ?? []).map((issue) => faultOf(issue, file, sources))]);
+  throw new SettingsError([...faults, ...(result.issues ?? []).map((issue) => faultOf(issue, file, overlay))]);
 }
 
 function parseTree(text: string, file: string): { [name: string]: Json } {
@@ -140,7 +141,7 @@ function parseTree(text: string, file: string): { [name: string]: Json } {
 }
 
 /** Makes a fault of a failed check: the path, the rule, the value, and the file or variable that it comes from. */
-function faultOf(issue: BaseIssue<unknown>, file: string, sources: ReadonlyMap<string, string>): SettingsFault {
+function faultOf(issue: BaseIssue<unknown>, file: string, { sources, made }: Overlay): SettingsFault {
   const parts = (issue.path ?? []).map(({ key }) => key as string | number);
   const path = formatPath(parts);
   const isUnknown = issue.type === "strict_object" && issue.expected === "never";
@@ -149,7 +150,8 @@ function faultOf(issue: BaseIssue<unknown>, file: string, sources: ReadonlyMap<s
   const rule = isUnknown ? "is no setting" : isMissing ? "must be there" : said;
   const isHidden = isUnknown || parts.includes("tls"); // A key that was put in the wrong place is such a value.
   const value = isMissing && !isUnknown ? "absent" : isHidden ? HIDDEN : show(issue.input);
-  return { path, rule, value, source: variableOf(path, sources) ?? file };
+  const maker = isMissing ? made.get(formatPath(parts.slice(0, -1))) : undefined;
+  return { path, rule, value, source: variableOf(path, sources) ?? maker ?? file };
 }
 
 /** The variable that a value comes from: one of its path, of a part of it, or of what it is a part of. */
