@@ -206,7 +206,7 @@ const CONNECTION_REASONS: Record<ConnectionErrorCode, string> = {
   "certificate-untrusted": "no known authority has signed the client's certificate",
   "certificate-expired": "the client's certificate is not valid at this time",
   "certificate-refused": "a certificate was refused",
-  "tls-failed": "what came was no sound TLS record, or an alert of TLS ended it",
+  "tls-failed": "what came was no sound TLS record, or too many without data, or an alert of TLS ended it",
   "proxy-header-invalid": "it did not begin with a PROXY header",
   "proxy-header-timeout": "its PROXY header took too long",
   "unknown": "the runtime failed",

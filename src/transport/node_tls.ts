@@ -10,6 +10,7 @@ import {
 } from "node:tls";
 import type { Clock } from "../clock.ts";
 import { ConnectError, ConnectionError, ListenError } from "../errors.ts";
+import { isRuntime } from "../runtime_name.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
@@ -24,6 +25,7 @@ import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
 import { contextOptions, contextsOf } from "./tls_contexts.ts";
 import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
 import type { TlsDialOptions, TlsInfo, TlsListenOptions } from "./tls_options.ts";
+import { RecordWatch } from "./tls_record_watch.ts";
 import type { AcceptHandler, Connection, PendingConnection, TransportListener } from "./transport.ts";
 
 /** A handshake under way. */
@@ -133,6 +135,7 @@ class TlsAcceptor {
   #options: ResolvedTlsListen;
   readonly #keepAliveDelayMs: number;
   readonly #keepAlive: LateKeepAlive;
+  readonly #recordWatch: RecordWatch;
   /** Does not listen itself: sockets are handed to it by `emit("connection")`. */
   readonly #server: Server;
   #contexts: ReadonlyMap<string, SecureContext>;
@@ -144,6 +147,7 @@ class TlsAcceptor {
     this.#options = resolveTlsListen(options);
     this.#keepAliveDelayMs = keepAliveDelayMs;
     this.#keepAlive = new LateKeepAlive(clock);
+    this.#recordWatch = new RecordWatch(clock);
     this.#contexts = contextsOf(this.#options);
     const { alpn, clientCertificates } = this.#options;
     this.#server = createTlsServer({
@@ -188,7 +192,14 @@ class TlsAcceptor {
     });
     // Without keep-alive, too: it also finds a reset right after the handshake.
     this.#keepAlive.add(connection);
-    socket.on("close", () => this.#keepAlive.remove(connection));
+    // Bun and Deno end a peer that sends many key updates.
+    if (isRuntime("Node") && connection.tls.protocol === "TLSv1.3" && !socket.destroyed) {
+      this.#recordWatch.add(connection);
+    }
+    socket.on("close", () => {
+      this.#keepAlive.remove(connection);
+      this.#recordWatch.remove(connection);
+    });
     return connection;
   }
 

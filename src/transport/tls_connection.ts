@@ -12,6 +12,7 @@ import { toConnectionError } from "./error_codes.ts";
 import type { KeepsAlive } from "./late_keep_alive.ts";
 import type { NodeSocket } from "./node_socket.ts";
 import type { TlsInfo } from "./tls_options.ts";
+import type { ChecksRecords } from "./tls_record_watch.ts";
 import type { Connection, ConnectionHandler } from "./transport.ts";
 
 /**
@@ -23,6 +24,13 @@ const LARGEST_WRITE_BYTES = 65_536;
 const CLOSE_MS = 1_000;
 /** Keep-alive as of plain sockets: milliseconds between two probes, and how many. */
 const KEEP_ALIVE_PROBES = [10_000, 6] as const;
+
+/** Bytes of records without data that a peer may send: more than the unfinished record that a look may find. */
+const MOST_DATALESS_BYTES = 32_768;
+/** Bytes that a record with data may have beside it: header, tag, and padding, which few peers use. */
+const RECORD_OVERHEAD_BYTES = 1_024;
+/** What each byte that waits in a paused socket may have taken: in records of a byte it is 22 bytes more. */
+const WAITING_OVERHEAD_BYTES = 32;
 
 /** What the adapter uses of the socket below. */
 type RawSocket = Socket & { readonly _handle?: { readStop?(): void; readStart?(): void } | null };
@@ -56,7 +64,7 @@ interface Parts {
 }
 
 /** Every write is on loan until the system has taken all of it: so what is encrypted and not sent yet counts as pending. */
-export class TlsConnection extends Delivery implements Connection, KeepsAlive {
+export class TlsConnection extends Delivery implements Connection, KeepsAlive, ChecksRecords {
   readonly localAddress: Address;
   readonly remoteAddress: Address;
   readonly tls: TlsInfo;
@@ -70,6 +78,9 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
   #isAborted = false;
   #pendingBytes = 0;
   #error: ConnectionError | undefined = undefined;
+  /** Records with data that were handed over, and the bytes of records that need no data to explain them. */
+  #records = 0;
+  #excusedBytes: number;
 
   /** Makes a connection that is not started; `raw` is the socket that the encrypted bytes go through. */
   constructor(socket: TLSSocket, raw: Socket, { clock, ends, tls, keepAliveDelayMs }: Parts) {
@@ -80,9 +91,13 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     this.tls = tls;
     this.#socket = socket;
     this.#raw = raw;
+    this.#excusedBytes = raw.bytesRead;
     this.#keepAliveDelayMs = keepAliveDelayMs;
     this.#stopReading();
-    socket.on("data", (chunk: Uint8Array) => this.handleData(chunk, chunk.length));
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#records++;
+      this.handleData(chunk, chunk.length);
+    });
     socket.on("end", () => {
       if (this.#error === undefined) this.handleEnd();
     });
@@ -112,6 +127,17 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive {
     if (this.#keepAliveDelayMs > 0) raw.setKeepAlive(true, this.#keepAliveDelayMs, ...KEEP_ALIVE_PROBES);
     // Node does not report a reset that comes right after the handshake.
     if (!this.isOver && (raw._handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
+  }
+
+  /** For Node: OpenSSL takes key updates of TLS 1.3 without a call to anybody, some 20 us each. */
+  checkRecords(): void {
+    const { bytesRead, readableLength } = this.#socket;
+    const explained = bytesRead + this.#records * RECORD_OVERHEAD_BYTES + readableLength * WAITING_OVERHEAD_BYTES;
+    const excess = this.#raw.bytesRead - explained - this.#excusedBytes;
+    if (excess > MOST_DATALESS_BYTES) {
+      this.#error ??= new ConnectionError("tls-failed", { cause: new Error("too many records without data") });
+      this.#socket.destroy();
+    } else if (excess < 0 && readableLength === 0) this.#excusedBytes += excess;
   }
 
   override start(handler: ConnectionHandler): void {

@@ -1,12 +1,12 @@
 // What other people's programs see of a TLS port: openssl's and curl's view of versions, ALPN and chain; and clients that
-// renegotiate.
+// renegotiate, or update their keys.
 
 import { spawn, spawnSync } from "node:child_process";
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ConnectionError, raw, serve, type Session, silentLogger } from "@laster/net";
+import { connect, ConnectionError, raw, serve, type Session, silentLogger } from "@laster/net";
 import { TemporaryFolder } from "../temporary_folder.ts";
-import { text, within } from "../support.ts";
+import { text, until, within } from "../support.ts";
 import { Authority, skipWithoutOpenssl } from "./certificates.ts";
 import { writeFileSync } from "node:fs";
 
@@ -18,12 +18,14 @@ const hostname = "127.0.0.1";
 class Server {
   readonly folder = new TemporaryFolder();
   readonly caPath = this.folder.file("ca.pem");
+  readonly dial = { ca: "", serverName: "localhost" };
   readonly opened: Session[] = [];
   readonly faults: string[] = [];
   readonly #authority = new Authority(this.folder);
 
   async start(onMessage?: (session: Session, payload: Uint8Array) => unknown) {
     writeFileSync(this.caPath, this.#authority.cert);
+    this.dial.ca = this.#authority.cert;
     const { cert, key } = this.#authority.sign();
     return await serve({
       hostname,
@@ -118,6 +120,39 @@ test("a client that renegotiates again and again ends nobody but itself", { skip
   assert(/^one$/m.test(seen) && /^two$/m.test(seen), seen);
   assertEquals(server.faults.toSorted(), ["none", "tls-failed"]);
   assertEquals(service.state, "running");
+});
+
+/** Runs openssl, and has it update its keys again and again, until it ends. */
+function updateKeys(words: readonly string[]): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const child = spawn("openssl", words, { stdio: ["pipe", "ignore", "pipe"] });
+  child.stdin.on("error", () => {});
+  child.stdin.write("K\n");
+  child.stderr.on("data", (chunk: Uint8Array) => text(chunk).includes("KEYUPDATE") && child.stdin.write("K\n"));
+  child.on("close", () => resolve());
+  return within(promise, "openssl to be ended");
+}
+
+test("a client that updates its keys again and again ends nobody but itself", { skip }, async () => {
+  using server = new Server();
+  await using service = await server.start();
+  const words = ["s_client", "-connect", `${hostname}:${service.port}`, "-tls1_3", "-CAfile", server.caPath];
+  const honest = await connect({
+    hostname,
+    port: service.port,
+    codec: raw(),
+    logger: silentLogger(),
+    tls: server.dial,
+  });
+  await updateKeys(words);
+  assertEquals(server.faults, ["tls-failed"]);
+  honest.send(new TextEncoder().encode("hello"));
+  assertEquals(text(await honest.receive() ?? new Uint8Array()), "hello");
+  const few = await run("openssl", words, ["K", "one", "K", "two", "Q"]);
+  assert(/^one$/m.test(few) && /^two$/m.test(few), few);
+  await honest.close();
+  await until(() => server.faults.length === 3, "all to end");
+  assertEquals(server.faults, ["tls-failed", "none", "none"]);
 });
 
 test("curl takes the port for what it is", { skip: skipCurl }, async () => {

@@ -22,6 +22,7 @@ class FakeSocket extends EventEmitter {
   destroyed = false;
   writableFinished = false;
   readableLength = 0;
+  bytesRead = 0;
 
   pause(): void {}
   resume(): void {}
@@ -54,8 +55,8 @@ function start() {
     tls: { protocol: "TLSv1.3", alpn: undefined, serverName: undefined, peerCertificate: undefined },
     keepAliveDelayMs: 0,
   });
-  const closed = Promise.withResolvers<void>();
-  connection.start({ onData: () => {}, onDrain: () => {}, onEnd: () => {}, onClose: () => closed.resolve() });
+  const closed = Promise.withResolvers<ConnectionEnd>();
+  connection.start({ onData: () => {}, onDrain: () => {}, onEnd: () => {}, onClose: closed.resolve });
   return { clock, socket, raw, connection, closed: closed.promise };
 }
 
@@ -88,6 +89,45 @@ test("TlsConnection.abort() leaves the TLS socket alone until the one below is c
   assertEquals([raw.calls, socket.calls], [["reset"], []]);
   await within(closed, "the close");
   assertEquals(socket.calls, ["destroy"]);
+});
+
+/** What one look after another finds: bytes of records, data in them, and how many bytes of it wait. */
+type Look = readonly [recordBytes: number, records: readonly number[], waiting?: number];
+
+/** Lets records come, and says how many looks it takes until the connection ends; undefined if it does not. */
+async function look(looks: readonly Look[]): Promise<number | undefined> {
+  const { socket, raw, connection, closed } = start();
+  for (const [index, [recordBytes, records, waiting = 0]] of looks.entries()) {
+    raw.bytesRead += recordBytes;
+    socket.bytesRead += waiting - socket.readableLength;
+    socket.readableLength = waiting;
+    for (const length of records) {
+      socket.bytesRead += length;
+      socket.emit("data", new Uint8Array(length));
+    }
+    connection.checkRecords();
+    if (!socket.destroyed) continue;
+    assertEquals((await within(closed, "the close")).error?.code, "tls-failed");
+    return index + 1;
+  }
+  return undefined;
+}
+
+test("TlsConnection.checkRecords() ends a peer that sends 32 KiB of records without data, and no other", async () => {
+  const small = new Array<number>(1_000).fill(1);
+  const ends: [string, readonly Look[], number | undefined][] = [
+    ["nothing", new Array(100).fill([0, []]), undefined],
+    ["key updates", [[32_768, []], [0, []], [1, []]], 3],
+    ["key updates behind data", [[100_500, [100_000]], [32_768, []], [1, []]], 3],
+    ["key updates between records of one byte", new Array(100).fill([600 * 27 + 23, [1]]), 3],
+    ["records of one byte", new Array(1_000).fill([23_000, small]), undefined],
+    ["records with padding", new Array(1_000).fill([1_000, [1]]), undefined],
+    ["an unfinished record", [[16_645, []], [16_645, [16_384]], [0, [16_384]]], undefined],
+    ["a paused peer", [[1_472_000, [], 64_000], [0, small, 63_000]], undefined],
+    ["a paused peer with key updates", [[23, [], 1], ...new Array<Look>(9).fill([16_384, [], 1])], 4],
+    ["an update now and then", new Array(5_000).fill([27 + 122, [100]]), undefined],
+  ];
+  for (const [what, looks, end] of ends) assertEquals(await look(looks), end, what);
 });
 
 test("a session over TLS that is aborted in the turn of its close ends", { skip }, async () => {
