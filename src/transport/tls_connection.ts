@@ -126,7 +126,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive, C
     const raw = this.#raw as unknown as NodeSocket;
     if (this.#keepAliveDelayMs > 0) raw.setKeepAlive(true, this.#keepAliveDelayMs, ...KEEP_ALIVE_PROBES);
     // Node does not report a reset that comes right after the handshake.
-    if (!this.isOver && (raw._handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
+    this.#findReset();
   }
 
   /** For Node: OpenSSL takes key updates of TLS 1.3 without a call to anybody, some 20 us each. */
@@ -169,9 +169,7 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive, C
 
   probe(mayRead: boolean): boolean {
     if (!this.isPaused || this.isOver) return this.isAtEnd;
-    const handle = (this.#raw as unknown as NodeSocket)._handle;
-    if (!this.#hasShutDown && (handle?.getpeername?.({}) ?? 0) < 0) this.#handleReset();
-    else if (mayRead && this.heldBytes === 0 && !this.hasEnded) this.#startReading();
+    if (!this.#findReset() && mayRead && this.heldBytes === 0 && !this.hasEnded) this.#startReading();
     return this.isAtEnd;
   }
 
@@ -221,9 +219,13 @@ export class TlsConnection extends Delivery implements Connection, KeepsAlive, C
     }
   }
 
-  #handleReset(): void {
+  /** Ends the connection if the system does not know the peer any more, as after a reset; but so it is once both sides have ended. */
+  #findReset(): boolean {
+    const handle = (this.#raw as unknown as NodeSocket)._handle;
+    if (this.isOver || this.#hasShutDown || (handle?.getpeername?.({}) ?? 0) >= 0) return false;
     this.#error ??= new ConnectionError("reset");
     this.#socket.destroy();
+    return true;
   }
 
   #send(bytes: Uint8Array, offset: number, length: number): void {

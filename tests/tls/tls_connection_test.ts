@@ -23,6 +23,9 @@ class FakeSocket extends EventEmitter {
   writableFinished = false;
   readableLength = 0;
   bytesRead = 0;
+  /** Whether the system knows the peer. */
+  isConnected = true;
+  readonly _handle = { getpeername: () => this.isConnected ? 0 : -107 };
 
   pause(): void {}
   resume(): void {}
@@ -80,6 +83,22 @@ test("TlsConnection.close() leaves no timer once its end was sent", async () => 
   socket.emit("finish");
   await within(closed, "the close");
   assertEquals([socket.calls, clock.timerCount], [["end", "destroy"], 0]);
+});
+
+test("TlsConnection takes a peer that the system does not know any more for a reset one, but not after a shutdown", async () => {
+  for (const hasShutDown of [false, true]) {
+    for (const look of ["keepAlive", "probe"] as const) {
+      const { socket, raw, connection, closed } = start();
+      if (hasShutDown) connection.shutdown();
+      raw.isConnected = false;
+      connection.pause();
+      connection[look](false);
+      assertEquals(socket.destroyed, !hasShutDown, look);
+      connection.close();
+      socket.emit("finish");
+      await within(closed, "the close");
+    }
+  }
 });
 
 test("TlsConnection.abort() leaves the TLS socket alone until the one below is closed, though it is called twice", async () => {
