@@ -101,7 +101,7 @@ export class Listener implements AsyncDisposable {
    *
    * @param identities The certificate and its key, and those for other names: without `serverNames` there are none for other
    * names any more.
-   * @throws {TypeError} if they cannot be used, or the listener does not speak TLS.
+   * @throws {TypeError} if they cannot be used, or have another option of TLS beside them, or the listener does not speak TLS.
    */
   setCertificates(identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">): void {
     if (this.#listener.setCertificates === undefined) {

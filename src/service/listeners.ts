@@ -201,14 +201,14 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
       for (const [listener, { tls }] of stays) {
         const before = this.#open.get(listener)?.options.tls;
         if (tls === undefined || before === undefined || isSame(before, tls)) continue;
-        listener.setCertificates(tls);
+        listener.setCertificates(identitiesOf(tls));
         renewed.push([listener, before]);
       }
     } catch (error) {
       // An application's transport may fail to close: then the opening fails.
       for (const listener of opened) await listener.close().catch(() => {});
       const fault = await this.#reopen(closed) ?? error;
-      for (const [listener, before] of renewed) listener.setCertificates(before);
+      for (const [listener, before] of renewed) listener.setCertificates(identitiesOf(before));
       throw fault;
     }
     for (const [listener, options] of stays) {
@@ -233,6 +233,11 @@ export class Listeners<Data> implements Iterable<Listener>, Followers<Data> {
     }
     return fault;
   }
+}
+
+/** What of the options of TLS can change while a listener is open. */
+function identitiesOf({ cert, key, serverNames }: TlsListenOptions): Parameters<Listener["setCertificates"]>[0] {
+  return { cert, key, serverNames };
 }
 
 /** Whether a listener has the port or the path that another is to have. Port 0, for which the system chooses one, never is the same. */

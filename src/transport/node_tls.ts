@@ -23,7 +23,7 @@ import { readRawProxyHeader } from "./raw_proxy_header.ts";
 import { type DialOptions, type HandedListenOptions, keepAliveDelayOf } from "./socket_options.ts";
 import { endsOf, TlsConnection, type TlsEnds } from "./tls_connection.ts";
 import { contextOptions, contextsOf } from "./tls_contexts.ts";
-import { checkTlsDial, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
+import { checkTlsDial, replaceIdentities, type ResolvedTlsListen, resolveTlsListen, splitPem } from "./tls_identity.ts";
 import type { TlsDialOptions, TlsInfo, TlsListenOptions } from "./tls_options.ts";
 import { RecordWatch } from "./tls_record_watch.ts";
 import type { AcceptHandler, Connection, PendingConnection, TransportListener } from "./transport.ts";
@@ -205,8 +205,7 @@ class TlsAcceptor {
 
   /** Takes other certificates from the next handshake on; sessions that are there go on. */
   setCertificates(identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">): void {
-    const { cert, key, serverNames } = identities;
-    const options = resolveTlsListen({ ...this.#options, cert, key, serverNames });
+    const options = replaceIdentities(this.#options, identities);
     const contexts = contextsOf(options);
     // Replaces `minVersion` and the authorities too: they have to be given again.
     this.#server.setSecureContext(contextOptions(options, options));

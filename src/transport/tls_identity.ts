@@ -22,6 +22,7 @@ const LISTEN_NAMES: Record<keyof TlsListenOptions, true> = {
   handshakeTimeoutMs: true,
   maxHandshakes: true,
 };
+const IDENTITY_NAMES = { cert: true, key: true, serverNames: true };
 const DIAL_NAMES: Record<keyof TlsDialOptions, true> = {
   cert: true,
   key: true,
@@ -72,6 +73,19 @@ export function resolveTlsListen(options: TlsListenOptions): ResolvedTlsListen {
   requireInteger("use TLS", "handshakeTimeoutMs", handshakeTimeoutMs, 1, LARGEST_TIMER_MS);
   requireInteger("use TLS", "maxHandshakes", maxHandshakes, 1, MOST);
   return { ...options, clientCertificates, minVersion, handshakeTimeoutMs, maxHandshakes };
+}
+
+/**
+ * Gives a listener other certificates; its other options stay.
+ *
+ * @throws {TypeError} if they are wrong, or have another option beside them.
+ */
+export function replaceIdentities(
+  options: ResolvedTlsListen,
+  identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">,
+): ResolvedTlsListen {
+  checkKeys("TLS identities", identities, IDENTITY_NAMES);
+  return resolveTlsListen({ ...options, serverNames: undefined, ...identities });
 }
 
 /**

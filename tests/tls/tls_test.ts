@@ -291,6 +291,10 @@ for (const { name, make } of socketTransportsHere()) {
         assertThrows(() => listener.setCertificates(identity), TypeError, "Cannot use TLS");
       }
       assertThrows(() => listener.setCertificates(undefined as never), TypeError, "identities must be an object");
+      const misspelt: object = { ...good, servernames: { "localhost": good } };
+      assertThrows(() => listener.setCertificates(misspelt as typeof good), TypeError, "did you mean serverNames?");
+      const tooMuch: object = { ...good, minVersion: "TLSv1.3" };
+      assertThrows(() => listener.setCertificates(tooMuch as typeof good), TypeError, '"minVersion"');
       await using after = await dial();
       assertEquals([after.tls?.peerCertificate?.subject, first.state], ["CN=turn-5", "open"]);
       listener.setCertificates(good);
