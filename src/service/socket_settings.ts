@@ -1,6 +1,7 @@
 // The options of sockets, as listeners and dials are given them: their names, and the check of their values. Runtime neutral.
 
 import { describeValue, requireInteger } from "../options.ts";
+import { parseIp } from "../transport/ip_address.ts";
 import type { DialOptions, ListenOptions, SocketOptions } from "../transport/socket_options.ts";
 
 /** What Linux takes: 32,767 s. */
@@ -32,9 +33,14 @@ export function checkSocketOptions(what: string, options: Given): void {
     if (delayMs === undefined) refuse(what, "keepAlive", "a boolean or { delayMs }", keepAlive);
     requireInteger(`create ${what}`, "keepAlive.delayMs", delayMs, SMALLEST_KEEP_ALIVE_MS, LARGEST_KEEP_ALIVE_MS);
   }
-  if (localAddress !== undefined && typeof localAddress !== "string") {
+  if (localAddress !== undefined && !isAddress(localAddress)) {
     refuse(what, "localAddress", "an IP address", localAddress);
   }
+}
+
+/** Whether runtimes take a text for an IP address: they take no IPv4 number that begins with a zero, and no empty zone. */
+function isAddress(text: unknown): boolean {
+  return typeof text === "string" && parseIp(text) !== undefined && !/(?:^|[.:])0\d+\.|\.0\d+(?:%|$)|%$/.test(text);
 }
 
 function refuse(what: string, name: string, type: string, value: unknown): never {

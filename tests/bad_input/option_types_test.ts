@@ -218,6 +218,11 @@ test("TcpService.connect() and listen() refuse options of the wrong type, and no
     [{ port: 1, keepAlive: null }, "current value is null"],
     [{ port: 1, noDelay: 1 }, "current value is 1"],
     [{ port: 1, localAddress: 5 }, "current value is 5"],
+    [{ port: 1, localAddress: "" }, "an IP address"],
+    [{ port: 1, localAddress: "localhost" }, 'an IP address: current value is "localhost"'],
+    [{ port: 1, localAddress: "127.0.0.01" }, "an IP address"],
+    [{ port: 1, localAddress: "01.0.0.1", tls: {} }, "an IP address"],
+    [{ port: 1, localAddress: "::ffff:01.0.0.1" }, "an IP address"],
   ];
   for (const [options, message] of dials) {
     const error = await assertRejects(() => service.connect(options as ConnectOptions));
