@@ -10,6 +10,8 @@ const CLIENT_CERTIFICATES = ["none", "asked", "required"];
 const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 const PEM_BEGIN = "-----BEGIN CERTIFICATE-----";
 const MOST = 2 ** 31 - 1;
+/** Of all names together, each with its length: no handshake succeeds on Deno if the client's first message is over 4 KiB. */
+const MOST_ALPN_BYTES = 2_048;
 
 const LISTEN_NAMES: Record<keyof TlsListenOptions, true> = {
   cert: true,
@@ -91,7 +93,7 @@ export function replaceIdentities(
 /**
  * Checks how a dial is to speak TLS.
  *
- * @throws {TypeError} if an option is wrong.
+ * @throws {TypeError | RangeError} if an option is wrong.
  */
 export function checkTlsDial(options: TlsDialOptions): void {
   checkKeys("TLS dial", options, DIAL_NAMES);
@@ -153,9 +155,17 @@ function checkAuthorities(ca: TlsDialOptions["ca"]): void {
 function checkAlpn(alpn: unknown): void {
   if (alpn === undefined) return;
   const encoder = new TextEncoder();
-  const isSound = Array.isArray(alpn) && alpn.length > 0 &&
-    alpn.every((name) => typeof name === "string" && name !== "" && encoder.encode(name).length < 256);
-  if (!isSound) refuse("alpn", "an array of names of 1 to 255 bytes", alpn);
+  const lengths = Array.isArray(alpn)
+    ? Array.from(alpn, (name) => typeof name === "string" ? encoder.encode(name).length : 0)
+    : [];
+  if (lengths.length === 0 || lengths.some((length) => length === 0 || length > 255)) {
+    refuse("alpn", "an array of names of 1 to 255 bytes", alpn);
+  }
+  const bytes = lengths.reduce((sum, length) => sum + 1 + length, 0);
+  if (bytes <= MOST_ALPN_BYTES) return;
+  throw new RangeError(
+    `Cannot use TLS as alpn must have at most ${MOST_ALPN_BYTES} bytes in all, one more for each name: current value is ${bytes}`,
+  );
 }
 
 function checkOneOf(name: string, value: unknown, known: readonly string[]): void {

@@ -24,7 +24,10 @@ export interface TlsListenOptions extends TlsIdentity {
    * @default {"none"}
    */
   readonly clientCertificates?: "none" | "asked" | "required" | undefined;
-  /** Protocols that are spoken inside, best first, each of 1 to 255 bytes (ALPN). A client that asks for others only is refused. */
+  /**
+   * Protocols that are spoken inside, best first, each of 1 to 255 bytes, and 2,048 in all with one more for each (ALPN). A client that asks for others
+   * only is refused.
+   */
   readonly alpn?: readonly string[] | undefined;
   /**
    * The oldest version.
@@ -61,7 +64,7 @@ export interface TlsDialOptions extends Partial<TlsIdentity> {
    * @default {the hostname of the dial}
    */
   readonly serverName?: string | undefined;
-  /** Protocols that are spoken inside, best first, each of 1 to 255 bytes (ALPN). */
+  /** Protocols that are spoken inside, best first, each of 1 to 255 bytes, and 2,048 in all with one more for each (ALPN). */
   readonly alpn?: readonly string[] | undefined;
   /**
    * The oldest version.

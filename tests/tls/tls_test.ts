@@ -32,6 +32,8 @@ const ca = skip === false ? authority.cert : "";
 const hostname = "127.0.0.1";
 const logger = silentLogger();
 const HALF_WRITTEN = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+/** With two names of six bytes, as long as ALPN may be. */
+const MANY_NAMES = [...Array.from({ length: 7 }, (_, index) => `${index}`.padStart(255, "x")), "x".repeat(241)];
 const receive = async (session: Session) => text(await within(session.receive(), "an answer") ?? new Uint8Array());
 
 for (const { name, make } of socketTransportsHere()) {
@@ -184,12 +186,16 @@ for (const { name, make } of socketTransportsHere()) {
     const any = authority.sign({ name: "*.players.example", altNames: "DNS:*.players.example" });
     await using service = await serve({
       ...echo,
-      tls: { ...good, serverNames: { "game.example.com": game, "*.players.example": any }, alpn: ["game/2", "game/1"] },
+      tls: {
+        ...good,
+        serverNames: { "game.example.com": game, "*.players.example": any },
+        alpn: ["game/2", "game/1", ...MANY_NAMES],
+      },
     });
     const dial = (serverName: string | undefined, alpn?: readonly string[]) =>
       connect({ port: service.port, transport, logger, tls: { ca, serverName, alpn } });
     for (const serverName of ["game.example.com", "ann.players.example", "localhost", undefined]) {
-      await using session = await dial(serverName, ["game/1"]);
+      await using session = await dial(serverName, ["game/1", "game/0", ...MANY_NAMES]);
       session.send(bytes("hi"));
       await receive(session);
       const [far] = service.sessions();
@@ -404,6 +410,10 @@ test("options of TLS that cannot be are refused by name", { skip }, async () => 
     [{ ...good, handshakeTimeoutMs: 0 }, "handshakeTimeoutMs"],
     [{ ...good, alpn: "game" }, "alpn must be an array of names"],
     [{ ...good, alpn: ["é".repeat(128)] }, "alpn must be an array of names of 1 to 255 bytes"],
+    [
+      { ...good, alpn: [...MANY_NAMES, "game/1", "game/2x"] },
+      "alpn must have at most 2048 bytes in all, one more for each name: current value is 2049",
+    ],
     [{ ...good, ca: `${ca}-----BEGIN CERTIFICATE-----\nMIIB\n` }, "ca has a certificate without an end"],
     [{ ...good, certs: [] }, "did you mean cert?"],
     [{ ...good, serverNames: { x: { ...good, key: "" } } }, 'serverNames["x"].key'],
@@ -441,6 +451,8 @@ test("a wrong option of TLS is refused at the dial, and is no failed attempt", {
     assertThrows(() => keepConnected(options), TypeError, says);
     assertThrows(() => new TcpService({ dials: [{ port: 1, tls: tls as TlsDialOptions }] }), TypeError, says);
   }
+  const long = { alpn: [...MANY_NAMES, "game/1", "game/2x"] };
+  await assertRejects(() => connect({ port: 1, logger, tls: long }), RangeError, "alpn must have at most 2048 bytes");
   assertEquals(service.stats().failedDials, 0);
 });
 
