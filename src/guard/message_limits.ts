@@ -277,13 +277,22 @@ export class MessageLimits {
     if (lateMs === 0) return true;
     if (this.#rates.whenExceeded === "wait") {
       this.#stats.waited++;
-      return sleep(this.#clock, lateMs, session.signal).then(() => session.state === "open");
+      return this.#wait(session, account, lateMs);
     }
     if (this.#rates.whenExceeded === "drop") this.#stats.dropped++;
     else {
       this.#stats.closed++;
       void session.close({ detail: "too-many-messages", timeoutMs: CLOSE_MS });
     }
+    return false;
+  }
+
+  /** Waits for the tokens of a message; if the session ends meanwhile, its address gets its one back. */
+  async #wait<Data>(session: Session<Data>, { owner }: Account, lateMs: number): Promise<boolean> {
+    const { ofAddress = UNBOUNDED } = this.#rates;
+    await sleep(this.#clock, lateMs, session.signal);
+    if (session.state === "open") return true;
+    owner?.messages.giveBack(ofAddress, 1);
     return false;
   }
 

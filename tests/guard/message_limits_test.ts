@@ -24,9 +24,15 @@ interface Peer {
 
 function peerFrom(hostname: string, id = 1): Peer {
   const closed = Promise.withResolvers<void>();
+  const leaving = new AbortController();
   const remoteAddress = { kind: "tcp", hostname, port: 5 };
-  const session = { id, remoteAddress, closed: closed.promise, state: "open", signal: new AbortController().signal };
-  return { session: session as unknown as Session, close: closed.resolve };
+  const session = { id, remoteAddress, closed: closed.promise, state: "open", signal: leaving.signal };
+  const close = () => {
+    session.state = "closed";
+    leaving.abort();
+    closed.resolve();
+  };
+  return { session: session as unknown as Session, close };
 }
 
 function limit(options: MessageLimitsOptions): { limits: MessageLimits; send: (peer: Peer, count: number) => number } {
@@ -135,6 +141,26 @@ test("MessageLimits has messages wait for the slowest of their limits", async ()
   // 100 of 2,000 bytes are used up, and 1,100 are missing: longer than the 750 ms of the address.
   assertEquals(passed[10], 1_100);
   assertEquals(limits.stats.waited, 3);
+});
+
+test("MessageLimits charges an address nothing for messages that wait until their session is over", async () => {
+  const clock = new FakeClock();
+  let handled = 0;
+  const limits = new MessageLimits({ addressMessagesPerSecond: 10, clock });
+  const handle = limits.wrap<undefined>(() => void handled++);
+  for (let count = 0; count < 150; count++) {
+    const passing = peerFrom("192.0.2.1");
+    const done = handle(passing.session, new Uint8Array(1));
+    passing.close();
+    await done;
+  }
+  assertEquals([handled, limits.stats.waited], [20, 130], "the burst; the others have left");
+  void handle(peerFrom("192.0.2.1").session, new Uint8Array(1));
+  await clock.advance(99);
+  assertEquals(handled, 20);
+  await clock.advance(1);
+  await turn();
+  assertEquals(handled, 21, "it waits for its own message only");
 });
 
 test("MessageLimits saves nothing up for messages that it drops, however long they are", async () => {
