@@ -2,7 +2,7 @@
 
 import { type Clock, clockOf } from "../clock.ts";
 import { checkKeys, describeValue, orDefault, requireFunction, requireInteger } from "../options.ts";
-import type { Session } from "../session/session.ts";
+import { coreOf, Session } from "../session/session.ts";
 import { sleep } from "../sleep.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
 import { type Rate, TokenBucket } from "./token_bucket.ts";
@@ -38,7 +38,8 @@ export interface MessageLimitsOptions {
   /**
    * What becomes of a message above a limit: `"wait"` handles it later, and does not read from its peer until then; `"drop"`
    * drops and counts it; `"close"` closes the session with the detail `"too-many-messages"`. A wait counts as time of the
-   * handler: with a `handlerTimeoutMs` below the longest wait the session closes with `"handler-timeout"`.
+   * handler: with a `handlerTimeoutMs` below the longest wait the session closes with `"handler-timeout"`. It is no silence of
+   * the peer: `idleTimeoutMs` counts from its end.
    *
    * @default {"wait"}
    */
@@ -290,7 +291,9 @@ export class MessageLimits {
   /** Waits for the tokens of a message; if the session ends meanwhile, its address gets its one back. */
   async #wait<Data>(session: Session<Data>, { owner }: Account, lateMs: number): Promise<boolean> {
     const { ofAddress = UNBOUNDED } = this.#rates;
-    await sleep(this.#clock, lateMs, session.signal);
+    const wait = sleep(this.#clock, lateMs, session.signal);
+    const core = session instanceof Session ? coreOf(session) : undefined; // Tests of handlers may have fakes.
+    await (core?.idleWatch.excuse(core, wait) ?? wait);
     if (session.state === "open") return true;
     owner?.messages.giveBack(ofAddress, 1);
     return false;

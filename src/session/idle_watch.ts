@@ -40,6 +40,8 @@ export class IdleWatch {
   #exactMs = 0;
   /** The clock at the last check. */
   #lookedMs = 0;
+  /** Those whose silence does not count at the moment, and for how many waits. */
+  readonly #excused = new Map<Watched, number>();
   #count = 0;
   #timer: unknown = undefined;
   readonly #onTimer = () => this.#look();
@@ -87,6 +89,19 @@ export class IdleWatch {
     this.#timer = undefined;
   }
 
+  /** Waits for a promise; the time until it settles is no silence of `watched`, whose message waits for this side. */
+  async excuse(watched: Watched, wait: Promise<void>): Promise<void> {
+    this.#excused.set(watched, (this.#excused.get(watched) ?? 0) + 1);
+    try {
+      await wait;
+    } finally {
+      const left = (this.#excused.get(watched) ?? 1) - 1;
+      if (left > 0) this.#excused.set(watched, left);
+      else this.#excused.delete(watched);
+      if (watched.lastSignMs !== NEVER) watched.lastSignMs = this.nowMs;
+    }
+  }
+
   #setTimer(delayMs: number): void {
     this.#timer = this.#clock.setTimer(this.#onTimer, delayMs);
   }
@@ -106,10 +121,15 @@ export class IdleWatch {
     let earliestMs = Infinity;
     for (const watched of this.#candidates()) {
       if (watched.lastSignMs === NEVER || watched.idleWatch !== this) continue;
-      if (watched.lastSignMs <= latestMs) watched.handleSilence();
+      if (watched.lastSignMs <= latestMs) this.#handleSilence(watched);
       if (watched.lastSignMs !== NEVER && watched.lastSignMs < earliestMs) earliestMs = watched.lastSignMs;
     }
     if (this.#count === 0 || this.#timer !== undefined) return;
     this.#setTimer(this.#stepMs === 0 ? Math.max(1, Math.ceil(earliestMs - latestMs)) : this.#stepMs);
+  }
+
+  #handleSilence(watched: Watched): void {
+    if (this.#excused.has(watched)) watched.lastSignMs = this.nowMs;
+    else watched.handleSilence();
   }
 }

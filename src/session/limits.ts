@@ -116,7 +116,8 @@ export interface SessionLimits {
   /**
    * Milliseconds without a byte from the peer after which the session is closed, 0 for never, at most 2^31 - 1. Never early;
    * with the system clock, late by up to a twentieth of the timeout, or 30 ms if that is more. While the input is paused, as a handler
-   * runs or the queue is full, bytes that the peer takes count as well.
+   * runs or the queue is full, bytes that the peer takes count as well. The time for which the guard has a message wait does not
+   * count.
    *
    * @default {120000}
    */

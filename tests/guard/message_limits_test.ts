@@ -4,8 +4,8 @@ import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Session } from "@laster/net";
 import { MessageLimits, type MessageLimitsOptions } from "@laster/net/guard";
-import { FakeClock } from "@laster/net/testing";
-import { turn } from "../support.ts";
+import { FakeClock, memoryTransport } from "@laster/net/testing";
+import { CloseLog, startPair, turn, within } from "../support.ts";
 
 /** Counts how often it is looked at. */
 class SeenClock extends FakeClock {
@@ -162,6 +162,32 @@ test("MessageLimits charges an address nothing for messages that wait until thei
   await turn();
   assertEquals(handled, 21, "it waits for its own message only");
 });
+
+for (const isLoop of [false, true]) {
+  test(`A session is not idle while its messages wait for their limits, in a ${isLoop ? "loop" : "handler"}`, async () => {
+    const clock = new FakeClock();
+    const limits = new MessageLimits({ messagesPerSecond: 5, bytesPerSecond: 1_000, clock });
+    const log = new CloseLog();
+    let handled = 0;
+    await using pair = await startPair(memoryTransport(), {
+      clock,
+      idleTimeoutMs: 1_000,
+      onClose: log.onClose,
+      onMessage: isLoop ? undefined : limits.wrap<undefined>(() => void handled++),
+      async onOpen(session) {
+        if (!isLoop) return;
+        for await (const payload of session) if (await limits.take(session, payload)) handled++;
+      },
+    });
+    const { near } = await pair.connect();
+    for (let count = 0; count < 20; count++) near.send(new Uint8Array(1));
+    near.send(new Uint8Array(6_000));
+    for (let step = 0; step < 65; step++) await clock.advance(100);
+    assertEquals([handled, log.events.length], [21, 0], "two seconds for the messages, four for the long one");
+    await clock.advance(1_000);
+    assertEquals((await within(log.first, "the close")).reason, "idle-timeout", "and then the peer is silent");
+  });
+}
 
 test("MessageLimits saves nothing up for messages that it drops, however long they are", async () => {
   const clock = new FakeClock();

@@ -89,6 +89,31 @@ for (const makeClock of [() => new FakeClock(), () => new SlowClock()]) {
   });
 }
 
+for (const makeClock of [() => new FakeClock(), () => new SlowClock()]) {
+  test(`IdleWatch counts no silence until all waits of a session are over, with ${makeClock().constructor.name}`, async () => {
+    const clock = makeClock();
+    const { peers, watch } = setUp(500, clock, 3);
+    const [peer, other, gone] = peers;
+    for (const each of peers) watch.enter(each);
+    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const waits = [first, second].map(({ promise }) => watch.excuse(peer, promise));
+    waits.push(watch.excuse(gone, second.promise));
+    watch.leave(gone);
+    await clock.advance(600);
+    first.resolve();
+    await clock.advance(600);
+    assertEquals(peer.silences, 0);
+    assert(other.silences > 0, "the others are watched as ever");
+    second.reject(new Error("too bad"));
+    await Promise.allSettled(waits);
+    await clock.advance(499);
+    assertEquals(peer.silences, 0, "it has the whole timeout from then on");
+    await clock.advance(50);
+    assert(peer.silences > 0);
+    assertEquals(gone.silences, 0);
+  });
+}
+
 test("IdleWatch looks again for whoever was silent the longest, not for the last in the row", async () => {
   const clock = new FakeClock();
   const { peers: [first, second], watch } = setUp(100, clock, 2);
