@@ -1,5 +1,6 @@
 // postgresDriver(): PostgreSQL, by the package `postgres`. Runtime neutral.
 
+import { Readable, Writable } from "node:stream";
 import postgres from "postgres";
 import type { DatabaseDriver, Row } from "./driver.ts";
 import { QueryError } from "./query_error.ts";
@@ -14,6 +15,7 @@ interface PostgresConnection {
   running: Running | undefined;
 }
 
+type Stream = Readable | Writable;
 type Running = ReturnType<postgres.Sql["unsafe"]>;
 
 const CONNECT_TIMEOUT_SECS = 5;
@@ -35,7 +37,7 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  *
  * Each query is a transaction of its own. `begin` and the like are refused, as the queries of others would be in that transaction;
  * a text without parameters may be several statements, which have to end the transaction that they begin; if one fails, it is
- * rolled back.
+ * rolled back. `copy … from stdin` and `copy … to stdout`, which answer no rows, are refused as well.
  *
  * A query that is given up while it runs is cancelled on the server, and the next one of its key begins once it has ended there.
  * If the server cannot be reached for that, or the connection is lost, a long statement may go on there beside the next one; set
@@ -90,14 +92,17 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
       refuseTransaction(text);
       if (connection.isClosed) throw new QueryError("lost", false);
       const running = connection.running = connection.sql.unsafe(text, [...parameters] as never[]);
+      let answer: unknown;
       try {
-        return await running as readonly Row[];
+        answer = await running;
       } catch (error) {
         if (parameters.length === 0 && !isLost(error)) await rollBack(connection);
         throw error;
       } finally {
         connection.running = undefined;
       }
+      if (isStream(answer)) await endCopy(connection, answer);
+      return answer as readonly Row[];
     },
     async close({ sql, running }) {
       if (running !== undefined) await cancel(running);
@@ -106,6 +111,20 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
     isLost,
   };
   return driver as DatabaseDriver; // The type of a connection is private to the driver.
+}
+
+/** Whether an answer is the stream of a `copy`, and not rows. */
+function isStream(answer: unknown): answer is Stream {
+  return answer instanceof Readable || answer instanceof Writable;
+}
+
+/** Refuses a `copy` over its connection, and closes that: it takes no other query before the stream is at its end. */
+async function endCopy(connection: PostgresConnection, stream: Stream): Promise<never> {
+  connection.isClosed = true;
+  stream.on("error", () => {}); // That it is destroyed.
+  stream.destroy();
+  await connection.sql.end({ timeout: 0 });
+  throw new TypeError("Cannot run query as its answer must be rows: current value is a stream of copy");
 }
 
 /** Ends the transaction that a text of several statements began, if it failed within: others' queries would fail in it. */

@@ -117,6 +117,25 @@ test("PostgreSQL: a text of several statements that fails leaves no transaction 
   await queries.close();
 });
 
+test("PostgreSQL: a copy from or to the client is refused, and the next query is answered", {
+  skip: skipWithoutPostgres,
+  timeout,
+}, async () => {
+  const { queries } = await start(1);
+  await queries.query("create table copied (id int)");
+  await queries.query("insert into copied select generate_series(1, 20000)"); // More than a stream holds.
+  for (const text of ["copy copied from stdin", "copy copied to stdout", "select 1; copy copied to stdout"]) {
+    const error = await queries.query(text).catch((error) => error);
+    assert(error instanceof QueryError && error.cause instanceof TypeError, `${text}: ${error}`);
+    assertEquals([error.code, error.cause.message], [
+      "failed",
+      "Cannot run query as its answer must be rows: current value is a stream of copy",
+    ]);
+    assertEquals([...await queries.query("select count(*)::int as count from copied")], [{ count: 20_000 }]);
+  }
+  await queries.close();
+});
+
 test("PostgreSQL: a query that is given up ends on the server before the next of its key begins", {
   skip: skipWithoutPostgres,
   timeout,
