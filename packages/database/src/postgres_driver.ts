@@ -38,6 +38,8 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * Each query is a transaction of its own. `begin` and the like are refused, as the queries of others would be in that transaction;
  * a text without parameters may be several statements, which have to end the transaction that they begin; if one fails, it is
  * rolled back. `copy … from stdin` and `copy … to stdout`, which answer no rows, are refused as well.
+ * What `set` changes stays so on its connection, for the queries of others, too; `set local` in a text that begins and commits does
+ * not.
  *
  * A query that is given up while it runs is cancelled on the server, and the next one of its key begins once it has ended there.
  * If the server cannot be reached for that, or the connection is lost, a long statement may go on there beside the next one; set

@@ -14,6 +14,7 @@ const ALONE = /^(?:pragma|vacuum|attach|detach|create|alter|drop|reindex|analyze
 /** Statements of PostgreSQL that begin or end a transaction, each alone in its text: a longer text ends what it begins. */
 const LONE_TRANSACTION =
   /^[\s;]*(begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|prepare\s+transaction)\b[^;]*[\s;]*$/i;
+/** Comments of SQLite. */
 const COMMENTS = /--[^\n]*|\/\*[^]*?(?:\*\/|$)/g;
 
 /** A statement, as it is given to SQLite. */
@@ -59,8 +60,22 @@ export function isBlank(text: string): boolean {
  * @throws {TypeError} if it is.
  */
 export function refuseTransaction(text: string): void {
-  const words = LONE_TRANSACTION.exec(text.replace(COMMENTS, " "))?.[1];
+  const words = LONE_TRANSACTION.exec(withoutComments(text))?.[1];
   if (words !== undefined) throwTransaction(words);
+}
+
+/** Leaves out the comments of PostgreSQL: one in `/*` may have others in it, and one of a line ends at a carriage return, too. */
+function withoutComments(text: string): string {
+  let depth = 0;
+  let isLine = false;
+  return text.replace(/\/\*|\*\/|--|[\r\n]|[^-/*\r\n]+|[^]/g, (token) => {
+    if (isLine) isLine = token !== "\r" && token !== "\n";
+    else if (token === "/*") depth++;
+    else if (depth > 0) depth -= token === "*/" ? 1 : 0;
+    else if (token === "--") isLine = true;
+    else return token;
+    return " ";
+  });
 }
 
 function throwTransaction(words: string): never {

@@ -53,6 +53,9 @@ test("postgresDriver() refuses a statement that begins or ends a transaction, wh
     "end",
     "/* c */ rollback to a",
     "ABORT",
+    "/* a /* b */ c */ begin",
+    "-- /* c\rbegin",
+    "/* -- */ begin",
   ];
   for (const text of [...lone, "savepoint a", "release a", "prepare transaction 'a'", "begin -- ; commit"]) {
     const error = await driver.query({ isClosed: false }, text, []).catch((error) => error);
@@ -64,7 +67,15 @@ test("postgresDriver() refuses a statement that begins or ends a transaction, wh
   }
   const sent: string[] = [];
   const connection = { isClosed: false, sql: { unsafe: (text: string) => sent.push(text) } };
-  const others = ["begin; select 1; commit", "beginning", "select 1", "prepare a as select 1", "end_of_day()"];
+  const others = [
+    "begin; select 1; commit",
+    "beginning",
+    "select 1",
+    "prepare a as select 1",
+    "end_of_day()",
+    "/* /* */ begin",
+    "2 * 3 / 4 - 1",
+  ];
   for (const text of others) await driver.query(connection, text, []);
   assertEquals(sent, others);
 });
