@@ -41,6 +41,10 @@ const UNSENT = /^(?:UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSA
  * What `set` changes stays so on its connection, for the queries of others, too; `set local` in a text that begins and commits does
  * not.
  *
+ * Arrays are neither parameters nor results, unless as JSON: `in (select value::int from jsonb_array_elements_text($1))` takes one,
+ * `to_jsonb(tags)` gives one. The option `fetch_types` of the package allows them, but a connection that is lost while it reads the
+ * types is then an unhandled rejection, which ends the process.
+ *
  * A query that is given up while it runs is cancelled on the server, and the next one of its key begins once it has ended there.
  * If the server cannot be reached for that, or the connection is lost, a long statement may go on there beside the next one; set
  * the server's `client_connection_check_interval` to have such statements end soon.
@@ -72,7 +76,7 @@ export function postgresDriver(url: string, options: Readonly<Record<string, unk
         connect_timeout: CONNECT_TIMEOUT_SECS,
         max_lifetime: null,
         onnotice: () => {},
-        fetch_types: false,
+        fetch_types: false, // Nobody handles its rejection if the connection is lost meanwhile.
         ...options,
         max: 1,
         idle_timeout: 0,

@@ -113,6 +113,14 @@ test("PostgreSQL: parameters that are wrong fail the query alone, and keep the c
   await queries.close();
 });
 
+test("PostgreSQL: arrays go in and come out as JSON", { skip: skipWithoutPostgres, timeout }, async () => {
+  const { queries } = await start(1);
+  const text = "select to_jsonb(array_agg(n)) as found from generate_series(1, 9) as n " +
+    "where n in (select value::int from jsonb_array_elements_text($1))";
+  assertEquals([...await queries.query(text, [[2, 3, 11]])], [{ found: [2, 3] }]);
+  await queries.close();
+});
+
 test("PostgreSQL: a text of several statements that fails leaves no transaction behind", {
   skip: skipWithoutPostgres,
   timeout,
