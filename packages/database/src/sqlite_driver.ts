@@ -9,6 +9,12 @@ import { type Asked, SqliteThread, ThreadLostError } from "./sqlite_thread.ts";
 const CONNECTIONS = 64;
 /** How long a connection waits for the thread to open the file, or to finish what it does. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/**
+ * The wait before the file is opened again after it could not be: doubles with each failure. Half of what a queue waits, so that
+ * a queue with one connection is not refused. Without it, each of the connections would start a thread.
+ */
+const FIRST_RETRY_MS = 25;
+const LONGEST_RETRY_MS = 2_500;
 const LARGEST = 2 ** 31 - 1;
 const NAMES: Record<keyof SqliteDriverOptions, true> = {
   path: true,
@@ -96,9 +102,16 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
   /** Connections that are open or being made. */
   #count = 0;
   #thread: SqliteThread | undefined = undefined;
+  readonly #now: () => number;
+  /** Why the file could not be opened, which all connections are told until it may be tried again. */
+  #fault: unknown;
+  /** How often in a row it could not be opened. */
+  #failures = 0;
+  #retryAtMs = 0;
 
-  /** Makes one; opens nothing yet. */
-  constructor(options: SqliteDriverOptions) {
+  /** Makes one; opens nothing yet. `now` is for tests. */
+  constructor(options: SqliteDriverOptions, now: () => number = () => performance.now()) {
+    this.#now = now;
     checkNames("create SQLite driver", options, NAMES);
     const { path, synchronous = "full", busyTimeoutMs = 5_000, maxStatements = 256 } = options;
     if (typeof path !== "string" || path === "") {
@@ -129,6 +142,7 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
   }
 
   async connect(): Promise<SqliteConnection> {
+    if (this.#failures > 0 && this.#now() < this.#retryAtMs) throw this.#fault;
     this.#count++;
     const connection: SqliteConnection = { asked: undefined };
     const late = Promise.withResolvers<never>();
@@ -140,13 +154,22 @@ export class SqliteDriver implements DatabaseDriver<SqliteConnection> {
     }, CONNECT_TIMEOUT_MS);
     try {
       await Promise.race([this.query(connection, "select 1", []), late.promise]);
+      this.#failures = 0;
       return connection;
     } catch (error) {
+      if (this.#thread?.isOver) this.#countFailure(error);
       await this.close(connection);
       throw error;
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Counts a thread that failed, once: it fails all connections with the same error. */
+  #countFailure(error: unknown): void {
+    if (this.#failures > 0 && error === this.#fault) return;
+    this.#fault = error;
+    this.#retryAtMs = this.#now() + Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LONGEST_RETRY_MS);
   }
 
   async query(

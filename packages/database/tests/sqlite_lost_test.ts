@@ -1,6 +1,7 @@
 // sqliteDriver() when its thread or its whole process is killed: what was reported done is there, once, and in its order.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -10,7 +11,7 @@ import { type DatabaseDriver, QueryError, QueryQueue, sqliteDriver } from "@last
 import { ownRuntime } from "../../../tests/examples/program.ts";
 import { turn, until, within } from "../../../tests/support.ts";
 import { TemporaryFolder } from "../../../tests/temporary_folder.ts";
-import type { SqliteDriver } from "../src/sqlite_driver.ts";
+import { SqliteDriver } from "../src/sqlite_driver.ts";
 
 /** What is inside of a driver. */
 const insideOf = (driver: DatabaseDriver) => driver as unknown as SqliteDriver;
@@ -29,6 +30,27 @@ test("a thread that is lost while nothing is under way takes nothing with it", a
   assertEquals(await queries.query("select a from t"), [{ a: 1 }]);
   assertEquals(queries.stats.lostConnections, 0);
   await queries.close();
+});
+
+test("a file that cannot be opened is tried by one thread at a time, and again after a growing time", async () => {
+  using folder = new TemporaryFolder();
+  let nowMs = 0;
+  const driver = new SqliteDriver({ path: folder.file("missing/game.db") }, () => nowMs);
+  const connectAll = () => Promise.all(Array.from({ length: 64 }, () => driver.connect().catch((error) => error)));
+  const faults: unknown[] = [];
+  for (const waitMs of [25, 50, 100, 200, 400, 800, 1_600, 2_500, 2_500]) {
+    const all = new Set([...await connectAll(), ...await connectAll()]);
+    nowMs += waitMs - 1;
+    all.add((await connectAll())[0]);
+    assertEquals([all.size, driver.thread], [1, undefined], "one thread");
+    faults.push(...all);
+    nowMs++;
+  }
+  assertEquals(new Set(faults).size, 9, "each time another");
+  mkdirSync(folder.file("missing"));
+  const connection = await driver.connect();
+  assertEquals(await driver.query(connection, "select 1 as one", []), [{ one: 1 }]);
+  await driver.close(connection);
 });
 
 /** Far more than are under way when the thread is killed. LASTER_LONG=1 has ten times as many. */
