@@ -288,6 +288,22 @@ test("loadSettings() reads files of certificates, says which cannot be read, and
   }
 });
 
+test("loadSettings() of XML has listeners only if the file has: what is removed stays in force, as with JSON", () => {
+  const folder = mkdtempSync(join(tmpdir(), "laster-"));
+  try {
+    const path = join(folder, "settings.xml");
+    const listenersOf = (fields: string) => {
+      writeFileSync(path, `<TcpServiceConfig>${fields}</TcpServiceConfig>`);
+      return loadSettings(path).service.listeners;
+    };
+    assertEquals(listenersOf("<SendCount>5</SendCount>"), undefined);
+    assertEquals(listenersOf("<Listeners/>"), []);
+    assertEquals(listenersOf("<Listeners><Listener><port>1</port></Listener></Listeners>")?.length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("settings.schema.json is that of the schema", () => {
   assertEquals(readFileSync(SCHEMA_FILE, "utf8"), makeSchema(), "run packages/config/tests/settings_schema.ts --write");
 });

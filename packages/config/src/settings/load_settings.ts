@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { parseLasterConfig } from "../laster_config.ts";
 import { checkNames } from "../options.ts";
+import { parseXml } from "../xml_element.ts";
 import { parseSettings, type Settings } from "./parse_settings.ts";
 import { SettingsError } from "./settings_error.ts";
 
@@ -253,8 +254,12 @@ function read(file: string): string {
 
 function fromXml(text: string, file: string): Settings {
   try {
-    const { options: { codec: _codec, dials: _dials, flushIntervalMs: _flush, logger: _logger, ...service } } =
-      parseLasterConfig(text);
+    const {
+      options: { codec: _codec, dials: _dials, flushIntervalMs: _flush, logger: _logger, listeners, ...others },
+    } = parseLasterConfig(text);
+    // Without the element `listeners` is empty, too; but what is removed from a file stays in force.
+    const hasListeners = parseXml(text).children.some(({ name }) => name === "Listeners");
+    const service = hasListeners ? { ...others, listeners } : others;
     return { service, guard: undefined, logLevel: "warning", http: undefined, files: [file] };
   } catch (cause) {
     const { field = "", value = "", message } = cause as { field?: string; value?: string; message: string };
