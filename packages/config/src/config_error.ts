@@ -31,6 +31,8 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
   /** The field, as a path such as `"SendCount"` or `"Listeners/Listener[2]/port"`; empty if it is the whole config. */
   readonly field: string;
+  /** What the field, or the config, must be or have: `"SendCount must be an integer from 1 to 2147483647"`. */
+  readonly rule: string;
   /** The value as it stands in the config, undefined if the field is absent. */
   readonly value: string | undefined;
 
@@ -43,11 +45,13 @@ export class ConfigError extends Error {
   constructor(rule: string, { field, value, cause }: ConfigErrorDetails) {
     super(`Cannot read config as ${rule}: current value is ${quote(value)}`, cause === undefined ? {} : { cause });
     this.field = field;
+    this.rule = rule;
     this.value = value;
   }
 }
 
-function quote(value: string | undefined): string {
+/** Writes a value for a message. */
+export function quote(value: string | undefined): string {
   if (value === undefined) return "absent";
   return JSON.stringify(value.length > SHOWN_LENGTH ? `${value.slice(0, SHOWN_LENGTH)}…` : value);
 }

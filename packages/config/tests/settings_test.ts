@@ -304,6 +304,28 @@ test("loadSettings() of XML has listeners only if the file has: what is removed 
   }
 });
 
+test("loadSettings() says once what is wrong with XML: path, rule and value", () => {
+  const folder = mkdtempSync(join(tmpdir(), "laster-"));
+  try {
+    const path = join(folder, "settings.xml");
+    const wrong: Record<string, string> = {
+      "<SendCount>x</SendCount>": 'SendCount must be an integer from 1 to 2147483647: current value is "x"',
+      "<Listeners><Listener/></Listeners>":
+        "Listeners/Listener[1]/port must be an integer from 0 to 65535: current value is absent",
+      "<Log/><Log/>": 'Log is refused: TcpServiceConfig may have a field once: current value is "Log"',
+      "</a>": 'the whole is refused: it must be well-formed XML: current value is "',
+    };
+    for (const [fields, line] of Object.entries(wrong)) {
+      writeFileSync(path, `<TcpServiceConfig>${fields}</TcpServiceConfig>`);
+      const { message } = assertThrows(() => loadSettings(path), SettingsError);
+      assertStringIncludes(message, `Cannot use settings:\n  ${path}: ${line}`);
+      assertEquals(message.split("current value is").length, 2, message);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("settings.schema.json is that of the schema", () => {
   assertEquals(readFileSync(SCHEMA_FILE, "utf8"), makeSchema(), "run packages/config/tests/settings_schema.ts --write");
 });

@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
+import { ConfigError, quote } from "../config_error.ts";
 import { parseLasterConfig } from "../laster_config.ts";
 import { checkNames } from "../options.ts";
 import { parseXml } from "../xml_element.ts";
@@ -262,8 +263,10 @@ function fromXml(text: string, file: string): Settings {
     const service = hasListeners ? { ...others, listeners } : others;
     return { service, guard: undefined, logLevel: "warning", http: undefined, files: [file] };
   } catch (cause) {
-    const { field = "", value = "", message } = cause as { field?: string; value?: string; message: string };
-    throw new SettingsError([{ path: field, rule: message, value, source: file }], cause);
+    if (!(cause instanceof ConfigError)) throw cause;
+    const { field: path, rule: said, value } = cause;
+    const rule = path !== "" && said.startsWith(`${path} `) ? said.slice(path.length + 1) : `is refused: ${said}`;
+    throw new SettingsError([{ path, rule, value: quote(value), source: file }], cause);
   }
 }
 
