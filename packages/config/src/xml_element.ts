@@ -15,6 +15,10 @@ const DECLARATION = /<!(?!--|\[CDATA\[)/;
 /** What the validator says of a text that ends inside elements: their names, the innermost last, and no place. */
 const ENDS_INSIDE = /^Invalid '\[[^]*"([^"]*)"\s*\]' found\.$/;
 
+/** A reference to a character, by its number or by one of the five names of XML. */
+const REFERENCE = /&(?:#(\d{1,7})|#x([\da-fA-F]{1,6})|(amp|lt|gt|quot|apos));/g;
+const NAMED: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+
 const TEXT = "#text";
 const ATTRIBUTES = ":@";
 
@@ -89,12 +93,35 @@ function parseNodes(xml: string): readonly ParsedNode[] {
     parseTagValue: false,
     parseAttributeValue: false,
     maxNestedTags: MAX_NESTED_ELEMENTS,
+    // The parser's own decodes numbers only together with the names of HTML.
+    entityDecoder: {
+      decode: decodeReferences,
+      setExternalEntities: () => {},
+      addInputEntities: () => {},
+      reset: () => {},
+      setXmlVersion: () => {},
+    },
   });
   try {
     return parser.parse(xml);
   } catch (error) {
     refuseSyntax(error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** Puts characters in the place of their references; what XML does not know stays as it is. */
+function decodeReferences(text: string): string {
+  return text.replaceAll(REFERENCE, (whole, decimal?: string, hexadecimal?: string, name?: string) => {
+    if (name !== undefined) return NAMED[name];
+    const code = decimal === undefined ? parseInt(hexadecimal ?? "", 16) : Number(decimal);
+    return isCharacter(code) ? String.fromCodePoint(code) : whole;
+  });
+}
+
+/** Whether XML 1.0 has a character of that number. */
+function isCharacter(code: number): boolean {
+  if (code < 0x20) return code === 0x9 || code === 0xa || code === 0xd;
+  return code <= 0xd7ff || (code >= 0xe000 && code <= 0xfffd) || (code >= 0x10000 && code <= 0x10ffff);
 }
 
 /** What is wrong, and where. */

@@ -126,6 +126,22 @@ test("parseLasterConfig() refuses any DOCTYPE: one that names a file, in lower c
   }
 });
 
+test("parseLasterConfig() decodes references to characters once, in elements and attributes, but not in CDATA", () => {
+  const refused = (text: string) => assertThrows(() => parseLasterConfig(field("SendCount", text)), ConfigError).value;
+  assertEquals(parseLasterConfig(field("SendCount", "&#53;&#x35;&#0053;")).options.maxQueuedFrames, 555);
+  const attributes = '<Listeners><Listener port="&#x31;1&#49;" /></Listeners>';
+  assertEquals(parseLasterConfig(configOf(attributes)).options.listeners?.[0].port, 111);
+  const decoded: Record<string, string> = {
+    "&lt;&gt;&amp;&quot;&apos;": `<>&"'`,
+    "&#x1F600;&#x3c;": "😀<",
+    "&amp;#53;": "&#53;",
+    "<![CDATA[&#53;]]>": "&#53;",
+    // No character of XML.
+    "&#0;&#x1f;&#xD800;&#xFFFE;&#x110000;": "&#0;&#x1f;&#xD800;&#xFFFE;&#x110000;",
+  };
+  for (const [text, value] of Object.entries(decoded)) assertEquals(refused(text), value);
+});
+
 test("parseLasterConfig() leaves entities that XML does not know as they are, so that a field refuses them", () => {
   const rule = "SendCount must be an integer from 1 to 2147483647";
   assertRefused(field("SendCount", "&hundred;"), { field: "SendCount", value: "&hundred;", rule });
