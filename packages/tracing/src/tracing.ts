@@ -280,7 +280,8 @@ export class Tracing implements ServiceObserver {
 
   #mayTraceMessage(): boolean {
     const nowMs = this.#now();
-    if (nowMs - this.#secondMs >= SECOND_MS) {
+    const passedMs = nowMs - this.#secondMs;
+    if (passedMs >= SECOND_MS || passedMs < 0) { // Below 0: the clock was set back.
       this.#secondMs = nowMs;
       this.#messagesLeft = this.#maxMessages;
     }

@@ -250,6 +250,25 @@ test("no more messages have spans in a second than there may be, of all sessions
   assertEquals(counts, [2, 2]);
 });
 
+test("a clock that is set back begins a new second", () => {
+  exporter.reset();
+  let nowMs = 10_000_000;
+  const tracing = new Tracing({ maxMessagesPerSecond: 2, now: () => nowMs });
+  const handle = tracing.wrap((session: Session) => session.id);
+  const session = sessionOf(5);
+  tracing.onOpened(session);
+  const handleThree = () => {
+    for (let count = 0; count < 3; count++) handle(session, bytes("x"));
+    return spans().filter(({ name }) => name === "laster.message").length;
+  };
+  assertEquals(handleThree(), 2);
+  nowMs -= 3_600_000;
+  assertEquals([handleThree(), handleThree()], [4, 4]);
+  nowMs += 1_000;
+  assertEquals(handleThree(), 6);
+  tracing.onClosed(session, end);
+});
+
 test("a session that begins without an SDK has no spans; one that begins later has", () => {
   exporter.reset();
   trace.disable();
