@@ -63,8 +63,8 @@ export class Acceptor {
   readonly #admission: readonly Admission[];
   /** Connections whose PROXY header has not come. */
   readonly #waiting: WaitingPeers = new Set();
-  /** TLS handshakes under way. */
-  #handshakes = 0;
+  /** TLS handshakes under way; they go on if their listener closes. */
+  readonly #handshakes = new Set<PendingConnection>();
 
   /** Makes it. */
   constructor(options: AcceptorOptions) {
@@ -77,7 +77,7 @@ export class Acceptor {
 
   /** Connections whose PROXY header has not come, and TLS handshakes under way; they count as sessions. */
   get pending(): number {
-    return this.#waiting.size + this.#handshakes;
+    return this.#waiting.size + this.#handshakes.size;
   }
 
   /** Logs a warning if the process has file descriptors for fewer sessions than `maxConnections` allows. */
@@ -103,10 +103,11 @@ export class Acceptor {
     };
   }
 
-  /** Ends the connections that are still being sent a refusal message, or whose PROXY header has not come. */
+  /** Ends the connections that are still being sent a refusal message, whose PROXY header has not come, or in a TLS handshake. */
   stop(): void {
     this.refusals.stop();
     for (const connection of this.#waiting) connection.close();
+    for (const pending of this.#handshakes) pending.close();
   }
 
   #take(connection: Connection, listener: AcceptingListener, parts: readonly Admission[]): void {
@@ -169,14 +170,14 @@ export class Acceptor {
     const admitted = this.#admit(pending.remoteAddress, listener, parts);
     if (typeof admitted === "string") return this.refusals.refuse(pending, admitted);
     let connection: Connection;
-    this.#handshakes++;
+    this.#handshakes.add(pending);
     try {
       connection = await pending.secure();
     } catch (fault) {
       admitted?.();
       return this.refusals.refuse(pending, this.#explain(fault, "handshake-failed"));
     } finally {
-      this.#handshakes--;
+      this.#handshakes.delete(pending);
     }
     if (this.#options.isAccepting()) return this.#open(connection, listener, admitted);
     admitted?.();

@@ -90,7 +90,7 @@ export async function listenTls(
         setCertificates: (identities) => acceptor.setCertificates(identities),
         close() {
           if (server.listening) server.close();
-          acceptor.close();
+          if (handler.onPending === undefined) acceptor.close();
           return Promise.resolve();
         },
       });
@@ -213,7 +213,7 @@ class TlsAcceptor {
     this.#contexts = contexts;
   }
 
-  /** Fails all handshakes under way. */
+  /** Fails all handshakes under way: nobody else knows of them, if there is no `onPending`. */
   close(): void {
     for (const key of [...this.#handshakes.keys()]) this.#fail(key, undefined);
   }

@@ -128,7 +128,7 @@ export interface PendingConnection {
    * @throws {ConnectionError} if it fails, or takes too long; the connection is gone then.
    */
   secure(): Promise<Connection>;
-  /** Closes it. */
+  /** Closes it; a handshake under way fails. */
   close(): void;
 }
 
@@ -158,8 +158,8 @@ export interface TransportListener {
    */
   readonly setCertificates?: (identities: Pick<TlsListenOptions, "cert" | "key" | "serverNames">) => void;
   /**
-   * Stops listening; connections that were accepted live on. May be called twice. What is at a Unix socket's path by then is
-   * removed, also if it is another listener's.
+   * Stops listening; connections that were accepted live on, those that `onPending` was told of too. May be called twice. What
+   * is at a Unix socket's path by then is removed, also if it is another listener's.
    */
   close(): Promise<void>;
 }

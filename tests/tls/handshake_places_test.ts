@@ -127,4 +127,42 @@ test("a TLS client that has begun its handshake keeps its place for a second, a 
   assertEquals([gone[2], refused()], ["first", 3]);
 });
 
+for (const { name, make } of socketTransportsHere()) {
+  /** A service that an admission tells of each client, with one listener for TLS beside its own. */
+  const open = async () => {
+    const came = Promise.withResolvers<void>();
+    const admission = [{ admit: () => came.resolve() }];
+    const service = await serve({ hostname, port: 0, transport: make(), logger, admission, onMessage });
+    const listener = await service.listen({ hostname, port: 0, tls: good });
+    const raw = await comeSilently(listener.port ?? 0);
+    await within(came.promise, "the client");
+    return { service, listener, raw };
+  };
+
+  test(`a handshake under way outlives its listener, on ${name}`, { skip }, async () => {
+    using _all = { [Symbol.dispose]: leave };
+    const { service, listener, raw } = await open();
+    await using _service = service;
+    await listener.close();
+    const socket = connectTls({ socket: raw, host: hostname, ca: [ca] });
+    socket.on("error", () => {});
+    socket.write(new Uint8Array([2, 0, 0, 0, 104, 105]));
+    const [answer] = await within(once(socket, "data"), "the answer");
+    assertEquals([text(answer.subarray(4)), service.stats().refusals], ["hi", {}]);
+    socket.destroy();
+  });
+
+  test(`stop() ends the handshakes under way, of closed listeners too, on ${name}`, { skip }, async () => {
+    for (const isClosed of [false, true]) {
+      using _all = { [Symbol.dispose]: leave };
+      const { service, listener, raw } = await open();
+      const gone = once(raw, "close");
+      if (isClosed) await listener.close();
+      await within(service.stop(), "the stop");
+      await within(gone, "the client to be gone");
+      assertEquals([service.stats().refusals, service.sessionCount], [{ "not-running": 1 }, 0]);
+    }
+  });
+}
+
 test("the folder of the certificates is removed", () => folder[Symbol.dispose]());
