@@ -13,6 +13,7 @@ import { ConnectError, ConnectionError, ListenError } from "../errors.ts";
 import { isRuntime } from "../runtime_name.ts";
 import { guardAccepts } from "./accept_guard.ts";
 import { type Address, formatAddress, tcpAddress } from "./address.ts";
+import { readCertificateNames } from "./certificate_names.ts";
 import { DEFAULT_BACKLOG } from "./default_backlog.ts";
 import { toCertificateError, toConnectError, toListenError, toTlsError } from "./error_codes.ts";
 import { LateKeepAlive } from "./late_keep_alive.ts";
@@ -378,18 +379,11 @@ function hasCertificate(socket: ClientSocket): boolean {
 function infoOf(socket: TLSSocket, role: "accepted" | "dialled"): TlsInfo {
   const alpn = socket.alpnProtocol;
   const name = (socket as { servername?: string | false | null }).servername;
-  const { subject, subjectaltname, fingerprint256 } = socket.getPeerCertificate() ?? {};
+  const { raw, fingerprint256 } = socket.getPeerCertificate() ?? {};
   return {
     protocol: socket.getProtocol() ?? "",
     alpn: typeof alpn === "string" && alpn !== "" ? alpn : undefined,
     serverName: role === "accepted" && typeof name === "string" && name !== "" ? name : undefined,
-    peerCertificate: fingerprint256 === undefined
-      ? undefined
-      : { subject: nameOf(subject), subjectAltName: subjectaltname, fingerprint256 },
+    peerCertificate: fingerprint256 === undefined ? undefined : { ...readCertificateNames(raw), fingerprint256 },
   };
-}
-
-/** A name as one text: `CN=ann,O=players`. */
-function nameOf(subject: object | undefined): string {
-  return Object.entries(subject ?? {}).map(([key, value]) => `${key}=${value}`).join(",");
 }

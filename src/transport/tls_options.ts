@@ -25,8 +25,8 @@ export interface TlsListenOptions extends TlsIdentity {
    */
   readonly clientCertificates?: "none" | "asked" | "required" | undefined;
   /**
-   * Protocols that are spoken inside, best first, each of 1 to 255 bytes, and 2,048 in all with one more for each (ALPN). A client that asks for others
-   * only is refused.
+   * Protocols that are spoken inside, best first, each of 1 to 255 bytes, and 2,048 in all with one more for each (ALPN). A client
+   * that asks for others only is refused.
    */
   readonly alpn?: readonly string[] | undefined;
   /**
@@ -76,9 +76,15 @@ export interface TlsDialOptions extends Partial<TlsIdentity> {
 
 /** What a peer's certificate says, once it is verified. */
 export interface TlsPeerCertificate {
-  /** Its subject, as `CN=ann,O=players`. */
+  /**
+   * Its subject, as `CN=ann,O=players`: in the order of the certificate, `,` and the like escaped by `\` (RFC 4514), an attribute
+   * that is not known as `1.2.3=#0c0178`.
+   */
   readonly subject: string;
-  /** Its alternative names, as `DNS:game.example.com, IP Address:192.0.2.1`; undefined if it has none. */
+  /**
+   * Its alternative names, as `DNS:game.example.com, IP Address:192.0.2.1`; undefined if it has none. One with a comma, quotes or
+   * anything but ASCII is in quotes, with a `\u002c` for each comma: `DNS:"x\u002c DNS:root"`.
+   */
   readonly subjectAltName: string | undefined;
   /** Its SHA-256, in hexadecimal with colons. */
   readonly fingerprint256: string;

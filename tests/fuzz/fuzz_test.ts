@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { X509Certificate } from "node:crypto";
 import test from "node:test";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
@@ -10,7 +11,7 @@ import { assert } from "@std/assert";
 import { check } from "../property.ts";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { Authority, skipWithoutOpenssl } from "../tls/certificates.ts";
-import { FUZZ_TARGETS, type FuzzTarget, pemTarget } from "./targets.ts";
+import { certificateTarget, FUZZ_TARGETS, type FuzzTarget, pemTarget } from "./targets.ts";
 
 const RUNS = process.env.LASTER_LONG === "1" ? 20_000 : 150;
 /** Far more than any input takes: what is found here is an endless loop, or one that is quadratic. */
@@ -76,6 +77,13 @@ test("any text, for PEM", { skip: skipWithoutOpenssl }, () => {
   using folder = new TemporaryFolder();
   const { cert, key } = new Authority(folder).sign();
   fuzz(pemTarget(cert, key), Math.min(RUNS, 2_000));
+});
+
+test("any bytes, for the names of a certificate", { skip: skipWithoutOpenssl }, () => {
+  using folder = new TemporaryFolder();
+  const altNames = "DNS:a.example,IP:127.0.0.1,IP:::1,email:a@b.c,URI:https://x/y";
+  const { cert } = new Authority(folder).sign({ name: "ann/O=players/OU=red", altNames });
+  fuzz(certificateTarget(new Uint8Array(new X509Certificate(cert).raw)), RUNS);
 });
 
 test("every line of the corpus is for a target that there is", () => {

@@ -5,6 +5,7 @@ import { assertEquals } from "@std/assert";
 import { ConnectionError } from "@laster/net";
 import { type Codec, delimited, fixedLength, lengthPrefixed, raw, simpleBinary, tagged } from "@laster/net/codec";
 import { checksum, compression, encryption, staged } from "@laster/net/stages";
+import { readCertificateNames } from "../../src/transport/certificate_names.ts";
 import { parseProxyHeader } from "../../src/transport/proxy_header.ts";
 import { resolveTlsListen } from "../../src/transport/tls_identity.ts";
 import { cutAt, encodeFrame, readStream } from "../codec/streams.ts";
@@ -134,6 +135,19 @@ export function pemTarget(cert: string, key: string): FuzzTarget {
           if (!(error instanceof TypeError) || !error.message.startsWith("Cannot use TLS")) throw error;
         }
       }
+    },
+  };
+}
+
+/** The names of a certificate: no bytes make it throw, or put a control character, or an end of a line, into a text. */
+export function certificateTarget(der: Uint8Array): FuzzTarget {
+  return {
+    name: "names of a certificate",
+    sound: [der],
+    read(input) {
+      const { subject, subjectAltName = "" } = readCertificateNames(input);
+      // deno-lint-ignore no-control-regex -- They are what must not be there.
+      assertEquals([/[\0-\x1f\x7f]/.test(subject), /[^ -~]/.test(subjectAltName)], [false, false]);
     },
   };
 }

@@ -181,6 +181,20 @@ for (const { name, make } of socketTransportsHere()) {
     },
   );
 
+  test(`a certificate cannot pass for another by its names, on ${name}`, { skip }, async () => {
+    const met = Promise.withResolvers<Session>();
+    const tls = { ...good, ca, clientCertificates: "required" } as const;
+    await using service = await serve({ ...echo, tls, onOpen: met.resolve });
+    const altNames = "URI:http://a/x,DNS:root,IP:2001:db8::1,email:a@b.c";
+    const ann = authority.sign({ name: "ann,O=admins/O=players/OU=red/OU=blue", altNames });
+    await using _session = await connect({ port: service.port, transport, logger, tls: { ca, ...ann } });
+    const { subject, subjectAltName } = (await within(met.promise, "the session")).tls?.peerCertificate ?? {};
+    assertEquals([subject, subjectAltName], [
+      "CN=ann\\,O=admins,O=players,OU=red,OU=blue",
+      "URI:http://a/x, DNS:root, IP Address:2001:DB8:0:0:0:0:0:1, email:a@b.c",
+    ]);
+  });
+
   test(`SNI chooses among certificates, and ALPN among protocols, on ${name}`, { skip }, async () => {
     const game = authority.sign({ name: "game.example.com", altNames: "DNS:game.example.com" });
     const any = authority.sign({ name: "*.players.example", altNames: "DNS:*.players.example" });
