@@ -73,6 +73,8 @@ export interface RowFigures {
   readonly attacks: readonly AttackFigures[];
   /** In the broadcast row: how many of the receivers that read got everything, and how many there were. */
   readonly complete?: { readonly count: number; readonly of: number } | undefined;
+  /** In rows whose attackers the server must not keep: the least share of their connections that it has to have ended. */
+  readonly leastEnded?: number | undefined;
   /** In rows with a reason: the one that there has to be, and how often there was each. */
   readonly reasons?: { readonly wanted: string; readonly seen: Readonly<Record<string, number>> } | undefined;
 }

@@ -139,9 +139,9 @@ class RowRun {
     const { peakBytes, logLines, death: died } = server;
     const end: EndFigures | undefined = died === undefined ? await server.terminate(END_LIMIT_MS + 100) : undefined;
     const figures = { died, end, peakBytes, finalBytes, descriptorsBefore, descriptorsAfter, cpuShare, logLines };
-    const { reason } = this.#row;
+    const { reason, leastEnded } = this.#row;
     const reasons = reason === undefined ? undefined : { wanted: reason, seen: server.reasons ?? {} };
-    return { ...figures, honest, attacks, complete: this.#countComplete(honest, attacks), reasons };
+    return { ...figures, honest, attacks, complete: this.#countComplete(honest, attacks), leastEnded, reasons };
   }
 
   /** Waits until no descriptor is left that a client had, or time is up. */

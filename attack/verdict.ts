@@ -12,6 +12,8 @@ const OWN_DESCRIPTORS = 2;
 /** After the attack the 99th percentile is at most so many times that of before it, or this, whichever is more. */
 const NORMAL_FACTOR = 4;
 const NORMAL_MS = 20;
+/** Lines of log that a row may cost: a fault that a peer can cause again and again is told of once a second. */
+export const MOST_LOG_LINES = 100;
 
 /** What is wrong with a row. */
 export interface Verdict {
@@ -30,7 +32,7 @@ export function judge(figures: RowFigures, limitMs: number | undefined): Verdict
 }
 
 function judgeProcess(figures: RowFigures): string[] {
-  const { died, end, secondEnd, peakBytes, descriptorsBefore, descriptorsAfter } = figures;
+  const { died, end, secondEnd, peakBytes, descriptorsBefore, descriptorsAfter, logLines } = figures;
   const failures: string[] = [];
   if (died !== undefined) failures.push(`the server ended: ${died}`);
   else if (descriptorsAfter > descriptorsBefore + OWN_DESCRIPTORS) {
@@ -39,6 +41,7 @@ function judgeProcess(figures: RowFigures): string[] {
   if (peakBytes > MOST_BYTES) {
     failures.push(`${toMegabytes(peakBytes)} MB at the most, over ${toMegabytes(MOST_BYTES)}`);
   }
+  if (logLines > MOST_LOG_LINES) failures.push(`${logLines} lines of log, over ${MOST_LOG_LINES}`);
   if (end !== undefined && end.ms > END_LIMIT_MS) failures.push(`SIGTERM did not end it within ${END_LIMIT_MS} ms`);
   else if (end !== undefined && end.code !== 0) failures.push(`after SIGTERM it ended with ${end.code ?? "a signal"}`);
   if (secondEnd !== undefined && secondEnd.ms > SECOND_END_LIMIT_MS) {
@@ -47,7 +50,7 @@ function judgeProcess(figures: RowFigures): string[] {
   return failures;
 }
 
-function judgeService({ died, honest, complete, reasons }: RowFigures): string[] {
+function judgeService({ died, honest, complete, leastEnded, attacks, reasons }: RowFigures): string[] {
   if (honest === undefined) return died === undefined ? ["the honest clients could not be served at all"] : [];
   const { cut, mismatches, missing, shutOut, newcomers, newcomersIn } = honest;
   const failures: string[] = [];
@@ -58,6 +61,13 @@ function judgeService({ died, honest, complete, reasons }: RowFigures): string[]
   if (newcomersIn < newcomers) failures.push(`${newcomers - newcomersIn} of ${newcomers} newcomers not served`);
   if (reasons !== undefined && !((reasons.seen[reasons.wanted] ?? 0) > 0)) {
     failures.push(`nothing ended by "${reasons.wanted}"`);
+  }
+  if (leastEnded !== undefined) {
+    const connected = attacks.reduce((sum, attack) => sum + attack.connected, 0);
+    const ended = attacks.reduce((sum, attack) => sum + attack.ended, 0);
+    if (ended === 0 || ended < leastEnded * connected) {
+      failures.push(`only ${ended} of ${connected} attackers thrown out`);
+    }
   }
   if (complete !== undefined && complete.count < complete.of) {
     failures.push(`${complete.count} of ${complete.of} receivers got everything`);

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { HonestFigures, PhaseFigures, RowFigures } from "../../attack/figures.ts";
-import { END_LIMIT_MS, judge, MOST_BYTES, SECOND_END_LIMIT_MS } from "../../attack/verdict.ts";
+import type { AttackFigures, HonestFigures, PhaseFigures, RowFigures } from "../../attack/figures.ts";
+import { END_LIMIT_MS, judge, MOST_BYTES, MOST_LOG_LINES, SECOND_END_LIMIT_MS } from "../../attack/verdict.ts";
 
 const QUIET: PhaseFigures = { sent: 100, received: 100, p50Ms: 0.2, p99Ms: 1, maxMs: 2 };
 const HONEST: HonestFigures = {
@@ -30,6 +30,9 @@ const GOOD: RowFigures = {
   attacks: [],
 };
 
+const attack = (connected: number, ended: number): AttackFigures => (
+  { secs: 1, dialled: connected, connected, refused: 0, ended, bytesSent: 0, bytesRead: 0, sent: 0, complete: 0 }
+);
 const failuresOf = (change: Partial<RowFigures>) => judge({ ...GOOD, ...change }, 50).failures;
 const failuresOfHonest = (change: Partial<HonestFigures>) => failuresOf({ honest: { ...HONEST, ...change } });
 const missesOf = (change: Partial<HonestFigures>, limitMs: number | undefined = 50) =>
@@ -44,6 +47,9 @@ test("judge() finds nothing wrong with a good row, nor with one exactly at the l
     end: { ms: END_LIMIT_MS, code: 0 },
     secondEnd: { ms: SECOND_END_LIMIT_MS, code: undefined },
     complete: { count: 480, of: 480 },
+    logLines: MOST_LOG_LINES,
+    leastEnded: 0.4,
+    attacks: [attack(3, 0), attack(7, 4)],
     honest: { ...HONEST, during: { ...QUIET, p99Ms: 50 }, after: { ...QUIET, p99Ms: 20 } },
   };
   assertEquals(judge(atLimits, 50), { failures: [], misses: [] });
@@ -67,6 +73,18 @@ test("judge() fails a server that a second SIGTERM does not end at once, and tak
 test("judge() fails a server that keeps descriptors or takes too much memory", () => {
   assertEquals(failuresOf({ descriptorsAfter: 23 }), ["3 descriptors left"]);
   assertEquals(failuresOf({ peakBytes: 1_300e6 }), ["1300 MB at the most, over 1224"]);
+});
+
+test("judge() fails a server that keeps the attackers of a row that it has to throw out", () => {
+  const failures = (attacks: readonly AttackFigures[]) => failuresOf({ leastEnded: 0.4, attacks });
+  assertEquals(failures([attack(500, 0)]), ["only 0 of 500 attackers thrown out"]);
+  assertEquals(failures([attack(31, 11), attack(1, 1)]), ["only 12 of 32 attackers thrown out"]);
+  assertEquals(failures([attack(0, 0)]), ["only 0 of 0 attackers thrown out"]);
+  assertEquals(failuresOf({ attacks: [attack(500, 0)] }), [], "another row");
+});
+
+test("judge() fails a server that writes a line of log for each attacker", () => {
+  assertEquals(failuresOf({ logLines: 2_447 }), ["2447 lines of log, over 100"]);
 });
 
 test("judge() fails a server that does not serve an honest client as it should", () => {
