@@ -12,6 +12,8 @@ import {
   ExponentialBackoff,
   halfJitterGenerator,
   handleWhen,
+  type IBackoff,
+  type IBackoffFactory,
   type IPolicy,
   retry,
   timeout,
@@ -139,7 +141,7 @@ export class ResiliencePolicy implements PolicyLike {
     // A trial that fails on this side has tried nothing: unhandled, it would close the breaker.
     const counts = (error: unknown) => isDown(error) || (own.state === CircuitState.HalfOpen && isOwn(error));
     const own: CircuitBreakerPolicy = circuitBreaker(handleWhen(counts), {
-      halfOpenAfter: check("breaker.openMs", breaker.openMs, 0),
+      halfOpenAfter: openFor(check("breaker.openMs", breaker.openMs, 0)),
       breaker: new ConsecutiveBreaker(check("breaker.failures", breaker.failures, 1)),
     });
     this.breaker = own;
@@ -242,6 +244,20 @@ function check(name: string, value: number, least: number): number {
   throw new RangeError(
     `Cannot create policy as ${name} must be an integer from ${least} to ${LARGEST}: current value is ${value}`,
   );
+}
+
+/** Holds a breaker open for a time that no change of the wall clock makes longer; cockatiel compares it with `Date.now()`. */
+function openFor(openMs: number): IBackoffFactory<unknown> {
+  const next = (): IBackoff<unknown> => {
+    const endMs = performance.now() + openMs;
+    return {
+      get duration() {
+        return performance.now() < endMs ? Infinity : -Infinity;
+      },
+      next,
+    };
+  };
+  return { next };
 }
 
 /** Calls `onState`; logs what it throws, or rejects with, as that is no failure of the call. */

@@ -257,6 +257,23 @@ test("the breaker: open after failures in a row, one trial, closed again; its st
   assertEquals([faults.length, service.sessionCount], [5, 1]);
 });
 
+test("the breaker lets a trial in after openMs, however the wall clock is set", async (context) => {
+  const now = Date.now;
+  context.after(() => Date.now = now);
+  for (const jumpMs of [-3_600_000, 3_600_000]) {
+    const policy = new ResiliencePolicy({ retries: 0, breaker: { failures: 1, openMs: 0 } });
+    const slow = new ResiliencePolicy({ retries: 0, breaker: { failures: 1, openMs: 60_000 } });
+    for (const one of [policy, slow]) {
+      const refuse = () => Promise.reject(new ConnectError("refused", "login:1"));
+      await assertRejects(() => one.execute(refuse), ConnectError);
+    }
+    Date.now = () => now() + jumpMs;
+    assertEquals(await policy.execute(() => Promise.resolve("answer")), "answer");
+    await assertRejects(() => slow.execute(() => Promise.resolve("answer")), BrokenCircuitError);
+    Date.now = now;
+  }
+});
+
 test("a trial that says nothing of the server leaves the breaker open: aborted by its caller, no room here", async () => {
   const queryError = (code: string) => Object.assign(new Error(code), { name: "QueryError", code, canRepeat: true });
   const cases: readonly (readonly [Error, BreakerState])[] = [
