@@ -20,7 +20,7 @@ import {
   TimeoutStrategy,
   wrap,
 } from "cockatiel";
-import { isDown, isOwn, isTransient } from "./transient.ts";
+import { isAnswer, isDown, isTransient } from "./transient.ts";
 import type { PolicyLike } from "./with_policy.ts";
 
 const LARGEST = 2 ** 31 - 1;
@@ -68,8 +68,9 @@ export interface ResiliencePolicyOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * When the breaker opens, and for how long: after so many failures in a row, of all calls together, that show the other side
-   * down (`isDown()`). After `openMs` one call is let in: if it succeeds, or the server refuses it, the breaker closes; if the
-   * server is still down, or the call fails on this side, aborted or for want of room, it stays open for as long again.
+   * down (`isDown()`). After `openMs` one call is let in: if it succeeds, or the server refuses it, the breaker closes; if it
+   * fails in any other way, as the server is still down, or on this side, aborted, for want of room or with a wrong option, the
+   * breaker stays open for as long again.
    *
    * @default {{ failures: 5, openMs: 10000 }}
    */
@@ -138,8 +139,8 @@ export class ResiliencePolicy implements PolicyLike {
     const maxDelay = check("maxDelayMs", options.maxDelayMs ?? Math.max(10_000, initialDelay), initialDelay);
     this.#maxRunning = check("maxRunning", options.maxRunning ?? 16, 1);
     this.#maxWaiting = check("maxWaiting", options.maxWaiting ?? 256, 0);
-    // A trial that fails on this side has tried nothing: unhandled, it would close the breaker.
-    const counts = (error: unknown) => isDown(error) || (own.state === CircuitState.HalfOpen && isOwn(error));
+    // A trial that failed without an answer says nothing of the server: unhandled, it would close the breaker.
+    const counts = (error: unknown) => isDown(error) || (own.state === CircuitState.HalfOpen && !isAnswer(error));
     const own: CircuitBreakerPolicy = circuitBreaker(handleWhen(counts), {
       halfOpenAfter: openFor(check("breaker.openMs", breaker.openMs, 0)),
       breaker: new ConsecutiveBreaker(check("breaker.failures", breaker.failures, 1)),

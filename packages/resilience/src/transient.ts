@@ -5,11 +5,16 @@ import { isTaskCancelledError } from "cockatiel";
 
 /** The server, or the network to it, is down. */
 const DOWN_DIALS: readonly ConnectErrorCode[] = ["refused", "timeout", "unreachable", "reset", "host-not-found"];
+/** The server, or one in its place, was there. */
+const ANSWERED_DIALS: readonly ConnectErrorCode[] = [
+  "handshake-failed",
+  "certificate-untrusted",
+  "certificate-expired",
+  "certificate-name",
+];
 /** This side has no room; the server is not the cause. */
 const FULL_DIALS: readonly ConnectErrorCode[] = ["limit", "too-many-files"];
 const DOWN_QUERIES: readonly string[] = ["lost", "timeout"];
-/** The query was given up on this side. */
-const OWN_QUERIES: readonly string[] = ["full", "aborted", "closed"];
 
 /** What is looked at of a `QueryError` of `@laster/database`. */
 interface FailedQuery {
@@ -70,10 +75,10 @@ export function isDown(error: unknown): boolean {
   return DOWN_QUERIES.includes(asQuery(error)?.code ?? "");
 }
 
-/** Whether a failure has its cause on this side: it does not say whether the other side is there. */
-export function isOwn(error: unknown): boolean {
-  if (error instanceof ConnectError) return error.code === "aborted" || FULL_DIALS.includes(error.code);
-  return OWN_QUERIES.includes(asQuery(error)?.code ?? "");
+/** Whether a failure is an answer of the other side, which is there then: a query that is refused, a handshake that fails. */
+export function isAnswer(error: unknown): boolean {
+  if (error instanceof ConnectError) return ANSWERED_DIALS.includes(error.code);
+  return asQuery(error)?.code === "failed";
 }
 
 /** Whether a failure says what came of a dial or a query, and not only that it was given up. */

@@ -274,7 +274,7 @@ test("the breaker lets a trial in after openMs, however the wall clock is set", 
   }
 });
 
-test("a trial that says nothing of the server leaves the breaker open: aborted by its caller, no room here", async () => {
+test("a trial that says nothing of the server leaves the breaker open: aborted by its caller, no room here, a wrong option", async () => {
   const queryError = (code: string) => Object.assign(new Error(code), { name: "QueryError", code, canRepeat: true });
   const cases: readonly (readonly [Error, BreakerState])[] = [
     [new ConnectError("aborted", "login:1"), "open"],
@@ -282,6 +282,10 @@ test("a trial that says nothing of the server leaves the breaker open: aborted b
     [new ConnectError("too-many-files", "login:1"), "open"],
     [queryError("aborted"), "open"],
     [queryError("full"), "open"],
+    [queryError("closed"), "open"],
+    [new RangeError("Cannot dial as port must be an integer"), "open"],
+    [new ConnectError("unsupported", "login:1"), "open"],
+    [new ConnectError("handshake-failed", "login:1"), "closed"],
     [new ConnectError("certificate-name", "login:1"), "closed"],
     [queryError("failed"), "closed"],
   ];
