@@ -5,7 +5,7 @@ import { consoleLogger, type Logger } from "../logger.ts";
 import { checkKeys, LARGEST_TIMER_MS, orDefault, pick, requireFunction, requireInteger } from "../options.ts";
 import { CONNECT_NAMES, type ConnectOptions, type Dial, randomPart, resolveDial } from "../service/connector.ts";
 import { guardLogger } from "../service/guarded_logger.ts";
-import { type ConnectSessionOptions, makeService } from "../service/serve.ts";
+import { type ConnectSessionOptions, makeService, SESSION_NAMES } from "../service/serve.ts";
 import { type NeedsData, SERVICE_NAMES } from "../service/service_options.ts";
 import type { TcpService } from "../service/tcp_service.ts";
 import type { CloseEvent } from "../session/close_reason.ts";
@@ -105,9 +105,15 @@ export interface KeepConnectedOptions<Data = undefined>
   readonly keep?: KeepOptions | undefined;
 }
 
-const NAMES = {
-  ...SERVICE_NAMES,
-  ...CONNECT_NAMES,
+const {
+  retries: _retries,
+  minRetryDelayMs: _minRetryDelayMs,
+  maxRetryDelayMs: _maxRetryDelayMs,
+  onSend: _onSend,
+  ...OF_SESSION
+} = SESSION_NAMES;
+const NAMES: Record<keyof KeepConnectedOptions, true> = {
+  ...OF_SESSION,
   onConnected: true,
   onState: true,
   minDelayMs: true,

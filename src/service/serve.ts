@@ -22,7 +22,8 @@ export type ConnectSessionOptions<Data = undefined> =
   & ConnectOptions;
 
 const { listeners: _listeners, dials: _dials, admission: _admission, ...OF_SERVICE } = SERVICE_NAMES;
-const SESSION_NAMES = { ...OF_SERVICE, ...CONNECT_NAMES };
+/** The options of `connect()`. */
+export const SESSION_NAMES: Record<keyof ConnectSessionOptions, true> = { ...OF_SERVICE, ...CONNECT_NAMES };
 
 /**
  * Makes a service that listens on one port, and starts it. More listeners can be opened by its `listen()`.

@@ -313,7 +313,9 @@ test("keepConnected() refuses options that are none when it is called", () => {
     [{ port: 1, maxFailures: 0 }, "maxFailures"],
     [{ port: 1, onconnected: () => {} }, '"onconnected"'],
   ];
-  for (const [options, part] of wrong) {
+  const ofOthers = ["listeners", "dials", "admission", "retries", "minRetryDelayMs", "maxRetryDelayMs", "onSend"];
+  const foreign = ofOthers.map((name) => [{ port: 1, [name]: undefined }, `current value is "${name}"`] as const);
+  for (const [options, part] of [...wrong, ...foreign]) {
     const error = assertThrows(() => keepConnected(options as KeepConnectedOptions));
     assert(error instanceof Error && error.message.includes(part), `${error}`);
   }
