@@ -10,6 +10,7 @@ import { ConnectionLimits, type ConnectionLimitsOptions } from "./connection_lim
 import { LoadShedding, type LoadSheddingOptions } from "./load_shedding.ts";
 import { type MessageHandler, MessageLimits, type MessageLimitsOptions } from "./message_limits.ts";
 import { MessageValidator, type MessageValidatorOptions, type Validate } from "./message_validator.ts";
+import { payloadOf } from "./payload_of.ts";
 import { SlowPeers, type SlowPeersOptions } from "./slow_peers.ts";
 
 /** Options of {@linkcode guard}: those of each part, or false to leave it out. */
@@ -121,8 +122,9 @@ export class Guard {
   }
 
   /**
-   * Wraps a message handler in the limits of messages, and in the validator if `validate` is given. Messages that it takes by a
-   * loop or `receive()` pass both: give each to `take()`.
+   * Wraps a message handler in the limits of messages, and in the validator if `validate` is given; for `onMessage` or
+   * `onMessageRange`, whose range `handler` gets a view of. Messages that it takes by a loop or `receive()` pass both: give each to
+   * `take()`.
    *
    * @param handler Handles messages that are within the limits, and sound.
    * @param validate Judges a message before it is handled.
@@ -131,7 +133,9 @@ export class Guard {
   protect<Data>(handler: MessageHandler<Data>, validate?: Validate<Data>): MessageHandler<Data> {
     requireFunction("protect handler", "handler", handler);
     const validated = validate === undefined ? handler : this.validator.wrap(validate, handler);
-    return this.messages?.wrap(validated) ?? validated;
+    if (this.messages !== undefined) return this.messages.wrap(validated);
+    return (session: Session<Data>, bytes: Uint8Array, offset?: number, length?: number) =>
+      validated(session, payloadOf(bytes, offset, length));
   }
 
   /**

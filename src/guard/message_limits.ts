@@ -5,6 +5,7 @@ import { checkKeys, describeValue, orDefault, requireFunction, requireInteger } 
 import { coreOf, Session } from "../session/session.ts";
 import { sleep } from "../sleep.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, peerOf } from "./address_table.ts";
+import { payloadOf } from "./payload_of.ts";
 import { type Rate, TokenBucket } from "./token_bucket.ts";
 
 const MOST = 2 ** 31 - 1;
@@ -192,14 +193,15 @@ export class MessageLimits {
   }
 
   /**
-   * Gives a handler that keeps to the limits.
+   * Gives a handler that keeps to the limits, for `onMessage` or `onMessageRange`; `handler` gets a view of the range.
    *
    * @param handler Handles the messages that are within them. Its payload is valid until the promise that it returns settles.
    * Messages that it takes by a loop or `receive()` are its own to give to `take()`.
    */
   wrap<Data>(handler: MessageHandler<Data>): MessageHandler<Data> {
     requireFunction("wrap handler", "handler", handler);
-    return (session, payload) => {
+    return (session: Session<Data>, bytes: Uint8Array, offset?: number, length?: number) => {
+      const payload = payloadOf(bytes, offset, length);
       const isTaken = this.take(session, payload);
       if (isTaken === true) return handler(session, payload);
       return isTaken === false ? undefined : handleLater(isTaken, handler, session, payload);

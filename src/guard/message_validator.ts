@@ -17,6 +17,7 @@ import { isThenable, whenSettled } from "../session/handler_result.ts";
 import type { AnySession, Session } from "../session/session.ts";
 import { AddressTable, DEFAULT_MAX_ADDRESSES, type Peer, peerOf } from "./address_table.ts";
 import type { MessageHandler } from "./message_limits.ts";
+import { payloadOf } from "./payload_of.ts";
 
 const MOST = 2 ** 31 - 1;
 const CLOSE_MS = 1_000;
@@ -202,8 +203,8 @@ export class MessageValidator implements Admission, ServiceObserver {
   }
 
   /**
-   * Gives a handler whose messages are looked at first; not those that it takes by a loop or `receive()`, which are its own to
-   * give to `take()`.
+   * Gives a handler whose messages are looked at first, for `onMessage` or `onMessageRange`; `handler` gets a view of the range.
+   * Messages that it takes by a loop or `receive()` are its own to give to `take()`.
    *
    * @param validate Looks at a message. An error that it throws ends the session, as one of the handler does.
    * @param handler Handles those that are sound.
@@ -212,7 +213,10 @@ export class MessageValidator implements Admission, ServiceObserver {
   wrap<Data>(validate: Validate<Data>, handler: MessageHandler<Data>): MessageHandler<Data> {
     requireFunction("wrap handler", "validate", validate);
     requireFunction("wrap handler", "handler", handler);
-    return (session, payload) => this.take(session, payload, validate) ? handler(session, payload) : undefined;
+    return (session: Session<Data>, bytes: Uint8Array, offset?: number, length?: number) => {
+      const payload = payloadOf(bytes, offset, length);
+      return this.take(session, payload, validate) ? handler(session, payload) : undefined;
+    };
   }
 
   /**

@@ -265,6 +265,39 @@ test("guard() gives all parts to a service, and what is left out is not there", 
   assertThrows(() => guard({ connections: { maxPerAddress: 0 } }), RangeError, "maxPerAddress");
 });
 
+for (
+  const [what, messages, check] of [
+    ["the limits", {}, undefined],
+    ["limits and check", {}, tooShort(2)],
+    ["the check", false, tooShort(2)],
+    ["nothing", false, undefined],
+  ] as const
+) {
+  test(`guard.protect() gives a handler for onMessageRange too, with ${what}`, async () => {
+    const guarded = guard({ messages });
+    const seen: string[] = [];
+    const onMessageRange = guarded.protect<undefined>((_session, payload) => void seen.push(text(payload)), check);
+    await using pair = await startPair(memoryTransport(), { onMessageRange });
+    const { near } = await pair.connect();
+    for (const word of ["a secret", "of all", "x"]) near.send(bytes(word));
+    await near.close();
+    await until(() => pair.server.sessionCount === 0, "all is handled");
+    assertEquals(seen, check === undefined ? ["a secret", "of all", "x"] : ["a secret", "of all"]);
+  });
+}
+
+test("MessageValidator.wrap() gives a handler for onMessageRange too", async () => {
+  const lengths: number[] = [];
+  const validator = new MessageValidator();
+  const onMessageRange = validator.wrap<undefined>(tooShort(2), (_session, { length }) => void lengths.push(length));
+  await using pair = await startPair(memoryTransport(), { onMessageRange });
+  const { near } = await pair.connect();
+  for (const length of [5, 1, 6]) near.send(new Uint8Array(length));
+  await near.close();
+  await until(() => pair.server.sessionCount === 0, "all is handled");
+  assertEquals(lengths, [5, 6]);
+});
+
 test("20,000 addresses in turn: what the guard remembers stays within its bound", () => {
   const clock = new FakeClock();
   const bounds = { maxAddresses: 1_000, countLoopback: true, clock };

@@ -187,7 +187,8 @@ export class Tracing implements ServiceObserver {
   }
 
   /**
-   * Gives a handler whose messages have spans, where their session has one.
+   * Gives a handler whose messages have spans, where their session has one; for `onMessage` or `onMessageRange`, whose range
+   * `handler` gets a view of.
    *
    * @param handler The handler; it runs in the span's context.
    * @returns The handler to give to the service.
@@ -195,7 +196,8 @@ export class Tracing implements ServiceObserver {
   wrap<Data>(
     handler: (session: Session<Data>, payload: Uint8Array) => unknown,
   ): (session: Session<Data>, payload: Uint8Array) => unknown {
-    return (session, payload) => {
+    return (session: Session<Data>, bytes: Uint8Array, offset?: number, length?: number) => {
+      const payload = offset === undefined ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length);
       const traced = this.#findTraced(session);
       if (traced === undefined) return handler(session, payload);
       const around = trace.setSpan(context.active(), traced.span);

@@ -7,7 +7,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@open
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { type CloseEvent, connect, serve, type Session, silentLogger, TcpService } from "@laster/net";
 import { Tracing } from "@laster/tracing";
-import { bytes, turn, until } from "../../../tests/support.ts";
+import { bytes, text, turn, until } from "../../../tests/support.ts";
 
 const exporter = new InMemorySpanExporter();
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -78,6 +78,21 @@ test("a session, its messages, and what their handlers do", async () => {
   assertEquals(ends, ["handler-error", "remote-closing"]);
   assertEquals(named("laster.session")[0].attributes["laster.listener"], "players");
   await service.stop();
+});
+
+test("a wrapped handler may be an onMessageRange: it gets a view of its message, and the span its length", async () => {
+  exporter.reset();
+  const tracing = new Tracing();
+  const seen: string[] = [];
+  const onMessageRange = tracing.wrap((_session: Session, payload: Uint8Array) => void seen.push(text(payload)));
+  await using service = await serve({ hostname, port: 0, logger, observers: [tracing], onMessageRange });
+  const client = await connect({ port: service.port, logger });
+  for (const word of ["hello", "me"]) client.send(bytes(word));
+  await client.close();
+  await until(() => spans().some(({ name }) => name === "laster.session"), "it is over");
+  const messages = spans().filter(({ name }) => name === "laster.message");
+  const lengths = messages.map(({ attributes }) => attributes["laster.message.bytes"]);
+  assertEquals([seen, lengths], [["hello", "me"], [5, 2]]);
 });
 
 test("a send has a span below that of the message it answers, else below its session's", async () => {
