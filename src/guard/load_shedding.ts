@@ -108,6 +108,8 @@ export class LoadShedding implements Admission, ServiceObserver {
   #isFull = false;
   #overloadedLooks = 0;
   #lookedMs = 0;
+  /** When the timer was set. */
+  #armedMs = 0;
   #timer: unknown = undefined;
   /** Why the memory could not be measured, until that is reported. */
   #fault: Error | undefined = undefined;
@@ -170,18 +172,26 @@ export class LoadShedding implements Admission, ServiceObserver {
   }
 
   onClosed(session: Session<unknown>): void {
-    this.#sessions.delete(session);
+    if (this.#sessions.delete(session) && this.#sessions.size === 0) this.#rest();
+  }
+
+  /** Without sessions no timer runs, so that none outlives its service: the next connection has `admit()` look. */
+  #rest(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+    this.#overloadedLooks = 0;
   }
 
   #watch(): void {
     if (this.#timer !== undefined) return;
-    this.#lookedMs = this.#clock.now();
+    this.#armedMs = this.#clock.now();
     this.#timer = this.#clock.setTimer(() => this.#look(), LOOK_MS);
   }
 
   #look(): void {
     this.#timer = undefined;
-    this.#stats.delayMs = Math.max(0, this.#clock.now() - this.#lookedMs - LOOK_MS);
+    this.#lookedMs = this.#clock.now();
+    this.#stats.delayMs = Math.max(0, this.#lookedMs - this.#armedMs - LOOK_MS);
     this.#overload = this.#findOverload();
     const canBeShed = this.#overload === "event-loop" || this.#overload === "memory";
     this.#overloadedLooks = canBeShed ? this.#overloadedLooks + 1 : 0;
@@ -191,10 +201,8 @@ export class LoadShedding implements Admission, ServiceObserver {
       this.#sessions.delete(heaviest);
       void heaviest.close({ detail: "load-shed", timeoutMs: CLOSE_MS });
     }
-    // Without sessions no timer runs, so that none outlives its service: the next connection has `admit()` look.
-    if (this.#sessions.size > 0) return this.#watch();
-    this.#lookedMs = this.#clock.now();
-    this.#overloadedLooks = 0;
+    if (this.#sessions.size > 0) this.#watch();
+    else this.#rest();
   }
 
   /** Looks without a timer, unless it has just looked: whether the event loop is late is not known then. */

@@ -216,7 +216,7 @@ export class SlowPeers implements Admission, ServiceObserver {
 
   onClosed(session: Session<unknown>): void {
     const known = this.#sessions.get(session);
-    this.#sessions.delete(session);
+    if (this.#sessions.delete(session) && this.#sessions.size === 0) this.#stopTimer();
     if (known?.owner === undefined) return;
     if (known.hasSpoken) known.owner.spoken--;
     else known.owner.silent.delete(session);
@@ -234,6 +234,12 @@ export class SlowPeers implements Admission, ServiceObserver {
     known.hasSpoken = true;
     const { owner } = known;
     if (owner?.silent.delete(session)) owner.spoken++;
+  }
+
+  /** No timer outlives the last session, and with it the service. */
+  #stopTimer(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
   }
 
   #look(): void {

@@ -108,8 +108,8 @@ test("guard()'s clock is that of a part whose clock is undefined; null is refuse
       const clock = new FakeClock();
       const guarded = guard({ clock, [name]: part });
       guarded[name]?.onOpened(session as never);
-      guarded[name]?.onClosed(session as never);
       assertEquals(clock.timerCount, 1, `${name} with ${Object.keys(part)}`);
+      guarded[name]?.onClosed(session as never);
     }
   }
 });

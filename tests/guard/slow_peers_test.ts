@@ -66,3 +66,19 @@ for (const [what, onOpen] of Object.entries(KEEPING_WAITING)) {
     assertEquals((await within(ends.first, "its end")).detail, "first-message-timeout");
   });
 }
+
+test("SlowPeers leaves no timer once the last session is over", async () => {
+  const clock = new FakeClock();
+  const slowPeers = new SlowPeers({ firstMessageMs: 2_000, clock });
+  await using pair = await startPair(memoryTransport(), { observers: [slowPeers], onMessage: () => {} });
+  const [one, other] = [await pair.connect(), await pair.connect()];
+  await one.near.close();
+  await until(() => pair.server.sessionCount === 1, "one has gone");
+  assertEquals(clock.timerCount, 1);
+  await other.near.close();
+  await until(() => pair.server.sessionCount === 0, "both have gone");
+  assertEquals(clock.timerCount, 0);
+  const { far } = await pair.connect();
+  await clock.advance(2_500);
+  assertEquals(far.state === "open", false, "the next one has its deadline");
+});
