@@ -8,6 +8,7 @@ import { consoleLogger, lengthPrefixed, TcpService } from "@laster/net";
 import { guard } from "@laster/net/guard";
 import { runService } from "@laster/net/hosting";
 import { health, type HttpServer, routes, serveHttp } from "@laster/net/http";
+import { formatAddress } from "@laster/net/transport";
 import { exitWith, parseArguments } from "./command_line.ts";
 
 const options = parseArguments({
@@ -39,8 +40,13 @@ metrics.watch(service);
 let http: HttpServer | undefined;
 const hosted = await runService(service, { onStopped: () => http?.close() });
 if (settings.http !== undefined) {
-  http = await serveHttp(routes({ "/*": health(hosted), "/metrics": metrics.handler }), settings.http);
-  console.log(`health and metrics on http://${settings.http.hostname}:${http.port}`);
+  try {
+    http = await serveHttp(routes({ "/*": health(hosted), "/metrics": metrics.handler }), settings.http);
+  } catch (error) {
+    await hosted.stop();
+    exitWith(1, error instanceof Error ? error.message : String(error));
+  }
+  console.log(`http on ${formatAddress({ kind: "tcp", hostname: settings.http.hostname, port: http.port })}`);
 }
 
 // All but `http` is followed: its page stays where it is until a restart.

@@ -3,7 +3,7 @@
 import { renameSync, writeFileSync } from "node:fs";
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { connect, lengthPrefixed, silentLogger } from "@laster/net";
+import { connect, lengthPrefixed, serve, silentLogger } from "@laster/net";
 import { TemporaryFolder } from "../temporary_folder.ts";
 import { bytes, text, until, within } from "../support.ts";
 import { ownRuntime, Program } from "./program.ts";
@@ -27,8 +27,8 @@ test("the production server serves, tells, follows its settings, and ends", asyn
     "--allow-env",
   ]);
   const port = Number(await program.port());
-  await until(() => /on http:.*:(\d+)/.test(program.output), "it says where its pages are");
-  const [, http] = /on http:.*:(\d+)/.exec(program.output) ?? [];
+  await until(() => /^http on .*:(\d+)$/m.test(program.output), "it says where its pages are");
+  const [, http] = /^http on 127.0.0.1:(\d+)$/m.exec(program.output) ?? [];
   const dial = () => connect({ port, codec: lengthPrefixed({ controlFrames: true }), logger: silentLogger() });
   await using session = await dial();
   session.send(bytes("hello"));
@@ -46,4 +46,18 @@ test("the production server serves, tells, follows its settings, and ends", asyn
   await until(() => program.output.includes("listeners must be a list of listeners"), "it says what is wrong");
   session.send(bytes("still"));
   assertEquals(text(await within(session.receive(), "an answer") ?? bytes("nothing")), "still");
+});
+
+test("the production server whose HTTP port is taken says so in one line, and ends with 1", async () => {
+  using folder = new TemporaryFolder();
+  const path = folder.file("settings.jsonc");
+  await using taken = await serve({ hostname: "127.0.0.1", port: 0, logger: silentLogger() });
+  writeFileSync(path, JSON.stringify({ listeners: [{ hostname: "127.0.0.1", port: 0 }], http: { port: taken.port } }));
+  await using program = new Program(ownRuntime(), "production_server.ts", ["--settings", path], [
+    "--allow-read",
+    "--allow-env",
+  ]);
+  assertEquals(await program.exit(), 1);
+  const lines = program.output.trim().split("\n").filter((line) => !line.startsWith("listening on 127.0.0.1:"));
+  assertEquals(lines, [`Cannot listen on 127.0.0.1:${taken.port} as the address is in use`]);
 });
