@@ -145,8 +145,23 @@ function show(now) {
   last = now;
 }
 
-const events = new EventSource("events");
-events.onopen = () => { last = undefined; }; // It may be another server: its counts and ids are its own.
-events.onmessage = ({ data }) => { $("link").textContent = ""; $("link").className = "quiet"; show(JSON.parse(data)); };
-events.onerror = () => { $("link").textContent = "the server does not answer"; $("link").className = "off"; };
+function say(text) {
+  $("link").textContent = text;
+  $("link").className = text === "" ? "quiet" : "off";
+}
+
+let events;
+function listen() {
+  events = new EventSource("events");
+  events.onopen = () => { last = undefined; }; // It may be another server: its counts and ids are its own.
+  events.onmessage = ({ data }) => { say(""); show(JSON.parse(data)); };
+  events.onerror = async () => {
+    say("the server does not answer");
+    if (events.readyState !== EventSource.CLOSED) return; // It tries again by itself.
+    setTimeout(listen, 3e3);
+    const response = await fetch("events", { method: "HEAD" }).catch(() => undefined);
+    if (response?.status === 401) say("log in again, by ?token=…");
+  };
+}
+listen();
 `;

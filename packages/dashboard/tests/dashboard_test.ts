@@ -357,6 +357,14 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
     await page.fill("#search", "");
     await counts(page, "#sessions tbody tr", 2);
     await page.locator("#recentClosed", { hasText: "from the page" }).waitFor();
+    for (const [status, said] of [[503, "the server does not answer"], [401, "log in again"]] as const) {
+      await page.route("**/events", (route) => route.fulfill({ status }));
+      await page.reload();
+      await page.locator("#link", { hasText: said }).waitFor();
+      await page.unroute("**/events");
+      await page.locator("#state", { hasText: "running" }).waitFor();
+      assertEquals(await page.locator("#link").textContent(), "");
+    }
   } finally {
     await browser.close();
   }
