@@ -20,7 +20,7 @@ const CLOSE_MS = 1_000;
 /** Options of {@linkcode LoadShedding}; 0 is no bound. */
 export interface LoadSheddingOptions {
   /**
-   * Milliseconds that the event loop may be late, 0 to 2^31 - 1.
+   * Milliseconds that the event loop may be late at two looks in a row, of which there are four a second; 0 to 2^31 - 1.
    *
    * @default {250}
    */
@@ -107,6 +107,10 @@ export class LoadShedding implements Admission, ServiceObserver {
   /** Whether the last connection came to `maxSessions`, or to what has not recovered since. A look sees accepted sessions only. */
   #isFull = false;
   #overloadedLooks = 0;
+  /** How late the event loop was at both of the last two looks: one stall, such as a thousand accepts in a row, is no load. */
+  #lastingDelayMs = 0;
+  /** How late it was at the last look. */
+  #beforeMs = 0;
   #lookedMs = 0;
   /** When the timer was set. */
   #armedMs = 0;
@@ -179,7 +183,7 @@ export class LoadShedding implements Admission, ServiceObserver {
   #rest(): void {
     if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
     this.#timer = undefined;
-    this.#overloadedLooks = 0;
+    this.#overloadedLooks = this.#beforeMs = 0;
   }
 
   #watch(): void {
@@ -191,7 +195,10 @@ export class LoadShedding implements Admission, ServiceObserver {
   #look(): void {
     this.#timer = undefined;
     this.#lookedMs = this.#clock.now();
-    this.#stats.delayMs = Math.max(0, this.#lookedMs - this.#armedMs - LOOK_MS);
+    const delayMs = Math.max(0, this.#lookedMs - this.#armedMs - LOOK_MS);
+    this.#stats.delayMs = delayMs;
+    this.#lastingDelayMs = Math.min(this.#beforeMs, delayMs);
+    this.#beforeMs = delayMs;
     this.#overload = this.#findOverload();
     const canBeShed = this.#overload === "event-loop" || this.#overload === "memory";
     this.#overloadedLooks = canBeShed ? this.#overloadedLooks + 1 : 0;
@@ -210,7 +217,7 @@ export class LoadShedding implements Admission, ServiceObserver {
     const nowMs = this.#clock.now();
     if (nowMs - this.#lookedMs < LOOK_MS) return;
     this.#lookedMs = nowMs;
-    this.#stats.delayMs = 0;
+    this.#stats.delayMs = this.#lastingDelayMs = this.#beforeMs = 0;
     this.#overload = this.#findOverload();
   }
 
@@ -218,7 +225,7 @@ export class LoadShedding implements Admission, ServiceObserver {
     const { maxDelayMs, maxMemoryBytes, maxSessions } = this.#bounds;
     const exceeds = (load: Load, value: number, most: number) =>
       most > 0 && value > (this.#overload === load ? most * RECOVERED : most);
-    if (exceeds("event-loop", this.#stats.delayMs, maxDelayMs)) return "event-loop";
+    if (exceeds("event-loop", this.#lastingDelayMs, maxDelayMs)) return "event-loop";
     if (maxMemoryBytes > 0 && exceeds("memory", this.#memoryBytes(), maxMemoryBytes)) return "memory";
     return exceeds("sessions", this.#sessions.size, maxSessions) ? "sessions" : undefined;
   }
