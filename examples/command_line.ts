@@ -43,6 +43,15 @@ export async function runServer<Data>(service: TcpService<Data>): Promise<void> 
   await runService(service);
 }
 
+/** What something gives; if it fails, prints why and exits 1. */
+export async function orExit<Value>(make: () => Value | Promise<Value>): Promise<Value> {
+  try {
+    return await make();
+  } catch (error) {
+    exitWith(1, error instanceof Error ? error.message : String(error));
+  }
+}
+
 /** Prints a text, to the error output unless the code is 0, and ends the process. */
 export function exitWith(code: number, text: string): never {
   if (code === 0) console.log(text);

@@ -8,7 +8,8 @@ export type HttpHandler = (request: Request) => Response | Promise<Response>;
 /**
  * Puts handlers under their paths; anything else is answered by 404.
  *
- * @param handlers By path, such as `"/metrics"`; a path with `/*` at its end stands for all below it.
+ * @param handlers By path, such as `"/metrics"`; a path with `/*` at its end stands for all below it, but for what a
+ * longer one fits.
  * @returns One handler.
  * @throws {TypeError} if a path does not begin with a slash, or a handler is no function.
  *
@@ -34,9 +35,9 @@ export function routes(handlers: Readonly<Record<string, HttpHandler>>): HttpHan
     requireFunction("create routes", `the handler of ${path}`, handler);
   }
   const exact = new Map(Object.entries(handlers));
-  const below = [...exact].filter(([path]) => path.endsWith("/*")).map(([path, handler]) =>
-    [path.slice(0, -1), handler] as const
-  );
+  const below = [...exact].filter(([path]) => path.endsWith("/*"))
+    .map(([path, handler]) => [path.slice(0, -1), handler] as const)
+    .sort(([one], [other]) => other.length - one.length);
   return (request) => {
     const { pathname } = new URL(request.url);
     const handler = exact.get(pathname) ?? below.find(([start]) => pathname.startsWith(start))?.[1];

@@ -1,6 +1,7 @@
-// The production server: it serves, its page has metrics, it follows its file, and ends in order.
+// The production server: it serves, its pages have metrics and a dashboard, it follows its file, keeps visits, and ends in order.
 
 import { renameSync, writeFileSync } from "node:fs";
+import process from "node:process";
 import test from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { connect, lengthPrefixed, serve, silentLogger } from "@laster/net";
@@ -12,6 +13,9 @@ const ask = async (port: string, path: string) => {
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
   return { status: response.status, page: await response.text() };
 };
+
+const TOKEN = "open sesame 1";
+process.env.DASHBOARD_TOKEN = TOKEN; // The server inherits it.
 
 test("the production server serves, tells, follows its settings, and ends", async () => {
   using folder = new TemporaryFolder();
@@ -46,6 +50,17 @@ test("the production server serves, tells, follows its settings, and ends", asyn
   await until(() => program.output.includes("listeners must be a list of listeners"), "it says what is wrong");
   session.send(bytes("still"));
   assertEquals(text(await within(session.receive(), "an answer") ?? bytes("nothing")), "still");
+  const head = { headers: { authorization: `Bearer ${TOKEN}` } };
+  const dashboard = await fetch(`http://127.0.0.1:${http}/dashboard/`, head);
+  assertEquals([dashboard.status, (await dashboard.text()).includes("<title>")], [200, true]);
+  assertEquals((await ask(http, "/dashboard/")).status, 401);
+  await session.close();
+  const visited = 'laster_queries_answered_total{queue="default"} 2'; // Its table, and the visit.
+  for (page = ""; !page.includes(visited) && performance.now() < endMs + 10_000;) {
+    page = (await ask(http, "/metrics")).page;
+  }
+  assert(page.includes(visited) && page.includes('laster_policy_running{policy="database"} 0'), page);
+  assertEquals(await program.stop(), 0, program.output);
 });
 
 test("the production server whose HTTP port is taken says so in one line, and ends with 1", async () => {

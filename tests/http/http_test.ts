@@ -78,6 +78,20 @@ test("close() ends what is under way", async () => {
   assertEquals(await within(asked, "the request"), "ended");
 });
 
+test("routes() takes the longest path that fits, in whatever order they are", async () => {
+  const paths = ["/*", "/a/*", "/a/b/*", "/a/b"];
+  for (const order of [paths, paths.toReversed()]) {
+    const handler = routes(Object.fromEntries(order.map((path) => [path, () => new Response(path)])));
+    const see = async (path: string) => await (await handler(new Request(`http://localhost${path}`))).text();
+    assertEquals([await see("/x"), await see("/a/x"), await see("/a/b"), await see("/a/b/x")], [
+      "/*",
+      "/a/*",
+      "/a/b",
+      "/a/b/*",
+    ]);
+  }
+});
+
 test("routes() finds the handler of a path", async () => {
   const handler = routes({
     "/": () => new Response("root"),

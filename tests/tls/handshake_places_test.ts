@@ -62,7 +62,8 @@ for (const { name, make } of socketTransportsHere()) {
       const transport = make();
       using _all = { [Symbol.dispose]: leave };
       const guards = { admission, observers };
-      await using service = await serve({ hostname, port: 0, transport, logger, onMessage, tls: good, ...guards });
+      const tls = { ...good, maxHandshakes: 256 };
+      await using service = await serve({ hostname, port: 0, transport, logger, onMessage, tls, ...guards });
       const port = service.port ?? 0;
       const silent: Socket[] = [];
       for (let count = 0; count < 256; count++) silent.push(await comeSilently(port, `127.0.0.${1 + count % 4}`));
