@@ -234,16 +234,15 @@ export class MessageValidator implements Admission, ServiceObserver {
   }
 
   #punish<Data>(session: Session<Data>, threat: Threat): void {
-    const { level, reason } = threat;
-    const added = this.#rules.scores[level];
-    if (added === undefined || typeof reason !== "string") {
+    const { scores } = this.#rules;
+    const { level, reason }: Partial<Threat> = threat ?? {};
+    if (typeof level !== "string" || !Object.hasOwn(scores, level) || typeof reason !== "string") {
       if (isThenable(threat)) whenSettled(threat, () => {}, () => {}); // Reported below, whatever it settles with.
-      throw new TypeError(
-        `Cannot judge message as a threat must have a level and a reason: current value is ${describeValue(level)}`,
-      );
+      const value = describeValue(threat === null ? threat : level);
+      throw new TypeError(`Cannot judge message as a threat must have a level and a reason: current value is ${value}`);
     }
     this.#counts.count(reason);
-    const isBanned = this.#score(session.remoteAddress, added) || this.admit(session) !== undefined;
+    const isBanned = this.#score(session.remoteAddress, scores[level]) || this.admit(session) !== undefined;
     const isSevere = level === "high" || level === "critical";
     if (isSevere || isBanned) close(session, isSevere ? reason : BANNED);
     if (!isBanned) return;

@@ -1,7 +1,7 @@
 // MessageValidator: what becomes of bad messages, and of the sessions of an address that is banned for them.
 
 import test from "node:test";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import type { Address, Session } from "@laster/net";
 import { MessageValidator, onePattern, tooLong, tooShort } from "@laster/net/guard";
 import { FakeClock, memoryTransport } from "@laster/net/testing";
@@ -169,4 +169,29 @@ test("MessageValidator counts 64 reasons by themselves, and any further ones as 
   const { counts } = validator;
   assertEquals(Object.keys(counts).length, 65);
   assertEquals([counts["bad 0"], counts["bad 63"], counts["bad 64"], counts.other], [1, 2, undefined, 936]);
+});
+
+test("MessageValidator refuses what is no threat in a sentence of its own, and scores nobody for it", async () => {
+  const validator = new MessageValidator({ clock: new FakeClock() });
+  const session = from("192.0.2.1") as unknown as Session<unknown>;
+  const wrong: [value: unknown, said: string][] = [
+    [null, "null"],
+    [false, "undefined"],
+    ["high", "undefined"],
+    [{ level: "nope", reason: "x" }, '"nope"'],
+    [{ level: "toString", reason: "x" }, '"toString"'],
+    [{ level: "constructor", reason: "x" }, '"constructor"'],
+    [{ level: ["low"], reason: "x" }, "low"],
+    [{ level: "low" }, '"low"'],
+    [Promise.reject(new Error("too late")), "undefined"],
+  ];
+  for (const [value, said] of wrong) {
+    assertThrows(
+      () => validator.take(session, new Uint8Array(1), () => value as undefined),
+      TypeError,
+      `Cannot judge message as a threat must have a level and a reason: current value is ${said}`,
+    );
+  }
+  await turn(); // The rejection is nobody's to handle.
+  assertEquals([validator.counts, validator.scoreOf(session.remoteAddress)], [{}, 0]);
 });
