@@ -98,7 +98,7 @@ export function parseIpv4(text: string): number | undefined {
       if (part < 0 || ++dots > 3) return undefined;
       word = word * 256 + part;
       part = -1;
-    } else if (code < ZERO || code > NINE) return undefined;
+    } else if (code < ZERO || code > NINE || part === 0) return undefined; // Some read a zero in front as octal.
     else {
       part = part < 0 ? code - ZERO : part * 10 + code - ZERO;
       if (part > 255) return undefined;
@@ -110,8 +110,8 @@ export function parseIpv4(text: string): number | undefined {
 function parseIpv6(text: string): IpWords | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0]);
-  const tail = halves.length === 2 ? parseGroups(halves[1]) : [];
+  const head = parseGroups(halves[0], halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1], true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
@@ -120,13 +120,13 @@ function parseIpv6(text: string): IpWords | undefined {
   return [word(0), word(1), word(2), word(3)];
 }
 
-/** The groups of 16 bits between colons; the last may be an IPv4 address. */
-function parseGroups(text: string): number[] | undefined {
+/** The groups of 16 bits between colons; at the end of an address the last may be an IPv4 address. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const groups: number[] = [];
   const parts = text.split(":");
   for (const [index, part] of parts.entries()) {
-    const word = index === parts.length - 1 && part.includes(".") ? parseIpv4(part) : undefined;
+    const word = isEnd && index === parts.length - 1 && part.includes(".") ? parseIpv4(part) : undefined;
     if (word !== undefined) groups.push(word >>> 16, word & 65_535);
     else if (GROUP.test(part)) groups.push(parseInt(part, 16));
     else return undefined;

@@ -19,8 +19,6 @@ export const LONGEST_PROXY_HEADER = 4_096;
 const V1_START = "PROXY ";
 const LONGEST_V1 = 107;
 const V1 = /^PROXY (?:UNKNOWN(?: .*)?|TCP([46]) (\S+) (\S+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4}))$/;
-/** A zero in front of a number of an IPv4 address, which some would take for octal: the specification forbids it. */
-const ZERO_IN_FRONT = /(?:^|[.:])0\d+(?=\.|$)/;
 const V2_START = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const V2_FIXED = 16;
 const CR = 13;
@@ -87,7 +85,6 @@ function parseV1(bytes: Uint8Array): ProxyHeader | undefined {
 /** Reads an address, and writes it as runtimes do, so that it has one form only; undefined if it is not of the family. */
 function readIp(text: string, isIpv6: boolean): string | undefined {
   if (text.includes(":") !== isIpv6 || text.includes("%")) return undefined;
-  if (text.includes(".") && ZERO_IN_FRONT.test(text)) return undefined;
   const words = parseIp(text);
   if (words === undefined) return undefined;
   const bytes = new Uint8Array(16);

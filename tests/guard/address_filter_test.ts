@@ -16,6 +16,9 @@ test("parseIp() reads the usual forms, and nothing else", () => {
   }
   assertEquals(parseIp("2001:db8::8a2e:370:7334"), [0x20010db8, 0, 0x8a2e, 0x03707334]);
   assertEquals(parseIp("fe80::1%eth0"), [0xfe800000, 0, 0, 1]);
+  assertEquals(parseIp("0.10.200.0"), [0, 0, 0xffff, 0x000ac800]);
+  assertEquals(parseIp("1:2::3:1.2.3.4"), [0x00010002, 0, 0x0000_0003, 0x01020304]);
+  assertEquals(parseIp("1:2:3:4:5:6:1.2.3.4"), [0x00010002, 0x00030004, 0x00050006, 0x01020304]);
   assertEquals([parseIp("::"), parseIp("::1")], [[0, 0, 0, 0], [0, 0, 0, 1]]);
   const wrong = [
     "",
@@ -33,6 +36,14 @@ test("parseIp() reads the usual forms, and nothing else", () => {
     "12345::",
     "::1.2.3",
     "a.example",
+    "010.1.1.1",
+    "1.2.3.00",
+    "00000001.2.3.4",
+    "::ffff:1.02.3.4",
+    "1.2.3.4::",
+    "1.2.3.4::1",
+    "1::1.2.3.4::",
+    "::1.2.3.4:1",
   ];
   for (const text of wrong) assertEquals(parseIp(text), undefined, text);
 });
