@@ -27,10 +27,12 @@ export function anyText(maxLength: number): fc.Arbitrary<string> {
  *
  * @param property What must hold.
  * @param runs How many inputs are tried, on all runtimes together where `deno task test` runs several: see `shareOf`.
+ * @param mostMs After so long neither inputs are tried nor smaller ones looked for; what held until then holds.
  * @throws {Error} if it does not hold, with the smallest input found and the seed.
  */
-export function check<Input>(property: fc.IProperty<Input>, runs: number = 200): void {
-  fc.assert(property, { seed: SEED, numRuns: shareOf(runs) });
+export function check<Input>(property: fc.IProperty<Input>, runs: number = 200, mostMs?: number): void {
+  const plugins = mostMs === undefined ? [] : [fc.interruptAfterTimeLimit(mostMs)];
+  fc.assert(property, { seed: SEED, numRuns: shareOf(runs), plugins });
 }
 
 /**
