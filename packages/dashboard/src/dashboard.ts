@@ -6,7 +6,7 @@ import type { HttpHandler } from "@laster/net/http";
 import { formatAddress } from "@laster/net/transport";
 import { ICON, PAGE } from "./page.ts";
 import { SCRIPT } from "./page_script.ts";
-import { type RecentEvent, type ShownService, takeSnapshot } from "./snapshot.ts";
+import { type RecentEvent, shortenReason, type ShownService, takeSnapshot } from "./snapshot.ts";
 import { UPLOT_SCRIPT, UPLOT_STYLES } from "./uplot_files.ts";
 
 export type { ShownService } from "./snapshot.ts";
@@ -90,13 +90,17 @@ export class Dashboard implements ServiceObserver {
 
   /** A session is over. */
   onClosed(session: AnySession, { reason, detail }: CloseEvent): void {
-    const why = detail === undefined ? reason : `${reason}: ${detail}`;
+    const why = shortenReason(detail === undefined ? reason : `${reason}: ${detail}`);
     keep(this.#recentClosed, { atMs: Date.now(), address: formatAddress(session.remoteAddress), reason: why });
   }
 
   /** A connection was refused. */
   onConnectionRefused({ remoteAddress, reason }: RefusedEvent): void {
-    keep(this.#recentRefused, { atMs: Date.now(), address: formatAddress(remoteAddress), reason });
+    keep(this.#recentRefused, {
+      atMs: Date.now(),
+      address: formatAddress(remoteAddress),
+      reason: shortenReason(reason),
+    });
   }
 
   async #answer(request: Request): Promise<Response> {

@@ -35,7 +35,15 @@ td button { cursor: pointer; }
 .now .ink { color: var(--ink); }
 #sessions :is(th, td):is(:nth-child(2), :nth-child(9)) { text-align: left; }
 #sessions td:nth-child(9) { max-width: 18rem; overflow: hidden; text-overflow: ellipsis; }
-#groups td:first-child { white-space: normal; overflow-wrap: anywhere; }
+:is(.lately td:not(:first-child), #closed td:first-child, #refused td:first-child, #groups td:first-child) { white-space: normal; overflow-wrap: anywhere; }
+.lately { grid-column: 1 / -1; }
+.lately td { text-align: left; vertical-align: top; }
+.lately td:nth-child(2) { min-width: 9rem; }
+.lately td:last-child { width: 100%; }
+@media (max-width: 600px) {
+  .lately tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
+  .lately td { border: 0; }
+}
 .quiet { color: var(--quiet); }
 #link.off { color: var(--other); }
 </style>
@@ -49,8 +57,8 @@ td button { cursor: pointer; }
   <section><h2>Closed, by reason</h2><table id="closed"></table></section>
   <section><h2>Refused, by reason</h2><table id="refused"></table></section>
   <section><h2>Groups</h2><table id="groups"></table></section>
-  <section><h2>Closed lately</h2><table id="recentClosed"></table></section>
-  <section><h2>Refused lately</h2><table id="recentRefused"></table></section>
+  <section class="lately"><h2>Closed lately</h2><table id="recentClosed"></table></section>
+  <section class="lately"><h2>Refused lately</h2><table id="recentRefused"></table></section>
 </main>
 <script src="uplot.js"></script>
 <script src="app.js"></script>

@@ -10,6 +10,8 @@ const MOST_GROUPS = 100;
 /** Groups of a session, and characters of a group's name, in a snapshot. Names may be long, as players may have chosen them. */
 const MOST_GROUPS_OF_SESSION = 8;
 const LONGEST_NAME = 32;
+/** Characters of a reason and its detail: what an application says there has no bound. */
+const LONGEST_REASON = 200;
 
 /** What is shown: a `TcpService`. */
 export interface ShownService {
@@ -117,9 +119,11 @@ export function takeSnapshot(service: ShownService, { openedMs, ...parts }: Snap
     memoryBytes: process.memoryUsage().rss,
     poolBytes: stats.pool.outstandingBytes,
     rows: rows.slice(0, MOST_SESSIONS).map((row) => ({ ...row, groups: groupsOf(service.session(row.id)) })),
-    groups: names.map((name) => [shorten(name), service.group(name).size] as const),
+    groups: names.map((name) => [shorten(name, LONGEST_NAME), service.group(name).size] as const),
     closed: stats.closedSessions,
-    refused: stats.refusals,
+    refused: Object.fromEntries(
+      Object.entries(stats.refusals).map(([reason, count]) => [shortenReason(reason), count]),
+    ),
     ...parts,
   };
 }
@@ -128,11 +132,16 @@ function groupsOf(session: AnySession | undefined): string[] {
   const names: string[] = [];
   for (const name of session?.groupNames() ?? []) {
     if (names.length === MOST_GROUPS_OF_SESSION) return [...names, "…"];
-    names.push(shorten(name));
+    names.push(shorten(name, LONGEST_NAME));
   }
   return names;
 }
 
-function shorten(name: string): string {
-  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+/** Cuts a reason. */
+export function shortenReason(reason: string): string {
+  return shorten(reason, LONGEST_REASON);
+}
+
+function shorten(text: string, longest: number): string {
+  return text.length > longest ? `${text.slice(0, longest - 1)}…` : text;
 }

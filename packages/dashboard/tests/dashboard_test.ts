@@ -267,6 +267,31 @@ test("each session's groups: so many, in their order, their names cut; a look ch
   assert(seen.groups.every(([name]) => name.length <= 32));
 });
 
+test("what an application says of an end or a refusal is cut", async () => {
+  const admission = [{ admit: () => "n".repeat(1_000) }];
+  const dashboard = new Dashboard({ token });
+  await using service = await serve({ hostname, port: 0, logger, observers: [dashboard] });
+  dashboard.watch(service);
+  await service.listen({ hostname, port: 0, admission });
+  const [port, refusing] = service.stats().listeners.map((address) => address.kind === "tcp" ? address.port : 0);
+  await using http = await serveHttp(dashboard.handler, { port: 0 });
+  await using refused = await connect({ port: refusing, logger });
+  await refused.closed;
+  await using session = await connect({ port, logger });
+  await until(() => service.sessionCount === 1, "a session");
+  for (const one of service.sessions()) void one.close({ detail: "d".repeat(1_000) });
+  await session.closed;
+  await until(() => service.sessionCount === 0, "its end");
+  const now = await see(`http://${hostname}:${http.port}/`) as unknown as {
+    refused: Record<string, number>;
+    recentRefused: { reason: string }[];
+    recentClosed: { reason: string }[];
+  };
+  assertEquals(now.refused, { [`${"n".repeat(199)}…`]: 1 });
+  assertEquals(now.recentRefused.map(({ reason }) => reason), [`${"n".repeat(199)}…`]);
+  assertEquals(now.recentClosed.map(({ reason }) => reason), [`local-closing: ${"d".repeat(184)}…`]);
+});
+
 test("sessions are closed where that is switched on, and by scripts of the page only", async () => {
   const post = async (url: string, body: string, type = "application/json") => {
     const response = await fetch(`${url}close`, { method: "POST", headers: { ...auth, "content-type": type }, body });
@@ -292,6 +317,11 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
   const evil = "<img src=x onerror=alert(1)>";
   await until(() => shown.service.sessionCount === 3, "three sessions");
   const [member, crowded] = shown.service.sessions();
+  const leaver = await connect({ port: shown.service.port, logger });
+  await until(() => shown.service.sessionCount === 4, "a fourth");
+  void [...shown.service.sessions()].at(-1)?.close({ detail: "w".repeat(300) });
+  await leaver.closed;
+  await until(() => shown.service.sessionCount === 3, "its end");
   shown.service.group(evil).join(member);
   for (const name of ["guild of the long names", "w".repeat(40), "area 7", "area 8"]) {
     shown.service.group(name).join(crowded);
@@ -319,6 +349,10 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
       const widest = await page.evaluate(
         "Math.max(...[...document.querySelectorAll('#sessions td:nth-child(9)')].map((cell) => cell.clientWidth))",
       );
+      const wide = await page.evaluate(
+        "[...document.querySelectorAll('section:not(.wide)')].filter((one) => one.scrollWidth > one.clientWidth).length",
+      );
+      assertEquals(wide, 0, "no table is wider than its place");
       if (name === "narrow") assert(Number(widest) <= 300, `groups are ${widest} pixels wide`);
       await page.close();
     }
