@@ -85,7 +85,7 @@ export class Dashboard implements ServiceObserver {
 
   /** A session begins. */
   onOpened(session: object): void {
-    this.#opened.set(session, Date.now());
+    this.#opened.set(session, performance.now());
   }
 
   /** A session is over. */

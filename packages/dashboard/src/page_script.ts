@@ -116,8 +116,9 @@ function show(now) {
   if (!now.atMs) return;
   $("listeners").textContent = now.listeners.join(", ") || "no listener";
   const before = last ?? now;
-  const seconds = Math.max(.001, (now.atMs - before.atMs) / 1e3);
+  const seconds = Math.max(.001, (now.elapsedMs - before.elapsedMs) / 1e3);
   for (const chart of charts) {
+    if (now.atMs / 1e3 < chart.data[0].at(-1)) chart.data = chart.data.map(() => []); // The clock was set back.
     const values = chart.lines.map(([, read]) => now === before ? (read.length > 1 ? 0 : read(now)) : read(now, before, seconds));
     chart.data[0].push(now.atMs / 1e3);
     values.forEach((value, index) => chart.data[index + 1].push(value));

@@ -53,7 +53,10 @@ export interface SessionRow {
 
 /** All that the page is told. */
 export interface Snapshot {
+  /** When, in milliseconds since 1970. */
   readonly atMs: number;
+  /** Milliseconds of a clock that nobody sets: for rates. */
+  readonly elapsedMs: number;
   readonly state: string;
   readonly listeners: readonly string[];
   readonly sessions: number;
@@ -75,6 +78,7 @@ export interface Snapshot {
 
 /** What a snapshot needs besides the service. */
 export interface SnapshotParts {
+  /** When a session was opened, by `performance.now()`. */
   readonly openedMs: (session: AnySession) => number | undefined;
   readonly delayMs: number;
   readonly recentClosed: readonly RecentEvent[];
@@ -85,7 +89,7 @@ export interface SnapshotParts {
 /** Takes a snapshot; walks over the sessions. */
 export function takeSnapshot(service: ShownService, { openedMs, ...parts }: SnapshotParts): Snapshot {
   const stats = service.stats();
-  const nowMs = Date.now();
+  const nowMs = performance.now();
   const rows: Omit<SessionRow, "groups">[] = [];
   const roundTrips: number[] = [];
   let queuedBytes = 0;
@@ -108,7 +112,8 @@ export function takeSnapshot(service: ShownService, { openedMs, ...parts }: Snap
   roundTrips.sort((one, other) => one - other);
   const names = [...service.groupNames()].slice(0, MOST_GROUPS);
   return {
-    atMs: nowMs,
+    atMs: Date.now(),
+    elapsedMs: nowMs,
     state: stats.state,
     listeners: stats.listeners.map((address) => formatAddress(address)),
     sessions: stats.sessions,

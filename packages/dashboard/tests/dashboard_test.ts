@@ -175,6 +175,19 @@ test("seconds that a slow browser makes it skip do not count as lateness of the 
   }
 });
 
+test("ages and rates do not depend on the wall clock", async (context) => {
+  await using shown = await start();
+  const { now } = Date;
+  context.after(() => Date.now = now);
+  type Seen = { atMs: number; elapsedMs: number; rows: { id: number; ageMs: number }[] };
+  const before = await see(shown.url) as unknown as Seen;
+  Date.now = () => now() - 3_600_000;
+  const after = await see(shown.url) as unknown as Seen;
+  assert(after.atMs < before.atMs && after.elapsedMs > before.elapsedMs);
+  const ages = new Map(before.rows.map(({ id, ageMs }) => [id, ageMs]));
+  assert(after.rows.every(({ id, ageMs }) => ageMs > (ages.get(id) ?? NaN)), JSON.stringify([before, after]));
+});
+
 test("only GET has the events begin, and only GET and HEAD are answered besides POST", async () => {
   const { handler } = new Dashboard({ token });
   const ask = (method: string, name: string) =>
@@ -376,6 +389,14 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
       return [...charts[1].data.slice(1).map((line) => line.at(-1)), ...rows.flatMap((row) => [row.inRate, row.outRate])];
     })()`) as number[];
     assertEquals(rates.filter((rate) => rate < 0), []);
+    // A clock that is set back begins the charts anew, and has no part in the rates.
+    const turned = await page.evaluate(`(() => {
+      const before = last;
+      const elapsedMs = before.elapsedMs + 1_000;
+      show({ ...before, atMs: before.atMs - 3_600_000, elapsedMs, received: before.received + 50 });
+      return [charts[1].data[0].length, charts[1].data[1].at(-1)];
+    })()`);
+    assertEquals(turned, [1, 50]);
     await page.click("#sessions thead th:nth-child(9) button");
     await page.locator("#sessions tbody tr:first-child", { hasText: "guild of the long names" }).waitFor();
     await page.click("#sessions thead th:nth-child(9) button");
