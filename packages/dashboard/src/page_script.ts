@@ -59,7 +59,7 @@ const COLUMNS = [["id", (r) => r.id], ["address", (r) => r.address], ["age", (r)
   ["queue", (r) => r.queuedBytes, (r) => bytes(r.queuedBytes)], ["in/s", (r) => r.inRate, (r) => count(r.inRate)], ["out/s", (r) => r.outRate, (r) => count(r.outRate)],
   ["round trip", (r) => r.roundTripMs ?? -1, (r) => ms(r.roundTripMs)], ["groups", (r) => r.groups.join(", ")]];
 let sort = { column: 4, down: true };
-let last, rows = [], actions = false;
+let last, rows = [], total = 0, actions = false;
 const head = document.querySelector("#sessions thead").insertRow();
 COLUMNS.forEach(([name], column) => {
   const cell = document.createElement("th");
@@ -77,9 +77,12 @@ function showRows() {
   const key = COLUMNS[sort.column][1];
   const found = rows.filter((r) => (r.id + " " + r.address + " " + r.state + " " + r.groups.join(" ")).toLowerCase().includes(word))
     .sort((a, b) => { const [x, y] = [key(a), key(b)]; return (x < y ? -1 : x > y ? 1 : a.id - b.id) * (sort.down ? -1 : 1); });
+  const most = Math.min(200, found.length);
+  $("count").textContent = total + (most < total ? ", " + most + " shown" : "") +
+    (rows.length < total ? "; the search covers the " + rows.length + " with the longest queues" : "");
   const body = document.querySelector("#sessions tbody");
   if (body.contains(document.activeElement)) return; // Somebody is about to press a button.
-  body.replaceChildren(...found.slice(0, 200).map((r) => {
+  body.replaceChildren(...found.slice(0, most).map((r) => {
     const row = document.createElement("tr");
     for (const [, value, format] of COLUMNS) row.insertCell().textContent = format ? format(r) : value(r);
     row.lastChild.title = row.lastChild.textContent; // Groups that are cut off.
@@ -134,7 +137,7 @@ function show(now) {
   const old = new Map(before.rows.map((r) => [r.id, r]));
   rows = now.rows.map((r) => { const o = old.get(r.id) ?? r; return { ...r, inRate: (r.received - o.received) / seconds, outRate: (r.sent - o.sent) / seconds }; });
   actions = now.actions;
-  $("count").textContent = now.sessions + (now.sessions > rows.length ? ", " + rows.length + " shown" : "");
+  total = now.sessions;
   showRows();
   const sorted = (counts) => Object.entries(counts).sort((a, b) => b[1] - a[1]);
   list("closed", sorted(now.closed));

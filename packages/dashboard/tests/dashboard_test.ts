@@ -389,6 +389,19 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
       return [...charts[1].data.slice(1).map((line) => line.at(-1)), ...rows.flatMap((row) => [row.inRate, row.outRate])];
     })()`) as number[];
     assertEquals(rates.filter((rate) => rate < 0), []);
+    const counted = await page.evaluate(`(() => {
+      const of = (sessions, rows) => {
+        show({ ...last, sessions, rows: Array.from({ length: rows }, (_, id) => ({ ...last.rows[0], id })) });
+        return document.querySelector("#count").textContent;
+      };
+      return [of(1_000, 500), of(300, 300), of(150, 150), of(3, 3)];
+    })()`);
+    assertEquals(counted, [
+      "1000, 200 shown; the search covers the 500 with the longest queues",
+      "300, 200 shown",
+      "150",
+      "3",
+    ]);
     // A clock that is set back begins the charts anew, and has no part in the rates.
     const turned = await page.evaluate(`(() => {
       const before = last;
