@@ -14,8 +14,11 @@ export type { ShownService } from "./snapshot.ts";
 const INTERVAL_MS = 1_000;
 const MOST_RECENT = 50;
 const SHORTEST_TOKEN = 8;
+const JSON_TYPE = /^application\/json *(?:;|$)/i;
 /** The page may load from this server only, and no other page may frame it. */
 const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; form-action 'self'";
+
+type Controller = ReadableStreamDefaultController<Uint8Array>;
 
 /** Options of {@linkcode Dashboard}. */
 export interface DashboardOptions {
@@ -53,6 +56,9 @@ export class Dashboard implements ServiceObserver {
   readonly #opened = new WeakMap<object, number>();
   readonly #recentClosed: RecentEvent[] = [];
   readonly #recentRefused: RecentEvent[] = [];
+  /** Those of the pages that are open. */
+  readonly #streams = new Set<Controller>();
+  #timer: ReturnType<typeof setInterval> | undefined = undefined;
   #service: ShownService | undefined = undefined;
 
   /**
@@ -106,9 +112,9 @@ export class Dashboard implements ServiceObserver {
   async #answer(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const given = url.searchParams.get("token");
-    if (given !== null && request.method === "GET" && isSame(given, this.#token)) {
-      return logIn(url, this.#cookie, given);
-    }
+    // In an address a + stands for a space; a token is often pasted there as it is.
+    const isToken = given !== null && (isSame(given, this.#token) || isSame(given, this.#token.replaceAll("+", " ")));
+    if (isToken && request.method === "GET") return logIn(url, this.#cookie, this.#token);
     if (!this.#mayEnter(request)) return new Response("a token is needed: ?token=…\n", { status: 401 });
     const name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
     if (request.method === "POST") return name === "close" ? await this.#close(request) : notFound();
@@ -145,7 +151,7 @@ export class Dashboard implements ServiceObserver {
   /** Closes a session. Takes JSON only, and a `SameSite` cookie: a form of another site can send neither. */
   async #close(request: Request): Promise<Response> {
     if (!this.#actions) return new Response("actions are switched off\n", { status: 403 });
-    if (request.headers.get("content-type") !== "application/json") {
+    if (!JSON_TYPE.test(request.headers.get("content-type") ?? "")) {
       return new Response("JSON is needed\n", { status: 415 });
     }
     const body: unknown = await request.json().catch(() => undefined);
@@ -160,36 +166,48 @@ export class Dashboard implements ServiceObserver {
 
   /** What the page is told, at an interval, until the request is over. */
   #stream(signal: AbortSignal): ReadableStream<Uint8Array> {
-    const encoder = new TextEncoder();
-    let timer: ReturnType<typeof setInterval> | undefined;
-    const stop = () => clearInterval(timer);
+    let stop = () => {};
     return new ReadableStream<Uint8Array>({
       start: (controller) => {
         if (signal.aborted) return controller.close();
-        let dueMs = performance.now();
-        const send = () => {
-          const delayMs = Math.max(0, performance.now() - dueMs);
-          dueMs = performance.now() + INTERVAL_MS;
-          if (controller.desiredSize !== null && controller.desiredSize <= 0) return; // A slow browser misses some.
-          controller.enqueue(encoder.encode(`data: ${JSON.stringify(this.#look(delayMs))}\n\n`));
-        };
-        send();
-        timer = setInterval(send, INTERVAL_MS);
+        stop = () => this.#leave(controller);
         signal.addEventListener("abort", stop, { once: true });
+        controller.enqueue(encode(this.#look(0)));
+        this.#streams.add(controller);
+        if (this.#streams.size === 1) this.#startTimer();
       },
-      cancel: stop,
+      cancel: () => stop(),
     });
   }
 
-  #look(delayMs: number): object {
-    if (this.#service === undefined) return { state: "no service is watched" };
-    return takeSnapshot(this.#service, {
+  #leave(controller: Controller): void {
+    this.#streams.delete(controller);
+    if (this.#streams.size === 0) clearInterval(this.#timer);
+  }
+
+  /** Tells all pages the same, so that the sessions are walked over once. */
+  #startTimer(): void {
+    let dueMs = performance.now() + INTERVAL_MS;
+    this.#timer = setInterval(() => {
+      const delayMs = Math.max(0, performance.now() - dueMs);
+      dueMs = performance.now() + INTERVAL_MS;
+      const ready = [...this.#streams].filter(({ desiredSize }) => (desiredSize ?? 0) > 0); // A slow browser misses some.
+      if (ready.length === 0) return;
+      const now = this.#look(delayMs);
+      for (const controller of ready) controller.enqueue(encode(now));
+    }, INTERVAL_MS);
+  }
+
+  #look(delayMs: number): string {
+    if (this.#service === undefined) return JSON.stringify({ state: "no service is watched" });
+    const snapshot = takeSnapshot(this.#service, {
       openedMs: (session) => this.#opened.get(session),
       delayMs,
       recentClosed: this.#recentClosed,
       recentRefused: this.#recentRefused,
       actions: this.#actions,
     });
+    return JSON.stringify(snapshot);
   }
 }
 
@@ -228,6 +246,11 @@ function isSame(given: string, wanted: string): boolean {
     difference |= wanted.charCodeAt(index) ^ (given.charCodeAt(index) || 0);
   }
   return difference === 0;
+}
+
+/** Makes an event; a reader may keep its bytes. */
+function encode(data: string): Uint8Array {
+  return new TextEncoder().encode(`data: ${data}\n\n`);
 }
 
 function keep(events: RecentEvent[], event: RecentEvent): void {

@@ -116,6 +116,20 @@ async function cookieOf({ handler }: Dashboard, token: string): Promise<readonly
   return response.headers.get("set-cookie")?.split(";")[0].split("=") ?? [];
 }
 
+test("a token with a + is taken from an address that has it as it is, too", async () => {
+  const token = "q+3dF/9x Z1Yb+w==";
+  const dashboard = new Dashboard({ token });
+  for (const query of [encodeURIComponent(token), token]) {
+    const response = await dashboard.handler(new Request(`http://localhost/dashboard/?token=${query}`));
+    assertEquals(response.status, 303, query);
+    const cookie = response.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const page = await dashboard.handler(new Request("http://localhost/dashboard/", { headers: { cookie } }));
+    assertEquals(page.status, 200, query);
+  }
+  const other = await dashboard.handler(new Request("http://localhost/dashboard/?token=q-3dF/9x Z1Yb+w=="));
+  assertEquals(other.status, 401);
+});
+
 test("a cookie that cannot be read is none", async () => {
   const dashboard = new Dashboard({ token });
   const { handler } = dashboard;
@@ -173,6 +187,40 @@ test("seconds that a slow browser makes it skip do not count as lateness of the 
     globalThis.setInterval = setInterval;
     controller.abort();
   }
+});
+
+test("pages that are open share one walk over the sessions, and the last takes the timer with it", async (context) => {
+  const { setInterval, clearInterval } = globalThis;
+  context.after(() => Object.assign(globalThis, { setInterval, clearInterval }));
+  const ticks = new Set<() => void>();
+  Object.assign(globalThis, {
+    setInterval: (tick: () => void) => (ticks.add(tick), tick),
+    clearInterval: (tick: () => void) => ticks.delete(tick),
+  });
+  const dashboard = new Dashboard({ token });
+  const service = new TcpService({ logger });
+  let walks = 0;
+  service.stats = new Proxy(service.stats, { apply: (stats) => (walks++, stats.call(service)) });
+  dashboard.watch(service);
+  const pages = await Promise.all([1, 2, 3].map(async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { body } = await dashboard.handler(new Request("http://localhost/events", { headers: auth, signal }));
+    const reader = body?.getReader();
+    const read = async () => new TextDecoder().decode((await reader?.read())?.value);
+    await read();
+    return { read, controller };
+  }));
+  walks = 0;
+  for (const tick of ticks) tick();
+  const said = new Set(await Promise.all(pages.map(({ read }) => read())));
+  assertEquals([walks, ticks.size, said.size], [1, 1, 1]);
+  for (const { controller } of pages.slice(1)) controller.abort();
+  assertEquals(ticks.size, 1);
+  for (const tick of ticks) tick();
+  assertEquals([walks, (await pages[0].read()).startsWith("data: {")], [2, true]);
+  pages[0].controller.abort();
+  assertEquals(ticks.size, 0);
 });
 
 test("ages and rates do not depend on the wall clock", async (context) => {
@@ -320,7 +368,8 @@ test("sessions are closed where that is switched on, and by scripts of the page 
   assertEquals(await post(on.url, `id=${two.id}`, "application/x-www-form-urlencoded"), 415);
   for (const body of ['{"id":99}', "{", "[]", "null", "5"]) assertEquals(await post(on.url, body), 404, body);
   assertEquals(two.state, "open");
-  assertEquals(await post(on.url, JSON.stringify({ id: two.id, detail: "cheats" })), 202);
+  const type = "Application/JSON; charset=utf-8";
+  assertEquals(await post(on.url, JSON.stringify({ id: two.id, detail: "cheats" }), type), 202);
   const { reason, detail } = await within(two.closed, "its end");
   assertEquals([reason, detail], ["local-closing", "cheats"]);
 });
