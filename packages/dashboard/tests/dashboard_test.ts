@@ -456,7 +456,7 @@ test("in a browser: it draws, sorts, searches, and closes a session", { skip: sk
       const before = last;
       const elapsedMs = before.elapsedMs + 1_000;
       show({ ...before, atMs: before.atMs - 3_600_000, elapsedMs, received: before.received + 50 });
-      return [charts[1].data[0].length, charts[1].data[1].at(-1)];
+      return [charts[1].data[0].length, Math.round(charts[1].data[1].at(-1))];
     })()`);
     assertEquals(turned, [1, 50]);
     await page.click("#sessions thead th:nth-child(9) button");
