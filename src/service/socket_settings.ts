@@ -38,9 +38,9 @@ export function checkSocketOptions(what: string, options: Given): void {
   }
 }
 
-/** Whether runtimes take a text for an IP address: they take no IPv4 number that begins with a zero, and no empty zone. */
+/** Whether runtimes take a text for an IP address: they take no empty zone. */
 function isAddress(text: unknown): boolean {
-  return typeof text === "string" && parseIp(text) !== undefined && !/(?:^|[.:])0\d+\.|\.0\d+(?:%|$)|%$/.test(text);
+  return typeof text === "string" && parseIp(text) !== undefined && !text.endsWith("%");
 }
 
 function refuse(what: string, name: string, type: string, value: unknown): never {
